@@ -1,0 +1,202 @@
+//! `models/catalog.json`: the models that the page and the command line know by name. `models/README.md`
+//! describes the format.
+
+use crate::tools;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// One model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    pub id: String,
+    pub name: String,
+    /// The architecture, as the engine names it.
+    pub family: String,
+    pub licence: String,
+    /// Number of parameters; a tied output counts once.
+    pub parameters: u64,
+    /// The weights in memory, in 32-bit floats.
+    pub memory_bytes: u64,
+    pub note: String,
+    pub files: Vec<File>,
+}
+
+/// One file of a model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub name: String,
+    /// Size; none while the file has not been recorded.
+    pub bytes: Option<u64>,
+    /// Hexadecimal SHA-256; none while the file has not been recorded.
+    pub sha256: Option<String>,
+    /// Where it can be had, to be tried in this order.
+    pub sources: Vec<Source>,
+}
+
+/// One place where a file can be had.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Source {
+    /// A path below the repository's root, which is also its path below the page.
+    Local { path: String },
+    /// A file of a Hugging Face repository at a commit.
+    Hub {
+        repo: String,
+        revision: String,
+        file: String,
+    },
+    /// A member of a Python wheel; for the command line only.
+    Pip {
+        package: String,
+        version: String,
+        sha256: String,
+        member: String,
+    },
+}
+
+impl File {
+    /// Where the file lies in this repository.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        self.sources.iter().find_map(|source| match source {
+            Source::Local { path } => Some(tools::root().join(path)),
+            _ => None,
+        })
+    }
+
+    /// Compares a file on disk with what the catalogue says of it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its size or hash is another one.
+    pub fn verify(&self, path: &Path) -> Result<()> {
+        let (bytes, sha256) = digest(path)?;
+        if self.bytes.is_some_and(|expected| expected != bytes) {
+            bail!(
+                "{} has {bytes} bytes, the catalogue says {}",
+                path.display(),
+                self.bytes.unwrap_or_default()
+            );
+        }
+        if let Some(expected) = self
+            .sha256
+            .as_deref()
+            .filter(|expected| *expected != sha256)
+        {
+            bail!(
+                "{} has sha256 {sha256}, the catalogue says {expected}",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Whether the model is part of the repository rather than fetched.
+    pub fn is_shipped(&self) -> bool {
+        self.files.iter().all(|file| {
+            file.sources
+                .iter()
+                .any(|source| matches!(source, Source::Local { path } if !path.starts_with("models/cache/")))
+        })
+    }
+}
+
+fn path() -> PathBuf {
+    tools::root().join("models/catalog.json")
+}
+
+/// Reads the catalogue.
+///
+/// # Errors
+/// When it is missing or not what `models/README.md` describes.
+pub fn read() -> Result<Vec<Model>> {
+    let text = std::fs::read_to_string(path()).context("models/catalog.json cannot be read")?;
+    serde_json::from_str(&text).context("models/catalog.json is not a catalogue")
+}
+
+/// Size in bytes and hexadecimal SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest(path: &Path) -> Result<(u64, String)> {
+    let cannot_read = || format!("{} cannot be read", path.display());
+    let mut file = std::fs::File::open(path).with_context(cannot_read)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer).with_context(cannot_read)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    let hex = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok((bytes, hex))
+}
+
+/// Writes the sizes and hashes of the shipped models' files into the catalogue.
+///
+/// # Errors
+/// When a file of a shipped model is missing, or the catalogue cannot be written.
+pub fn record() -> Result<()> {
+    let mut models = read()?;
+    for model in models.iter_mut().filter(|model| model.is_shipped()) {
+        for file in &mut model.files {
+            let path = file
+                .local_path()
+                .context("a shipped file has a local source")?;
+            let (bytes, sha256) = digest(&path)?;
+            eprintln!("{} {}: {bytes} bytes, sha256 {sha256}", model.id, file.name);
+            file.bytes = Some(bytes);
+            file.sha256 = Some(sha256);
+        }
+    }
+    let text = serde_json::to_string_pretty(&models)? + "\n";
+    std::fs::write(path(), text).context("models/catalog.json cannot be written")
+}
+
+/// Checks the catalogue: it can be read, its ids differ, and the shipped models are what it says.
+///
+/// # Errors
+/// When one of these does not hold.
+pub fn check() -> Result<()> {
+    let models = read()?;
+    let mut ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+    ids.sort_unstable();
+    if let Some(pair) = ids.windows(2).find(|pair| pair.first() == pair.last()) {
+        bail!(
+            "models/catalog.json has two models with the id {}",
+            pair.concat()
+        );
+    }
+    for model in &models {
+        for file in &model.files {
+            if model.is_shipped() && (file.bytes.is_none() || file.sha256.is_none()) {
+                bail!(
+                    "{} {} has no size or hash: run `cargo xtask catalog`",
+                    model.id,
+                    file.name
+                );
+            }
+            if let Some(path) = file
+                .local_path()
+                .filter(|path| model.is_shipped() || path.exists())
+            {
+                file.verify(&path)
+                    .with_context(|| format!("model {}", model.id))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! `cargo xtask test`: every check and every test, one after the other, and a summary.
+
+use crate::wasm::{Profile, StandardLibrary, Toolchain};
+use crate::{browser, catalog, page, rooms, tools, wasm};
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// A part of the tests.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Formatting, direction of dependencies, clippy natively and for wasm32, the catalogue
+    Lint,
+    /// The Rust tests
+    Native,
+    /// The engine's and the page's build, the page's types, the tests in headless Chromium
+    Browser,
+}
+
+/// The packages of the workspace. They are compiled one by one, as `cargo test` and `cargo xtask` do it: together
+/// their dependencies would get other features, and be compiled a second time.
+const PACKAGES: [&str; 2] = ["secateur", "xtask"];
+
+/// What has been run so far.
+#[derive(Default)]
+struct Summary {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    /// Steps that failed, with the reason.
+    faults: Vec<String>,
+}
+
+impl Summary {
+    /// Runs one step under a heading; whether it went well. The steps after it run all the same.
+    fn step(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Result<()>) -> bool {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let failed_before = self.failed;
+        let result = step(self);
+        let seconds = started.elapsed().as_secs_f64();
+        if let Err(error) = result {
+            println!("=== {name}: FAILED after {seconds:.0} s: {error:#}");
+            self.faults.push(format!("{name}: {error:#}"));
+            // A step that failed before it could count a test counts as one.
+            if self.failed == failed_before {
+                self.failed += 1;
+            }
+            return false;
+        }
+        println!("=== {name}: ok, {seconds:.0} s");
+        true
+    }
+}
+
+/// Runs the tests, or one part of them. The last line is `N passed, N failed`: what cargo's tests and Playwright
+/// counted, and one failure for every other check that failed.
+///
+/// # Errors
+/// None of a test's: those decide the exit code.
+pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
+    let wanted = |part| only.is_none_or(|only| only == part);
+    let mut summary = Summary::default();
+    let mut toolchain = None;
+    if wanted(Part::Lint) || wanted(Part::Browser) {
+        summary.step("toolchain for wasm32", |_| {
+            toolchain = Some(Toolchain::find(wasm_std)?);
+            Ok(())
+        });
+    }
+    if wanted(Part::Lint) {
+        lint(&mut summary, toolchain.as_ref());
+    }
+    if wanted(Part::Native) {
+        for package in PACKAGES {
+            summary.step(&format!("tests, native, {package}"), |summary| {
+                native(summary, package)
+            });
+        }
+    }
+    if let Some(toolchain) = toolchain.filter(|_| wanted(Part::Browser)) {
+        in_browser(&mut summary, &toolchain);
+    }
+    println!();
+    for fault in &summary.faults {
+        println!("failed: {fault}");
+    }
+    if summary.skipped > 0 {
+        println!("{} skipped", summary.skipped);
+    }
+    println!("{} passed, {} failed", summary.passed, summary.failed);
+    Ok(if summary.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) {
+    summary.step("formatting", |_| {
+        tools::run(tools::cargo().args(["fmt", "--all", "--check"]))
+    });
+    summary.step("direction of dependencies", |_| {
+        rooms::check(&tools::root().join("src"))
+    });
+    summary.step("catalogue of models", |_| catalog::check());
+    for package in PACKAGES {
+        summary.step(&format!("clippy, native, {package}"), |_| {
+            let mut clippy = tools::cargo();
+            clippy.args([
+                "clippy",
+                "--package",
+                package,
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]);
+            tools::run(&mut clippy)
+        });
+    }
+    if let Some(toolchain) = toolchain {
+        summary.step("clippy, wasm32", |_| wasm::clippy(toolchain));
+    }
+}
+
+/// Runs a package's tests and counts them.
+fn native(summary: &mut Summary, package: &str) -> Result<()> {
+    let mut command = tools::cargo();
+    command.args(["test", "--package", package, "--no-fail-fast"]);
+    count_tests(&mut command, summary)
+}
+
+/// Runs `cargo test`, passing its output on, and adds up what the test programs report.
+fn count_tests(command: &mut Command, summary: &mut Summary) -> Result<()> {
+    tools::announce(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some([passed, failed, ignored]) = test_result(&line) {
+            summary.passed += passed;
+            summary.failed += failed;
+            summary.skipped += ignored;
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("cargo test failed ({status})");
+    }
+    Ok(())
+}
+
+/// The counts of a line `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn test_result(line: &str) -> Option<[usize; 3]> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |name: &str| {
+        counts
+            .split("; ")
+            .find_map(|part| part.strip_suffix(name)?.trim().parse().ok())
+    };
+    Some([count("passed")?, count("failed")?, count("ignored")?])
+}
+
+fn in_browser(summary: &mut Summary, toolchain: &Toolchain) {
+    let is_built = summary.step("engine for wasm32", |_| {
+        wasm::build_engine(Profile::Release, toolchain)
+    }) && summary.step("page", |_| page::build(Profile::Release));
+    if !is_built {
+        return;
+    }
+    summary.step("size of the engine", |_| page::check_engine_size());
+    summary.step("types of the page", |_| page::check_types());
+    summary.step("tests, headless Chromium", |summary| {
+        let counts = browser::test()?;
+        summary.passed += counts.expected + counts.flaky;
+        summary.failed += counts.unexpected;
+        summary.skipped += counts.skipped;
+        if counts.unexpected > 0 {
+            bail!("{} tests failed", counts.unexpected);
+        }
+        Ok(())
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_line_is_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.1s";
+        assert_eq!(test_result(line), Some([12, 3, 1]));
+        assert_eq!(
+            test_result("test attribution::tests::completeness ... ok"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_failed_check_counts_once_and_the_next_step_runs() {
+        let mut summary = Summary::default();
+        assert!(!summary.step("a check", |_| bail!("no")));
+        assert!(!summary.step("tests", |summary| {
+            summary.failed += 2;
+            bail!("2 failed")
+        }));
+        assert!(summary.step("another", |_| Ok(())));
+        assert_eq!(summary.failed, 3);
+        assert_eq!(summary.faults.len(), 2);
+    }
+}

@@ -1,0 +1,124 @@
+//! The project's commands: `cargo xtask <command>`.
+//!
+//! | command | what it leaves |
+//! |---|---|
+//! | `build` | the engine in `www/engine/`, the whole static site in `dist/` |
+//! | `serve` | the same, served on localhost together with the fetched models |
+//! | `test` | every check and every test, native and in headless Chromium |
+//! | `model <id>` | a model of the catalogue in `models/cache/` |
+//! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
+//! | `fixtures` | the golden fixtures, made anew by the reference implementation |
+
+mod browser;
+mod catalog;
+mod checks;
+mod fixtures;
+mod model;
+mod page;
+mod rooms;
+mod serve;
+mod tools;
+mod wasm;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's commands", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the engine (wasm32) and the page into dist/, a static site for any host and any sub-path
+    Build {
+        /// Keep function names in the engine, and leave the page unminified
+        #[arg(long)]
+        dev: bool,
+        /// Stop after the engine, www/engine/
+        #[arg(long)]
+        engine_only: bool,
+        #[arg(long, value_enum, default_value_t)]
+        wasm_std: wasm::StandardLibrary,
+    },
+    /// Build, then serve the page and the fetched models on localhost
+    Serve {
+        /// The port to try first
+        #[arg(long, default_value_t = 5173)]
+        port: u16,
+        /// Serve what dist/ holds already
+        #[arg(long)]
+        no_build: bool,
+        /// Serve below this path, the way a project site is hosted
+        #[arg(long, default_value = "/")]
+        path: String,
+    },
+    /// Run every check and every test
+    Test {
+        /// Run one part only
+        #[arg(long, value_enum)]
+        only: Option<checks::Part>,
+        #[arg(long, value_enum, default_value_t)]
+        wasm_std: wasm::StandardLibrary,
+    },
+    /// Fetch a model of the catalogue into models/cache/ and verify it
+    Model {
+        /// Its id in models/catalog.json
+        id: String,
+    },
+    /// Write the sizes and hashes of the shipped models into models/catalog.json
+    Catalog,
+    /// Make the golden fixtures of the tests anew (Python, in an environment of its own)
+    Fixtures,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command. The tests bring their own exit code, since they print their summary last.
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Build {
+            dev,
+            engine_only,
+            wasm_std,
+        } => {
+            let profile = if dev {
+                wasm::Profile::Dev
+            } else {
+                wasm::Profile::Release
+            };
+            wasm::build_engine(profile, &wasm::Toolchain::find(wasm_std)?)?;
+            if !engine_only {
+                page::build(profile)?;
+            }
+        }
+        Command::Serve {
+            port,
+            no_build,
+            path,
+        } => {
+            if !no_build {
+                let toolchain = wasm::Toolchain::find(wasm::StandardLibrary::Auto)?;
+                wasm::build_engine(wasm::Profile::Release, &toolchain)?;
+                page::build(wasm::Profile::Release)?;
+            }
+            serve::run(port, &path)?;
+        }
+        Command::Test { only, wasm_std } => return checks::run(only, wasm_std),
+        Command::Model { id } => model::fetch(&id)?,
+        Command::Catalog => catalog::record()?,
+        Command::Fixtures => fixtures::generate()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

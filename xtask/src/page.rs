@@ -1,0 +1,115 @@
+//! The page: npm's packages, Vite's build, and the models and items that go with it.
+
+use crate::tools;
+use crate::wasm::Profile;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::Path;
+
+/// Largest size of the compiled engine on the wire, brotli.
+const ENGINE_BYTES_AT_MOST: u64 = 4_000_000;
+
+/// Builds the page around the engine in `www/engine/` into `dist/`.
+///
+/// # Errors
+/// When npm's packages cannot be installed, or Vite fails.
+pub fn build(profile: Profile) -> Result<()> {
+    install_packages()?;
+    let mut vite = tools::program(npx());
+    vite.args(["vite", "build", "--outDir", "dist", "--emptyOutDir"]);
+    if profile == Profile::Dev {
+        vite.args(["--mode", "development", "--minify", "false", "--sourcemap"]);
+    }
+    tools::run(&mut vite).context("the page cannot be built")?;
+    copy_models()?;
+    eprintln!("page: dist/");
+    Ok(())
+}
+
+/// The names of npm's programs, which are scripts on Windows.
+pub fn npx() -> &'static str {
+    if cfg!(windows) { "npx.cmd" } else { "npx" }
+}
+
+/// Installs the packages of `package-lock.json`, unless these very packages are there.
+///
+/// # Errors
+/// One line that says what is missing: Node, or npm's registry.
+pub fn install_packages() -> Result<()> {
+    let root = tools::root();
+    let lock =
+        fs::read(root.join("package-lock.json")).context("package-lock.json cannot be read")?;
+    // A copy of the lock file says what was installed. Dates would not do: a checkout makes every file new.
+    let installed = root.join("node_modules/.installed-package-lock.json");
+    if fs::read(&installed).is_ok_and(|copy| copy == lock) {
+        return Ok(());
+    }
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    if tools::output(tools::program(npm).arg("--version")).is_err() {
+        bail!("there is no npm: install Node 20 or newer");
+    }
+    tools::run(tools::program(npm).args(["ci", "--no-audit", "--no-fund"]))
+        .context("npm cannot install the page's packages")?;
+    fs::write(installed, lock)?;
+    Ok(())
+}
+
+/// Puts the catalogue, the sample item sets and the shipped models beside the page.
+fn copy_models() -> Result<()> {
+    let from = tools::root().join("models");
+    let to = tools::root().join("dist/models");
+    fs::create_dir_all(&to)?;
+    fs::copy(from.join("catalog.json"), to.join("catalog.json"))
+        .context("models/catalog.json cannot be copied")?;
+    for entry in fs::read_dir(&from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_shipped = name
+            .to_str()
+            .is_some_and(|name| name == "items" || name.starts_with("lesson"));
+        if is_shipped && entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)
+                .with_context(|| format!("{} cannot be copied", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the engine is small enough to be fetched by a class on one connection.
+///
+/// # Errors
+/// When it is larger than the limit, as brotli compresses it.
+pub fn check_engine_size() -> Result<()> {
+    // Node brings the compressor; a crate for this one number would cost more than it.
+    let script = "const z=require('zlib'),d=require('fs').readFileSync('www/engine/engine_bg.wasm'),c=z.constants;\
+        console.log(z.brotliCompressSync(d,{params:{[c.BROTLI_PARAM_QUALITY]:11,\
+        [c.BROTLI_PARAM_LGWIN]:24,[c.BROTLI_PARAM_SIZE_HINT]:d.length}}).length)";
+    let bytes: u64 = tools::output(tools::program("node").args(["-e", script]))?.parse()?;
+    eprintln!("engine_bg.wasm: {:.2} MB with brotli", bytes as f64 / 1e6);
+    if bytes > ENGINE_BYTES_AT_MOST {
+        bail!("the engine has {bytes} bytes with brotli, more than {ENGINE_BYTES_AT_MOST}");
+    }
+    Ok(())
+}
+
+/// Checks the types of the page's TypeScript.
+///
+/// # Errors
+/// When the compiler finds any fault.
+pub fn check_types() -> Result<()> {
+    tools::run(tools::program(npx()).args(["tsc", "--noEmit"]))
+}
