@@ -5,6 +5,7 @@ use crate::tools;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -145,7 +146,7 @@ pub fn digest(path: &Path) -> Result<(u64, String)> {
     Ok((bytes, hex))
 }
 
-/// Writes the sizes and hashes of the shipped models' files into the catalogue.
+/// Writes the sizes and hashes of the shipped models' files, and their numbers of parameters, into the catalogue.
 ///
 /// # Errors
 /// When a file of a shipped model is missing, or the catalogue cannot be written.
@@ -160,10 +161,36 @@ pub fn record() -> Result<()> {
             eprintln!("{} {}: {bytes} bytes, sha256 {sha256}", model.id, file.name);
             file.bytes = Some(bytes);
             file.sha256 = Some(sha256);
+            if file.name.ends_with(".safetensors") {
+                model.parameters = parameters(&path)?;
+                model.memory_bytes = model.parameters * size_of::<f32>() as u64;
+            }
         }
     }
     let text = serde_json::to_string_pretty(&models)? + "\n";
     std::fs::write(path(), text).context("models/catalog.json cannot be written")
+}
+
+/// The number of parameters in a safetensors file, from its header.
+fn parameters(path: &Path) -> Result<u64> {
+    #[derive(Deserialize)]
+    struct Tensor {
+        shape: Vec<u64>,
+    }
+    let mut file = std::fs::File::open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let mut header = String::new();
+    file.take(u64::from_le_bytes(length))
+        .read_to_string(&mut header)?;
+    let mut tensors: BTreeMap<String, serde_json::Value> = serde_json::from_str(&header)
+        .with_context(|| format!("{} is no safetensors file", path.display()))?;
+    tensors.remove("__metadata__");
+    let sizes = tensors.into_values().map(|tensor| {
+        let tensor: Tensor = serde_json::from_value(tensor)?;
+        Ok(tensor.shape.iter().product::<u64>())
+    });
+    sizes.sum()
 }
 
 /// Checks the catalogue: it can be read, its ids differ, and the shipped models are what it says.

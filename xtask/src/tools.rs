@@ -46,37 +46,30 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The command line as a person would type it.
+/// The command line as a person would type it, without the environment.
 fn line(command: &Command) -> String {
-    let mut words = Vec::new();
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            words.push(format!(
-                "{}={}",
-                name.to_string_lossy(),
-                value.to_string_lossy()
-            ));
-        }
-    }
     let program = Path::new(command.get_program());
-    words.push(
-        program
-            .file_name()
-            .unwrap_or(program.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
-    );
-    words.extend(
-        command
-            .get_args()
-            .map(|argument| argument.to_string_lossy().into_owned()),
-    );
-    words.join(" ")
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
+    words
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Says on standard error what is about to run.
 pub fn announce(command: &Command) {
-    eprintln!("$ {}", line(command));
+    let environment: String = command
+        .get_envs()
+        .filter_map(|(name, value)| {
+            Some(format!(
+                "{}={} ",
+                name.to_string_lossy(),
+                value?.to_string_lossy()
+            ))
+        })
+        .collect();
+    eprintln!("$ {environment}{}", line(command));
 }
 
 /// Runs a command to its end, its output going to the terminal.

@@ -107,6 +107,7 @@ fn rustup() -> Result<Toolchain> {
         }
         let mut add = tools::program("rustup");
         add.args(["target", "add", TARGET]);
+        add.env("RUST_BACKTRACE", "0");
         // Rustup retries an unreachable server for a long time.
         tools::run_within(&mut add, Duration::from_secs(180))?;
         if !has_target_library()? {
@@ -191,6 +192,8 @@ pub fn build_engine(profile: Profile, toolchain: &Toolchain) -> Result<()> {
         .out_name("engine")
         .web(true)?
         .typescript(true)
+        // Without an address given, the engine is looked for beside its surface; Vite sees that and moves both.
+        .omit_default_module_path(false)
         .remove_name_section(profile == Profile::Release)
         .remove_producers_section(profile == Profile::Release)
         .generate(&engine)
