@@ -1,0 +1,115 @@
+// Elements in one expression, and a base for the views.
+
+import { store, type State } from "./services/store";
+
+type Child = Node | string | number | null | undefined | false;
+type Handler = (event: never) => void;
+type Properties = Record<string, string | number | boolean | null | undefined | Handler>;
+
+function fill(element: Element, properties: Properties, children: readonly (Child | readonly Child[])[]): void {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element.addEventListener(name.slice(2), value as unknown as EventListener);
+    else if (name === "value" && "value" in element) (element as HTMLInputElement).value = String(value);
+    else if (name === "checked" && "checked" in element) (element as HTMLInputElement).checked = value === true;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat()) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(typeof child === "object" ? (child as Node) : String(child));
+  }
+}
+
+/** `h("p", { class: "note" }, "text")`; a property `onclick` is a listener. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K, properties: Properties = {}, ...children: (Child | readonly Child[])[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  fill(element, properties, children);
+  return element;
+}
+
+/** The same for SVG. */
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K, properties: Properties = {}, ...children: (Child | readonly Child[])[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  fill(element, properties, children);
+  return element;
+}
+
+/** One of the page's own elements, which are not in the built-in names. */
+export function view(tag: string, properties: Properties = {}): HTMLElement {
+  const element = document.createElement(tag);
+  fill(element, properties, []);
+  return element;
+}
+
+/** What identifies a control across redraws. */
+function controlKey(element: Element | null): string | null {
+  return element?.getAttribute("data-key") ?? element?.id ?? null;
+}
+
+/** Replaces the content of an element; the focus and the caret stay where they were. */
+export function refill(parent: Element, ...children: (Child | readonly Child[])[]): void {
+  const active = parent.contains(document.activeElement) ? document.activeElement : null;
+  const key = controlKey(active);
+  const isText = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
+  const caret = isText ? active.selectionStart : null;
+  parent.replaceChildren();
+  fill(parent, {}, children);
+  if (!key) return;
+  const again = [...parent.querySelectorAll<HTMLElement>("[data-key],[id]")].find((other) => controlKey(other) === key);
+  if (!again) return;
+  again.focus({ preventScroll: true });
+  if (caret !== null && (again instanceof HTMLInputElement || again instanceof HTMLTextAreaElement)) {
+    // Inputs of type number have no caret to set.
+    if (again.type === "text" || again.type === "textarea") again.setSelectionRange(caret, caret);
+  }
+}
+
+/** An element that draws what the store says, again whenever one of its keys changes. */
+export abstract class View extends HTMLElement {
+  /** Keys of the store that this view reads. */
+  protected abstract readonly keys: readonly (keyof State)[];
+  #stop: (() => void) | null = null;
+
+  protected get state(): Readonly<State> {
+    return store.state;
+  }
+
+  /** Builds what never changes; called when the element enters the page. */
+  protected setup(): void {}
+
+  /** Draws. `changed` is empty at the first time. */
+  protected abstract render(changed: ReadonlySet<keyof State>): void;
+
+  connectedCallback(): void {
+    this.setup();
+    this.render(new Set());
+    this.#stop = store.listen((changed) => {
+      if (this.keys.some((key) => changed.has(key))) this.render(changed);
+    });
+  }
+
+  disconnectedCallback(): void {
+    this.#stop?.();
+  }
+}
+
+/** Whether a job or a missing engine keeps the buttons from working. */
+export function isBusy(): boolean {
+  const { job, engine, model } = store.state;
+  return job !== null || engine !== "ready" || model === null;
+}
+
+/** Saves text as a file. */
+export function download(name: string, text: string, type = "application/json"): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const anchor = h("a", { href: url, download: name });
+  document.body.append(anchor);
+  anchor.click();
+  anchor.remove();
+  // The browser reads the file after the click.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,77 @@
+// Numbers and texts as people read them.
+
+import type { Accuracy } from "./types";
+
+const MINUS = "−";
+
+function signed(text: string): string {
+  return text.replace("-", MINUS);
+}
+
+/** `0.8125` as `81.3 %`. */
+export function percent(value: number, digits = 1): string {
+  return `${signed((value * 100).toFixed(digits))} %`;
+}
+
+/** A fixed number of decimals with a real minus sign. */
+export function fixed(value: number, digits = 3): string {
+  return signed(value.toFixed(digits));
+}
+
+/** Three significant digits. */
+export function short(value: number): string {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return signed(size >= 1000 || size < 0.001 ? value.toExponential(1) : value.toPrecision(3));
+}
+
+/** With its sign, plus as well. */
+export function change(value: number, digits = 3): string {
+  return value > 0 ? `+${fixed(value, digits)}` : fixed(value, digits);
+}
+
+export function points(before: Accuracy, after: Accuracy): string {
+  const difference = (after.value - before.value) * 100;
+  return `${difference > 0 ? "+" : ""}${fixed(difference, 1)}`;
+}
+
+/** `81.3 % of 48 (95 % Wilson interval 68.1–89.8 %)`. */
+export function accuracyText(accuracy: Accuracy): string {
+  const { value, total, low, high } = accuracy;
+  return `${percent(value)} of ${total} (95 % Wilson interval ${interval(low, high)})`;
+}
+
+export function interval(low: number, high: number): string {
+  return `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)} %`;
+}
+
+export function bytes(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(2)} GB`;
+  if (count >= 1e6) return `${(count / 1e6).toFixed(1)} MB`;
+  return count >= 1e3 ? `${Math.round(count / 1e3)} kB` : `${count} bytes`;
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function count(value: number, one: string, many = `${one}s`): string {
+  return `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
+}
+
+export function parameters(value: number): string {
+  if (value >= 1e9) return `${(value / 1e9).toFixed(2)} B`;
+  return value >= 1e6 ? `${(value / 1e6).toFixed(1)} M` : `${Math.round(value / 1e3)} k`;
+}
+
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
+/** TransformerLens' name of a neuron. */
+export function address(layer: number, neuron: number): string {
+  return `blocks.${layer}.mlp.hook_post[${neuron}]`;
+}

@@ -1,0 +1,43 @@
+// The page: views over services over one worker. It computes no result; every number comes from the engine.
+//
+// - types.ts          the engine's documents
+// - worker/           the one worker: protocol, engine surface, downloads, storage of models
+// - services/         state and actions: store, engine client, jobs, items, mask, study, links, session, boot
+// - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
+// - dom.ts, format.ts elements in one expression; numbers as people read them
+// - styles/           tokens, layout, parts
+
+import "./styles/tokens.css";
+import "./styles/layout.css";
+import "./styles/parts.css";
+import "./styles/charts.css";
+import { boot } from "./services/boot";
+import { report } from "./services/jobs";
+import { installTheme } from "./services/theme";
+import "./views/answers-table";
+import "./views/gap-chart";
+import "./views/heat-map";
+import "./views/item-list";
+import "./views/job-bar";
+import "./views/link-panel";
+import "./views/mask-summary";
+import "./views/message-bar";
+import "./views/neuron-card";
+import "./views/ranked-table";
+import "./views/step-rail";
+import "./views/step-start";
+import "./views/step-model";
+import "./views/step-items";
+import "./views/step-scores";
+import "./views/step-attribution";
+import "./views/step-pruning";
+import "./views/step-tuning";
+import "./views/step-result";
+import "./views/app-shell";
+
+installTheme();
+// A file dropped beside a drop zone must not replace the page.
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => event.preventDefault());
+document.body.append(document.createElement("app-shell"));
+boot().catch(report);

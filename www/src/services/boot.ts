@@ -1,0 +1,183 @@
+// From an empty page to a working one: the precomputed report at once, then the engine, the model and the items behind
+// it. After a worker's end the same, without the report.
+
+import type { CatalogEntry, Report, SampleSet } from "../types";
+import type { DeviceChoice } from "../worker/protocol";
+import { attributionIsGone } from "./actions";
+import { engine } from "./engine";
+import { sendAll } from "./items";
+import { report, toError } from "./jobs";
+import { isLink, openLink } from "./links";
+import { LESSON, load, refreshStorage, sourceOfEntry } from "./models";
+import * as session from "./session";
+import { INITIAL, store } from "./store";
+import { setsOfStudy, showReport } from "./study";
+
+async function json<T>(path: string): Promise<T | null> {
+  try {
+    const response = await fetch(path);
+    return response.ok ? ((await response.json()) as T) : null;
+  } catch {
+    return null;
+  }
+}
+
+function deviceFromAddress(): DeviceChoice {
+  const asked = new URLSearchParams(location.search).get("device");
+  return asked === "webgpu" || asked === "wasm" ? asked : "auto";
+}
+
+/** Starts a worker on a device; whether the engine is there. */
+async function startEngine(device: DeviceChoice): Promise<boolean> {
+  store.set({ device, engine: "starting", device_info: null });
+  attributionIsGone();
+  try {
+    const { version, device: device_info, templates, presets } = await engine.start(device);
+    store.set({ engine: "ready", version, device_info, templates, presets });
+    return true;
+  } catch (thrown) {
+    const error = toError(thrown);
+    if (error.code === "cancelled") return false;
+    store.set({ engine: "failed", error });
+    return false;
+  }
+}
+
+/** Starts on another device, with everything that is there. */
+export async function changeDevice(device: DeviceChoice): Promise<void> {
+  if (store.state.job) return;
+  const before = store.state.device;
+  const isStarted = await startEngine(device);
+  if (isStarted) {
+    await bringBack();
+    return;
+  }
+  // What was asked for is not there: back to what worked, with the reason on screen.
+  const { error } = store.state;
+  if (before !== device && (await startEngine(before))) {
+    await bringBack();
+    store.set({ error });
+  }
+}
+
+/** Gives a new worker the model and the items. */
+async function bringBack(): Promise<void> {
+  const source = store.state.model?.source;
+  if (source) {
+    await load(source, "Bringing back the model");
+  } else {
+    // Files that could not be kept are gone with the worker that read them.
+    store.set({ model: null });
+    await sendAll().catch(report);
+  }
+  await refreshStorage();
+}
+
+/** The shipped model's study, on screen before anything is computed. */
+async function showLesson(): Promise<Report | null> {
+  const found = await json<Report>(`models/${LESSON}/report.json`);
+  if (found?.format === "secateur-report") {
+    showReport(found, true);
+    return found;
+  }
+  return null;
+}
+
+/** The sets of the lesson: those of its report, else the bundled ones by their names. */
+async function lessonSets(found: Report | null): Promise<void> {
+  if (found) {
+    store.set({ sets: await setsOfStudy(found.study.item_sets) });
+    return;
+  }
+  const names = store.state.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
+  const sets = await setsOfStudy(names.map((name) => ({
+    name: name.slice(LESSON.length + 1), sample: name, sha256: "", roles: rolesOf(name),
+  })));
+  store.set({ sets });
+}
+
+function rolesOf(name: string): ("attribution" | "validation" | "test")[] {
+  if (name.endsWith("-attribution")) return ["attribution"];
+  return name.endsWith("-validation") ? ["validation"] : ["test"];
+}
+
+async function loadLesson(): Promise<void> {
+  const entry = store.state.catalog.find((other) => other.id === LESSON);
+  if (entry) await load(sourceOfEntry(entry), "Loading the lesson's model");
+}
+
+/** Back to the page as it is at the first visit. */
+export async function openLesson(): Promise<void> {
+  if (store.state.job) return;
+  session.clearStudy();
+  const found = await showLesson();
+  try {
+    await lessonSets(found);
+    if (store.state.model?.info.id === LESSON) await sendAll();
+    else {
+      // Not another model for this study: the lesson's own results stay.
+      store.set({ model: null });
+      await loadLesson();
+    }
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+let restarts = 0;
+const RESTARTS_AT_MOST = 5;
+
+/** After a hard cancel or a crash. */
+async function restart(): Promise<void> {
+  restarts += 1;
+  if (store.state.engine !== "ready" || restarts > RESTARTS_AT_MOST) {
+    store.set({ engine: "failed", job: null });
+    return;
+  }
+  // The job that was cancelled has to end before the one that brings the model back can start.
+  await Promise.resolve();
+  store.set({ job: null });
+  if (await startEngine(store.state.device)) await bringBack();
+  restarts = Math.max(0, restarts - 1);
+}
+
+export async function boot(): Promise<void> {
+  session.install();
+  engine.addEventListener("ended", () => void restart());
+  const device = deviceFromAddress();
+  store.set({ device });
+  const hasLink = isLink(location.hash);
+  const isRestored = !hasLink && (await session.restore());
+  const started = startEngine(device);
+  const found = isRestored || hasLink ? null : await showLesson();
+  const [catalog, samples] = await Promise.all([
+    json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json"),
+  ]);
+  store.set({ catalog: catalog ?? INITIAL.catalog, samples: samples ?? INITIAL.samples });
+  if (!(await started)) {
+    if (!hasLink) session.keep();
+    return;
+  }
+  await session.lookForEarlier();
+  await refreshStorage();
+  if (hasLink) {
+    await openLink(location.hash);
+    return;
+  }
+  try {
+    if (isRestored) await bringBack();
+    else {
+      await lessonSets(found);
+      await loadLesson();
+    }
+  } catch (thrown) {
+    report(thrown);
+  }
+  session.keep();
+}
+
+/** A link pasted into the address bar of an open page. */
+addEventListener("hashchange", () => {
+  if (isLink(location.hash) && store.state.engine === "ready") void openLink(location.hash);
+});
+

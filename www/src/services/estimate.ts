@@ -1,0 +1,37 @@
+// How long an attribution will take, guessed from how long scoring took: a hint for the user, no result.
+
+import { setsOf, type State } from "./store";
+
+/** A backward pass costs about twice a forward one. */
+const GRADIENT_COST = 3;
+
+/** Token-layers of an attribution, per token-layer of a forward pass over the same prompt. */
+function relativeCost({ settings, model }: Readonly<State>, tokens: number): number {
+  const n_layers = model?.info.n_layers ?? 1;
+  const positions = settings.positions === "all" ? tokens : 1;
+  // Forks of all layers travel upward together: layer l carries the forks born in the l layers below.
+  const layers = settings.path === "joint" ? n_layers : (n_layers * (n_layers + 1)) / 2;
+  return 1 + (GRADIENT_COST * settings.steps * layers * positions) / (tokens * n_layers);
+}
+
+/** Seconds, or null where nothing was scored that could tell. */
+export function attributionSeconds(state: Readonly<State>): number | null {
+  const [set] = setsOf(state, "attribution");
+  const scored = set === undefined ? undefined : state.scores[set];
+  if (!scored || state.precomputed || scored.items.length === 0) return null;
+  const items = state.sets.find((other) => other.name === set)?.items ?? [];
+  const characters = items.reduce((sum, item) => sum + item.context.length, 0) / Math.max(1, items.length);
+  // Four characters a token, as in English text.
+  const tokens = Math.max(4, characters / 4 + 6);
+  const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
+  return (scored.seconds / scored.items.length) * used * relativeCost(state, tokens);
+}
+
+/** Items of the attribution set that pass the confidence threshold; null before they are scored. */
+export function confidentItems(state: Readonly<State>): { used: number; total: number } | null {
+  const [set] = setsOf(state, "attribution");
+  const scored = set === undefined ? undefined : state.scores[set];
+  if (!scored) return null;
+  const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
+  return { used, total: scored.items.length };
+}

@@ -1,0 +1,239 @@
+// Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
+
+import type { Item, ParsedItems, Role, SampleSet, ScoringRule } from "../types";
+import { engine } from "./engine";
+import { report } from "./jobs";
+import { store, type PageSet } from "./store";
+
+let history: PageSet[][] = [];
+
+/** Results of these sets no longer hold. */
+function forgetResults(names: readonly string[]): void {
+  const { scores, attribution, pruned, control, search, tuning } = store.state;
+  const touches = (sets: readonly string[]): boolean => sets.some((name) => names.includes(name));
+  const kept = Object.fromEntries(Object.entries(scores).filter(([name]) => !names.includes(name)));
+  const isAttributed = attribution !== null && names.includes(attribution.set);
+  store.set({
+    scores: kept,
+    ...(isAttributed ? { attribution: null, ranked: null, card: null, search: null } : {}),
+    ...(pruned && touches(pruned.sets.map((set) => set.set)) ? { pruned: null } : {}),
+    ...(control && touches(control.sets.map((set) => set.set)) ? { control: null } : {}),
+    ...(search && touches(search.sets) ? { search: null } : {}),
+    ...(tuning ? { tuning: null, live_curves: [] } : {}),
+  });
+}
+
+/** All results no longer hold: another model, template or rule. */
+export function forgetAllResults(): void {
+  store.set({
+    scores: {}, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
+    live_curves: [], reproduction: null, precomputed: false,
+  });
+}
+
+/** Gives the engine a set and takes its hash. */
+async function send(name: string): Promise<void> {
+  if (store.state.engine !== "ready") return;
+  const set = store.state.sets.find((other) => other.name === name);
+  if (!set) return;
+  if (set.items.length === 0) {
+    await engine.call("remove_items", [name]);
+    return;
+  }
+  const { sha256 } = await engine.call("set_items", [{ name, items: set.items }]);
+  const { sets } = store.state;
+  store.set({ sets: sets.map((other) => (other.items === set.items ? { ...other, sha256 } : other)) });
+}
+
+/** Gives the engine everything it forgot with its worker. */
+export async function sendAll(): Promise<void> {
+  const { sets, template, rule } = store.state;
+  await engine.call("set_template", [template]);
+  await engine.call("set_rule", [rule]);
+  for (const { name } of sets) await send(name);
+}
+
+function remember(): void {
+  history = [...history, store.state.sets].slice(-100);
+}
+
+function change(name: string, edit: (set: PageSet) => PageSet, isNewContent = true): void {
+  remember();
+  store.set({ sets: store.state.sets.map((set) => (set.name === name ? edit(set) : set)) });
+  if (!isNewContent) return;
+  forgetResults([name]);
+  send(name).catch(report);
+}
+
+export function canUndoItems(): boolean {
+  return history.length > 0;
+}
+
+export function undoItems(): void {
+  const last = history.at(-1);
+  if (!last) return;
+  history = history.slice(0, -1);
+  replaceSets(last, false);
+}
+
+/** Replaces all sets; whatever is the same keeps its results. */
+export function replaceSets(sets: PageSet[], isUndoable = true): void {
+  const before = store.state.sets;
+  if (isUndoable) remember();
+  store.set({ sets });
+  const same = (set: PageSet): boolean =>
+    before.some((old) => old.name === set.name && old.items === set.items);
+  const gone = before.filter((old) => !sets.some((set) => set.name === old.name)).map((set) => set.name);
+  const changed = sets.filter((set) => !same(set)).map((set) => set.name);
+  forgetResults([...gone, ...changed]);
+  if (store.state.engine !== "ready") return;
+  const apply = async (): Promise<void> => {
+    for (const name of gone) await engine.call("remove_items", [name]);
+    for (const name of changed) await send(name);
+  };
+  apply().catch(report);
+}
+
+function freeName(wanted: string): string {
+  const taken = new Set(store.state.sets.map((set) => set.name));
+  let name = wanted;
+  for (let count = 2; taken.has(name); count += 1) name = `${wanted}-${count}`;
+  return name;
+}
+
+/** Roles that a new set takes: it is tested on, and does what no other set does yet. */
+function freeRoles(): Role[] {
+  const taken = new Set(store.state.sets.flatMap((set) => set.roles));
+  const roles: Role[] = ["test"];
+  if (!taken.has("attribution")) roles.unshift("attribution");
+  if (!taken.has("validation")) roles.push("validation");
+  return roles;
+}
+
+export function addSet(wanted: string, items: Item[], sample?: PageSet["sample"]): void {
+  const name = freeName(wanted);
+  const set: PageSet = { name, roles: freeRoles(), items, sha256: "", ...(sample ? { sample } : {}) };
+  replaceSets([...store.state.sets, set]);
+}
+
+export function removeSet(name: string): void {
+  replaceSets(store.state.sets.filter((set) => set.name !== name));
+}
+
+export function renameSet(name: string, wanted: string): void {
+  const trimmed = wanted.trim();
+  if (trimmed === "" || trimmed === name) return;
+  const renamed = freeName(trimmed);
+  replaceSets(store.state.sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
+}
+
+/** Only one set is attributed; validation and test may be several. */
+export function setRole(name: string, role: Role, on: boolean): void {
+  remember();
+  const sets = store.state.sets.map((set) => {
+    const others = set.roles.filter((other) => other !== role);
+    if (set.name === name) return { ...set, roles: on ? [...others, role] : others };
+    return role === "attribution" && on ? { ...set, roles: others } : set;
+  });
+  store.set({ sets });
+}
+
+function edited(set: PageSet, items: Item[]): PageSet {
+  const { sample: _, ...rest } = set;
+  return { ...rest, items, sha256: "" };
+}
+
+export function updateItem(name: string, index: number, item: Item): void {
+  change(name, (set) => edited(set, set.items.map((old, at) => (at === index ? item : old))));
+}
+
+export function deleteItem(name: string, index: number): void {
+  change(name, (set) => edited(set, set.items.filter((_, at) => at !== index)));
+}
+
+export function addItem(name: string): void {
+  change(name, (set) => {
+    const ids = new Set(set.items.map((item) => item.id));
+    let count = set.items.length + 1;
+    while (ids.has(`item-${count}`)) count += 1;
+    const item: Item = { id: `item-${count}`, context: "", choices: ["yes", "no"], gold: 0 };
+    return edited(set, [...set.items, item]);
+  });
+}
+
+/** Deals a set out to the three roles, in an order drawn from the study's seed. */
+export function splitSet(name: string): void {
+  const { sets, seed } = store.state;
+  const set = sets.find((other) => other.name === name);
+  if (!set || set.items.length < 3) return;
+  const order = shuffled(set.items, seed);
+  const third = Math.max(1, Math.floor(set.items.length / 3));
+  const parts: [Role, Item[]][] = [
+    ["attribution", order.slice(0, third)],
+    ["validation", order.slice(third, 2 * third)],
+    ["test", order.slice(2 * third)],
+  ];
+  const others = sets.filter((other) => other.name !== name).map((other) => ({
+    ...other, roles: other.roles.filter((role) => role !== "attribution"),
+  }));
+  const made = parts.map(([role, items]): PageSet => ({ name: `${name}-${role}`, roles: [role], items, sha256: "" }));
+  replaceSets([...others, ...made]);
+}
+
+/** Fisher and Yates' shuffle with mulberry32, a small seeded generator. */
+function shuffled<T>(values: readonly T[], seed: number): T[] {
+  const result = [...values];
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  for (let last = result.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(next() * (last + 1));
+    [result[last], result[other]] = [result[other] as T, result[last] as T];
+  }
+  return result;
+}
+
+/** Reads text as items; the engine does the reading. */
+export function parse(text: string): Promise<ParsedItems> {
+  return engine.call("parse_items", [text]);
+}
+
+const fetched = new Map<string, Promise<string>>();
+
+/** Text of a bundled sample. */
+export function sampleText(sample: SampleSet): Promise<string> {
+  const known = fetched.get(sample.name);
+  if (known) return known;
+  const text = fetch(`models/items/${sample.file}`).then((response) => {
+    if (!response.ok) throw new Error(`${sample.file} cannot be fetched (status ${response.status})`);
+    return response.text();
+  });
+  fetched.set(sample.name, text);
+  text.catch(() => fetched.delete(sample.name));
+  return text;
+}
+
+/** Items of a bundled sample by name. */
+export async function sampleItems(name: string): Promise<Item[]> {
+  const sample = store.state.samples.find((other) => other.name === name);
+  if (!sample) {
+    throw { code: "study", message: `there is no sample set ${name} here`, hint: "Is the page of another version?" };
+  }
+  return (await parse(await sampleText(sample))).items;
+}
+
+export async function setTemplate(template: string): Promise<void> {
+  store.set({ template });
+  forgetAllResults();
+  if (store.state.engine === "ready") await engine.call("set_template", [template]);
+}
+
+export async function setRule(rule: ScoringRule): Promise<void> {
+  store.set({ rule });
+  forgetAllResults();
+  if (store.state.engine === "ready") await engine.call("set_rule", [rule]);
+}

@@ -1,0 +1,54 @@
+// One job at a time: its progress, its cancel, its error.
+
+import type { Progress, SecateurError } from "../types";
+import { engine, isError } from "./engine";
+import { store } from "./store";
+
+/** Any thrown thing as something to show. */
+export function toError(thrown: unknown): SecateurError {
+  if (isError(thrown)) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { code: "unexpected", message, hint: "Try again; if it stays, reload the page." };
+}
+
+export function report(thrown: unknown): void {
+  const error = toError(thrown);
+  // The user asked for it: nothing to explain.
+  if (error.code !== "cancelled") store.set({ error });
+}
+
+/**
+ * Runs a job with progress and cancel; whether it came to its end. Errors go to the banner. While one runs, no other
+ * starts.
+ */
+export async function runJob(
+  title: string, work: (onProgress: (progress: Progress) => void) => Promise<void>, patience_ms?: number,
+): Promise<boolean> {
+  if (store.state.job) return false;
+  const cancel = (): void => {
+    const { job } = store.state;
+    if (!job || job.stopping) return;
+    store.set({ job: { ...job, stopping: true } });
+    engine.cancel(patience_ms);
+  };
+  store.set({
+    error: null,
+    job: { title, stage: "", done: 0, total: 0, started_ms: performance.now(), stopping: false, cancel },
+  });
+  const onProgress = ({ stage, done, total }: Progress): void => {
+    const { job } = store.state;
+    if (!job) return;
+    // A new stage counts anew, and so does its estimate.
+    const started_ms = stage === job.stage ? job.started_ms : performance.now();
+    store.set({ job: { ...job, stage, done, total, started_ms } });
+  };
+  try {
+    await work(onProgress);
+    return true;
+  } catch (thrown) {
+    report(thrown);
+    return false;
+  } finally {
+    store.set({ job: null });
+  }
+}

@@ -1,0 +1,103 @@
+// A page opened by a link: what it wants to do, the model it needs, what reproduced.
+
+import { engine } from "./engine";
+import { sendAll } from "./items";
+import { report, runJob } from "./jobs";
+import { load, refreshStorage, sourceOfEntry } from "./models";
+import * as session from "./session";
+import { store } from "./store";
+import { samplesOf, setsOfStudy, showReport } from "./study";
+import type { CatalogEntry, SharedStudy } from "../types";
+import type { ModelSource } from "../worker/protocol";
+
+export function isLink(hash: string): boolean {
+  return hash.startsWith("#s1.");
+}
+
+export type NeededModel =
+  /** It is loaded. */
+  | { state: "loaded" }
+  /** It can be had without asking: part of this site, or kept in this browser. */
+  | { state: "here"; source: ModelSource; name: string }
+  /** It has to be downloaded. */
+  | { state: "known"; entry: CatalogEntry; bytes: number }
+  /** Only the user can bring it. */
+  | { state: "unknown" };
+
+/** How the model of a link's study can be had. */
+export function neededModel({ study }: SharedStudy): NeededModel {
+  const { id, sha256 } = study.model;
+  const { model, catalog, storage } = store.state;
+  if (model && (sha256 ? model.info.sha256 === sha256 : model.info.id === id)) return { state: "loaded" };
+  const hasHash = (files: readonly { sha256: string | null }[]): boolean =>
+    sha256 !== "" && files.some((file) => file.sha256 === sha256);
+  const entry = catalog.find((other) => hasHash(other.files))
+    ?? catalog.find((other) => other.id === id && (sha256 === "" || other.files.every((file) => file.sha256 === null)));
+  if (entry) {
+    const source = sourceOfEntry(entry);
+    if (source.kind !== "catalog") return { state: "here", source, name: entry.name };
+    return { state: "known", entry, bytes: entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) };
+  }
+  const stored = storage?.models.find((other) => other.id === id || hasHash(other.files));
+  if (stored) return { state: "here", source: { kind: "stored", id: stored.id }, name: stored.name };
+  return { state: "unknown" };
+}
+
+/** Shows what a link carries; runs it at once where the model needs no download. */
+export async function openLink(fragment: string): Promise<void> {
+  try {
+    const shared = await engine.call("decode_link", [fragment]);
+    store.set({ shared, shared_fragment: fragment, reproduction: null, step: "start", error: null });
+    if (neededModel(shared).state === "here" || neededModel(shared).state === "loaded") await runLink();
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+/** Runs the opened link's study and compares. The user's own study is put aside first. */
+export async function runLink(): Promise<void> {
+  const { shared } = store.state;
+  if (!shared) return;
+  const needed = neededModel(shared);
+  if (needed.state === "unknown") return;
+  if (needed.state !== "loaded") {
+    const source: ModelSource =
+      needed.state === "here" ? needed.source : { kind: "catalog", entry: needed.entry };
+    if (!(await load(source, "Loading the study's model"))) return;
+  }
+  await session.setAside();
+  await runJob("Re-running the study", async (onProgress) => {
+    const { study, expected } = shared;
+    const samples = await samplesOf(study);
+    const sets = await setsOfStudy(study.item_sets);
+    const request = { study, samples, ...(expected ? { expected } : {}) };
+    const { report: found, reproduction } = await engine.call("reproduce", [request], onProgress);
+    showReport(found, false);
+    const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
+    store.set({
+      sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })),
+      reproduction: expected ? reproduction : null,
+    });
+    session.keep();
+  });
+  await refreshStorage();
+}
+
+/** Leaves the link: the study stays as it is now, under an address without the fragment. */
+export function closeLink(): void {
+  history.replaceState(null, "", location.pathname + location.search);
+  store.set({ shared: null, shared_fragment: null });
+}
+
+/** Back to the study that was here before the link. */
+export async function backToEarlier(): Promise<void> {
+  const loadedModel = store.state.model;
+  if (!(await session.restore("earlier"))) return;
+  await session.dropEarlier();
+  closeLink();
+  store.set({ reproduction: null });
+  session.keep();
+  const { model } = store.state;
+  if (model?.source && model.info.sha256 !== loadedModel?.info.sha256) await load(model.source);
+  else await runJob("Bringing back the items", () => sendAll());
+}

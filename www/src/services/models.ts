@@ -1,0 +1,158 @@
+// Models: the catalogue, what is kept in this browser, and which one is loaded.
+
+import type { CatalogEntry, Item } from "../types";
+import type { Loaded, ModelSource } from "../worker/protocol";
+import { attributionIsGone } from "./actions";
+import { engine } from "./engine";
+import { forgetAllResults, replaceSets, sampleItems, sendAll } from "./items";
+import { report, runJob } from "./jobs";
+import { EMPTY_MASK, store, type Model, type PageSet } from "./store";
+
+export const LESSON = "lesson-planted";
+
+/** The sample that takes the lesson's place when a model of natural language is loaded. */
+const FIRST_SAMPLE = "general-knowledge";
+
+export function isShipped(entry: CatalogEntry): boolean {
+  return entry.files.every((file) =>
+    file.sources.some((source) => source.kind === "local" && !source.path.startsWith("models/cache/")));
+}
+
+export async function refreshStorage(): Promise<void> {
+  try {
+    store.set({ storage: await engine.storage() });
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+function sourceAfter(source: ModelSource, { info, kept }: Loaded): Model["source"] {
+  if (source.kind === "site") return source;
+  return kept ? { kind: "stored", id: info.id } : undefined;
+}
+
+async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
+  const { info, name, warning } = loaded;
+  const before = store.state.shape;
+  const former = store.state.model;
+  const isSame = former?.info.sha256 === info.sha256;
+  const kept = sourceAfter(source, loaded);
+  attributionIsGone();
+  store.set({
+    model: { info, name, ...(kept ? { source: kept } : {}) },
+    shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
+    ...(warning ? { notice: warning } : {}),
+  });
+  if (former && !isSame) {
+    forgetAllResults();
+    const fits = before?.n_layers === info.n_layers && before.d_mlp === info.d_mlp;
+    store.set({ selected: null, ...(fits ? {} : { mask: EMPTY_MASK, selection: null, undo: [], redo: [] }) });
+  }
+}
+
+/** Loads a model as a job; whether it is there. */
+export async function load(source: ModelSource, title = "Loading the model"): Promise<boolean> {
+  const isDone = await runJob(title, async (onProgress) => {
+    const loaded = await engine.load(source, onProgress);
+    await adopt(source, loaded);
+    await sendAll();
+  });
+  if (!isDone && !store.state.job) await reloadFormer();
+  await refreshStorage();
+  return isDone;
+}
+
+/** The engine lets go of the old model before it loads another: after a failure it has none. */
+async function reloadFormer(): Promise<void> {
+  const source = store.state.model?.source;
+  // While the engine itself is starting anew, that start brings the model back.
+  if (!source || store.state.engine !== "ready") return;
+  const { error } = store.state;
+  const isBack = await runJob("Bringing back the earlier model", async (onProgress) => {
+    await adopt(source, await engine.load(source, onProgress));
+    await sendAll();
+  });
+  if (isBack && error) store.set({ error });
+}
+
+/** Loads another model than the one at hand, chosen by the user. */
+export async function choose(source: ModelSource): Promise<void> {
+  if (!(await load(source))) return;
+  const { sets, model } = store.state;
+  const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;
+  const isOther = model !== null && !model.info.id.startsWith("lesson");
+  if (isOther && sets.length > 0 && sets.every(isLesson)) await offerSample();
+}
+
+/** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */
+async function offerSample(): Promise<void> {
+  if (!store.state.samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
+  try {
+    const items = await sampleItems(FIRST_SAMPLE);
+    const third = Math.floor(items.length / 3);
+    const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
+      name, roles, items: part, sha256: "", sample: { name: FIRST_SAMPLE, first, count: part.length },
+    });
+    store.set({ template: "question-answer@1" });
+    await engine.call("set_template", ["question-answer@1"]);
+    replaceSets([
+      slice("attribution", ["attribution"], 0, items.slice(0, third)),
+      slice("validation", ["validation"], third, items.slice(third, 2 * third)),
+      slice("test", ["test"], 2 * third, items.slice(2 * third)),
+    ], false);
+    store.set({ notice: "The lesson's items are of no use to this model: general-knowledge questions took their place." });
+  } catch (thrown) {
+    report(thrown);
+  }
+}
+
+/** What a set of picked or dropped files is, or what is wrong with it. */
+export function sourceOfFiles(files: readonly File[], catalog: readonly CatalogEntry[]): ModelSource | string {
+  const gguf = files.find((file) => file.name.endsWith(".gguf"));
+  if (gguf) {
+    const known = catalog.find((entry) =>
+      entry.files.some((file) => file.name === gguf.name && file.bytes === gguf.size));
+    const name = gguf.name.replace(/\.gguf$/, "");
+    return { kind: "files", id: known?.id ?? name, name: known?.name ?? name, files: [gguf] };
+  }
+  const weights = files.find((file) => file.name.endsWith(".safetensors"));
+  const config = files.find((file) => file.name === "config.json");
+  const tokenizer = files.find((file) => file.name === "tokenizer.json");
+  if (!weights) return "Choose one .gguf file, or model.safetensors with its config.json and tokenizer.json.";
+  const missing = [config ? "" : "config.json", tokenizer ? "" : "tokenizer.json"].filter(Boolean).join(" and ");
+  if (!config || !tokenizer) return `${weights.name} also needs ${missing}: choose the files together.`;
+  const known = catalog.find((entry) => entry.files.some((file) =>
+    file.name === weights.name && file.bytes !== null && file.bytes === weights.size));
+  const name = known?.name ?? weights.name.replace(/\.safetensors$/, "");
+  return { kind: "files", id: known?.id ?? name, name, files: [weights, config, tokenizer] };
+}
+
+export async function chooseFiles(files: readonly File[]): Promise<void> {
+  const source = sourceOfFiles(files, store.state.catalog);
+  if (typeof source === "string") {
+    store.set({ error: { code: "file", message: source, hint: "" } });
+    return;
+  }
+  await choose(source);
+}
+
+/** A catalogue entry by the shortest way: from this site, from this browser, from the net. */
+export function sourceOfEntry(entry: CatalogEntry): ModelSource {
+  if (isShipped(entry)) return { kind: "site", entry };
+  const isStored = store.state.storage?.models.some((model) => model.id === entry.id) ?? false;
+  return isStored ? { kind: "stored", id: entry.id } : { kind: "catalog", entry };
+}
+
+export async function forget(id: string): Promise<void> {
+  try {
+    await engine.forget(id);
+    const { model } = store.state;
+    if (model?.source?.kind === "stored" && model.source.id === id) {
+      const { source: _, ...rest } = model;
+      store.set({ model: rest });
+    }
+  } catch (thrown) {
+    report(thrown);
+  }
+  await refreshStorage();
+}

@@ -1,0 +1,217 @@
+// Everything that the page shows, in one typed object, and who is told when it changes. Views read it and never write
+// to it; services write.
+
+import type {
+  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, Item, Mask, ModelInfo,
+  NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
+  Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
+} from "../types";
+import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
+
+export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
+export type Step = (typeof STEPS)[number];
+
+export interface PageSet {
+  name: string;
+  roles: Role[];
+  items: Item[];
+  sha256: string;
+  /** The bundled sample that the items are, or a slice of; gone once an item is edited. */
+  sample?: { name: string; first?: number; count?: number };
+}
+
+export interface Model {
+  info: ModelInfo;
+  name: string;
+  /** How a reload brings it back; absent for files that could not be kept. */
+  source?: ModelSource & { kind: "site" | "stored" };
+}
+
+export interface Job {
+  title: string;
+  stage: string;
+  done: number;
+  total: number;
+  started_ms: number;
+  stopping: boolean;
+  cancel(): void;
+}
+
+export interface NeuronAddress {
+  layer: number;
+  neuron: number;
+}
+
+/** A step in the history of the mask. */
+export interface MaskState {
+  mask: Mask;
+  selection?: Selection;
+}
+
+export interface State {
+  // The page.
+  step: Step;
+  error: SecateurError | null;
+  notice: string | null;
+  job: Job | null;
+  // The engine.
+  device: DeviceChoice;
+  device_info: DeviceInfo | null;
+  engine: "starting" | "ready" | "failed";
+  version: string;
+  templates: Template[];
+  presets: Record<string, AttributionSettings>;
+  // Models.
+  catalog: CatalogEntry[];
+  storage: StorageInfo | null;
+  model: Model | null;
+  /** Shape of the model at hand, known from a report before the model itself is there. */
+  shape: { n_layers: number; d_mlp: number } | null;
+  // Items.
+  samples: SampleSet[];
+  sets: PageSet[];
+  template: string;
+  rule: ScoringRule;
+  seed: number;
+  // Results.
+  scores: Record<string, SetScores>;
+  settings: AttributionSettings;
+  attribution: Attribution | null;
+  ranked: RankedNeuron[] | null;
+  selected: NeuronAddress | null;
+  card: NeuronCard | null;
+  mask: Mask;
+  selection: Selection | null;
+  undo: MaskState[];
+  redo: MaskState[];
+  live: boolean;
+  pruned: PruneReport | null;
+  control_masks: number;
+  control: ControlReport | null;
+  percents: number[];
+  search: SearchReport | null;
+  tuning_settings: TuneSettings;
+  tuning: TuneReport | null;
+  live_curves: LiveCurve[];
+  // A link that was opened.
+  shared: SharedStudy | null;
+  shared_fragment: string | null;
+  reproduction: Reproduction | null;
+  /** Results at hand were computed elsewhere and came with the page or a link, not from this browser. */
+  precomputed: boolean;
+  has_earlier: boolean;
+}
+
+export interface LiveCurve {
+  points: TuneDetail[];
+  validation: { step: number; accuracy: Accuracy; loss: number }[];
+}
+
+export const DEFAULT_SETTINGS: AttributionSettings = {
+  preset: "fast",
+  method: "integrated_gradients",
+  path: "per_layer",
+  site: "post",
+  positions: "last",
+  target: "choice_first_token",
+  steps: 8,
+  rule: "middle",
+  baseline: "zero",
+  aggregate: "signed_mean",
+  confidence_threshold: 0.5,
+};
+
+export const EMPTY_MASK: Mask = { operation: "zero", site: "post", layers: [] };
+
+export const INITIAL: State = {
+  step: "start",
+  error: null,
+  notice: null,
+  job: null,
+  device: "auto",
+  device_info: null,
+  engine: "starting",
+  version: "",
+  templates: [],
+  presets: {},
+  catalog: [],
+  storage: null,
+  model: null,
+  shape: null,
+  samples: [],
+  sets: [],
+  template: "question-answer@1",
+  rule: "sum",
+  seed: 0,
+  scores: {},
+  settings: DEFAULT_SETTINGS,
+  attribution: null,
+  ranked: null,
+  selected: null,
+  card: null,
+  mask: EMPTY_MASK,
+  selection: null,
+  undo: [],
+  redo: [],
+  live: true,
+  pruned: null,
+  control_masks: 20,
+  control: null,
+  percents: [1, 2, 5, 10, 20, 30],
+  search: null,
+  tuning_settings: { layer: 0, steps: 50, learning_rate: 0.05, weight_decay: 0.01, batch_size: 16, evaluate_every: 5 },
+  tuning: null,
+  live_curves: [],
+  shared: null,
+  shared_fragment: null,
+  reproduction: null,
+  precomputed: false,
+  has_earlier: false,
+};
+
+type Key = keyof State;
+type Listener = (changed: ReadonlySet<Key>) => void;
+
+class Store {
+  #state: State = { ...INITIAL };
+  #listeners = new Set<Listener>();
+  #changed = new Set<Key>();
+  #scheduled = false;
+
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /** Writes; listeners are told once a turn, after all writes of it. */
+  set(patch: Partial<State>): void {
+    this.#state = { ...this.#state, ...patch };
+    for (const key of Object.keys(patch) as Key[]) this.#changed.add(key);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      const changed = this.#changed;
+      this.#changed = new Set();
+      this.#scheduled = false;
+      for (const listener of [...this.#listeners]) listener(changed);
+    });
+  }
+
+  /** Returns the function that ends the listening. */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+export const store = new Store();
+
+/** Names of the sets of a role. */
+export function setsOf(state: Readonly<State>, role: Role): string[] {
+  return state.sets.filter((set) => set.roles.includes(role) && set.items.length > 0).map((set) => set.name);
+}
+
+/** The sets that results are reported on: those of the role test, else all. */
+export function reportedSets(state: Readonly<State>): string[] {
+  const test = setsOf(state, "test");
+  return test.length > 0 ? test : state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
+}

@@ -1,0 +1,173 @@
+// The study that the page edits: written out of the page's state, and a report or a link read back into it.
+
+import type { Attribution, ItemSetSpec, Report, Study } from "../types";
+import { attributionIsGone, attributionIsThere } from "./actions";
+import { engine } from "./engine";
+import { sampleItems } from "./items";
+import { neuronCount } from "./mask";
+import { EMPTY_MASK, reportedSets, store, type PageSet, type State } from "./store";
+
+/** Links longer than this are cut by some mail and chat programs. */
+export const LONGEST_LINK = 8000;
+
+function setSpec({ name, roles, sha256, items, sample }: PageSet): ItemSetSpec {
+  // A set without a role is reported on where no set has the role test.
+  const named = { name, roles: roles.length > 0 ? roles : ["test" as const], sha256 };
+  if (!sample) return { ...named, items };
+  const { name: sampleName, first, count } = sample;
+  return {
+    ...named,
+    sample: sampleName,
+    ...(first === undefined ? {} : { first }),
+    ...(count === undefined ? {} : { count }),
+  };
+}
+
+/** The page's state as a study document. `with_results` says which parts were run. */
+export function study(state: Readonly<State>): Study {
+  const { model, sets, template, rule, attribution, search, percents, mask, selection, control, tuning, seed } = state;
+  const hasMask = neuronCount(mask) > 0;
+  return {
+    format: "secateur-study",
+    version: 1,
+    model: { id: model?.info.id ?? "", sha256: model?.info.sha256 ?? "", ...(model ? { name: model.name } : {}) },
+    item_sets: sets.filter((set) => set.items.length > 0).map(setSpec),
+    template,
+    scoring: { rule },
+    ...(attribution ? { attribution: attribution.settings } : {}),
+    ...(attribution && search ? { search: { percents } } : {}),
+    ...(hasMask ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
+    ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
+    ...(tuning ? { tuning: state.tuning_settings } : {}),
+    seed,
+  };
+}
+
+function flat(attribution: NonNullable<Report["attribution"]>): Attribution {
+  const { n_layers, d_mlp } = attribution;
+  const scores = new Float32Array(n_layers * d_mlp);
+  attribution.scores.forEach((layer, index) => scores.set(layer.slice(0, d_mlp), index * d_mlp));
+  return { ...attribution, scores };
+}
+
+/** The items that a study's set stands for. */
+async function itemsOf(spec: ItemSetSpec): Promise<PageSet> {
+  const { name, roles, sha256, first, count } = spec;
+  if (spec.items) return { name, roles, sha256, items: spec.items };
+  const all = await sampleItems(spec.sample ?? name);
+  const items = all.slice(first ?? 0, count === undefined ? undefined : (first ?? 0) + count);
+  const sample = {
+    name: spec.sample ?? name,
+    ...(first === undefined ? {} : { first }),
+    ...(count === undefined ? {} : { count }),
+  };
+  return { name, roles, sha256, items, sample };
+}
+
+/** A study's sets with their items; needs the engine to read the samples. */
+export function setsOfStudy(specs: readonly ItemSetSpec[]): Promise<PageSet[]> {
+  return Promise.all(specs.map(itemsOf));
+}
+
+/** All bundled items that a study names, by the sample's name. */
+export async function samplesOf({ item_sets }: Study): Promise<Record<string, PageSet["items"]>> {
+  const names = item_sets.filter((set) => !set.items).map((set) => set.sample ?? set.name);
+  const entries = await Promise.all([...new Set(names)].map(async (name) => [name, await sampleItems(name)] as const));
+  return Object.fromEntries(entries);
+}
+
+/** Shows a report's settings and results. Items are there only once `setsOfStudy` has read them. */
+export function showReport(report: Report, isPrecomputed: boolean): void {
+  const { study: made, model, pruned, control, search, tuning } = report;
+  const attribution = report.attribution ? flat(report.attribution) : null;
+  if (attribution && !isPrecomputed) attributionIsThere();
+  else attributionIsGone();
+  const mask = pruned?.mask ?? made.pruning?.mask ?? EMPTY_MASK;
+  const scores = Object.fromEntries(report.baseline.map((scored) => [scored.set, scored]));
+  store.set({
+    shape: { n_layers: model.n_layers, d_mlp: model.d_mlp },
+    template: made.template,
+    rule: made.scoring?.rule ?? "sum",
+    seed: made.seed,
+    scores,
+    attribution,
+    ranked: null,
+    selected: null,
+    card: null,
+    mask,
+    selection: made.pruning?.selection ?? null,
+    undo: [],
+    redo: [],
+    pruned: pruned ?? null,
+    control: control ?? null,
+    search: search ?? null,
+    tuning: tuning ?? null,
+    live_curves: [],
+    precomputed: isPrecomputed,
+    ...(made.attribution ? { settings: made.attribution } : {}),
+    ...(made.search ? { percents: made.search.percents } : {}),
+    ...(made.control ? { control_masks: made.control.masks } : {}),
+    ...(made.tuning ? { tuning_settings: made.tuning } : {}),
+  });
+}
+
+/** Scores whatever the engine forgot, so that a link can carry what was found. Quick where it was not. */
+async function ensureScores(): Promise<void> {
+  for (const { name, items } of store.state.sets) {
+    if (items.length > 0) await engine.call("score", [{ set: name }]);
+  }
+}
+
+/** The address of a page that shows and re-runs this study. */
+export async function link(): Promise<string> {
+  await ensureScores();
+  const { pruned } = store.state;
+  const request = pruned ? { study: study(store.state), prune: pruned } : { study: study(store.state) };
+  const fragment = await engine.call("encode_link", [request]);
+  const url = new URL(location.href);
+  url.hash = "";
+  url.search = "";
+  return `${url.href}#${fragment}`;
+}
+
+/** `mask.json`. */
+export function maskFile(): Promise<string> {
+  const { pruned, control } = store.state;
+  if (!pruned) {
+    return Promise.reject({
+      code: "not_yet", message: "the mask is not measured yet", hint: "Measure it in step 5: the file carries what it does.",
+    });
+  }
+  return engine.call("export_mask", [{ study: study(store.state), prune: pruned, ...(control ? { control } : {}) }]);
+}
+
+/** Everything at hand as a report document. */
+export function reportDocument(state: Readonly<State>): Report | null {
+  const { model, device_info, version, scores, attribution, pruned, control, search, tuning } = state;
+  if (!model || !device_info) return null;
+  const rows = (found: Attribution): number[][] =>
+    Array.from({ length: found.n_layers }, (_, layer) =>
+      Array.from(found.scores.subarray(layer * found.d_mlp, (layer + 1) * found.d_mlp)));
+  const baseline = Object.values(scores);
+  const seconds = [attribution, pruned, control, search, tuning, ...baseline]
+    .reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
+  return {
+    format: "secateur-report",
+    version: 1,
+    study: study(state),
+    engine: { version, device: device_info },
+    model: model.info,
+    baseline,
+    ...(attribution ? { attribution: { ...attribution, scores: rows(attribution) } } : {}),
+    ...(search ? { search } : {}),
+    ...(pruned ? { pruned } : {}),
+    ...(control ? { control } : {}),
+    ...(tuning ? { tuning } : {}),
+    seconds,
+  };
+}
+
+/** Sets that results at hand speak of but that have no items any more. */
+export function isReady(state: Readonly<State>): boolean {
+  return state.engine === "ready" && state.model !== null && reportedSets(state).length > 0;
+}

@@ -1,0 +1,72 @@
+// The engine's surface (`src/web/engine.rs`) with the types that wasm-bindgen cannot know.
+
+import type {
+  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, ImportedMask, Item, Mask, ModelInfo,
+  NeuronCard, ParsedItems, Progress, PromptView, PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
+  SearchReport, Selection, SetScores, SharedStudy, Study, Template, TuneReport, TuneSettings,
+} from "../types";
+
+export type OnProgress = (progress: Progress) => void;
+
+export interface ModelFile {
+  name: string;
+  file: Blob;
+}
+
+export interface RunRequest {
+  study: Study;
+  expected?: Expected;
+  /** Items of the bundled samples that the study names. */
+  samples?: Record<string, Item[]>;
+}
+
+export interface TuneRequest {
+  mask: Mask;
+  train: string[];
+  validation: string[];
+  test: string[];
+  settings: TuneSettings;
+  seed: number;
+  compare: boolean;
+}
+
+/** Every call but `device` to `import_mask` may take long; none may overlap another. */
+export interface Engine {
+  device(): DeviceInfo;
+  templates(): Template[];
+  presets(): Record<string, AttributionSettings>;
+  parse_items(text: string): ParsedItems;
+  set_items(set: { name: string; items: Item[] }): { sha256: string };
+  remove_items(name: string): void;
+  set_template(name: string): void;
+  set_rule(rule: ScoringRule): void;
+  prompt(item: Item): PromptView;
+  ranked(request: { layer?: number; top: number; mask?: Mask }): RankedNeuron[];
+  mask_top(selection: Selection): Mask;
+  export_mask(request: { study: Study; prune: PruneReport; control?: ControlReport }): string;
+  import_mask(text: string): ImportedMask;
+  python_snippet(request: { mask: Mask; repo?: string }): string;
+  encode_link(request: { study: Study; prune?: PruneReport }): string;
+  decode_link(fragment: string): SharedStudy;
+
+  load_model(
+    request: { id: string; name: string; sha256?: string }, files: ModelFile[], progress: OnProgress,
+  ): Promise<ModelInfo>;
+  score(request: { set: string }, progress: OnProgress): Promise<SetScores>;
+  attribute(
+    request: { set: string; settings: AttributionSettings }, progress: OnProgress,
+  ): Promise<Attribution>;
+  neuron(request: { layer: number; neuron: number; set: string }, progress: OnProgress): Promise<NeuronCard>;
+  prune(request: { mask: Mask; sets: string[] }, progress: OnProgress): Promise<PruneReport>;
+  control(
+    request: { mask: Mask; sets: string[]; masks: number; seed: number }, progress: OnProgress,
+  ): Promise<ControlReport>;
+  search(
+    request: { sets: string[]; layers?: number[]; percents: number[] }, progress: OnProgress,
+  ): Promise<SearchReport>;
+  tune(request: TuneRequest, progress: OnProgress): Promise<TuneReport>;
+  run(request: RunRequest, progress: OnProgress): Promise<Report>;
+  reproduce(
+    request: RunRequest, progress: OnProgress,
+  ): Promise<{ report: Report; reproduction: Reproduction }>;
+}

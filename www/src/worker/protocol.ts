@@ -1,0 +1,59 @@
+// What the page and its worker say to each other. One request, any number of progress messages, one answer.
+
+import type { CatalogEntry, DeviceInfo, ModelInfo, Progress, SecateurError, StoredModel } from "../types";
+import type { AttributionSettings, Template } from "../types";
+import type { Engine } from "./engine-api";
+
+export type DeviceChoice = "auto" | "webgpu" | "wasm";
+
+/** Where a model's files are. */
+export type ModelSource =
+  /** Part of this site: nothing to keep. */
+  | { kind: "site"; entry: CatalogEntry }
+  /** Kept in the browser from an earlier visit. */
+  | { kind: "stored"; id: string }
+  /** To be fetched, verified and kept. */
+  | { kind: "catalog"; entry: CatalogEntry }
+  /** Picked or dropped by the user, to be kept where there is room. */
+  | { kind: "files"; id: string; name: string; files: File[] };
+
+export interface Started {
+  version: string;
+  device: DeviceInfo;
+  templates: Template[];
+  presets: Record<string, AttributionSettings>;
+}
+
+export interface Loaded {
+  info: ModelInfo;
+  name: string;
+  /** Whether a reload finds the model without the user. */
+  kept: boolean;
+  warning?: string;
+}
+
+export interface StorageInfo {
+  models: StoredModel[];
+  /** Bytes; 0 where the browser does not tell. */
+  used: number;
+  quota: number;
+}
+
+export type EngineMethod = keyof Engine;
+export type EngineArguments<M extends EngineMethod> =
+  Parameters<Engine[M]> extends [infer First, ...unknown[]] ? [First] : [];
+export type EngineResult<M extends EngineMethod> = Awaited<ReturnType<Engine[M]>>;
+
+export type Request =
+  | { kind: "start"; device: DeviceChoice }
+  | { kind: "load"; source: ModelSource }
+  | { kind: "storage" }
+  | { kind: "forget"; id: string }
+  | { kind: "call"; method: EngineMethod; arguments: unknown[] };
+
+export type ToWorker = { id: number; request: Request } | { cancel: true };
+
+export type FromWorker =
+  | { id: number; progress: Progress }
+  | { id: number; value: unknown }
+  | { id: number; error: SecateurError };
