@@ -1,0 +1,33 @@
+//! Secateur finds the neurons that make a small language model answer confidently for the wrong reason,
+//! shows them, prunes them, and hands the result over as a mask and a link that anyone can re-run.
+//!
+//! The pipeline, each room using only those above it:
+//!
+//! - [`items`]: multiple-choice items, their files, prompt templates
+//! - [`weights`]: bytes to named tensors (safetensors, GGUF)
+//! - [`model`]: configuration, tokenizer, decoder; base runs and the forks that leave them
+//! - [`scoring`]: log-likelihoods of choices, predictions, accuracy with intervals
+//! - [`attribution`]: Integrated Gradients for every feed-forward neuron
+//! - [`pruning`]: masks, their selection, their effect, the random control, the search
+//! - [`tuning`]: gains trained on the pruned model
+//! - [`study`]: the document that says all of it, its runner, report and link
+//!
+//! Beside them [`job`] (progress and cancelling), [`store`] (where models come from), [`export`] (masks and
+//! snippets for others), and on top the two ways in: `web` (the page's worker) and `cli` (the command line).
+
+pub mod attribution;
+pub mod export;
+pub mod items;
+pub mod job;
+pub mod model;
+pub mod pruning;
+pub mod scoring;
+pub mod store;
+pub mod study;
+pub mod tuning;
+pub mod weights;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod cli;
+#[cfg(target_family = "wasm")]
+pub mod web;
