@@ -1,0 +1,220 @@
+//! Items: the bundled sets, the files that users have, and texts that are no items at all.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use secateur::items::{Item, Template, canonical_jsonl, items_sha256, parse_items};
+use serde::Deserialize;
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/items")
+}
+
+/// One entry of `models/items/index.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sample {
+    name: String,
+    file: String,
+    title: String,
+    description: String,
+    licence: String,
+    source: String,
+    items: usize,
+    /// The shipped model that the set belongs to.
+    #[allow(dead_code)]
+    model: Option<String>,
+}
+
+fn index() -> Vec<Sample> {
+    serde_json::from_slice(&std::fs::read(samples().join("index.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_bundled_set_is_in_the_index_and_reads_without_an_error() {
+    let mut listed = Vec::new();
+    for sample in index() {
+        assert_eq!(sample.file, format!("{}.jsonl", sample.name));
+        for text in [
+            &sample.title,
+            &sample.description,
+            &sample.licence,
+            &sample.source,
+        ] {
+            assert!(!text.trim().is_empty(), "{}", sample.name);
+        }
+        let text = std::fs::read_to_string(samples().join(&sample.file)).unwrap();
+        let parsed = parse_items(&text);
+        assert_eq!(parsed.errors, [], "{}", sample.name);
+        assert_eq!(parsed.items.len(), sample.items, "{}", sample.name);
+        listed.push(sample.file);
+    }
+    let mut there: Vec<String> = std::fs::read_dir(samples())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".jsonl"))
+        .collect();
+    listed.sort();
+    there.sort();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn items_survive_their_canonical_form() {
+    for sample in index() {
+        let text = std::fs::read_to_string(samples().join(sample.file)).unwrap();
+        let items = parse_items(&text).items;
+        let again = parse_items(&canonical_jsonl(&items));
+        assert_eq!(again.errors, []);
+        assert_eq!(again.items, items);
+        assert_eq!(items_sha256(&again.items), items_sha256(&items));
+    }
+}
+
+/// `printf '%s\n' '{"id":"ü","context":"a\nb","choices":["x","\"y\""],"gold":1}' | sha256sum`
+#[test]
+fn the_canonical_form_is_one_that_other_programs_can_make() {
+    let items = [Item {
+        id: "ü".into(),
+        context: "a\nb".into(),
+        choices: vec!["x".into(), "\"y\"".into()],
+        gold: 1,
+    }];
+    assert_eq!(
+        canonical_jsonl(&items),
+        "{\"id\":\"ü\",\"context\":\"a\\nb\",\"choices\":[\"x\",\"\\\"y\\\"\"],\"gold\":1}\n"
+    );
+    assert_eq!(
+        items_sha256(&items),
+        "16df0a56b013e882138dcf1c1c2dfcb4e6f9af09e4253716bc65634a3e15a2c1"
+    );
+}
+
+#[test]
+fn the_same_items_have_the_same_hash_however_they_were_written() {
+    let ours = r#"{"id":"x","context":"q","choices":["a","b"],"gold":1}"#;
+    let harness = "\u{feff}[\r\n{\"answer\": \"B\", \"choices\": [\"a\", \"b\"], \"question\": \"q\", \"id\": \"x\"}\r\n]\r\n";
+    let hash = |text: &str| items_sha256(&parse_items(text).items);
+    assert_eq!(hash(ours), hash(harness));
+}
+
+#[test]
+fn the_bundled_templates_render_an_empty_context() {
+    let item = Item {
+        id: "1".into(),
+        context: String::new(),
+        choices: vec!["It rained.".into(), "It was wet.".into()],
+        gold: 0,
+    };
+    for (name, prompt) in [
+        ("question-answer@1", "Question: \nAnswer:"),
+        (
+            "lettered@1",
+            "Question: \nA. It rained.\nB. It was wet.\nAnswer:",
+        ),
+        ("plain@1", ""),
+    ] {
+        let template = Template::named(name).unwrap();
+        assert_eq!(template.id(), name);
+        assert_eq!(template.render(&item).prompt, prompt);
+    }
+}
+
+#[test]
+fn an_error_in_a_line_of_jsonl_does_not_speak_of_another_line() {
+    let good = r#"{"context":"q","choices":["a","b"],"gold":0}"#;
+    let parsed = parse_items(&format!("{good}\n{good}\n{{\"context\": }}"));
+    assert_eq!(parsed.errors.len(), 1);
+    assert_eq!(parsed.errors[0].line, 3);
+    let message = &parsed.errors[0].message;
+    assert!(message.contains("column 13"), "{message}");
+    assert!(!message.contains("line 1"), "{message}");
+}
+
+#[test]
+fn labels_that_do_not_belong_to_the_choices_are_an_error() {
+    let line =
+        r#"{"question":"q","choices":{"text":["a","b"],"label":["A","B","C"]},"answerKey":"C"}"#;
+    let parsed = parse_items(line);
+    assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1));
+}
+
+/// Exports of tables have a null where a row has no value.
+#[test]
+fn a_field_that_is_null_is_one_that_is_not_there() {
+    let line =
+        r#"{"id":null,"context":null,"question":"q","choices":["a","b"],"gold":null,"answer":1}"#;
+    let parsed = parse_items(line);
+    assert_eq!(parsed.errors, []);
+    assert_eq!(
+        (parsed.items[0].context.as_str(), parsed.items[0].gold),
+        ("q", 1)
+    );
+}
+
+/// A wrong file, dropped by accident: the list of errors stays short enough to be shown.
+#[test]
+fn a_large_text_that_is_no_item_file_gives_few_errors() {
+    let parsed = parse_items(&"a,b,c\n".repeat(200_000));
+    assert!(parsed.items.is_empty());
+    assert!(
+        parsed.errors.len() <= 1001,
+        "{} errors",
+        parsed.errors.len()
+    );
+}
+
+#[test]
+fn an_error_does_not_repeat_a_long_text() {
+    let long = "x".repeat(50_000);
+    let line = format!(r#"{{"context":"q","choices":["a","b"],"answer":"{long}"}}"#);
+    let parsed = parse_items(&line);
+    assert!(parsed.errors[0].message.len() < 1000);
+}
+
+/// Time grows with the text, not with its square: 40,000 items in one array, about 3 MB.
+#[test]
+fn a_long_array_is_read_in_linear_time() {
+    let item = |n: usize| {
+        format!(
+            "{{\"id\":\"{n}\",\"context\":\"a question\",\"choices\":[\"a\",\"b\"],\"gold\":0}}"
+        )
+    };
+    let lines: Vec<String> = (0..40_000).map(item).collect();
+    let text = format!("[\n{}\n]", lines.join(",\n"));
+    let start = Instant::now();
+    let parsed = parse_items(&text);
+    assert_eq!((parsed.items.len(), parsed.errors.len()), (40_000, 0));
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let nested = "[".repeat(100_000);
+    for text in [
+        "",
+        "\u{feff}",
+        "\n\n",
+        "[",
+        "[]",
+        "{}",
+        "null",
+        "[null]",
+        "\"",
+        "\0",
+        &nested,
+        r#"{"context":"q","choices":{},"gold":0}"#,
+        r#"{"context":"q","choices":{"text":[],"label":[]},"gold":0}"#,
+        r#"{"context":"q","choices":["a","b"],"gold":1e300}"#,
+        r#"{"context":"q","choices":["a","b"],"gold":18446744073709551615}"#,
+        r#"{"context":"q","choices":["a","b"],"answer":""}"#,
+        r#"{"context":"q","choices":["a","b"],"answer":"Ä"}"#,
+        r#"{"context":"q","choices":["a","b"],"answer":"99999999999999999999999"}"#,
+    ] {
+        assert!(parse_items(text).items.is_empty(), "{text:.40}");
+    }
+}
