@@ -1,0 +1,214 @@
+//! Weight files: bytes to named tensors of f32.
+//!
+//! Files come from strangers: every size, offset, shape and count is checked against the file before
+//! anything is allocated for it.
+//!
+//! - [`source`]: where bytes come from, read by ranges
+//! - [`safetensors`]: Hugging Face's format
+//! - [`gguf`]: llama.cpp's format and its metadata
+//! - [`quantised`]: the stored types, dequantised
+
+pub mod gguf;
+pub mod quantised;
+pub mod safetensors;
+pub mod source;
+
+use std::collections::HashMap;
+
+pub use quantised::TensorType;
+#[cfg(not(target_family = "wasm"))]
+pub use source::FileSource;
+pub use source::{ByteSource, MemorySource, SourceError};
+
+/// Why a weight file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The bytes could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Neither safetensors nor GGUF.
+    #[error("neither a safetensors nor a GGUF file")]
+    UnknownFormat,
+    /// The header contradicts itself or the file.
+    #[error("damaged file: {0}")]
+    Header(String),
+    /// A tensor is stored in a type this engine does not read.
+    #[error("tensor `{name}` is stored as {kind}, which is not supported")]
+    UnsupportedType {
+        /// The tensor.
+        name: String,
+        /// The type's name or number.
+        kind: String,
+    },
+    /// There is no such tensor.
+    #[error("there is no tensor `{0}`")]
+    NoTensor(String),
+    /// A weight is not a finite number.
+    #[error("tensor `{name}` holds a value that is not a finite number, at index {index}")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// The first such element.
+        index: usize,
+    },
+}
+
+/// Which format a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightKind {
+    /// Hugging Face's.
+    Safetensors,
+    /// llama.cpp's.
+    Gguf,
+}
+
+/// One tensor of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorInfo {
+    /// Its name in the file.
+    pub name: String,
+    /// Dimensions, the slowest first as in PyTorch.
+    pub shape: Vec<usize>,
+    /// How its elements are stored.
+    pub kind: TensorType,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Bytes in the file.
+    pub n_bytes: u64,
+}
+
+/// An open weight file; tensors are read one at a time.
+pub struct WeightFile {
+    source: Box<dyn ByteSource>,
+    kind: WeightKind,
+    tensors: Vec<TensorInfo>,
+    by_name: HashMap<String, usize>,
+    metadata: Option<gguf::Metadata>,
+}
+
+/// Largest number of tensors accepted.
+pub(crate) const MAX_TENSORS: usize = 100_000;
+/// Largest number of dimensions accepted.
+pub(crate) const MAX_DIMENSIONS: usize = 8;
+
+impl WeightFile {
+    /// Reads the header of a file; its format is told by its first bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when the file is of no known format, damaged or cut off.
+    pub async fn open(source: Box<dyn ByteSource>) -> Result<Self, WeightsError> {
+        let magic = source.read(0, source.len().min(4) as usize).await?;
+        let (kind, tensors, metadata) = if magic == gguf::MAGIC {
+            let (tensors, metadata) = gguf::read_header(source.as_ref()).await?;
+            (WeightKind::Gguf, tensors, Some(metadata))
+        } else {
+            let tensors = safetensors::read_header(source.as_ref()).await?;
+            (WeightKind::Safetensors, tensors, None)
+        };
+        let mut by_name = HashMap::with_capacity(tensors.len());
+        for (index, tensor) in tensors.iter().enumerate() {
+            if by_name.insert(tensor.name.clone(), index).is_some() {
+                return Err(WeightsError::Header(format!(
+                    "tensor `{}` is there twice",
+                    tensor.name
+                )));
+            }
+        }
+        check_layout(&tensors, source.len())?;
+        Ok(Self {
+            source,
+            kind,
+            tensors,
+            by_name,
+            metadata,
+        })
+    }
+
+    /// The file's format.
+    pub fn kind(&self) -> WeightKind {
+        self.kind
+    }
+
+    /// All tensors, in the file's order.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    /// A tensor by name.
+    pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
+        self.by_name
+            .get(name)
+            .and_then(|&index| self.tensors.get(index))
+    }
+
+    /// The metadata of a GGUF file.
+    pub fn metadata(&self) -> Option<&gguf::Metadata> {
+        self.metadata.as_ref()
+    }
+
+    /// A tensor's elements in row-major order, dequantised.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when there is no such tensor, it cannot be read, or it holds NaN or an infinity.
+    pub async fn read_f32(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let tensor = self
+            .tensor(name)
+            .ok_or_else(|| WeightsError::NoTensor(name.to_owned()))?;
+        let length = usize::try_from(tensor.n_bytes)
+            .map_err(|_| WeightsError::Header(format!("tensor `{name}` is too large")))?;
+        let bytes = self.source.read(tensor.offset, length).await?;
+        let values = tensor.kind.dequantise(&bytes);
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(WeightsError::NotFinite {
+                name: name.to_owned(),
+                index,
+            }),
+            None => Ok(values),
+        }
+    }
+}
+
+/// Number of elements of a shape, or an error naming the tensor.
+pub(crate) fn n_elements(name: &str, shape: &[usize]) -> Result<usize, WeightsError> {
+    if shape.len() > MAX_DIMENSIONS {
+        let message = format!("tensor `{name}` has {} dimensions", shape.len());
+        return Err(WeightsError::Header(message));
+    }
+    shape
+        .iter()
+        .try_fold(1usize, |product, &dimension| product.checked_mul(dimension))
+        .filter(|&count| count <= u32::MAX as usize)
+        .ok_or_else(|| WeightsError::Header(format!("tensor `{name}` has shape {shape:?}")))
+}
+
+/// Every tensor lies in the file, and no two share a byte.
+fn check_layout(tensors: &[TensorInfo], length: u64) -> Result<(), WeightsError> {
+    let mut ranges: Vec<(u64, u64, &str)> = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let end = tensor
+            .offset
+            .checked_add(tensor.n_bytes)
+            .filter(|&end| end <= length)
+            .ok_or_else(|| {
+                WeightsError::Header(format!(
+                    "tensor `{}` ends outside the file of {length} bytes (is it cut off?)",
+                    tensor.name
+                ))
+            })?;
+        if tensor.n_bytes > 0 {
+            ranges.push((tensor.offset, end, &tensor.name));
+        }
+    }
+    ranges.sort_unstable();
+    for pair in ranges.windows(2) {
+        let ((_, end, first), (start, _, second)) = (pair[0], pair[1]);
+        if start < end {
+            return Err(WeightsError::Header(format!(
+                "tensors `{first}` and `{second}` overlap"
+            )));
+        }
+    }
+    Ok(())
+}

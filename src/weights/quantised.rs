@@ -1,0 +1,223 @@
+//! How elements are stored, and their values in f32.
+//!
+//! Block layouts after ggml (`ggml-common.h`, `dequantize_row_*` in `ggml-quants.c`): a block of 32 or 256
+//! elements with one or two f16 scales, and packed integers.
+
+use std::fmt;
+
+use half::{bf16, f16};
+
+/// A storage type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(non_camel_case_types)]
+pub enum TensorType {
+    /// 32-bit float.
+    F32,
+    /// 16-bit float.
+    F16,
+    /// 16-bit brain float.
+    Bf16,
+    /// 4 bits, one scale for 32.
+    Q4_0,
+    /// 4 bits, scale and minimum for 32.
+    Q4_1,
+    /// 5 bits, one scale for 32.
+    Q5_0,
+    /// 5 bits, scale and minimum for 32.
+    Q5_1,
+    /// 8 bits, one scale for 32.
+    Q8_0,
+    /// 4 bits, eight scales and minima for 256.
+    Q4K,
+    /// 6 bits, sixteen scales for 256.
+    Q6K,
+}
+
+impl fmt::Display for TensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Q4_0 => "Q4_0",
+            Self::Q4_1 => "Q4_1",
+            Self::Q5_0 => "Q5_0",
+            Self::Q5_1 => "Q5_1",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4K => "Q4_K",
+            Self::Q6K => "Q6_K",
+        })
+    }
+}
+
+impl TensorType {
+    /// The type of a number in a GGUF file (`enum ggml_type`).
+    pub fn from_ggml(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::F32,
+            1 => Self::F16,
+            2 => Self::Q4_0,
+            3 => Self::Q4_1,
+            6 => Self::Q5_0,
+            7 => Self::Q5_1,
+            8 => Self::Q8_0,
+            12 => Self::Q4K,
+            14 => Self::Q6K,
+            30 => Self::Bf16,
+            _ => return None,
+        })
+    }
+
+    /// Elements and bytes of one block.
+    pub fn block(self) -> (usize, usize) {
+        match self {
+            Self::F32 => (1, 4),
+            Self::F16 | Self::Bf16 => (1, 2),
+            Self::Q4_0 => (32, 18),
+            Self::Q4_1 => (32, 20),
+            Self::Q5_0 => (32, 22),
+            Self::Q5_1 => (32, 24),
+            Self::Q8_0 => (32, 34),
+            Self::Q4K => (256, 144),
+            Self::Q6K => (256, 210),
+        }
+    }
+
+    /// Bytes of `elements` elements; `None` when they do not fill whole blocks.
+    pub fn n_bytes(self, elements: usize) -> Option<u64> {
+        let (width, bytes) = self.block();
+        elements
+            .is_multiple_of(width)
+            .then(|| (elements / width) as u64 * bytes as u64)
+    }
+
+    /// The elements of whole blocks; bytes beyond the last whole block are left out.
+    pub fn dequantise(self, bytes: &[u8]) -> Vec<f32> {
+        let (width, size) = self.block();
+        let mut values = vec![0.0; bytes.len() / size * width];
+        let one: fn(&[u8], &mut [f32]) = match self {
+            Self::F32 => {
+                |block, out| out[0] = f32::from_le_bytes([block[0], block[1], block[2], block[3]])
+            }
+            Self::F16 => |block, out| out[0] = half_at(block, 0),
+            Self::Bf16 => |block, out| out[0] = bf16::from_le_bytes([block[0], block[1]]).to_f32(),
+            Self::Q4_0 => q4_0,
+            Self::Q4_1 => q4_1,
+            Self::Q5_0 => q5_0,
+            Self::Q5_1 => q5_1,
+            Self::Q8_0 => q8_0,
+            Self::Q4K => q4_k,
+            Self::Q6K => q6_k,
+        };
+        for (block, out) in bytes.chunks_exact(size).zip(values.chunks_exact_mut(width)) {
+            one(block, out);
+        }
+        values
+    }
+}
+
+fn half_at(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+/// `d · (q − 8)`; low nibbles are elements 0..16, high nibbles 16..32.
+fn q4_0(block: &[u8], out: &mut [f32]) {
+    let d = half_at(block, 0);
+    for (i, &byte) in block[2..18].iter().enumerate() {
+        out[i] = d * (f32::from(byte & 15) - 8.0);
+        out[i + 16] = d * (f32::from(byte >> 4) - 8.0);
+    }
+}
+
+/// `d · q + m`.
+fn q4_1(block: &[u8], out: &mut [f32]) {
+    let (d, m) = (half_at(block, 0), half_at(block, 2));
+    for (i, &byte) in block[4..20].iter().enumerate() {
+        out[i] = d * f32::from(byte & 15) + m;
+        out[i + 16] = d * f32::from(byte >> 4) + m;
+    }
+}
+
+/// The fifth bits of 32 elements, as 0 or 16.
+fn fifth_bits(block: &[u8], at: usize) -> impl Fn(usize) -> u8 {
+    let bits = u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+    move |element| (((bits >> element) & 1) << 4) as u8
+}
+
+/// `d · (q − 16)`.
+fn q5_0(block: &[u8], out: &mut [f32]) {
+    let d = half_at(block, 0);
+    let high = fifth_bits(block, 2);
+    for (i, &byte) in block[6..22].iter().enumerate() {
+        out[i] = d * (f32::from(byte & 15 | high(i)) - 16.0);
+        out[i + 16] = d * (f32::from(byte >> 4 | high(i + 16)) - 16.0);
+    }
+}
+
+/// `d · q + m`.
+fn q5_1(block: &[u8], out: &mut [f32]) {
+    let (d, m) = (half_at(block, 0), half_at(block, 2));
+    let high = fifth_bits(block, 4);
+    for (i, &byte) in block[8..24].iter().enumerate() {
+        out[i] = d * f32::from(byte & 15 | high(i)) + m;
+        out[i + 16] = d * f32::from(byte >> 4 | high(i + 16)) + m;
+    }
+}
+
+/// `d · q`.
+fn q8_0(block: &[u8], out: &mut [f32]) {
+    let d = half_at(block, 0);
+    for (value, &byte) in out.iter_mut().zip(&block[2..34]) {
+        *value = d * f32::from(byte as i8);
+    }
+}
+
+/// Scale and minimum of sub-block `j` of eight, six bits each, packed in twelve bytes.
+fn scale_min_k4(j: usize, packed: &[u8]) -> (f32, f32) {
+    let (scale, min) = if j < 4 {
+        (packed[j] & 63, packed[j + 4] & 63)
+    } else {
+        (
+            packed[j + 4] & 15 | packed[j - 4] >> 6 << 4,
+            packed[j + 4] >> 4 | packed[j] >> 6 << 4,
+        )
+    };
+    (f32::from(scale), f32::from(min))
+}
+
+/// `d · scale · q − dmin · min` over sub-blocks of 32; a run of 32 bytes holds two of them.
+fn q4_k(block: &[u8], out: &mut [f32]) {
+    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
+    let (packed, quants) = (&block[4..16], &block[16..144]);
+    for (pair, bytes) in quants.chunks_exact(32).enumerate() {
+        let (scale_low, min_low) = scale_min_k4(2 * pair, packed);
+        let (scale_high, min_high) = scale_min_k4(2 * pair + 1, packed);
+        for (i, &byte) in bytes.iter().enumerate() {
+            out[64 * pair + i] = d * scale_low * f32::from(byte & 15) - dmin * min_low;
+            out[64 * pair + 32 + i] = d * scale_high * f32::from(byte >> 4) - dmin * min_high;
+        }
+    }
+}
+
+/// `d · scale · (q − 32)` over sub-blocks of 16: four low bits in `ql`, two high bits in `qh`.
+fn q6_k(block: &[u8], out: &mut [f32]) {
+    let (ql, qh, scales) = (&block[..128], &block[128..192], &block[192..208]);
+    let d = half_at(block, 208);
+    for half in 0..2 {
+        let (ql, qh) = (&ql[64 * half..], &qh[32 * half..]);
+        let (scales, out) = (&scales[8 * half..], &mut out[128 * half..]);
+        for i in 0..32 {
+            let high = qh[i];
+            let quants = [
+                ql[i] & 15 | (high & 3) << 4,
+                ql[i + 32] & 15 | (high >> 2 & 3) << 4,
+                ql[i] >> 4 | (high >> 4 & 3) << 4,
+                ql[i + 32] >> 4 | (high >> 6 & 3) << 4,
+            ];
+            for (quarter, &quant) in quants.iter().enumerate() {
+                let scale = f32::from(scales[i / 16 + 2 * quarter] as i8);
+                out[i + 32 * quarter] = d * scale * (f32::from(quant) - 32.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Hugging Face's safetensors: eight bytes of header length, a JSON header, then the data.
+//!
+//! Only the header is read here, with the limits of the reference implementation.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::quantised::TensorType;
+use super::source::ByteSource;
+use super::{MAX_TENSORS, TensorInfo, WeightsError, n_elements};
+
+/// Largest header accepted, as in the reference implementation.
+const MAX_HEADER: u64 = 100_000_000;
+
+#[derive(Deserialize)]
+struct RawTensor {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (u64, u64),
+}
+
+/// Reads the header.
+///
+/// # Errors
+///
+/// [`WeightsError::UnknownFormat`] when this is no safetensors file, [`WeightsError::Header`] when it is a
+/// damaged one.
+pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, WeightsError> {
+    let size = source.len();
+    if size < 9 {
+        return Err(WeightsError::UnknownFormat);
+    }
+    let prefix = source.read(0, 9).await?;
+    let (length, first) = match prefix.as_slice() {
+        [length @ .., first] => {
+            let bytes: [u8; 8] = length.try_into().map_err(|_| WeightsError::UnknownFormat)?;
+            (u64::from_le_bytes(bytes), *first)
+        }
+        [] => return Err(WeightsError::UnknownFormat),
+    };
+    if first != b'{' || length > MAX_HEADER {
+        return Err(WeightsError::UnknownFormat);
+    }
+    if length > size - 8 {
+        return Err(WeightsError::Header(format!(
+            "the header has {length} bytes and the file {size} (is it cut off?)"
+        )));
+    }
+    let header = source.read(8, length as usize).await?;
+    let raw: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
+        .map_err(|error| WeightsError::Header(format!("safetensors header: {error}")))?;
+    if raw.len() > MAX_TENSORS {
+        return Err(WeightsError::Header(format!("{} tensors", raw.len())));
+    }
+    let data_start = 8 + length;
+    let mut tensors = Vec::with_capacity(raw.len());
+    for (name, value) in raw {
+        if name == "__metadata__" {
+            continue;
+        }
+        let tensor: RawTensor = serde_json::from_value(value)
+            .map_err(|error| WeightsError::Header(format!("tensor `{name}`: {error}")))?;
+        let kind = match tensor.dtype.as_str() {
+            "F32" => TensorType::F32,
+            "F16" => TensorType::F16,
+            "BF16" => TensorType::Bf16,
+            other => {
+                return Err(WeightsError::UnsupportedType {
+                    name,
+                    kind: other.to_owned(),
+                });
+            }
+        };
+        let (start, end) = tensor.data_offsets;
+        let n_bytes = kind.n_bytes(n_elements(&name, &tensor.shape)?);
+        if end.checked_sub(start) != n_bytes {
+            return Err(WeightsError::Header(format!(
+                "tensor `{name}` of shape {:?} and type {kind} lies at {start}..{end}",
+                tensor.shape
+            )));
+        }
+        let offset = data_start
+            .checked_add(start)
+            .ok_or_else(|| WeightsError::Header(format!("tensor `{name}` starts at {start}")))?;
+        tensors.push(TensorInfo {
+            name,
+            shape: tensor.shape,
+            kind,
+            offset,
+            n_bytes: end - start,
+        });
+    }
+    Ok(tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{MemorySource, WeightFile};
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    fn open(bytes: Vec<u8>) -> Result<WeightFile, WeightsError> {
+        pollster::block_on(WeightFile::open(Box::new(MemorySource(bytes))))
+    }
+
+    #[test]
+    fn the_three_float_types_are_read_as_f32() {
+        let header = r#"{"__metadata__":{"format":"pt"},
+            "a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+            "b":{"dtype":"F16","shape":[2],"data_offsets":[4,8]},
+            "c":{"dtype":"BF16","shape":[1,1],"data_offsets":[8,10]}}"#;
+        let mut data = 1.5f32.to_le_bytes().to_vec();
+        data.extend(half::f16::from_f32(-2.0).to_le_bytes());
+        data.extend(half::f16::from_f32(0.25).to_le_bytes());
+        data.extend(half::bf16::from_f32(3.0).to_le_bytes());
+        let file = open(file(header, &data)).unwrap();
+        let read = |name| pollster::block_on(file.read_f32(name)).unwrap();
+        assert_eq!(
+            (read("a"), read("b"), read("c")),
+            (vec![1.5], vec![-2.0, 0.25], vec![3.0])
+        );
+    }
+
+    #[test]
+    fn hostile_headers_are_refused() {
+        let cases = [
+            r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,4]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551616]}}"#,
+            r#"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
+            r#"{"a":"#,
+        ];
+        for header in cases {
+            assert!(open(file(header, &[0; 8])).is_err(), "{header}");
+        }
+        assert!(open(Vec::new()).is_err());
+        assert!(open(b"\xff\xff\xff\xff\xff\xff\xff\xff{".to_vec()).is_err());
+        assert!(open(b"\x10\0\0\0\0\0\0\0{}".to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_weight_that_is_not_a_number_is_named() {
+        let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+        let mut data = 1f32.to_le_bytes().to_vec();
+        data.extend(f32::NAN.to_le_bytes());
+        let file = open(file(header, &data)).unwrap();
+        let error = pollster::block_on(file.read_f32("a")).unwrap_err();
+        assert!(matches!(error, WeightsError::NotFinite { index: 1, .. }));
+    }
+}

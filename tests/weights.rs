@@ -1,0 +1,364 @@
+//! Weight files: every stored type against the reference implementation, the fixtures' files, and files that
+//! are damaged on purpose.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use secateur::weights::{
+    FileSource, MemorySource, TensorType, WeightFile, WeightKind, WeightsError,
+};
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(path)
+}
+
+fn open(path: &str) -> WeightFile {
+    let source = FileSource::open(&fixture(path)).unwrap();
+    pollster::block_on(WeightFile::open(Box::new(source))).unwrap()
+}
+
+fn open_bytes(bytes: Vec<u8>) -> Result<WeightFile, WeightsError> {
+    pollster::block_on(WeightFile::open(Box::new(MemorySource(bytes))))
+}
+
+fn read(file: &WeightFile, name: &str) -> Vec<f32> {
+    pollster::block_on(file.read_f32(name)).unwrap()
+}
+
+/// Blocks and their values by `gguf.quants.dequantize`: bit for bit, zeros' signs included.
+#[test]
+fn every_stored_type_is_dequantised_as_the_reference_does() {
+    let bytes = std::fs::read(fixture("quantised.safetensors")).unwrap();
+    let golden = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    for kind in [
+        TensorType::F16,
+        TensorType::Bf16,
+        TensorType::Q4_0,
+        TensorType::Q4_1,
+        TensorType::Q5_0,
+        TensorType::Q5_1,
+        TensorType::Q8_0,
+        TensorType::Q4K,
+        TensorType::Q6K,
+    ] {
+        let blocks = golden.tensor(&format!("{kind}.blocks")).unwrap();
+        let values = golden.tensor(&format!("{kind}.values")).unwrap();
+        let expected: Vec<u32> = values
+            .data()
+            .chunks_exact(4)
+            .map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect();
+        let found: Vec<u32> = kind
+            .dequantise(blocks.data())
+            .into_iter()
+            .map(f32::to_bits)
+            .collect();
+        assert_eq!(found, expected, "{kind}");
+        assert_eq!(
+            kind.n_bytes(expected.len()),
+            Some(blocks.data().len() as u64),
+            "{kind}"
+        );
+    }
+}
+
+/// The same parse by the `safetensors` crate, whose header code is another.
+#[test]
+fn a_safetensors_file_has_the_tensors_that_the_safetensors_crate_finds() {
+    for folder in ["tied", "untied", "tied-f16", "tied-bf16"] {
+        let path = format!("tiny-llama-{folder}/model.safetensors");
+        let bytes = std::fs::read(fixture(&path)).unwrap();
+        let expected = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let file = open(&path);
+        assert_eq!(file.kind(), WeightKind::Safetensors);
+        assert!(file.metadata().is_none());
+        assert_eq!(file.tensors().len(), expected.len());
+        for (name, view) in expected.iter() {
+            let tensor = file.tensor(name).unwrap();
+            assert_eq!(tensor.shape, view.shape(), "{path} {name}");
+            assert_eq!(
+                read(&file, name),
+                tensor.kind.dequantise(view.data()),
+                "{path} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rounded_weights_lie_within_the_rounding_of_their_type() {
+    let exact = open("tiny-llama-tied/model.safetensors");
+    for (folder, relative, smallest) in [
+        ("f16", 2f32.powi(-11), 2f32.powi(-25)),
+        ("bf16", 2f32.powi(-8), 0.0),
+    ] {
+        let rounded = open(&format!("tiny-llama-tied-{folder}/model.safetensors"));
+        for tensor in exact.tensors() {
+            let pairs = read(&exact, &tensor.name)
+                .into_iter()
+                .zip(read(&rounded, &tensor.name));
+            for (value, stored) in pairs {
+                assert!(
+                    (value - stored).abs() <= relative * value.abs() + smallest,
+                    "{folder} {}: {value} as {stored}",
+                    tensor.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gguf_file_has_its_types_and_shapes_with_the_slowest_dimension_first() {
+    let file = open("tiny-llama-bpe/mixed.gguf");
+    assert_eq!(file.kind(), WeightKind::Gguf);
+    let metadata = file.metadata().unwrap();
+    let architecture = metadata.get("general.architecture").unwrap();
+    assert_eq!(architecture.as_str(), Some("llama"));
+    let expected: HashMap<&str, (TensorType, [usize; 2])> = HashMap::from([
+        ("token_embd.weight", (TensorType::Q8_0, [340, 32])),
+        ("blk.0.attn_q.weight", (TensorType::Q4_1, [32, 32])),
+        ("blk.0.attn_k.weight", (TensorType::Q4_1, [16, 32])),
+        ("blk.0.attn_v.weight", (TensorType::Q4_0, [16, 32])),
+        ("blk.0.attn_output.weight", (TensorType::F16, [32, 32])),
+        ("blk.1.ffn_gate.weight", (TensorType::Q8_0, [64, 32])),
+        ("blk.1.ffn_up.weight", (TensorType::Q4_1, [64, 32])),
+        ("blk.1.ffn_down.weight", (TensorType::Q4_0, [32, 64])),
+        ("output.weight", (TensorType::Bf16, [340, 32])),
+    ]);
+    for (name, (kind, shape)) in expected {
+        let tensor = file.tensor(name).unwrap();
+        assert_eq!(
+            (tensor.kind, tensor.shape.as_slice()),
+            (kind, &shape[..]),
+            "{name}"
+        );
+        assert_eq!(read(&file, name).len(), shape[0] * shape[1], "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_an_error_wherever_it_is_cut() {
+    for path in [
+        "tiny-llama-bpe/mixed.gguf",
+        "tiny-llama-tied/model.safetensors",
+    ] {
+        let whole = std::fs::read(fixture(path)).unwrap();
+        // A prime stride meets every kind of place; the unit tests cut a small file at every byte.
+        for length in (0..whole.len()).step_by(211).chain([whole.len() - 1]) {
+            assert!(
+                open_bytes(whole[..length].to_vec()).is_err(),
+                "{path}: {length} bytes"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_not_taken_for_weights() {
+    for bytes in [
+        &b""[..],
+        b"GGU",
+        b"<!DOCTYPE html><html><body>404</body></html>",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+        b"{\"a\":1}",
+        b"PK\x03\x04 a zip archive",
+    ] {
+        let error = open_bytes(bytes.to_vec()).err().unwrap();
+        assert!(matches!(error, WeightsError::UnknownFormat), "{error}");
+    }
+}
+
+/// A GGUF file from its parts: metadata entries as bytes, then tensors as name, dimensions, type and offset.
+fn gguf(
+    version: u32,
+    entries: &[Vec<u8>],
+    tensors: &[(&str, &[u64], u32, u64)],
+    data: usize,
+) -> Vec<u8> {
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(version.to_le_bytes());
+    bytes.extend((tensors.len() as u64).to_le_bytes());
+    bytes.extend((entries.len() as u64).to_le_bytes());
+    entries.iter().for_each(|entry| bytes.extend(entry));
+    for (name, dimensions, kind, offset) in tensors {
+        bytes.extend(string(name));
+        bytes.extend((dimensions.len() as u32).to_le_bytes());
+        dimensions
+            .iter()
+            .for_each(|dimension| bytes.extend(dimension.to_le_bytes()));
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
+    }
+    bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
+    bytes
+}
+
+fn string(text: &str) -> Vec<u8> {
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+/// A metadata entry: key, type number, value's bytes.
+fn entry(key: &str, kind: u32, value: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = string(key);
+    bytes.extend(kind.to_le_bytes());
+    value.iter().for_each(|part| bytes.extend(*part));
+    bytes
+}
+
+const F32: u32 = 0;
+const Q4_0: u32 = 2;
+
+#[test]
+fn gguf_headers_that_lie_are_refused() {
+    let array = 9u32;
+    let string_kind = 8u32;
+    let huge = u64::MAX.to_le_bytes();
+    let much = (1u64 << 27).to_le_bytes();
+    let deep = {
+        let mut value = Vec::new();
+        for _ in 0..1000 {
+            value.extend(array.to_le_bytes());
+            value.extend(1u64.to_le_bytes());
+        }
+        value
+    };
+    let files = [
+        ("version 1", gguf(1, &[], &[], 0)),
+        ("version 4", gguf(4, &[], &[], 0)),
+        ("big endian", gguf(3u32.swap_bytes(), &[], &[], 0)),
+        (
+            "a string longer than the file",
+            gguf(3, &[entry("k", string_kind, &[&much])], &[], 0),
+        ),
+        (
+            "a string of 2^64 bytes",
+            gguf(3, &[entry("k", string_kind, &[&huge])], &[], 0),
+        ),
+        (
+            "an array longer than the file",
+            gguf(
+                3,
+                &[entry("k", array, &[&F32.to_le_bytes(), &much])],
+                &[],
+                0,
+            ),
+        ),
+        (
+            "an array of 2^64 values",
+            gguf(
+                3,
+                &[entry("k", array, &[&F32.to_le_bytes(), &huge])],
+                &[],
+                0,
+            ),
+        ),
+        (
+            "an array that takes far more memory than file",
+            gguf(
+                3,
+                &[entry(
+                    "k",
+                    array,
+                    &[&7u32.to_le_bytes(), &(9u64 << 20).to_le_bytes()],
+                )],
+                &[],
+                9 << 20,
+            ),
+        ),
+        (
+            "arrays in arrays",
+            gguf(3, &[entry("k", array, &[&deep])], &[], 0),
+        ),
+        (
+            "an unknown value type",
+            gguf(3, &[entry("k", 13, &[&huge])], &[], 0),
+        ),
+        (
+            "alignment 0",
+            gguf(3, &[entry("general.alignment", 4, &[&[0; 4]])], &[], 0),
+        ),
+        (
+            "alignment 33",
+            gguf(
+                3,
+                &[entry("general.alignment", 4, &[&[33, 0, 0, 0]])],
+                &[],
+                0,
+            ),
+        ),
+        (
+            "an unknown tensor type",
+            gguf(3, &[], &[("t", &[2], 99, 0)], 64),
+        ),
+        (
+            "nine dimensions",
+            gguf(3, &[], &[("t", &[1; 9], F32, 0)], 64),
+        ),
+        (
+            "more elements than there are numbers",
+            gguf(3, &[], &[("t", &[1 << 40, 1 << 40], F32, 0)], 64),
+        ),
+        (
+            "more elements than bytes",
+            gguf(3, &[], &[("t", &[17], F32, 0)], 64),
+        ),
+        (
+            "an offset beyond the file",
+            gguf(3, &[], &[("t", &[1], F32, 64)], 64),
+        ),
+        (
+            "an offset that overflows",
+            gguf(3, &[], &[("t", &[1], F32, u64::MAX - 3)], 64),
+        ),
+        (
+            "half a block",
+            gguf(3, &[], &[("t", &[16, 2], Q4_0, 0)], 64),
+        ),
+        (
+            "overlapping tensors",
+            gguf(3, &[], &[("t", &[4], F32, 0), ("u", &[4], F32, 12)], 64),
+        ),
+        (
+            "one name for two tensors",
+            gguf(3, &[], &[("t", &[1], F32, 0), ("t", &[1], F32, 32)], 64),
+        ),
+    ];
+    for (what, bytes) in files {
+        assert!(open_bytes(bytes).is_err(), "{what}");
+    }
+    // The same builder, nothing wrong.
+    let good = gguf(
+        2,
+        &[entry("general.alignment", 4, &[&[32, 0, 0, 0]])],
+        &[("t", &[4], F32, 0), ("u", &[4], F32, 32)],
+        64,
+    );
+    assert_eq!(read(&open_bytes(good).unwrap(), "u"), [0.0; 4]);
+}
+
+#[test]
+fn errors_name_the_tensor() {
+    let unsupported = gguf(3, &[], &[("strange", &[2], 99, 0)], 64);
+    let cut = gguf(3, &[], &[("long", &[17], F32, 0)], 64);
+    for (bytes, name) in [(unsupported, "strange"), (cut, "long")] {
+        let error = open_bytes(bytes).err().unwrap().to_string();
+        assert!(error.contains(&format!("`{name}`")), "{error}");
+    }
+    let mut bytes = gguf(3, &[], &[("t", &[4], F32, 0)], 0);
+    for value in [1.0, f32::NEG_INFINITY, f32::NAN, 0.0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    let file = open_bytes(bytes).unwrap();
+    let error = pollster::block_on(file.read_f32("t")).unwrap_err();
+    assert!(
+        error.to_string().contains("`t`") && error.to_string().contains("index 1"),
+        "{error}"
+    );
+    let missing = pollster::block_on(file.read_f32("nobody")).unwrap_err();
+    assert!(matches!(missing, WeightsError::NoTensor(name) if name == "nobody"));
+}
