@@ -1,0 +1,83 @@
+//! The model: its configuration, its tokenizer, the decoder, and the two kinds of run every question is
+//! asked with: a base run over a prompt and the forks that leave it.
+//!
+//! - [`config`]: the strict shape of a model, from `config.json` or GGUF metadata
+//! - [`tokenizer`]: text to token ids and back
+//! - [`device`]: CPU or WebGPU, and the self-test that says whether to believe it
+//! - [`decoder`]: the weights of a Llama-style decoder and the parts of one block
+//! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
+//! - [`load`]: weight files to a decoder, with a report of what was found
+
+pub mod attention;
+pub mod config;
+pub mod decoder;
+pub mod device;
+pub mod gains;
+pub mod load;
+pub mod run;
+pub mod tokenizer;
+
+pub use config::Config;
+pub use decoder::Decoder;
+pub use gains::{Gains, Site};
+pub use load::{LoadReport, Model};
+pub use run::{Capture, Run};
+pub use tokenizer::Tokenizer;
+
+use crate::job::Cancelled;
+use crate::weights::WeightsError;
+
+/// Why a model could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The configuration is missing something or contradicts itself.
+    #[error("model configuration: {0}")]
+    Config(String),
+    /// The model needs something this engine does not implement.
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    /// The weight file could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A tensor is not in the weight file.
+    #[error("the weight file has no tensor `{name}`{}", nearest.as_ref().map(|near| format!("; did it mean `{near}`?")).unwrap_or_default())]
+    MissingTensor {
+        /// The name that was looked for.
+        name: String,
+        /// The most similar name in the file.
+        nearest: Option<String>,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("tensor `{name}` has shape {found:?}, and the configuration needs {expected:?}")]
+    Shape {
+        /// The tensor's name in the file.
+        name: String,
+        /// Shape by the configuration.
+        expected: Vec<usize>,
+        /// Shape in the file.
+        found: Vec<usize>,
+    },
+    /// The tokenizer could not be read or used.
+    #[error(transparent)]
+    Tokenizer(#[from] tokenizer::TokenizerError),
+    /// A sequence is longer than the model's context.
+    #[error("{tokens} tokens, and the model's context holds {context_length}")]
+    TooLong {
+        /// Tokens of the sequence.
+        tokens: usize,
+        /// What the model holds.
+        context_length: usize,
+    },
+    /// The device failed: its results are not to be believed.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// The user stopped the job.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<burn::tensor::backend::ExecutionError> for ModelError {
+    fn from(error: burn::tensor::backend::ExecutionError) -> Self {
+        Self::Device(error.to_string())
+    }
+}

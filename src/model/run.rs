@@ -1,0 +1,258 @@
+//! Base runs and forks.
+//!
+//! A base run is the plain forward pass over prompts of one length. A fork leaves a run at one layer with
+//! altered activations, over a tail of its last positions, and runs on to the top. Both are a [`Run`]: what
+//! it keeps per layer is what further forks need to leave from it.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::ModelError;
+use super::attention::{Geometry, KeyValues, Positions};
+use super::decoder::{Decoder, State};
+use super::gains::Gains;
+use crate::job::Job;
+
+/// What a run keeps beside keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capture {
+    /// Nothing: choices can follow it, no fork can leave it.
+    KeyValues,
+    /// The feed-forward state of one layer: forks can leave there.
+    Layer(usize),
+    /// The feed-forward state of every layer.
+    All,
+}
+
+impl Capture {
+    fn covers(self, layer: usize) -> bool {
+        match self {
+            Self::KeyValues => false,
+            Self::Layer(captured) => captured == layer,
+            Self::All => true,
+        }
+    }
+}
+
+/// One forward pass, or the upper part of one.
+#[derive(Clone)]
+pub struct Run {
+    /// Prompts, rows and positions.
+    pub geometry: Geometry,
+    /// Position of the tail's first token in the whole sequence.
+    pub first_position: usize,
+    /// Keys and values per layer, `[batch · rows, n_kv_heads, tail, d_head]`; a fork shares those of the
+    /// run it left for the layers below.
+    pub key_values: Vec<Option<KeyValues>>,
+    /// Captured states per layer.
+    pub states: Vec<Option<State>>,
+    /// Residual stream above the last block, `[batch, rows · tail, d_model]`.
+    pub resid_final: Tensor<3>,
+}
+
+impl Run {
+    /// The captured state of a layer.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Config`] when that layer was not captured.
+    pub fn state(&self, layer: usize) -> Result<&State, ModelError> {
+        self.states
+            .get(layer)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| ModelError::Config(format!("layer {layer} was not captured")))
+    }
+
+    /// Residual stream of the last position of every row, `[batch, rows, d_model]`.
+    pub fn last_resid(&self) -> Tensor<3> {
+        let Geometry { batch, rows, tail } = self.geometry;
+        let d_model = self.resid_final.dims()[2];
+        self.resid_final
+            .clone()
+            .reshape([batch, rows, tail, d_model])
+            .narrow(2, tail - 1, 1)
+            .reshape([batch, rows, d_model])
+    }
+
+    /// Drops what only forks need, to free memory.
+    pub fn without_states(mut self) -> Self {
+        self.states.clear();
+        self
+    }
+}
+
+impl Decoder {
+    /// A base run over prompts `[batch][tokens]` of one length.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::TooLong`] past the model's context, [`ModelError::Cancelled`].
+    pub async fn base_run(
+        &self,
+        prompts: &[&[u32]],
+        gains: &Gains,
+        capture: Capture,
+        job: Job<'_>,
+    ) -> Result<Run, ModelError> {
+        let x = self.embed(prompts)?;
+        let [batch, tail, _] = x.dims();
+        let geometry = Geometry {
+            batch,
+            rows: 1,
+            tail,
+        };
+        self.climb(Start::Bottom(x), geometry, None, gains, capture, job)
+            .await
+    }
+
+    /// Runs continuations of a base run: `rows` token sequences per prompt, `[batch][rows][tail]`, all of
+    /// one length (pad on the right: attention is causal).
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::base_run`].
+    pub async fn continue_run(
+        &self,
+        base: &Run,
+        tails: &[Vec<Vec<u32>>],
+        gains: &Gains,
+        capture: Capture,
+        job: Job<'_>,
+    ) -> Result<Run, ModelError> {
+        let rows = tails.first().map_or(0, Vec::len);
+        let flat: Vec<&[u32]> = tails.iter().flatten().map(Vec::as_slice).collect();
+        let x = self.embed(&flat)?;
+        let [_, tail, d_model] = x.dims();
+        let geometry = Geometry {
+            batch: base.geometry.batch,
+            rows,
+            tail,
+        };
+        if geometry.batch * rows != flat.len() {
+            return Err(ModelError::Config(format!(
+                "{} continuations for {} prompts of {rows} each",
+                flat.len(),
+                geometry.batch
+            )));
+        }
+        let x = x.reshape([geometry.batch, rows * tail, d_model]);
+        self.climb(Start::Bottom(x), geometry, Some(base), gains, capture, job)
+            .await
+    }
+
+    /// A fork of a whole run with other gains: it leaves at the lowest changed layer and shares everything
+    /// below. For a continuation, `prefix` is the base run it now follows.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Config`] when that layer was not captured; [`ModelError::Cancelled`].
+    pub async fn fork_run(
+        &self,
+        run: &Run,
+        prefix: Option<&Run>,
+        gains: &Gains,
+        job: Job<'_>,
+    ) -> Result<Run, ModelError> {
+        let Some(layer) = gains.first_layer() else {
+            return Ok(run.clone());
+        };
+        let start = Start::Fork(layer, run);
+        self.climb(start, run.geometry, prefix, gains, Capture::KeyValues, job)
+            .await
+    }
+
+    /// Logits at the last position of every row, `[batch, rows, vocabulary]`.
+    pub fn last_logits(&self, run: &Run) -> Tensor<3> {
+        self.unembed(self.final_norm(run.last_resid()))
+    }
+
+    async fn climb(
+        &self,
+        start: Start<'_>,
+        geometry: Geometry,
+        prefix: Option<&Run>,
+        gains: &Gains,
+        capture: Capture,
+        job: Job<'_>,
+    ) -> Result<Run, ModelError> {
+        let first_position = prefix.map_or(0, |base| base.first_position + base.geometry.tail);
+        let tokens = first_position + geometry.tail;
+        if tokens > self.config.context_length {
+            return Err(ModelError::TooLong {
+                tokens,
+                context_length: self.config.context_length,
+            });
+        }
+        let positions = Positions::new(&self.config, first_position, geometry.tail, &self.device);
+        let n_layers = self.config.n_layers;
+        let mut key_values = vec![None; n_layers];
+        let mut states = vec![None; n_layers];
+        let (mut x, first_layer) = match start {
+            Start::Bottom(x) => (x, 0),
+            Start::Fork(layer, run) => {
+                let state = run.state(layer)?;
+                key_values[..=layer].clone_from_slice(&run.key_values[..=layer]);
+                let activation = gains.apply(layer, state.gate_up.activation());
+                let x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
+                (x, layer + 1)
+            }
+        };
+        for layer in first_layer..n_layers {
+            job.checkpoint().await?;
+            let below = prefix.and_then(|base| base.key_values[layer].as_ref());
+            let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below);
+            let activation = gains.apply(layer, state.gate_up.activation());
+            x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
+            key_values[layer] = Some(own);
+            if capture.covers(layer) {
+                states[layer] = Some(state);
+            }
+        }
+        Ok(Run {
+            geometry,
+            first_position,
+            key_values,
+            states,
+            resid_final: x,
+        })
+    }
+}
+
+enum Start<'a> {
+    /// From embeddings `[batch, rows · tail, d_model]`.
+    Bottom(Tensor<3>),
+    /// From a captured layer of another run.
+    Fork(usize, &'a Run),
+}
+
+/// Log-probability of one token at every position of `logits`: `[batch, positions, vocabulary]` and ids
+/// `[batch · positions]` give `[batch, positions]`.
+pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Tensor<2> {
+    let [batch, positions, _] = logits.dims();
+    let device = logits.device();
+    let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+    let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, 1]), &device);
+    let chosen = logits.clone().gather(2, ids);
+    (chosen - log_sum_exp(logits)).reshape([batch, positions])
+}
+
+/// `log Σ exp` over the last dimension: `[a, b, c]` gives `[a, b, 1]`.
+pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
+    let largest = x.clone().max_dim(2).detach();
+    (x - largest.clone()).exp().sum_dim(2).log() + largest
+}
+
+/// A tensor's values on the host.
+///
+/// # Errors
+///
+/// [`ModelError::Device`] when the device cannot be read or gave a value that is no number.
+pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+    let data = tensor.into_data_async().await?;
+    let values = data
+        .into_vec::<f32>()
+        .map_err(|error| ModelError::Device(format!("{error:?}")))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(ModelError::Device("a result is not a finite number".into()));
+    }
+    Ok(values)
+}
