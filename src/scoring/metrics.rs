@@ -1,0 +1,219 @@
+//! Predictions and accuracy: pure functions of log-likelihoods, with lm-evaluation-harness' conventions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::items::Item;
+
+/// By which number the predicted choice is picked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Sum of the choice's token log-likelihoods (`acc`).
+    #[default]
+    Sum,
+    /// The sum over the choice's number of Unicode characters (`acc_norm`).
+    PerCharacter,
+}
+
+/// One choice of one item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceScore {
+    /// The choice's text.
+    pub text: String,
+    /// Sum of its tokens' log-probabilities given the prompt, in nats.
+    pub log_likelihood: f64,
+    /// Tokens of the continuation.
+    pub tokens: usize,
+    /// Unicode characters of the choice's text.
+    pub characters: usize,
+    /// `log_likelihood / characters`.
+    pub per_character: f64,
+}
+
+/// One scored item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemScore {
+    /// The item's id.
+    pub id: String,
+    /// Index of the right choice.
+    pub gold: usize,
+    /// Index of the predicted choice, by the rule in use; the first one of equals.
+    pub predicted: usize,
+    /// Whether the prediction is right.
+    pub correct: bool,
+    /// Probability of the predicted choice: softmax of the summed log-likelihoods over the choices.
+    pub confidence: f64,
+    /// The choices in the item's order.
+    pub choices: Vec<ChoiceScore>,
+}
+
+impl ItemScore {
+    /// From the summed log-likelihood and the number of tokens of each choice.
+    pub fn new(item: &Item, sums: &[f64], tokens: impl Iterator<Item = usize>, rule: Rule) -> Self {
+        let choices: Vec<ChoiceScore> = item
+            .choices
+            .iter()
+            .zip(sums)
+            .zip(tokens)
+            .map(|((text, &log_likelihood), tokens)| {
+                let characters = text.chars().count();
+                ChoiceScore {
+                    text: text.clone(),
+                    log_likelihood,
+                    tokens,
+                    characters,
+                    per_character: log_likelihood / characters.max(1) as f64,
+                }
+            })
+            .collect();
+        let mut score = Self {
+            id: item.id.clone(),
+            gold: item.gold,
+            predicted: 0,
+            correct: false,
+            confidence: 0.0,
+            choices,
+        };
+        score.predicted = score.predicted_by(rule);
+        score.correct = score.predicted == score.gold;
+        score.confidence = softmax(sums).get(score.predicted).copied().unwrap_or(0.0);
+        score
+    }
+
+    /// The predicted choice by a rule.
+    pub fn predicted_by(&self, rule: Rule) -> usize {
+        arg_max(self.choices.iter().map(|choice| match rule {
+            Rule::Sum => choice.log_likelihood,
+            Rule::PerCharacter => choice.per_character,
+        }))
+    }
+
+    /// Log-likelihood of the gold choice minus that of the best wrong one, in nats.
+    pub fn gold_margin(&self) -> f64 {
+        let best_wrong = self
+            .choices
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != self.gold)
+            .map(|(_, choice)| choice.log_likelihood)
+            .fold(f64::NEG_INFINITY, f64::max);
+        self.choices
+            .get(self.gold)
+            .map_or(f64::NAN, |gold| gold.log_likelihood - best_wrong)
+    }
+}
+
+/// Index of the largest value; the first of equals, 0 for none.
+pub fn arg_max(values: impl Iterator<Item = f64>) -> usize {
+    values
+        .enumerate()
+        .fold((0, f64::NEG_INFINITY), |best, (index, value)| {
+            if value > best.1 { (index, value) } else { best }
+        })
+        .0
+}
+
+/// `exp(x_i) / Σ exp(x_j)`.
+pub fn softmax(values: &[f64]) -> Vec<f64> {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exps: Vec<f64> = values.iter().map(|value| (value - largest).exp()).collect();
+    let total: f64 = exps.iter().sum();
+    exps.iter().map(|value| value / total).collect()
+}
+
+/// A share of right answers with its 95 % Wilson interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Items answered right.
+    pub correct: usize,
+    /// Items in all.
+    pub total: usize,
+    /// `correct / total`.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// The 0.975 quantile of the normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
+impl Accuracy {
+    /// The score interval of Wilson (1927).
+    pub fn wilson(correct: usize, total: usize) -> Self {
+        if total == 0 {
+            return Self {
+                correct,
+                total,
+                value: 0.0,
+                low: 0.0,
+                high: 1.0,
+            };
+        }
+        let n = total as f64;
+        let value = correct as f64 / n;
+        let z2 = Z * Z;
+        let centre = (value + z2 / (2.0 * n)) / (1.0 + z2 / n);
+        let half = Z / (1.0 + z2 / n) * (value * (1.0 - value) / n + z2 / (4.0 * n * n)).sqrt();
+        Self {
+            correct,
+            total,
+            value,
+            low: (centre - half).max(0.0),
+            high: (centre + half).min(1.0),
+        }
+    }
+
+    /// Of several disjoint groups of items together.
+    pub fn pooled<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let (correct, total) = parts.fold((0, 0), |sum, part| {
+            (sum.0 + part.correct, sum.1 + part.total)
+        });
+        Self::wilson(correct, total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item() -> Item {
+        Item {
+            id: "a".into(),
+            context: String::new(),
+            choices: vec!["é".into(), "long".into()],
+            gold: 1,
+        }
+    }
+
+    #[test]
+    fn the_rule_decides_between_a_short_and_a_long_choice() {
+        let sum = ItemScore::new(&item(), &[-2.0, -4.0], [1, 2].into_iter(), Rule::Sum);
+        assert_eq!((sum.predicted, sum.correct), (0, false));
+        let per_character = ItemScore::new(
+            &item(),
+            &[-2.0, -4.0],
+            [1, 2].into_iter(),
+            Rule::PerCharacter,
+        );
+        assert_eq!((per_character.predicted, per_character.correct), (1, true));
+        assert_eq!(per_character.choices[0].characters, 1);
+    }
+
+    #[test]
+    fn confidence_is_the_softmax_over_the_choices() {
+        let score = ItemScore::new(&item(), &[0.0, 3f64.ln()], [1, 1].into_iter(), Rule::Sum);
+        assert!((score.confidence - 0.75).abs() < 1e-12);
+        assert!((score.gold_margin() - 3f64.ln()).abs() < 1e-12);
+    }
+
+    /// Values of R's `binom::binom.wilson(5, 10)` and `(0, 10)`.
+    #[test]
+    fn wilson_interval_has_the_published_values() {
+        let half = Accuracy::wilson(5, 10);
+        assert!((half.low - 0.236_593_1).abs() < 1e-6 && (half.high - 0.763_406_9).abs() < 1e-6);
+        let none = Accuracy::wilson(0, 10);
+        assert!(none.low.abs() < 1e-12 && (none.high - 0.277_532_8).abs() < 1e-6);
+    }
+}
