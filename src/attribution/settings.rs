@@ -1,0 +1,155 @@
+//! The choices of an attribution, each named, each recorded in every result.
+
+use serde::{Deserialize, Serialize};
+
+use super::AttributionError;
+use super::quadrature::Rule;
+use crate::model::Site;
+
+/// Which neurons are scaled together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Path {
+    /// One layer at a time, the others at their full activation: completeness holds layer by layer.
+    PerLayer,
+    /// All layers together: completeness holds for their sum.
+    Joint,
+}
+
+/// Which positions of the prompt are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// The last one.
+    Last,
+    /// Every one; a neuron's score is the sum over them.
+    All,
+}
+
+/// The number that is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// The largest logit at the last prompt position (the paper); which token is decided without scaling.
+    TopLogit,
+    /// Log-probability of the predicted choice's first token.
+    ChoiceFirstToken,
+}
+
+/// The method; others are to come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Integrated Gradients.
+    #[default]
+    IntegratedGradients,
+}
+
+/// Where the path starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Baseline {
+    /// Activations of zero (the paper).
+    #[default]
+    Zero,
+}
+
+/// How item scores become one score a neuron.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// The mean, sign kept (the paper's Eq. 5).
+    #[default]
+    SignedMean,
+}
+
+/// Everything that decides an attribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Name of the preset these settings started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// The method.
+    #[serde(default)]
+    pub method: Method,
+    /// Which neurons are scaled together.
+    pub path: Path,
+    /// Where a neuron is scaled.
+    pub site: Site,
+    /// Which positions are scaled.
+    pub positions: Positions,
+    /// The number that is explained.
+    pub target: TargetKind,
+    /// Nodes of the quadrature.
+    pub steps: usize,
+    /// Rule of the quadrature.
+    pub rule: Rule,
+    /// Where the path starts.
+    #[serde(default)]
+    pub baseline: Baseline,
+    /// How item scores become one score a neuron.
+    #[serde(default)]
+    pub aggregate: Aggregate,
+    /// Only items whose predicted choice has at least this probability, in 0..=1.
+    pub confidence_threshold: f64,
+}
+
+/// Most nodes of a quadrature.
+pub const MAX_STEPS: usize = 1000;
+
+impl Settings {
+    /// Names of the presets.
+    pub const PRESETS: [&'static str; 2] = ["paper", "fast"];
+
+    /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
+    /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
+    /// layer by layer.
+    pub fn preset(name: &str) -> Option<Self> {
+        let fast = Self {
+            preset: Some(name.to_owned()),
+            method: Method::IntegratedGradients,
+            path: Path::PerLayer,
+            site: Site::Post,
+            positions: Positions::Last,
+            target: TargetKind::ChoiceFirstToken,
+            steps: 8,
+            rule: Rule::Middle,
+            baseline: Baseline::Zero,
+            aggregate: Aggregate::SignedMean,
+            confidence_threshold: 0.5,
+        };
+        match name {
+            "fast" => Some(fast),
+            "paper" => Some(Self {
+                path: Path::Joint,
+                site: Site::GatePre,
+                positions: Positions::All,
+                target: TargetKind::TopLogit,
+                steps: 20,
+                rule: Rule::Right,
+                ..fast
+            }),
+            _ => None,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// [`AttributionError::Settings`] for a step count or threshold out of range.
+    pub fn check(&self) -> Result<(), AttributionError> {
+        if !(1..=MAX_STEPS).contains(&self.steps) {
+            return Err(AttributionError::Settings(format!(
+                "steps must be 1 to {MAX_STEPS}, and is {}",
+                self.steps
+            )));
+        }
+        if !(0.0..=1.0).contains(&self.confidence_threshold) {
+            return Err(AttributionError::Settings(format!(
+                "confidence_threshold must be 0 to 1, and is {}",
+                self.confidence_threshold
+            )));
+        }
+        Ok(())
+    }
+}
