@@ -1,0 +1,330 @@
+//! What a mask does: every item before and after, against random masks of the same size.
+
+use serde::{Deserialize, Serialize};
+
+use super::mask::Mask;
+use super::selection::{address, random_like, rank_of};
+use super::{PruningError, Trial};
+use crate::attribution::Attribution;
+use crate::job::Job;
+use crate::model::Site;
+use crate::scoring::{Accuracy, ItemScore, SetScores};
+
+/// An item whose predicted choice changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flip {
+    /// The item's id.
+    pub id: String,
+    /// Index of the right choice.
+    pub gold: usize,
+    /// Prediction without the mask.
+    pub before: usize,
+    /// Prediction with it.
+    pub after: usize,
+}
+
+/// One set before and after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PrunedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy without the mask.
+    pub before: Accuracy,
+    /// Scores with it.
+    pub after: SetScores,
+    /// Items whose prediction changed.
+    pub flipped: Vec<Flip>,
+}
+
+/// A mask's effect on some sets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PruneReport {
+    /// The mask.
+    pub mask: Mask,
+    /// Neurons it prunes.
+    pub neurons: usize,
+    /// The sets.
+    pub sets: Vec<PrunedSet>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// Tries a mask on sets whose scores without it are known.
+///
+/// # Errors
+///
+/// [`PruningError`] for a mask outside the model, or when a run fails or is cancelled.
+pub async fn prune(
+    trials: &[(Trial<'_>, &SetScores)],
+    mask: Mask,
+    job: Job<'_>,
+) -> Result<PruneReport, PruningError> {
+    let start = job.now_secs();
+    let total: usize = trials.iter().map(|(trial, _)| trial.items.len()).sum();
+    let mut done = 0;
+    let mut mask = mask;
+    let mut sets = Vec::with_capacity(trials.len());
+    for (trial, before) in trials {
+        mask = mask.checked(trial.model.config())?;
+        let gains = mask.gains(trial.model.config(), trial.model.decoder.device());
+        let note = |items| job.progress("pruning", done + items, total);
+        let after = trial.under_each(&[gains], note, job).await?.pop();
+        done += trial.items.len();
+        let after = after.ok_or_else(|| PruningError::Settings("no result".into()))?;
+        sets.push(PrunedSet {
+            set: trial.set.to_owned(),
+            before: before.accuracy_by(trial.rule),
+            flipped: flips(&before.items, &after.items),
+            after,
+        });
+    }
+    Ok(PruneReport {
+        neurons: mask.n_neurons(),
+        mask,
+        sets,
+        seconds: job.now_secs() - start,
+    })
+}
+
+/// Items whose prediction changed.
+pub fn flips(before: &[ItemScore], after: &[ItemScore]) -> Vec<Flip> {
+    before
+        .iter()
+        .zip(after)
+        .filter(|(before, after)| before.predicted != after.predicted)
+        .map(|(before, after)| Flip {
+            id: before.id.clone(),
+            gold: before.gold,
+            before: before.predicted,
+            after: after.predicted,
+        })
+        .collect()
+}
+
+/// Accuracy of one set under random masks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ControlSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy under each random mask.
+    pub accuracies: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// Their minimum.
+    pub min: f64,
+    /// Their maximum.
+    pub max: f64,
+    /// Accuracy under the mask itself.
+    pub mask: f64,
+    /// How many random masks do at least as well as the mask.
+    pub at_least_as_good: usize,
+}
+
+/// Random masks of the same size in the same layers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ControlReport {
+    /// How many.
+    pub masks: usize,
+    /// Their seed.
+    pub seed: u64,
+    /// Size of each, per layer.
+    pub layers: Vec<ControlLayer>,
+    /// The sets.
+    pub sets: Vec<ControlSet>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// How many neurons a control draws from a layer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ControlLayer {
+    /// The layer.
+    pub layer: usize,
+    /// Neurons drawn.
+    pub neurons: usize,
+}
+
+/// Most random masks of one control.
+pub const MAX_CONTROL_MASKS: usize = 1000;
+
+/// Tries random masks of the size of `mask` beside it.
+///
+/// # Errors
+///
+/// As [`prune`].
+pub async fn control(
+    trials: &[Trial<'_>],
+    mask: Mask,
+    n_masks: usize,
+    seed: u64,
+    job: Job<'_>,
+) -> Result<ControlReport, PruningError> {
+    let start = job.now_secs();
+    if !(1..=MAX_CONTROL_MASKS).contains(&n_masks) {
+        return Err(PruningError::Settings(format!(
+            "a control takes 1 to {MAX_CONTROL_MASKS} random masks, not {n_masks}"
+        )));
+    }
+    let items: usize = trials.iter().map(|trial| trial.items.len()).sum();
+    let total = items * (n_masks + 1);
+    let mut done = 0;
+    let mut mask = mask;
+    let mut sets = Vec::with_capacity(trials.len());
+    for trial in trials {
+        let config = trial.model.config();
+        mask = mask.checked(config)?;
+        let random = (0..n_masks as u64).map(|i| random_like(&mask, config.d_mlp, seed, i));
+        let candidates: Vec<_> = std::iter::once(mask.clone())
+            .chain(random)
+            .map(|mask| mask.gains(config, trial.model.decoder.device()))
+            .collect();
+        let note = |scores| job.progress("random control", done + scores, total);
+        let scores = trial.under_each(&candidates, note, job).await?;
+        done += trial.items.len() * (n_masks + 1);
+        let mut accuracies: Vec<f64> = scores
+            .iter()
+            .map(|scores| scores.accuracy_by(trial.rule).value)
+            .collect();
+        let of_mask = accuracies.remove(0);
+        sets.push(ControlSet {
+            set: trial.set.to_owned(),
+            mean: accuracies.iter().sum::<f64>() / n_masks as f64,
+            min: accuracies.iter().copied().fold(f64::INFINITY, f64::min),
+            max: accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            at_least_as_good: accuracies.iter().filter(|a| **a >= of_mask).count(),
+            mask: of_mask,
+            accuracies,
+        });
+    }
+    Ok(ControlReport {
+        masks: n_masks,
+        seed,
+        layers: mask
+            .layers
+            .iter()
+            .map(|layer| ControlLayer {
+                layer: layer.layer,
+                neurons: layer.neurons.len(),
+            })
+            .collect(),
+        sets,
+        seconds: job.now_secs() - start,
+    })
+}
+
+/// One neuron: its scores, and what zeroing it does.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeuronCard {
+    /// TransformerLens' name.
+    pub address: String,
+    /// Layer.
+    pub layer: usize,
+    /// Index within the layer.
+    pub neuron: usize,
+    /// Aggregated score, where there is an attribution.
+    pub score: Option<f32>,
+    /// Rank among all neurons.
+    pub rank: Option<usize>,
+    /// Score for each item used.
+    pub items: Vec<NeuronItem>,
+    /// The exact effect of its activation at zero, at every position.
+    pub effect: NeuronEffect,
+}
+
+/// A neuron's score for one item.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeuronItem {
+    /// The item's id.
+    pub id: String,
+    /// Its score.
+    pub score: f32,
+}
+
+/// What zeroing one neuron does to a set.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeuronEffect {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy with the neuron.
+    pub before: Accuracy,
+    /// Accuracy without it.
+    pub after: Accuracy,
+    /// Mean change of the gold margin, in nats: positive when the model does better without it.
+    pub margin_change: f64,
+    /// Item by item.
+    pub items: Vec<NeuronEffectItem>,
+}
+
+/// What zeroing one neuron does to one item.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeuronEffectItem {
+    /// The item's id.
+    pub id: String,
+    /// Change of the gold margin, in nats.
+    pub margin_change: f64,
+    /// Prediction with the neuron.
+    pub predicted_before: usize,
+    /// Prediction without it.
+    pub predicted_after: usize,
+}
+
+/// Makes a neuron's card.
+///
+/// # Errors
+///
+/// As [`prune`].
+pub async fn neuron_card(
+    trial: Trial<'_>,
+    before: &SetScores,
+    attribution: Option<&Attribution>,
+    (layer, neuron): (usize, usize),
+    job: Job<'_>,
+) -> Result<NeuronCard, PruningError> {
+    let mask = Mask::of_layer(Site::Post, layer, [neuron]);
+    let report = prune(&[(trial, before)], mask, job).await?;
+    let after = report
+        .sets
+        .into_iter()
+        .next()
+        .ok_or_else(|| PruningError::Settings("no result".into()))?;
+    let items: Vec<NeuronEffectItem> = before
+        .items
+        .iter()
+        .zip(&after.after.items)
+        .map(|(before, after)| NeuronEffectItem {
+            id: before.id.clone(),
+            margin_change: after.gold_margin() - before.gold_margin(),
+            predicted_before: before.predicted,
+            predicted_after: after.predicted,
+        })
+        .collect();
+    let changes = items.iter().map(|item| item.margin_change);
+    let scores = attribution
+        .map(|a| a.item_scores(layer, neuron))
+        .unwrap_or_default();
+    let ids = attribution
+        .map(|a| a.items_used.as_slice())
+        .unwrap_or_default();
+    Ok(NeuronCard {
+        address: address(layer, neuron),
+        layer,
+        neuron,
+        score: attribution.and_then(|a| a.scores.get(layer)?.get(neuron).copied()),
+        rank: attribution.and_then(|a| rank_of(a, layer, neuron)),
+        items: ids
+            .iter()
+            .zip(scores)
+            .map(|(used, score)| NeuronItem {
+                id: used.id.clone(),
+                score,
+            })
+            .collect(),
+        effect: NeuronEffect {
+            set: trial.set.to_owned(),
+            before: after.before,
+            after: after.after.accuracy_by(trial.rule),
+            margin_change: changes.sum::<f64>() / items.len().max(1) as f64,
+            items,
+        },
+    })
+}

@@ -1,0 +1,119 @@
+//! The search: layer × percentage, each cell's mask tried on validation items.
+
+use serde::{Deserialize, Serialize};
+
+use super::selection::TopPercent;
+use super::{PruningError, Trial};
+use crate::attribution::Attribution;
+use crate::job::Job;
+use crate::scoring::{Accuracy, SetScores};
+
+/// One cell of the surface.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The layer.
+    pub layer: usize,
+    /// Percentage of its neurons.
+    pub percent: f64,
+    /// Neurons pruned.
+    pub neurons: usize,
+    /// Accuracy on the validation items of all sets together.
+    pub accuracy: Accuracy,
+}
+
+/// The surface and its best cell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// Names of the validation sets.
+    pub sets: Vec<String>,
+    /// Accuracy without pruning.
+    pub baseline: Accuracy,
+    /// The cells, layer by layer.
+    pub cells: Vec<Cell>,
+    /// The cell of highest accuracy; of equals the one that prunes fewest, then the lower layer.
+    pub best: TopPercent,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// Tries the top p % of every layer in `layers` for every percentage.
+///
+/// # Errors
+///
+/// [`PruningError`] for an empty grid, a layer or percentage out of range, or a failing or cancelled run.
+pub async fn search(
+    trials: &[(Trial<'_>, &SetScores)],
+    attribution: &Attribution,
+    layers: &[usize],
+    percents: &[f64],
+    job: Job<'_>,
+) -> Result<SearchReport, PruningError> {
+    let start = job.now_secs();
+    let grid: Vec<TopPercent> = layers
+        .iter()
+        .flat_map(|&layer| {
+            percents
+                .iter()
+                .map(move |&percent| TopPercent { layer, percent })
+        })
+        .collect();
+    if grid.is_empty() || trials.is_empty() {
+        return Err(PruningError::Settings(
+            "a search needs at least one layer, one percentage and one validation set".into(),
+        ));
+    }
+    let masks = grid
+        .iter()
+        .map(|cell| cell.mask(attribution))
+        .collect::<Result<Vec<_>, _>>()?;
+    let items: usize = trials.iter().map(|(trial, _)| trial.items.len()).sum();
+    let total = items * grid.len();
+    let mut done = 0;
+    let mut parts: Vec<Vec<Accuracy>> = vec![Vec::new(); grid.len()];
+    for (trial, _) in trials {
+        let device = trial.model.decoder.device();
+        let candidates: Vec<_> = masks
+            .iter()
+            .map(|mask| mask.gains(trial.model.config(), device))
+            .collect();
+        let note = |scores| job.progress("search", done + scores, total);
+        let scores = trial.under_each(&candidates, note, job).await?;
+        done += trial.items.len() * grid.len();
+        for (part, scores) in parts.iter_mut().zip(scores) {
+            part.push(scores.accuracy_by(trial.rule));
+        }
+    }
+    let cells: Vec<Cell> = grid
+        .iter()
+        .zip(&masks)
+        .zip(&parts)
+        .map(|((cell, mask), parts)| Cell {
+            layer: cell.layer,
+            percent: cell.percent,
+            neurons: mask.n_neurons(),
+            accuracy: Accuracy::pooled(parts.iter()),
+        })
+        .collect();
+    let best = cells
+        .iter()
+        .min_by_key(|cell| (usize::MAX - cell.accuracy.correct, cell.neurons, cell.layer))
+        .map(|cell| TopPercent {
+            layer: cell.layer,
+            percent: cell.percent,
+        })
+        .ok_or_else(|| PruningError::Settings("the grid is empty".into()))?;
+    let baseline: Vec<Accuracy> = trials
+        .iter()
+        .map(|(trial, scores)| scores.accuracy_by(trial.rule))
+        .collect();
+    Ok(SearchReport {
+        sets: trials
+            .iter()
+            .map(|(trial, _)| trial.set.to_owned())
+            .collect(),
+        baseline: Accuracy::pooled(baseline.iter()),
+        cells,
+        best,
+        seconds: job.now_secs() - start,
+    })
+}

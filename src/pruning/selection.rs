@@ -1,0 +1,191 @@
+//! Which neurons to prune: by rank of their score, or at random as a control.
+
+use rand::SeedableRng;
+use rand::seq::index::sample;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::PruningError;
+use super::mask::{LayerMask, Mask};
+use crate::attribution::Attribution;
+
+/// The top p % of one layer, the paper's selection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TopPercent {
+    /// The layer.
+    pub layer: usize,
+    /// Percentage of its neurons, above 0 and at most 100.
+    pub percent: f64,
+}
+
+impl TopPercent {
+    /// Number of neurons selected of `d_mlp`: rounded, and at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`PruningError::Settings`] for a percentage out of range.
+    pub fn n_neurons(&self, d_mlp: usize) -> Result<usize, PruningError> {
+        if !(self.percent > 0.0 && self.percent <= 100.0) {
+            return Err(PruningError::Settings(format!(
+                "the percentage must be above 0 and at most 100, and is {}",
+                self.percent
+            )));
+        }
+        Ok(((self.percent / 100.0 * d_mlp as f64).round() as usize).clamp(1, d_mlp))
+    }
+
+    /// The neurons of largest absolute aggregated score; of equals, the lower index.
+    ///
+    /// # Errors
+    ///
+    /// [`PruningError::Settings`] for a layer or percentage out of range.
+    pub fn mask(&self, attribution: &Attribution) -> Result<Mask, PruningError> {
+        let scores = attribution.scores.get(self.layer).ok_or_else(|| {
+            PruningError::Settings(format!(
+                "layer {} is outside the model's {} layers",
+                self.layer, attribution.n_layers
+            ))
+        })?;
+        let count = self.n_neurons(scores.len())?;
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()).then(a.cmp(&b)));
+        order.truncate(count);
+        Ok(Mask::of_layer(attribution.settings.site, self.layer, order))
+    }
+}
+
+/// A mask of the same number of neurons in the same layers, drawn uniformly without replacement.
+///
+/// ChaCha8 with the seed and `index` as its stream, so that control masks do not depend on how many are
+/// drawn.
+pub fn random_like(mask: &Mask, d_mlp: usize, seed: u64, index: u64) -> Mask {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(index);
+    Mask {
+        layers: mask
+            .layers
+            .iter()
+            .map(|LayerMask { layer, neurons }| {
+                let mut drawn = sample(&mut generator, d_mlp, neurons.len().min(d_mlp)).into_vec();
+                drawn.sort_unstable();
+                LayerMask {
+                    layer: *layer,
+                    neurons: drawn,
+                }
+            })
+            .collect(),
+        ..*mask
+    }
+}
+
+/// A neuron with its place among the others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RankedNeuron {
+    /// 1 for the largest absolute score.
+    pub rank: usize,
+    /// Layer.
+    pub layer: usize,
+    /// Index within the layer.
+    pub neuron: usize,
+    /// `blocks.{layer}.mlp.hook_post[neuron]`.
+    pub address: String,
+    /// Aggregated score.
+    pub score: f32,
+    /// Share of the items with a positive score.
+    pub share_positive: f64,
+    /// Lowest item score.
+    pub item_min: f32,
+    /// Highest item score.
+    pub item_max: f32,
+    /// Whether the mask at hand prunes it.
+    pub pruned: bool,
+}
+
+/// TransformerLens' name of a neuron.
+pub fn address(layer: usize, neuron: usize) -> String {
+    format!("blocks.{layer}.mlp.hook_post[{neuron}]")
+}
+
+/// The `top` neurons of largest absolute score, of one layer or of all.
+pub fn ranked(
+    attribution: &Attribution,
+    layer: Option<usize>,
+    top: usize,
+    mask: Option<&Mask>,
+) -> Vec<RankedNeuron> {
+    order(attribution, layer)
+        .into_iter()
+        .take(top)
+        .enumerate()
+        .map(|(place, (layer, neuron, score))| {
+            let items = attribution.item_scores(layer, neuron);
+            let positive = items.iter().filter(|score| **score > 0.0).count();
+            RankedNeuron {
+                rank: place + 1,
+                layer,
+                neuron,
+                address: address(layer, neuron),
+                score,
+                share_positive: positive as f64 / items.len().max(1) as f64,
+                item_min: items.iter().copied().fold(f32::INFINITY, f32::min),
+                item_max: items.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                pruned: mask.is_some_and(|mask| mask.contains(layer, neuron)),
+            }
+        })
+        .collect()
+}
+
+/// Rank of a neuron among all, 1 for the largest absolute score.
+pub fn rank_of(attribution: &Attribution, layer: usize, neuron: usize) -> Option<usize> {
+    order(attribution, None)
+        .iter()
+        .position(|&(l, n, _)| (l, n) == (layer, neuron))
+        .map(|place| place + 1)
+}
+
+fn order(attribution: &Attribution, layer: Option<usize>) -> Vec<(usize, usize, f32)> {
+    let mut all: Vec<(usize, usize, f32)> = attribution
+        .scores
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| layer.is_none_or(|layer| layer == *index))
+        .flat_map(|(layer, scores)| {
+            scores
+                .iter()
+                .enumerate()
+                .map(move |(neuron, &score)| (layer, neuron, score))
+        })
+        .collect();
+    all.sort_by(|a, b| {
+        b.2.abs()
+            .total_cmp(&a.2.abs())
+            .then((a.0, a.1).cmp(&(b.0, b.1)))
+    });
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Site;
+
+    #[test]
+    fn a_percentage_selects_at_least_one_neuron_and_rounds() {
+        let count = |percent| TopPercent { layer: 0, percent }.n_neurons(30);
+        assert_eq!(count(0.1).unwrap(), 1);
+        assert_eq!(count(5.0).unwrap(), 2);
+        assert_eq!(count(100.0).unwrap(), 30);
+        assert!(count(0.0).is_err() && count(100.5).is_err() && count(f64::NAN).is_err());
+    }
+
+    #[test]
+    fn a_random_mask_has_the_size_of_the_mask_and_depends_on_seed_and_index_only() {
+        let mask = Mask::of_layer(Site::Post, 2, [1, 5, 9]);
+        let draw = |seed, index| random_like(&mask, 50, seed, index);
+        assert_eq!(draw(7, 3), draw(7, 3));
+        assert_ne!(draw(7, 3), draw(7, 4));
+        assert_ne!(draw(7, 3), draw(8, 3));
+        assert_eq!(draw(7, 3).layers[0].layer, 2);
+        assert_eq!(draw(7, 3).n_neurons(), 3);
+    }
+}
