@@ -1,0 +1,592 @@
+//! Light fine-tuning after pruning: one trained scalar per remaining neuron of one layer ("gains").
+//!
+//! This project's extension, not part of the paper. Layers up to the tuned one are run once per item and
+//! kept; every step is a fork of those runs. A pruned neuron stays exactly zero, because the trained factor
+//! is multiplied by the mask.
+
+use std::collections::BTreeMap;
+
+use burn::optim::{AdamW, AdamWConfig, Optimizer};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::job::{Cancelled, Job};
+use crate::model::run::read;
+use crate::model::{Capture, Decoder, Gains, ModelError};
+use crate::pruning::{Mask, PruningError, Trial};
+use crate::scoring::{Accuracy, Batch, BatchRun, ScoringError, SetScores, batches, encode};
+
+/// Why a tuning could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum TuningError {
+    /// A setting is out of range.
+    #[error("tuning settings: {0}")]
+    Settings(String),
+    /// The mask or the items could not be used.
+    #[error(transparent)]
+    Pruning(#[from] PruningError),
+}
+
+impl From<ScoringError> for TuningError {
+    fn from(error: ScoringError) -> Self {
+        Self::Pruning(error.into())
+    }
+}
+
+impl From<ModelError> for TuningError {
+    fn from(error: ModelError) -> Self {
+        Self::Pruning(error.into())
+    }
+}
+
+impl From<Cancelled> for TuningError {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Pruning(cancelled.into())
+    }
+}
+
+/// How the gains are trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TuneSettings {
+    /// The layer whose neurons get a gain.
+    pub layer: usize,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// AdamW's learning rate.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay; pulls the gains towards 1.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Items per step; at least as many as there are gives full batches.
+    pub batch_size: usize,
+    /// Steps between two evaluations on the validation items.
+    pub evaluate_every: usize,
+}
+
+/// Most optimiser steps.
+pub const MAX_STEPS: usize = 10_000;
+
+impl TuneSettings {
+    fn check(&self, n_layers: usize) -> Result<(), TuningError> {
+        let fail = |message: String| Err(TuningError::Settings(message));
+        if self.layer >= n_layers {
+            return fail(format!(
+                "layer {} is outside the model's {n_layers}",
+                self.layer
+            ));
+        }
+        if !(1..=MAX_STEPS).contains(&self.steps) {
+            return fail(format!(
+                "steps must be 1 to {MAX_STEPS}, and is {}",
+                self.steps
+            ));
+        }
+        if self.batch_size == 0 || self.evaluate_every == 0 {
+            return fail("batch_size and evaluate_every must be at least 1".into());
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate <= 10.0) {
+            return fail(format!(
+                "learning_rate must be above 0 and at most 10, and is {}",
+                self.learning_rate
+            ));
+        }
+        if !(0.0..=10.0).contains(&self.weight_decay) {
+            return fail(format!(
+                "weight_decay must be 0 to 10, and is {}",
+                self.weight_decay
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Training loss of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepLoss {
+    /// Step, from 1.
+    pub step: usize,
+    /// Mean over its items of the cross-entropy over the choices' log-likelihoods, in nats.
+    pub loss: f64,
+}
+
+/// One evaluation on the validation items.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// After how many steps; 0 is before training.
+    pub step: usize,
+    /// Accuracy by the sum of log-likelihoods.
+    pub accuracy: Accuracy,
+    /// Cross-entropy, in nats.
+    pub loss: f64,
+}
+
+/// One set before tuning (with the mask) and after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TunedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy of the model as it was: no mask, no gains.
+    pub before: Accuracy,
+    /// Accuracy with mask and the best gains.
+    pub after: Accuracy,
+}
+
+/// One training run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TuneCurve {
+    /// With the mask, or without any pruning for comparison.
+    pub pruned: bool,
+    /// Loss of every step.
+    pub steps: Vec<StepLoss>,
+    /// The evaluations.
+    pub validation: Vec<Validation>,
+    /// Step of the best state: highest validation accuracy, then lowest validation loss, then earliest.
+    pub best_step: usize,
+    /// Whether the user stopped it; the best state until then is kept.
+    pub cancelled: bool,
+    /// Factor of every neuron of the layer at the best state, `[d_mlp]`; 0 for the pruned.
+    pub gains: Vec<f32>,
+    /// The test sets at the best state; empty when cancelled.
+    pub sets: Vec<TunedSet>,
+}
+
+/// A tuning and the same without pruning.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TuneReport {
+    /// The tuned layer.
+    pub layer: usize,
+    /// Gains that were free to change, in the pruned run.
+    pub trained_gains: usize,
+    /// The pruned run, then the one without pruning where asked for.
+    pub curves: Vec<TuneCurve>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// The item sets of a tuning.
+pub struct TuneSets<'a> {
+    /// Items to learn from.
+    pub train: Vec<Trial<'a>>,
+    /// Items that pick the best state.
+    pub validation: Vec<Trial<'a>>,
+    /// Items to report on, with their scores without mask or gains.
+    pub test: Vec<(Trial<'a>, &'a SetScores)>,
+}
+
+/// Trains gains with the mask, and without it for comparison.
+///
+/// # Errors
+///
+/// [`TuningError`] for settings out of range, a mask outside the model, or a failing run. A cancelled run is
+/// no error once it has been evaluated: the curve says so and keeps its best state.
+pub async fn tune(
+    sets: &TuneSets<'_>,
+    mask: &Mask,
+    settings: &TuneSettings,
+    seed: u64,
+    compare: bool,
+    job: Job<'_>,
+) -> Result<TuneReport, TuningError> {
+    let start = job.now_secs();
+    let (Some(first), false) = (sets.train.first(), sets.validation.is_empty()) else {
+        return Err(TuningError::Settings(
+            "tuning needs items to train on and items to validate on".into(),
+        ));
+    };
+    let model = first.model;
+    settings.check(model.config().n_layers)?;
+    let mask = mask.clone().checked(model.config())?;
+    let unpruned = Mask::empty(mask.site);
+    let mut curves = Vec::new();
+    for (index, mask) in [&mask, &unpruned].into_iter().enumerate() {
+        if index == 1 && !compare {
+            break;
+        }
+        let mut run = Tuning::prepare(sets, mask, settings, seed, index, job).await?;
+        let curve = run.train(job).await?;
+        let cancelled = curve.cancelled;
+        curves.push(if cancelled {
+            curve
+        } else {
+            run.test(curve, &sets.test, job).await?
+        });
+        if cancelled {
+            break;
+        }
+    }
+    let d_mlp = model.config().d_mlp;
+    let pruned_here = mask
+        .factors(settings.layer, d_mlp)
+        .iter()
+        .filter(|f| **f == 0.0)
+        .count();
+    Ok(TuneReport {
+        layer: settings.layer,
+        trained_gains: d_mlp - pruned_here,
+        curves,
+        seconds: job.now_secs() - start,
+    })
+}
+
+/// Items run up to the tuned layer, ready to fork.
+struct Prepared {
+    batch: Batch,
+    run: BatchRun,
+    /// Gold choice of each item.
+    gold: Vec<usize>,
+    /// 0 for an item's own choices, a large negative number for padding, `[items, choices]`.
+    padding: Tensor<2>,
+    gold_mask: Tensor<2>,
+}
+
+struct Tuning<'a> {
+    decoder: &'a Decoder,
+    settings: &'a TuneSettings,
+    mask: Mask,
+    curve: usize,
+    train: Vec<Prepared>,
+    validation: Vec<Prepared>,
+    generator: ChaCha8Rng,
+    /// The mask's factors on the tuned layer, `[d_mlp]`.
+    keep: Tensor<1>,
+}
+
+/// The state of a training run.
+struct State {
+    /// Gains minus one, `[d_mlp]`.
+    delta: Tensor<1>,
+    adam: Option<<AdamW as Optimizer>::State<1>>,
+}
+
+/// Log-likelihood of a choice that does not exist.
+const NO_CHOICE: f32 = -1e9;
+
+impl<'a> Tuning<'a> {
+    async fn prepare(
+        sets: &TuneSets<'a>,
+        mask: &Mask,
+        settings: &'a TuneSettings,
+        seed: u64,
+        curve: usize,
+        job: Job<'_>,
+    ) -> Result<Self, TuningError> {
+        let model = sets.train[0].model;
+        let decoder = &model.decoder;
+        let (config, device) = (model.config(), decoder.device());
+        // Pruned neurons of lower layers are in the kept runs already.
+        let below = restrict(mask, |layer| layer < settings.layer).gains(config, device);
+        let mut train = Vec::new();
+        for trial in &sets.train {
+            train.extend(prepare(*trial, settings, &below, job).await?);
+        }
+        let mut validation = Vec::new();
+        for trial in &sets.validation {
+            validation.extend(prepare(*trial, settings, &below, job).await?);
+        }
+        let factors = mask.factors(settings.layer, config.d_mlp);
+        Ok(Self {
+            decoder,
+            settings,
+            mask: restrict(mask, |layer| layer != settings.layer),
+            curve,
+            train,
+            validation,
+            generator: ChaCha8Rng::seed_from_u64(seed),
+            keep: Tensor::from_data(TensorData::new(factors, [config.d_mlp]), device),
+        })
+    }
+
+    async fn train(&mut self, job: Job<'_>) -> Result<TuneCurve, TuningError> {
+        let d_mlp = self.decoder.config.d_mlp;
+        let optimiser = AdamWConfig::new()
+            .with_epsilon(1e-8)
+            .with_weight_decay(self.settings.weight_decay as f32)
+            .build();
+        let mut state = State {
+            delta: Tensor::zeros([d_mlp], self.decoder.device()),
+            adam: None,
+        };
+        let mut curve = TuneCurve {
+            pruned: self.curve == 0,
+            steps: Vec::new(),
+            validation: vec![self.validate(0, &state.delta, job).await?],
+            best_step: 0,
+            cancelled: false,
+            gains: read(self.gains(&state.delta)).await?,
+            sets: Vec::new(),
+        };
+        self.announce(&curve, job);
+        let mut queue = Vec::new();
+        for step in 1..=self.settings.steps {
+            let done = self.step(&mut queue, &optimiser, &mut state, job).await;
+            let loss = match done {
+                Err(error) if is_cancelled(&error) => {
+                    curve.cancelled = true;
+                    return Ok(curve);
+                }
+                other => other?,
+            };
+            curve.steps.push(StepLoss { step, loss });
+            if step % self.settings.evaluate_every == 0 || step == self.settings.steps {
+                let validation = match self.validate(step, &state.delta, job).await {
+                    Err(error) if is_cancelled(&error) => {
+                        curve.cancelled = true;
+                        return Ok(curve);
+                    }
+                    other => other?,
+                };
+                if curve
+                    .validation
+                    .iter()
+                    .all(|earlier| better(&validation, earlier))
+                {
+                    curve.best_step = step;
+                    curve.gains = read(self.gains(&state.delta)).await?;
+                }
+                curve.validation.push(validation);
+            }
+            self.announce(&curve, job);
+        }
+        Ok(curve)
+    }
+
+    fn announce(&self, curve: &TuneCurve, job: Job<'_>) {
+        let step = curve.steps.last().map_or(0, |last| last.step);
+        let validation = curve.validation.last().filter(|last| last.step == step);
+        let detail = json!({
+            "curve": self.curve,
+            "step": step,
+            "loss": curve.steps.last().map(|last| last.loss),
+            "validation": validation.map(|last| last.accuracy),
+            "validation_loss": validation.map(|last| last.loss),
+        });
+        job.progress_with("tuning", step, self.settings.steps, Some(detail));
+    }
+
+    /// One optimiser step over the next `batch_size` items, in a seeded order; the mean loss.
+    async fn step(
+        &mut self,
+        queue: &mut Vec<usize>,
+        optimiser: &AdamW,
+        state: &mut State,
+        job: Job<'_>,
+    ) -> Result<f64, TuningError> {
+        let mut chosen = Vec::new();
+        let mut n_items = 0;
+        let all: usize = self.train.iter().map(|prepared| prepared.gold.len()).sum();
+        while n_items < self.settings.batch_size.min(all) {
+            if queue.is_empty() {
+                queue.extend(0..self.train.len());
+                queue.shuffle(&mut self.generator);
+            }
+            let Some(next) = queue.pop() else { break };
+            n_items += self.train[next].gold.len();
+            chosen.push(next);
+        }
+        let mut gradient: Option<Tensor<1>> = None;
+        let mut total = 0.0;
+        for index in chosen {
+            job.checkpoint().await?;
+            let prepared = &self.train[index];
+            let delta = state.delta.clone().autodiff().require_grad();
+            let loss = self
+                .loss(prepared, &delta, job)
+                .await?
+                .sum()
+                .div_scalar(n_items as f32);
+            let mut gradients = loss.backward();
+            total += f64::from(read(loss.inner()).await?[0]);
+            let part = delta
+                .grad_remove(&mut gradients)
+                .ok_or_else(|| ModelError::Device("no gradient reached the gains".into()))?;
+            gradient = Some(match gradient {
+                Some(sum) => sum + part,
+                None => part,
+            });
+        }
+        if let Some(gradient) = gradient {
+            let (delta, adam) = optimiser.step(
+                self.settings.learning_rate,
+                state.delta.clone(),
+                gradient,
+                state.adam.take(),
+            );
+            (state.delta, state.adam) = (delta, adam);
+        }
+        Ok(total)
+    }
+
+    /// The factors in force: the mask times one plus the trained part.
+    fn gains(&self, delta: &Tensor<1>) -> Tensor<1> {
+        delta.clone().add_scalar(1.0) * self.keep.clone()
+    }
+
+    fn all_gains(&self, of_layer: Tensor<1>) -> Gains {
+        let config = &self.decoder.config;
+        let mut gains = self.mask.gains(config, self.decoder.device());
+        gains.insert(self.settings.layer, of_layer);
+        gains
+    }
+
+    async fn log_likelihoods(
+        &self,
+        prepared: &Prepared,
+        delta: &Tensor<1>,
+        job: Job<'_>,
+    ) -> Result<Tensor<2>, TuningError> {
+        let above = restrict(&self.mask, |layer| layer > self.settings.layer);
+        let mut gains = above.gains(&self.decoder.config, self.decoder.device());
+        gains.insert(self.settings.layer, self.gains(delta));
+        let fork = prepared.run.fork(self.decoder, &gains, job).await?;
+        Ok(fork.log_likelihoods(self.decoder, &prepared.batch))
+    }
+
+    /// Cross-entropy of every item, `[items, 1]`.
+    async fn loss(
+        &self,
+        prepared: &Prepared,
+        delta: &Tensor<1>,
+        job: Job<'_>,
+    ) -> Result<Tensor<2>, TuningError> {
+        let log_likelihoods = self.log_likelihoods(prepared, delta, job).await?;
+        let normalised = log_softmax(log_likelihoods + prepared.padding.clone(), 1);
+        Ok((normalised * prepared.gold_mask.clone()).sum_dim(1).neg())
+    }
+
+    async fn validate(
+        &self,
+        step: usize,
+        delta: &Tensor<1>,
+        job: Job<'_>,
+    ) -> Result<Validation, TuningError> {
+        let (mut correct, mut total, mut loss) = (0, 0, 0.0);
+        for prepared in &self.validation {
+            let sums = self.log_likelihoods(prepared, delta, job).await? + prepared.padding.clone();
+            let width = sums.dims()[1];
+            for (row, &gold) in read(sums).await?.chunks(width).zip(&prepared.gold) {
+                let row: Vec<f64> = row.iter().map(|&value| value.into()).collect();
+                let predicted = crate::scoring::metrics::arg_max(row.iter().copied());
+                correct += usize::from(predicted == gold);
+                loss -= crate::scoring::metrics::softmax(&row)[gold]
+                    .max(f64::MIN_POSITIVE)
+                    .ln();
+                total += 1;
+            }
+        }
+        Ok(Validation {
+            step,
+            accuracy: Accuracy::wilson(correct, total),
+            loss: loss / f64::from(total as u32).max(1.0),
+        })
+    }
+
+    async fn test(
+        &self,
+        mut curve: TuneCurve,
+        test: &[(Trial<'_>, &SetScores)],
+        job: Job<'_>,
+    ) -> Result<TuneCurve, TuningError> {
+        let device: &Device = self.decoder.device();
+        let data = TensorData::new(curve.gains.clone(), [curve.gains.len()]);
+        let gains = self.all_gains(Tensor::from_data(data, device));
+        for (trial, before) in test {
+            let scores = trial
+                .under_each(std::slice::from_ref(&gains), |_| {}, job)
+                .await?;
+            curve.sets.extend(scores.first().map(|after| TunedSet {
+                set: trial.set.to_owned(),
+                before: before.accuracy_by(trial.rule),
+                after: after.accuracy_by(trial.rule),
+            }));
+        }
+        Ok(curve)
+    }
+}
+
+/// Whether a validation beats an earlier one.
+fn better(new: &Validation, earlier: &Validation) -> bool {
+    let (new_correct, old_correct) = (new.accuracy.correct, earlier.accuracy.correct);
+    new_correct > old_correct || (new_correct == old_correct && new.loss < earlier.loss)
+}
+
+fn is_cancelled(error: &TuningError) -> bool {
+    matches!(
+        error,
+        TuningError::Pruning(PruningError::Scoring(ScoringError::Model(
+            ModelError::Cancelled(_)
+        )))
+    )
+}
+
+fn restrict(mask: &Mask, keep: impl Fn(usize) -> bool) -> Mask {
+    let mut mask = mask.clone();
+    mask.layers.retain(|layer| keep(layer.layer));
+    mask
+}
+
+/// Runs a set's items once, keeping what forks at the tuned layer need.
+async fn prepare(
+    trial: Trial<'_>,
+    settings: &TuneSettings,
+    below: &Gains,
+    job: Job<'_>,
+) -> Result<Vec<Prepared>, TuningError> {
+    let decoder = &trial.model.decoder;
+    let encoded = encode(trial.model, trial.items, trial.template)?;
+    // No batch larger than a step; prompts of one length only go together.
+    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, item) in encoded.iter().enumerate() {
+        by_length.entry(item.prompt.len()).or_default().push(index);
+    }
+    let mut prepared = Vec::new();
+    let mut done = 0;
+    for indices in by_length.into_values() {
+        for chunk in indices.chunks(settings.batch_size) {
+            let part: Vec<_> = chunk.iter().map(|&index| encoded[index].clone()).collect();
+            for batch in batches(&part, trial.model.config()) {
+                let capture = Capture::Layer(settings.layer);
+                let run = BatchRun::new(decoder, &batch, below, capture, job).await?;
+                let items: Vec<_> = batch
+                    .items
+                    .iter()
+                    .map(|&i| &trial.items[chunk[i]])
+                    .collect();
+                done += items.len();
+                let width = items
+                    .iter()
+                    .map(|item| item.choices.len())
+                    .max()
+                    .unwrap_or(0);
+                let table = |value: &dyn Fn(&crate::items::Item, usize) -> f32| {
+                    let values: Vec<f32> = items
+                        .iter()
+                        .flat_map(|item| (0..width).map(|choice| value(item, choice)))
+                        .collect();
+                    let data = TensorData::new(values, [items.len(), width]);
+                    Tensor::<2>::from_data(data, decoder.device())
+                };
+                prepared.push(Prepared {
+                    padding: table(&|item, choice| {
+                        if choice < item.choices.len() {
+                            0.0
+                        } else {
+                            NO_CHOICE
+                        }
+                    }),
+                    gold_mask: table(&|item, choice| f32::from(u8::from(choice == item.gold))),
+                    gold: items.iter().map(|item| item.gold).collect(),
+                    run,
+                    batch,
+                });
+                job.progress("preparing items", done, trial.items.len());
+            }
+        }
+    }
+    Ok(prepared)
+}
