@@ -1,0 +1,287 @@
+//! The study: one document for the page, the link and the command line.
+//!
+//! - this file: the specification, checked when it is read
+//! - [`session`]: a model, item sets and their results so far; every action the two ways in offer
+//! - [`runner`]: executes a study from end to end
+//! - [`report`]: what a run found, and how a re-run compares
+//! - [`link`]: a study in the fragment of a URL
+
+pub mod link;
+pub mod report;
+pub mod runner;
+pub mod session;
+
+use serde::{Deserialize, Serialize};
+
+pub use report::{Report, Reproduction};
+pub use session::Session;
+
+use crate::attribution::{AttributionError, Settings};
+use crate::items::Item;
+use crate::job::Cancelled;
+use crate::model::ModelError;
+use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, PruningError};
+use crate::scoring::{Rule, ScoringError};
+use crate::tuning::{TuneSettings, TuningError};
+
+/// Marks a study document.
+pub const FORMAT: &str = "secateur-study";
+/// Version of the study document.
+pub const VERSION: u32 = 1;
+
+/// Why a study could not be read or run.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyError {
+    /// The document is not a study of this version.
+    #[error("study: {0}")]
+    Document(String),
+    /// The study needs another model than the one loaded.
+    #[error("the study needs model `{expected}`, and `{found}` is loaded")]
+    OtherModel {
+        /// What the study names.
+        expected: String,
+        /// What is loaded.
+        found: String,
+    },
+    /// An action came before what it needs.
+    #[error("{0}")]
+    NotYet(String),
+    /// A link's fragment cannot be read.
+    #[error("link: {0}")]
+    Link(String),
+    /// The attribution failed.
+    #[error(transparent)]
+    Attribution(#[from] AttributionError),
+    /// Scoring, pruning or tuning failed.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
+}
+
+macro_rules! from_below {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StudyError {
+            fn from(error: $error) -> Self {
+                Self::Tuning(error.into())
+            }
+        }
+    )*};
+}
+from_below!(PruningError, ScoringError, ModelError, Cancelled);
+
+/// What an item set is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Attribution, and the training items of a tuning.
+    Attribution,
+    /// Picks layer, percentage and the best tuning state.
+    Validation,
+    /// Reported on, before and after.
+    Test,
+}
+
+/// A named item set: inline, or a slice of a bundled sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemSetSpec {
+    /// Its name.
+    pub name: String,
+    /// What it is used for; at least one.
+    pub roles: Vec<Role>,
+    /// SHA-256 of the items as canonical JSONL.
+    #[serde(default)]
+    pub sha256: String,
+    /// The items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<Item>>,
+    /// Name of the bundled sample set or, on the command line, a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
+    /// First item of the slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<usize>,
+    /// Items of the slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+}
+
+/// The model of a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// Catalogue id, or the file's name.
+    pub id: String,
+    /// SHA-256 of the weight file.
+    pub sha256: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// How items are scored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoringSpec {
+    /// By which number a choice is predicted.
+    pub rule: Rule,
+}
+
+/// Which cells a search tries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchSpec {
+    /// Layers; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<usize>>,
+    /// Percentages.
+    pub percents: Vec<f64>,
+}
+
+/// What is pruned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PruningSpec {
+    /// The mask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
+    /// The selection that made it; without a mask, the runner makes it from the attribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<TopPercent>,
+}
+
+/// The random control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlSpec {
+    /// How many random masks.
+    pub masks: usize,
+    /// Their seed.
+    pub seed: u64,
+}
+
+/// Everything that decides a result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The model.
+    pub model: ModelSpec,
+    /// The item sets.
+    pub item_sets: Vec<ItemSetSpec>,
+    /// `name@version` of the prompt template.
+    pub template: String,
+    /// How items are scored.
+    #[serde(default)]
+    pub scoring: ScoringSpec,
+    /// The attribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Settings>,
+    /// The search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
+    /// What is pruned; without it, the search's best cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<PruningSpec>,
+    /// The random control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlSpec>,
+    /// The tuning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<TuneSettings>,
+    /// Seed of whatever is drawn.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// Most item sets of one study.
+const MAX_SETS: usize = 64;
+
+impl Study {
+    /// Reads a study.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::Document`] with the place in the text, when it is no study of this version.
+    pub fn from_json(text: &str) -> Result<Self, StudyError> {
+        let study: Self =
+            serde_json::from_str(text).map_err(|error| StudyError::Document(error.to_string()))?;
+        study.check()?;
+        Ok(study)
+    }
+
+    /// # Errors
+    ///
+    /// [`StudyError::Document`] when parts contradict each other.
+    pub fn check(&self) -> Result<(), StudyError> {
+        let fail = |message: String| Err(StudyError::Document(message));
+        if self.format != FORMAT || self.version != VERSION {
+            return fail(format!(
+                "format `{}` version {} is not `{FORMAT}` version {VERSION}",
+                self.format, self.version
+            ));
+        }
+        if self.item_sets.is_empty() || self.item_sets.len() > MAX_SETS {
+            return fail(format!(
+                "a study has 1 to {MAX_SETS} item sets, not {}",
+                self.item_sets.len()
+            ));
+        }
+        for (index, set) in self.item_sets.iter().enumerate() {
+            if self.item_sets[..index]
+                .iter()
+                .any(|other| other.name == set.name)
+            {
+                return fail(format!("two item sets are called `{}`", set.name));
+            }
+            if set.roles.is_empty() {
+                return fail(format!("item set `{}` has no role", set.name));
+            }
+            if set.items.is_none() && set.sample.is_none() {
+                return fail(format!(
+                    "item set `{}` has neither items nor the name of a sample",
+                    set.name
+                ));
+            }
+        }
+        if let Some(settings) = &self.attribution {
+            settings.check()?;
+        }
+        Ok(())
+    }
+
+    /// Names of the sets of a role, in the study's order.
+    pub fn sets_of(&self, role: Role) -> Vec<&str> {
+        self.item_sets
+            .iter()
+            .filter(|set| set.roles.contains(&role))
+            .map(|set| set.name.as_str())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"{"format":"secateur-study","version":1,"model":{"id":"m","sha256":"0"},
+        "item_sets":[{"name":"a","roles":["test"],"sample":"s"}],"template":"plain@1"}"#;
+
+    #[test]
+    fn a_study_survives_a_round_trip() {
+        let study = Study::from_json(SMALL).unwrap();
+        let text = serde_json::to_string(&study).unwrap();
+        assert_eq!(Study::from_json(&text).unwrap(), study);
+        assert_eq!(study.sets_of(Role::Test), ["a"]);
+        assert!(study.sets_of(Role::Validation).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_study_is_refused_with_the_reason() {
+        for (from, to, named) in [
+            (r#""version":1"#, r#""version":2"#, "version 2"),
+            (r#"["test"]"#, "[]", "no role"),
+            (r#","sample":"s""#, "", "neither items"),
+            (r#""template":"plain@1""#, r#""x":1"#, "template"),
+        ] {
+            let error = Study::from_json(&SMALL.replace(from, to)).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What a run found, and how a re-run compares with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Study, session::Session};
+use crate::attribution::Attribution;
+use crate::model::LoadReport;
+use crate::model::device::DeviceInfo;
+use crate::pruning::effect::{ControlReport, PruneReport};
+use crate::pruning::{Mask, SearchReport};
+use crate::scoring::{Accuracy, SetScores};
+use crate::tuning::TuneReport;
+
+/// Marks a report.
+pub const FORMAT: &str = "secateur-report";
+/// Version of the report.
+pub const VERSION: u32 = 1;
+
+/// The engine that made a result.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EngineInfo {
+    /// Version of this crate.
+    pub version: String,
+    /// The device.
+    pub device: DeviceInfo,
+}
+
+/// What is known of a loaded model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Name by which studies refer to it.
+    pub id: String,
+    /// Family of the architecture.
+    pub family: String,
+    /// SHA-256 of the weight file.
+    pub sha256: String,
+    /// Parameters, a tied embedding counted once.
+    pub n_parameters: usize,
+    /// Decoder blocks.
+    pub n_layers: usize,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Neurons of a feed-forward layer.
+    pub d_mlp: usize,
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key/value heads.
+    pub n_kv_heads: usize,
+    /// Tokens of the vocabulary.
+    pub vocabulary: usize,
+    /// Longest sequence.
+    pub context_length: usize,
+    /// Whether the output projection is the embedding.
+    pub tied: bool,
+    /// What the files held.
+    pub report: LoadReport,
+}
+
+/// What a study's run found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The study, its mask filled in.
+    pub study: Study,
+    /// The engine.
+    pub engine: EngineInfo,
+    /// The model.
+    pub model: ModelInfo,
+    /// Every set without a mask.
+    pub baseline: Vec<SetScores>,
+    /// The attribution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
+    /// The search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchReport>,
+    /// The mask's effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<PruneReport>,
+    /// The random control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlReport>,
+    /// The tuning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<TuneReport>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+impl Session {
+    /// The engine at work.
+    pub fn engine_info(&self) -> EngineInfo {
+        EngineInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.compute.info.clone(),
+        }
+    }
+
+    /// The loaded model.
+    pub fn model_info(&self) -> ModelInfo {
+        let config = self.model.config();
+        ModelInfo {
+            id: self.model.id.clone(),
+            family: "llama".to_owned(),
+            sha256: self.model.sha256.clone(),
+            n_parameters: config.n_parameters(),
+            n_layers: config.n_layers,
+            d_model: config.d_model,
+            d_mlp: config.d_mlp,
+            n_heads: config.n_heads,
+            n_kv_heads: config.n_kv_heads,
+            vocabulary: config.vocabulary,
+            context_length: config.context_length,
+            tied: config.tied,
+            report: self.model.report.clone(),
+        }
+    }
+}
+
+/// What a link says was found, small enough to travel in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The mask that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
+    /// Each set before and after.
+    pub sets: Vec<ExpectedSet>,
+}
+
+/// One set's expected results.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExpectedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy without the mask.
+    pub before: Accuracy,
+    /// Accuracy with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Accuracy>,
+    /// Summed log-likelihood of each item's predicted choice without the mask, rounded to 1e-4 nats, of
+    /// the first items.
+    #[serde(default)]
+    pub log_likelihoods: Vec<f64>,
+    /// Predictions without the mask, of the same items.
+    #[serde(default)]
+    pub predicted: Vec<usize>,
+}
+
+/// Items of a set whose log-likelihoods travel in a link.
+const ITEMS_IN_LINK: usize = 32;
+
+impl Expected {
+    /// The part of some results that a link carries.
+    pub fn new(mask: Option<&Mask>, baseline: &[&SetScores], pruned: Option<&PruneReport>) -> Self {
+        let after = |set: &str| {
+            let pruned = pruned?.sets.iter().find(|pruned| pruned.set == set)?;
+            // Both accuracies follow the same rule as `before`.
+            Some((pruned.before, pruned.after.clone()))
+        };
+        let sets = baseline
+            .iter()
+            .map(|scores| {
+                let pruned = after(&scores.set);
+                let correct = |scores: &SetScores| {
+                    let correct = scores.items.iter().filter(|item| item.correct);
+                    Accuracy::wilson(correct.count(), scores.items.len())
+                };
+                let items = scores.items.iter().take(ITEMS_IN_LINK);
+                ExpectedSet {
+                    set: scores.set.clone(),
+                    before: correct(scores),
+                    after: pruned.map(|(_, after)| correct(&after)),
+                    log_likelihoods: items
+                        .clone()
+                        .filter_map(|item| item.choices.get(item.predicted))
+                        .map(|choice| (choice.log_likelihood * 1e4).round() / 1e4)
+                        .collect(),
+                    predicted: items.map(|item| item.predicted).collect(),
+                }
+            })
+            .collect();
+        Self {
+            mask: mask.cloned(),
+            sets,
+        }
+    }
+
+    /// Of a report.
+    pub fn of_report(report: &Report) -> Self {
+        let baseline: Vec<&SetScores> = report.baseline.iter().collect();
+        let mask = report.pruned.as_ref().map(|pruned| &pruned.mask);
+        Self::new(mask, &baseline, report.pruned.as_ref())
+    }
+}
+
+/// One set, expected and measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReproducedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy with the mask, or without where there is none, as the link says.
+    pub expected: Accuracy,
+    /// The same, measured now.
+    pub measured: Accuracy,
+}
+
+/// What a re-run reproduced.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reproduction {
+    /// Whether the same neurons are pruned; absent where the link has no mask.
+    pub mask_identical: Option<bool>,
+    /// Whether all accuracies are the same.
+    pub accuracy_identical: bool,
+    /// Whether all compared predictions are the same.
+    pub predictions_identical: bool,
+    /// Largest difference of a log-likelihood, in nats.
+    pub largest_log_likelihood_difference: f64,
+    /// How many log-likelihoods were compared.
+    pub log_likelihoods_compared: usize,
+    /// Set by set.
+    pub sets: Vec<ReproducedSet>,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+impl Reproduction {
+    /// Compares a new run with what was expected.
+    pub fn new(expected: &Expected, measured: &Expected) -> Self {
+        let pairs: Vec<(&ExpectedSet, &ExpectedSet)> = expected
+            .sets
+            .iter()
+            .filter_map(|old| {
+                let new = measured.sets.iter().find(|new| new.set == old.set)?;
+                Some((old, new))
+            })
+            .collect();
+        let complete = pairs.len() == expected.sets.len();
+        let mask_identical = expected
+            .mask
+            .as_ref()
+            .map(|mask| measured.mask.as_ref() == Some(mask));
+        let same_accuracy = |(old, new): &(&ExpectedSet, &ExpectedSet)| {
+            let counts = |a: Accuracy| (a.correct, a.total);
+            counts(old.before) == counts(new.before)
+                && (old.after.is_none() || old.after.map(counts) == new.after.map(counts))
+        };
+        let accuracy_identical = complete && pairs.iter().all(same_accuracy);
+        let predictions_identical = complete
+            && pairs
+                .iter()
+                .all(|(old, new)| old.predicted == new.predicted);
+        let differences: Vec<f64> = pairs
+            .iter()
+            .flat_map(|(old, new)| old.log_likelihoods.iter().zip(&new.log_likelihoods))
+            .map(|(old, new)| (old - new).abs())
+            .collect();
+        let largest = differences.iter().copied().fold(0.0, f64::max);
+        let verdict = |same: bool| if same { "identical" } else { "different" };
+        let mask = mask_identical.map_or(String::new(), |same| format!("mask {}, ", verdict(same)));
+        Self {
+            message: format!(
+                "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats",
+                verdict(accuracy_identical),
+                verdict(predictions_identical),
+                differences.len(),
+            ),
+            mask_identical,
+            accuracy_identical,
+            predictions_identical,
+            largest_log_likelihood_difference: largest,
+            log_likelihoods_compared: differences.len(),
+            sets: pairs
+                .iter()
+                .map(|(old, new)| ReproducedSet {
+                    set: old.set.clone(),
+                    expected: old.after.unwrap_or(old.before),
+                    measured: old.after.and(new.after).unwrap_or(new.before),
+                })
+                .collect(),
+        }
+    }
+}

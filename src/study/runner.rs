@@ -1,0 +1,201 @@
+//! Executes a study from end to end.
+
+use super::report::{Expected, FORMAT, Report, Reproduction, VERSION};
+use super::session::TuneRequest;
+use super::{PruningSpec, Role, Session, Study, StudyError};
+use crate::items::{Item, Template, items_sha256};
+use crate::job::Job;
+use crate::model::Site;
+use crate::pruning::Mask;
+use crate::pruning::selection::TopPercent;
+
+/// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
+///
+/// # Errors
+///
+/// [`StudyError`]: the document, the wrong model, items that are not the study's, or a failing or
+/// cancelled run.
+pub async fn run(
+    session: &mut Session,
+    study: &Study,
+    sample: impl Fn(&str) -> Result<Vec<Item>, String>,
+    job: Job<'_>,
+) -> Result<Report, StudyError> {
+    let start = job.now_secs();
+    study.check()?;
+    check_model(session, study)?;
+    let template = Template::named(&study.template)
+        .map_err(|error| StudyError::Document(error.to_string()))?;
+    session.set_template(template);
+    session.set_rule(study.scoring.rule);
+    let mut study = study.clone();
+    for set in &mut study.item_sets {
+        let all = match (&set.items, &set.sample) {
+            (Some(items), _) => items.clone(),
+            (None, Some(name)) => sample(name).map_err(StudyError::Document)?,
+            (None, None) => Vec::new(),
+        };
+        let rest = all.into_iter().skip(set.first.unwrap_or(0));
+        let items: Vec<Item> = rest.take(set.count.unwrap_or(usize::MAX)).collect();
+        let found = items_sha256(&items);
+        if set.sha256.is_empty() {
+            set.sha256 = found;
+        } else if set.sha256 != found {
+            return Err(StudyError::Document(format!(
+                "the items of `{}` are not the study's: sha256 {found}, expected {}",
+                set.name, set.sha256
+            )));
+        }
+        session.set_items(&set.name, items);
+    }
+    let all: Vec<String> = study.item_sets.iter().map(|set| set.name.clone()).collect();
+    let named =
+        |role| -> Vec<String> { study.sets_of(role).into_iter().map(str::to_owned).collect() };
+    let (attributed, validation, mut test) = (
+        named(Role::Attribution),
+        named(Role::Validation),
+        named(Role::Test),
+    );
+    if test.is_empty() {
+        test.clone_from(&all);
+    }
+    session.score_all(&all, job).await?;
+    if let Some(settings) = &study.attribution {
+        let [set] = attributed.as_slice() else {
+            return Err(StudyError::Document(format!(
+                "an attribution needs exactly one item set of the role `attribution`, not {}",
+                attributed.len()
+            )));
+        };
+        session.attribute(set, settings, job).await?;
+    }
+    let search = match &study.search {
+        Some(spec) => Some(
+            session
+                .search(&validation, spec.layers.as_deref(), &spec.percents, job)
+                .await?,
+        ),
+        None => None,
+    };
+    let best = search.as_ref().map(|search| search.best);
+    let (mask, selection) = choose_mask(session, &study, best)?;
+    let pruned = match &mask {
+        Some(mask) => Some(session.prune(mask.clone(), &test, job).await?),
+        None => None,
+    };
+    let control = match (&pruned, study.control) {
+        (Some(pruned), Some(spec)) => Some(
+            session
+                .control(pruned.mask.clone(), &test, (spec.masks, spec.seed), job)
+                .await?,
+        ),
+        _ => None,
+    };
+    let tuning = match &study.tuning {
+        Some(settings) => {
+            let request = TuneRequest {
+                mask: mask.clone().unwrap_or_else(|| Mask::empty(Site::Post)),
+                train: if attributed.is_empty() {
+                    all.clone()
+                } else {
+                    attributed.clone()
+                },
+                validation: if validation.is_empty() {
+                    all.clone()
+                } else {
+                    validation.clone()
+                },
+                test,
+                settings: settings.clone(),
+                seed: study.seed,
+                compare: true,
+            };
+            Some(session.tune(&request, job).await?)
+        }
+        None => None,
+    };
+    if let Some(pruned) = &pruned {
+        study.pruning = Some(PruningSpec {
+            mask: Some(pruned.mask.clone()),
+            selection,
+        });
+    }
+    let baseline = all.iter().filter_map(|set| session.baseline(set).cloned());
+    Ok(Report {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        engine: session.engine_info(),
+        model: session.model_info(),
+        baseline: baseline.collect(),
+        attribution: session
+            .attribution()
+            .filter(|_| study.attribution.is_some())
+            .cloned(),
+        search,
+        pruned,
+        control,
+        tuning,
+        seconds: job.now_secs() - start,
+        study,
+    })
+}
+
+/// Re-runs a study and compares it with what was expected. A mask that came from a selection is made
+/// anew, so that it can be compared.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn reproduce(
+    session: &mut Session,
+    study: &Study,
+    expected: &Expected,
+    sample: impl Fn(&str) -> Result<Vec<Item>, String>,
+    job: Job<'_>,
+) -> Result<(Report, Reproduction), StudyError> {
+    let mut again = study.clone();
+    if let Some(pruning) = &mut again.pruning
+        && pruning.selection.is_some()
+        && again.attribution.is_some()
+    {
+        pruning.mask = None;
+    }
+    let report = run(session, &again, sample, job).await?;
+    let measured = Expected::of_report(&report);
+    Ok((report, Reproduction::new(expected, &measured)))
+}
+
+fn check_model(session: &Session, study: &Study) -> Result<(), StudyError> {
+    let (wanted, loaded) = (&study.model, session.model_spec());
+    let same = if wanted.sha256.is_empty() {
+        wanted.id == loaded.id
+    } else {
+        wanted.sha256 == loaded.sha256
+    };
+    if same {
+        return Ok(());
+    }
+    let describe =
+        |id: &str, sha256: &str| format!("{id} (sha256 {})", sha256.get(..12).unwrap_or(sha256));
+    Err(StudyError::OtherModel {
+        expected: describe(&wanted.id, &wanted.sha256),
+        found: describe(&loaded.id, &loaded.sha256),
+    })
+}
+
+/// The study's mask, or its selection's, or the best cell's.
+fn choose_mask(
+    session: &Session,
+    study: &Study,
+    best: Option<TopPercent>,
+) -> Result<(Option<Mask>, Option<TopPercent>), StudyError> {
+    let spec = study.pruning.as_ref();
+    let selection = spec.and_then(|spec| spec.selection);
+    if let Some(mask) = spec.and_then(|spec| spec.mask.clone()) {
+        return Ok((Some(mask.checked(session.model.config())?), selection));
+    }
+    match selection.or(best) {
+        Some(selection) => Ok((Some(session.mask_top(selection)?), Some(selection))),
+        None => Ok((None, None)),
+    }
+}

@@ -1,0 +1,342 @@
+//! A model, item sets, and what has been found about them so far: the actions that the page and the
+//! command line both offer.
+
+use std::collections::BTreeMap;
+
+use super::{ModelSpec, StudyError};
+use crate::attribution::{self, Attribution, Settings};
+use crate::items::{Item, Template};
+use crate::job::Job;
+use crate::model::device::Compute;
+use crate::model::{Gains, Model};
+use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
+use crate::pruning::search::{self, SearchReport};
+use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, Trial};
+use crate::scoring::{self, Rule, ScoringError, SetScores};
+use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
+
+/// One model with items.
+pub struct Session {
+    /// Where it computes.
+    pub compute: Compute,
+    /// The model.
+    pub model: Model,
+    template: Template,
+    rule: Rule,
+    sets: BTreeMap<String, Vec<Item>>,
+    baselines: BTreeMap<String, SetScores>,
+    attribution: Option<Attribution>,
+}
+
+/// Which sets a tuning uses, by name.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct TuneRequest {
+    /// What is pruned.
+    pub mask: Mask,
+    /// Sets to learn from.
+    pub train: Vec<String>,
+    /// Sets that pick the best state.
+    pub validation: Vec<String>,
+    /// Sets to report on.
+    pub test: Vec<String>,
+    /// How the gains are trained.
+    pub settings: TuneSettings,
+    /// Seed of the items' order.
+    pub seed: u64,
+    /// Whether to train without pruning as well.
+    pub compare: bool,
+}
+
+impl Session {
+    /// A session without items.
+    pub fn new(compute: Compute, model: Model, template: Template) -> Self {
+        Self {
+            compute,
+            model,
+            template,
+            rule: Rule::Sum,
+            sets: BTreeMap::new(),
+            baselines: BTreeMap::new(),
+            attribution: None,
+        }
+    }
+
+    /// The model as a study names it.
+    pub fn model_spec(&self) -> ModelSpec {
+        ModelSpec {
+            id: self.model.id.clone(),
+            sha256: self.model.sha256.clone(),
+            name: None,
+        }
+    }
+
+    /// The attribution at hand.
+    pub fn attribution(&self) -> Option<&Attribution> {
+        self.attribution.as_ref()
+    }
+
+    /// The scores of a set without any mask, if it was scored.
+    pub fn baseline(&self, set: &str) -> Option<&SetScores> {
+        self.baselines.get(set)
+    }
+
+    /// Adds or replaces a set; what was known of it is forgotten.
+    pub fn set_items(&mut self, name: &str, items: Vec<Item>) {
+        if self.sets.get(name) == Some(&items) {
+            return;
+        }
+        self.forget(name);
+        self.sets.insert(name.to_owned(), items);
+    }
+
+    /// Removes a set.
+    pub fn remove_items(&mut self, name: &str) {
+        self.forget(name);
+        self.sets.remove(name);
+    }
+
+    /// Changes the prompt template; all results are forgotten.
+    pub fn set_template(&mut self, template: Template) {
+        self.template = template;
+        self.baselines.clear();
+        self.attribution = None;
+    }
+
+    /// Changes how predictions are made; all results are forgotten.
+    pub fn set_rule(&mut self, rule: Rule) {
+        if rule != self.rule {
+            self.rule = rule;
+            self.baselines.clear();
+            self.attribution = None;
+        }
+    }
+
+    fn forget(&mut self, set: &str) {
+        self.baselines.remove(set);
+        if self.attribution.as_ref().is_some_and(|a| a.set == set) {
+            self.attribution = None;
+        }
+    }
+
+    fn items(&self, set: &str) -> Result<&[Item], StudyError> {
+        self.sets
+            .get(set)
+            .map(Vec::as_slice)
+            .ok_or_else(|| StudyError::NotYet(format!("there is no item set `{set}`")))
+    }
+
+    fn trial<'a>(&'a self, set: &'a str) -> Result<Trial<'a>, StudyError> {
+        let items = self.items(set)?;
+        if items.is_empty() {
+            return Err(ScoringError::Empty(set.to_owned()).into());
+        }
+        Ok(Trial {
+            model: &self.model,
+            set,
+            items,
+            template: &self.template,
+            rule: self.rule,
+        })
+    }
+
+    fn trials<'a>(&'a self, sets: &'a [String]) -> Result<Vec<Trial<'a>>, StudyError> {
+        sets.iter().map(|set| self.trial(set)).collect()
+    }
+
+    fn all_scored<'a>(
+        &'a self,
+        sets: &'a [String],
+    ) -> Result<Vec<(Trial<'a>, &'a SetScores)>, StudyError> {
+        sets.iter().map(|set| self.scored(set)).collect()
+    }
+
+    fn scored<'a>(&'a self, set: &'a str) -> Result<(Trial<'a>, &'a SetScores), StudyError> {
+        let baseline = self
+            .baseline(set)
+            .ok_or_else(|| StudyError::NotYet(format!("the item set `{set}` is not scored yet")))?;
+        Ok((self.trial(set)?, baseline))
+    }
+
+    /// Scores a set without any mask; a set scored before is not run again.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn score(&mut self, set: &str, job: Job<'_>) -> Result<&SetScores, StudyError> {
+        if !self.baselines.contains_key(set) {
+            let named = (set, self.items(set)?);
+            let gains = Gains::none();
+            let scores =
+                scoring::score(&self.model, named, &self.template, self.rule, &gains, job).await?;
+            self.compute.faults.check()?;
+            self.baselines.insert(set.to_owned(), scores);
+        }
+        self.baseline(set)
+            .ok_or_else(|| StudyError::NotYet(format!("the item set `{set}` is not scored")))
+    }
+
+    /// Scores whatever of `sets` has not been scored.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn score_all(
+        &mut self,
+        sets: &[impl AsRef<str>],
+        job: Job<'_>,
+    ) -> Result<(), StudyError> {
+        for set in sets {
+            self.score(set.as_ref(), job).await?;
+        }
+        Ok(())
+    }
+
+    /// Attributes a set; the result stays for rankings and masks.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn attribute(
+        &mut self,
+        set: &str,
+        settings: &Settings,
+        job: Job<'_>,
+    ) -> Result<&Attribution, StudyError> {
+        self.score(set, job).await?;
+        let (trial, baseline) = self.scored(set)?;
+        let found = attribution::attribute(
+            &self.model,
+            (set, trial.items),
+            &self.template,
+            &baseline.items,
+            settings,
+            job,
+        )
+        .await?;
+        self.compute.faults.check()?;
+        Ok(self.attribution.insert(found))
+    }
+
+    fn attributed(&self) -> Result<&Attribution, StudyError> {
+        self.attribution
+            .as_ref()
+            .ok_or_else(|| StudyError::NotYet("run an attribution first".into()))
+    }
+
+    /// The mask of the top p % of a layer.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] without an attribution.
+    pub fn mask_top(&self, selection: TopPercent) -> Result<Mask, StudyError> {
+        Ok(selection.mask(self.attributed()?)?)
+    }
+
+    /// Sets before and after a mask.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn prune(
+        &mut self,
+        mask: Mask,
+        sets: &[String],
+        job: Job<'_>,
+    ) -> Result<PruneReport, StudyError> {
+        self.score_all(sets, job).await?;
+        let trials = self.all_scored(sets)?;
+        let report = effect::prune(&trials, mask, job).await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// Random masks of the same size.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn control(
+        &self,
+        mask: Mask,
+        sets: &[String],
+        (masks, seed): (usize, u64),
+        job: Job<'_>,
+    ) -> Result<ControlReport, StudyError> {
+        let trials = self.trials(sets)?;
+        let report = effect::control(&trials, mask, masks, seed, job).await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// Layer × percentage on validation sets; all layers when none are named.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn search(
+        &mut self,
+        sets: &[String],
+        layers: Option<&[usize]>,
+        percents: &[f64],
+        job: Job<'_>,
+    ) -> Result<SearchReport, StudyError> {
+        self.attributed()?;
+        self.score_all(sets, job).await?;
+        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
+        let trials = self.all_scored(sets)?;
+        let layers = layers.unwrap_or(&all);
+        let report = search::search(&trials, self.attributed()?, layers, percents, job).await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// Trains gains.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn tune(
+        &mut self,
+        request: &TuneRequest,
+        job: Job<'_>,
+    ) -> Result<TuneReport, StudyError> {
+        self.score_all(&request.test, job).await?;
+        let sets = TuneSets {
+            train: self.trials(&request.train)?,
+            validation: self.trials(&request.validation)?,
+            test: self.all_scored(&request.test)?,
+        };
+        let report = tuning::tune(
+            &sets,
+            &request.mask,
+            &request.settings,
+            request.seed,
+            request.compare,
+            job,
+        )
+        .await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// One neuron's card on a set.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn neuron(
+        &mut self,
+        layer: usize,
+        neuron: usize,
+        set: &str,
+        job: Job<'_>,
+    ) -> Result<NeuronCard, StudyError> {
+        self.score(set, job).await?;
+        let (trial, baseline) = self.scored(set)?;
+        let attribution = self.attribution.as_ref();
+        let card = effect::neuron_card(trial, baseline, attribution, (layer, neuron), job).await?;
+        self.compute.faults.check()?;
+        Ok(card)
+    }
+}
