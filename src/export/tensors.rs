@@ -1,0 +1,60 @@
+//! Attribution scores as safetensors: `layers.{l}` of shape `[items, d_mlp]` for every layer, `gap` of shape
+//! `[items, layers]` (or `[items, 1]` for the joint path), and the settings as metadata.
+
+use std::collections::HashMap;
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use super::ExportError;
+use crate::attribution::Attribution;
+
+/// The file's bytes.
+///
+/// # Errors
+///
+/// [`ExportError::Tensors`] when it cannot be written.
+pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportError> {
+    let fail = |error: &dyn std::fmt::Display| ExportError::Tensors(error.to_string());
+    let n_items = attribution.per_item.len();
+    let d_mlp = attribution.d_mlp;
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (0..attribution.n_layers)
+        .map(|layer| {
+            let of_layer = attribution
+                .per_item
+                .iter()
+                .flat_map(|scores| &scores[layer * d_mlp..(layer + 1) * d_mlp]);
+            let bytes = of_layer.flat_map(|score| score.to_le_bytes()).collect();
+            (format!("layers.{layer}"), vec![n_items, d_mlp], bytes)
+        })
+        .collect();
+    let n_gaps = attribution.item_gaps.first().map_or(0, Vec::len);
+    let gaps = attribution.item_gaps.iter().flatten();
+    tensors.push((
+        "gap".to_owned(),
+        vec![n_items, n_gaps],
+        gaps.flat_map(|gap| (*gap as f32).to_le_bytes()).collect(),
+    ));
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+            Ok((name.as_str(), view.map_err(|error| fail(&error))?))
+        })
+        .collect::<Result<Vec<_>, ExportError>>()?;
+    let json = |value: serde_json::Result<String>| value.map_err(|error| fail(&error));
+    let metadata = HashMap::from([
+        ("format".to_owned(), "secateur-attribution".to_owned()),
+        ("version".to_owned(), "1".to_owned()),
+        ("set".to_owned(), attribution.set.clone()),
+        (
+            "settings".to_owned(),
+            json(serde_json::to_string(&attribution.settings))?,
+        ),
+        (
+            "items".to_owned(),
+            json(serde_json::to_string(&attribution.items_used))?,
+        ),
+    ]);
+    safetensors::serialize(views, Some(metadata)).map_err(|error| fail(&error))
+}
