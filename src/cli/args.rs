@@ -1,0 +1,255 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::attribution::quadrature::Rule;
+use crate::attribution::{Path, Positions, Settings, TargetKind};
+use crate::model::Site;
+use crate::scoring;
+
+/// Find, show and prune the neurons that make a small language model answer confidently for the wrong
+/// reason.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Args {
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Device::Flex, global = true)]
+    pub device: Device,
+    /// Print no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Device {
+    /// The CPU, all cores.
+    Flex,
+    /// A GPU, or a software Vulkan driver.
+    Wgpu,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Log-likelihoods of every choice, predictions, accuracy.
+    Score {
+        #[command(flatten)]
+        input: Input,
+        /// Where to write the scores (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Integrated Gradients of every feed-forward neuron.
+    Attribute {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Where to write the scores (safetensors: `layers.{l}` [items, d_mlp], `gap`).
+        #[arg(long)]
+        out: PathBuf,
+        /// Where to write the summary with the aggregated scores (JSON).
+        #[arg(long)]
+        summary: Option<PathBuf>,
+    },
+    /// Items before and after a mask.
+    Prune {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// The mask's file; else --layer and --percent.
+        #[arg(long, conflicts_with_all = ["layer", "percent"])]
+        mask: Option<PathBuf>,
+        /// Layer whose strongest neurons are pruned.
+        #[arg(long, requires = "percent")]
+        layer: Option<usize>,
+        /// Percentage of that layer.
+        #[arg(long, requires = "layer")]
+        percent: Option<f64>,
+        /// Random masks of the same size to compare with.
+        #[arg(long, default_value_t = 0)]
+        control: usize,
+        /// Seed of the random masks.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Where to write the mask.
+        #[arg(long)]
+        mask_out: Option<PathBuf>,
+    },
+    /// Layer × percentage on the items, as a table.
+    Search {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Items to validate on; those of --items when absent.
+        #[arg(long)]
+        validation: Option<PathBuf>,
+        /// Layers, separated by commas; all when absent.
+        #[arg(long, value_delimiter = ',')]
+        layers: Option<Vec<usize>>,
+        /// Percentages, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20,30")]
+        percents: Vec<f64>,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Train one gain per remaining neuron of a layer, with the mask and without it.
+    Tune {
+        #[command(flatten)]
+        input: Input,
+        /// The mask's file; nothing is pruned when absent.
+        #[arg(long)]
+        mask: Option<PathBuf>,
+        /// Items that pick the best state.
+        #[arg(long)]
+        validation: PathBuf,
+        /// Items to report on, may be given several times.
+        #[arg(long)]
+        test: Vec<PathBuf>,
+        /// The layer that gets gains.
+        #[arg(long)]
+        layer: usize,
+        /// Optimiser steps.
+        #[arg(long, default_value_t = 50)]
+        steps: usize,
+        /// AdamW's learning rate.
+        #[arg(long, default_value_t = 0.05)]
+        learning_rate: f64,
+        /// AdamW's weight decay, towards gains of 1.
+        #[arg(long, default_value_t = 0.0)]
+        weight_decay: f64,
+        /// Items per step.
+        #[arg(long, default_value_t = 16)]
+        batch_size: usize,
+        /// Steps between evaluations.
+        #[arg(long, default_value_t = 10)]
+        evaluate_every: usize,
+        /// Seed of the items' order.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Execute a study: report.json, mask.json and ig.safetensors into a folder.
+    Run {
+        /// The study's file.
+        study: PathBuf,
+        /// Folder for the results.
+        #[arg(long)]
+        out: PathBuf,
+        /// The model; the study's id when absent.
+        #[arg(long)]
+        model: Option<String>,
+    },
+    /// Re-run what a link or a report holds and say what reproduced.
+    Reproduce {
+        /// A link, its fragment, or a report's file.
+        source: String,
+        /// The model; the study's id when absent.
+        #[arg(long)]
+        model: Option<String>,
+    },
+    /// What a model file holds.
+    Inspect {
+        /// A folder, a GGUF file or a catalogue id.
+        model: String,
+    },
+    /// Make the shipped lesson model anew: items, training, study, log.
+    Lesson {
+        /// Folder for the results.
+        #[arg(long, default_value = "models/lesson-planted")]
+        out: PathBuf,
+        /// Folder for the item sets.
+        #[arg(long, default_value = "models/items")]
+        items: PathBuf,
+        /// Seed of items, weights and training.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+#[derive(ClapArgs)]
+pub struct Input {
+    /// A folder, a GGUF file or a catalogue id.
+    #[arg(long)]
+    pub model: String,
+    /// Items: JSONL or JSON.
+    #[arg(long)]
+    pub items: PathBuf,
+    /// Prompt template.
+    #[arg(long, default_value = "question-answer")]
+    pub template: String,
+    /// By which number a choice is predicted: sum or per_character.
+    #[arg(long, default_value = "sum", value_parser = named::<scoring::Rule>)]
+    pub prediction: scoring::Rule,
+}
+
+#[derive(ClapArgs)]
+pub struct SettingsArgs {
+    /// All settings at once: paper or fast; the other options change single ones.
+    #[arg(long, default_value = "fast", value_parser = preset)]
+    pub preset: Settings,
+    /// per_layer or joint.
+    #[arg(long, value_parser = named::<Path>)]
+    pub path: Option<Path>,
+    /// post or gate_pre.
+    #[arg(long, value_parser = named::<Site>)]
+    pub site: Option<Site>,
+    /// last or all.
+    #[arg(long, value_parser = named::<Positions>)]
+    pub positions: Option<Positions>,
+    /// top_logit or choice_first_token.
+    #[arg(long, value_parser = named::<TargetKind>)]
+    pub target: Option<TargetKind>,
+    /// Nodes of the quadrature.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// right, left or middle.
+    #[arg(long, value_parser = named::<Rule>)]
+    pub rule: Option<Rule>,
+    /// Only items predicted with at least this probability.
+    #[arg(long)]
+    pub confidence: Option<f64>,
+}
+
+impl SettingsArgs {
+    /// The preset with the single settings put in.
+    pub fn settings(&self) -> Settings {
+        let preset = self.preset.clone();
+        let mut settings = Settings {
+            path: self.path.unwrap_or(preset.path),
+            site: self.site.unwrap_or(preset.site),
+            positions: self.positions.unwrap_or(preset.positions),
+            target: self.target.unwrap_or(preset.target),
+            steps: self.steps.unwrap_or(preset.steps),
+            rule: self.rule.unwrap_or(preset.rule),
+            confidence_threshold: self.confidence.unwrap_or(preset.confidence_threshold),
+            ..preset.clone()
+        };
+        if settings != preset {
+            settings.preset = None;
+        }
+        settings
+    }
+}
+
+fn preset(name: &str) -> Result<Settings, String> {
+    Settings::preset(name)
+        .ok_or_else(|| format!("unknown preset; known are {}", Settings::PRESETS.join(", ")))
+}
+
+/// A value by the name it has in JSON.
+fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned()))
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,382 @@
+//! One function a subcommand.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::CliError;
+use super::args::{Args, Command, Device, Input};
+use super::terminal::Terminal;
+use crate::export::mask_file::MaskFile;
+use crate::export::tensors::attribution_tensors;
+use crate::items::{Item, Template, parse_items};
+use crate::job::Job;
+use crate::model::device::Compute;
+use crate::model::load::ModelFiles;
+use crate::model::{Model, Site};
+use crate::pruning::Mask;
+use crate::pruning::selection::TopPercent;
+use crate::store::{ResolvedModel, resolve_model, sample_path};
+use crate::study::report::{Expected, FORMAT, Report};
+use crate::study::session::TuneRequest;
+use crate::study::{Session, Study, StudyError, link, runner};
+use crate::tuning::TuneSettings;
+use crate::weights::FileSource;
+
+/// Runs a command.
+pub fn run(args: Args) -> Result<(), CliError> {
+    let terminal = Terminal::new(args.quiet);
+    let job = Job::new(&terminal);
+    let shell = Shell {
+        device: args.device,
+        job,
+    };
+    let result = pollster::block_on(shell.dispatch(args.command));
+    terminal.clear();
+    result
+}
+
+/// The set's name when there is only one.
+const ITEMS: &str = "items";
+
+struct Shell<'a> {
+    device: Device,
+    job: Job<'a>,
+}
+
+impl Shell<'_> {
+    async fn dispatch(&self, command: Command) -> Result<(), CliError> {
+        match command {
+            Command::Score { input, out } => {
+                let mut session = self.session(&input).await?;
+                let scores = session.score(ITEMS, self.job).await?;
+                write_json(out.as_deref(), scores)
+            }
+            Command::Attribute {
+                input,
+                settings,
+                out,
+                summary,
+            } => {
+                let mut session = self.session(&input).await?;
+                let settings = settings.settings();
+                let found = session.attribute(ITEMS, &settings, self.job).await?;
+                write(&out, &attribution_tensors(found)?)?;
+                summary.map_or(Ok(()), |path| write_json(Some(&path), found))
+            }
+            Command::Prune {
+                input,
+                settings,
+                mask,
+                layer,
+                percent,
+                control,
+                seed,
+                out,
+                mask_out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let settings = settings.settings();
+                let mask = match (mask, layer, percent) {
+                    (Some(path), ..) => self.read_mask(&session, &path)?,
+                    (None, Some(layer), Some(percent)) => {
+                        session.attribute(ITEMS, &settings, self.job).await?;
+                        session.mask_top(TopPercent { layer, percent })?
+                    }
+                    _ => {
+                        return Err(CliError::Input(
+                            "give --mask, or --layer and --percent".into(),
+                        ));
+                    }
+                };
+                let sets = [ITEMS.to_owned()];
+                let pruned = session.prune(mask, &sets, self.job).await?;
+                let control = if control > 0 {
+                    let mask = pruned.mask.clone();
+                    Some(
+                        session
+                            .control(mask, &sets, (control, seed), self.job)
+                            .await?,
+                    )
+                } else {
+                    None
+                };
+                if let Some(path) = mask_out {
+                    let info = session.model_info();
+                    let engine = session.engine_info();
+                    let file = MaskFile::new(&info, engine, None, &pruned, control.clone());
+                    write(&path, file.to_json()?.as_bytes())?;
+                }
+                write_json(
+                    out.as_deref(),
+                    &serde_json::json!({
+                        "baseline": session.baseline(ITEMS),
+                        "pruned": pruned,
+                        "control": control,
+                    }),
+                )
+            }
+            Command::Search {
+                input,
+                settings,
+                validation,
+                layers,
+                percents,
+                out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let settings = settings.settings();
+                session.attribute(ITEMS, &settings, self.job).await?;
+                let set = match validation {
+                    Some(path) => {
+                        session.set_items("validation", read_items(&path)?);
+                        "validation"
+                    }
+                    None => ITEMS,
+                };
+                let report = session
+                    .search(&[set.to_owned()], layers.as_deref(), &percents, self.job)
+                    .await?;
+                write_json(out.as_deref(), &report)
+            }
+            Command::Tune {
+                input,
+                mask,
+                validation,
+                test,
+                layer,
+                steps,
+                learning_rate,
+                weight_decay,
+                batch_size,
+                evaluate_every,
+                seed,
+                out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let mask = match mask {
+                    Some(path) => self.read_mask(&session, &path)?,
+                    None => Mask::empty(Site::Post),
+                };
+                session.set_items("validation", read_items(&validation)?);
+                let mut names = Vec::new();
+                for path in &test {
+                    let name = path.display().to_string();
+                    session.set_items(&name, read_items(path)?);
+                    names.push(name);
+                }
+                let request = TuneRequest {
+                    mask,
+                    train: vec![ITEMS.to_owned()],
+                    validation: vec!["validation".to_owned()],
+                    test: names,
+                    settings: TuneSettings {
+                        layer,
+                        steps,
+                        learning_rate,
+                        weight_decay,
+                        batch_size,
+                        evaluate_every,
+                    },
+                    seed,
+                    compare: true,
+                };
+                let report = session.tune(&request, self.job).await?;
+                write_json(out.as_deref(), &report)
+            }
+            Command::Run { study, out, model } => self.run_study(&study, &out, model).await,
+            Command::Reproduce { source, model } => self.reproduce(&source, model).await,
+            Command::Inspect { model } => self.inspect(&model).await,
+        }
+    }
+
+    async fn run_study(
+        &self,
+        path: &Path,
+        out: &Path,
+        model: Option<String>,
+    ) -> Result<(), CliError> {
+        let study = Study::from_json(&read_text(path)?)
+            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+        let spec = model.unwrap_or_else(|| study.model.id.clone());
+        let template = Template::named(&study.template);
+        let template = template.map_err(|error| CliError::Input(error.to_string()))?;
+        let mut session = self.open(&spec, template).await?;
+        let sample = sample_reader(path.parent());
+        let report = runner::run(&mut session, &study, sample, self.job).await?;
+        fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
+        write_json(Some(&out.join("report.json")), &report)?;
+        if let Some(attribution) = session.attribution() {
+            write(
+                &out.join("ig.safetensors"),
+                &attribution_tensors(attribution)?,
+            )?;
+        }
+        if let Some(pruned) = &report.pruned {
+            let file = MaskFile::new(
+                &report.model,
+                report.engine.clone(),
+                Some(report.study.clone()),
+                pruned,
+                report.control.clone(),
+            );
+            write(&out.join("mask.json"), file.to_json()?.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    async fn reproduce(&self, source: &str, model: Option<String>) -> Result<(), CliError> {
+        let fragment = source
+            .split_once('#')
+            .map_or(source, |(_, fragment)| fragment);
+        let (study, expected, folder) = if fragment.starts_with("s1.") {
+            let shared = link::decode(fragment)?;
+            let none = Expected {
+                mask: None,
+                sets: Vec::new(),
+            };
+            (shared.study, shared.expected.unwrap_or(none), None)
+        } else {
+            let path = PathBuf::from(source);
+            let report: Report = serde_json::from_str(&read_text(&path)?)
+                .map_err(|error| CliError::Input(format!("{source}: {error}")))?;
+            if report.format != FORMAT {
+                return Err(CliError::Input(format!("{source}: not a report")));
+            }
+            let expected = Expected::of_report(&report);
+            (report.study, expected, path.parent().map(Path::to_path_buf))
+        };
+        let spec = model.unwrap_or_else(|| study.model.id.clone());
+        let template = Template::named(&study.template);
+        let template = template.map_err(|error| CliError::Input(error.to_string()))?;
+        let mut session = self.open(&spec, template).await?;
+        let sample = sample_reader(folder.as_deref());
+        let (_, reproduction) =
+            runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
+        write_json(None, &reproduction)
+    }
+
+    async fn inspect(&self, spec: &str) -> Result<(), CliError> {
+        let template = Template::named("plain");
+        let template = template.map_err(|error| CliError::Input(error.to_string()))?;
+        let session = self.open(spec, template).await?;
+        write_json(None, &session.model_info())
+    }
+
+    /// A session with one item set.
+    async fn session(&self, input: &Input) -> Result<Session, CliError> {
+        // Items first: they are quick to read and often what is wrong.
+        let items = read_items(&input.items)?;
+        let template =
+            Template::named(&input.template).map_err(|error| CliError::Input(error.to_string()))?;
+        let mut session = self.open(&input.model, template).await?;
+        session.set_rule(input.prediction);
+        session.set_items(ITEMS, items);
+        Ok(session)
+    }
+
+    async fn open(&self, spec: &str, template: Template) -> Result<Session, CliError> {
+        let compute = match self.device {
+            Device::Flex => Compute::flex(),
+            Device::Wgpu => Compute::wgpu(self.job).await?,
+        };
+        let resolved = resolve_model(spec).map_err(|error| CliError::Input(error.to_string()))?;
+        let model = load(&resolved, &compute, self.job).await?;
+        Ok(Session::new(compute, model, template))
+    }
+
+    fn read_mask(&self, session: &Session, path: &Path) -> Result<Mask, CliError> {
+        let file = MaskFile::from_json(&read_text(path)?)
+            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+        let (mask, warnings) = file.for_model(session.model.config(), &session.model.sha256)?;
+        for warning in warnings {
+            eprintln!("{}: {warning}", path.display());
+        }
+        Ok(mask)
+    }
+}
+
+/// Loads the files of a model.
+pub async fn load(
+    resolved: &ResolvedModel,
+    compute: &Compute,
+    job: Job<'_>,
+) -> Result<Model, CliError> {
+    let source = FileSource::open(&resolved.weights)
+        .map_err(|error| CliError::Input(format!("{}: {error}", resolved.weights.display())))?;
+    let bytes = |path: &Option<PathBuf>| {
+        path.as_ref()
+            .map(|path| fs::read(path).map_err(|error| file_error(path, error)))
+            .transpose()
+    };
+    let files = ModelFiles {
+        weights: Box::new(source),
+        config: bytes(&resolved.config)?,
+        tokenizer: bytes(&resolved.tokenizer)?,
+    };
+    Ok(Model::load(&resolved.id, files, &compute.device, job).await?)
+}
+
+/// Reads an item file; a file with any wrong line is refused, every wrong line named.
+fn read_items(path: &Path) -> Result<Vec<Item>, CliError> {
+    let parsed = parse_items(&read_text(path)?);
+    if let Some(first) = parsed.errors.first() {
+        let more = match parsed.errors.len() {
+            1 => String::new(),
+            n => format!(" (and {} more lines)", n - 1),
+        };
+        return Err(CliError::Input(format!(
+            "{}:{}: {}{more}",
+            path.display(),
+            first.line,
+            first.message
+        )));
+    }
+    if parsed.items.is_empty() {
+        return Err(CliError::Input(format!("{}: no items", path.display())));
+    }
+    Ok(parsed.items)
+}
+
+/// Finds a study's samples: beside the study, then among the bundled sets.
+fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, String> {
+    let folder = folder.map(Path::to_path_buf);
+    move |name| {
+        let beside = folder.as_ref().map(|folder| folder.join(name));
+        let path = beside
+            .filter(|path| path.is_file())
+            .or_else(|| sample_path(name))
+            .ok_or_else(|| format!("there is no item set `{name}`"))?;
+        read_items(&path).map_err(|error| error.to_string())
+    }
+}
+
+fn file_error(path: &Path, error: std::io::Error) -> CliError {
+    CliError::File {
+        path: path.display().to_string(),
+        error,
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    let bytes = fs::read(path).map_err(|error| file_error(path, error))?;
+    String::from_utf8(bytes).map_err(|_| CliError::Input(format!("{}: not UTF-8", path.display())))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|error| file_error(path, error))
+}
+
+/// Writes JSON to a file or to standard output.
+fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
+    match path {
+        Some(path) => write(path, format!("{text}\n").as_bytes()),
+        None => {
+            println!("{text}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: the same engine and the same study document as the page.
+//!
+//! - [`args`]: what can be asked
+//! - [`commands`]: one function a subcommand
+//! - [`terminal`]: progress on standard error
+//!
+//! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
+//! 2 wrong input (one line says what and where), 1 anything else.
+
+mod args;
+mod commands;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::export::ExportError;
+use crate::pruning::PruningError;
+use crate::study::StudyError;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// What the user gave is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// A file could not be read or written.
+    #[error("{path}: {error}")]
+    File { path: String, error: std::io::Error },
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        use crate::model::ModelError;
+        use crate::scoring::ScoringError;
+        use crate::tuning::TuningError;
+        match self {
+            // Everything but a failing device is something the user can mend.
+            Self::Study(StudyError::Tuning(TuningError::Pruning(PruningError::Scoring(
+                ScoringError::Model(ModelError::Device(_) | ModelError::Cancelled(_)),
+            )))) => 1,
+            Self::File { error, .. } if error.kind() != std::io::ErrorKind::NotFound => 1,
+            _ => 2,
+        }
+    }
+}
+
+macro_rules! from_below {
+    ($($error:ty),*) => {$(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::Study(error.into())
+            }
+        }
+    )*};
+}
+from_below!(
+    crate::model::ModelError,
+    crate::scoring::ScoringError,
+    PruningError
+);
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("secateur: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

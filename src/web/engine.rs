@@ -1,0 +1,526 @@
+//! The class that the page's worker holds. Thin: it converts, calls the session, converts back.
+
+use std::collections::BTreeMap;
+
+use js_sys::{Float32Array, Object, Reflect};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+use web_sys::Blob;
+
+use super::error::WebError;
+use super::host::Worker;
+use super::source::{BlobSource, read_all};
+use crate::attribution::Settings;
+use crate::export::mask_file::MaskFile;
+use crate::export::snippet::python_snippet;
+use crate::items::{Item, Template, items_sha256, parse_items};
+use crate::job::Job;
+use crate::model::Model;
+use crate::model::device::{Compute, DeviceInfo};
+use crate::model::load::ModelFiles;
+use crate::pruning::Mask;
+use crate::pruning::effect::{ControlReport, PruneReport};
+use crate::pruning::selection::{TopPercent, ranked};
+use crate::scoring::Rule;
+use crate::study::link::{self, Shared};
+use crate::study::report::{Expected, Report};
+use crate::study::session::TuneRequest;
+use crate::study::{Session, Study, StudyError, runner};
+
+type Result<T> = std::result::Result<T, WebError>;
+
+/// The engine in the page's worker.
+#[wasm_bindgen]
+pub struct Engine {
+    compute: Compute,
+    session: Option<Session>,
+    sets: BTreeMap<String, Vec<Item>>,
+    template: Template,
+    rule: Rule,
+}
+
+fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T> {
+    Ok(serde_wasm_bindgen::from_value(value)?)
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue> {
+    Ok(value.serialize(&Serializer::json_compatible())?)
+}
+
+#[derive(Deserialize)]
+struct ModelRequest {
+    id: String,
+    #[serde(default)]
+    sha256: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SetRequest {
+    set: String,
+}
+
+#[derive(Deserialize)]
+struct ItemsRequest {
+    name: String,
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct AttributeRequest {
+    set: String,
+    settings: Settings,
+}
+
+#[derive(Deserialize)]
+struct RankedRequest {
+    #[serde(default)]
+    layer: Option<usize>,
+    top: usize,
+    #[serde(default)]
+    mask: Option<Mask>,
+}
+
+#[derive(Deserialize)]
+struct NeuronRequest {
+    layer: usize,
+    neuron: usize,
+    set: String,
+}
+
+#[derive(Deserialize)]
+struct PruneRequest {
+    mask: Mask,
+    sets: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct ControlRequest {
+    mask: Mask,
+    sets: Vec<String>,
+    masks: usize,
+    seed: u64,
+}
+
+#[derive(Deserialize)]
+struct SearchRequest {
+    sets: Vec<String>,
+    #[serde(default)]
+    layers: Option<Vec<usize>>,
+    percents: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct RunRequest {
+    study: Study,
+    #[serde(default)]
+    expected: Option<Expected>,
+    /// Items of the bundled samples that the study names.
+    #[serde(default)]
+    samples: BTreeMap<String, Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+struct MaskRequest {
+    #[serde(default)]
+    study: Option<Study>,
+    prune: PruneReport,
+    #[serde(default)]
+    control: Option<ControlReport>,
+}
+
+#[derive(Deserialize)]
+struct LinkRequest {
+    study: Study,
+    /// The mask's effect, when there is one.
+    #[serde(default)]
+    prune: Option<PruneReport>,
+}
+
+#[derive(Deserialize)]
+struct SnippetRequest {
+    mask: Mask,
+    #[serde(default)]
+    repo: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PromptView {
+    prompt: String,
+    continuations: Vec<String>,
+    tokens: Vec<String>,
+    choice_tokens: Vec<Vec<String>>,
+}
+
+impl Engine {
+    fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(WebError::no_model)
+    }
+
+    /// Items a study may name: the ones sent with it, else the sets already here.
+    fn samples(&self, sent: BTreeMap<String, Vec<Item>>) -> BTreeMap<String, Vec<Item>> {
+        let mut all = self.sets.clone();
+        all.extend(sent);
+        all
+    }
+
+    /// After a study has run, its sets are the page's sets.
+    fn adopt(&mut self, report: &Report) {
+        if let Ok(template) = Template::named(&report.study.template) {
+            self.template = template;
+        }
+        self.rule = report.study.scoring.rule;
+    }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Starts on "webgpu", "wasm", or "auto": WebGPU where there is one that passes the self-test.
+    pub async fn start(device: String) -> Result<Engine> {
+        let host = Worker::new(JsValue::NULL);
+        let compute = match device.as_str() {
+            "wasm" => Compute::flex(),
+            "webgpu" => Compute::wgpu(Job::new(&host)).await?,
+            _ => match Compute::wgpu(Job::new(&host)).await {
+                Ok(compute) => compute,
+                Err(error) => {
+                    let mut compute = Compute::flex();
+                    compute.info.message = Some(format!("WebGPU is not used: {error}"));
+                    compute
+                }
+            },
+        };
+        Ok(Engine {
+            compute,
+            session: None,
+            sets: BTreeMap::new(),
+            template: Template::named("question-answer").map_err(WebError::request)?,
+            rule: Rule::Sum,
+        })
+    }
+
+    /// The device and its self-test.
+    pub fn device(&self) -> Result<JsValue> {
+        let info: &DeviceInfo = &self.compute.info;
+        to_js(info)
+    }
+
+    /// The prompt templates.
+    pub fn templates(&self) -> Result<JsValue> {
+        to_js(&Template::all())
+    }
+
+    /// The attribution presets by name.
+    pub fn presets(&self) -> Result<JsValue> {
+        let presets: BTreeMap<&str, Option<Settings>> = Settings::PRESETS
+            .iter()
+            .map(|name| (*name, Settings::preset(name)))
+            .collect();
+        to_js(&presets)
+    }
+
+    /// Loads a model from `[{name, file: Blob}]`.
+    pub async fn load_model(
+        &mut self,
+        request: JsValue,
+        files: Vec<JsValue>,
+        progress: JsValue,
+    ) -> Result<JsValue> {
+        let request: ModelRequest = from_js(request)?;
+        let (mut weights, mut config, mut tokenizer) = (None, None, None);
+        for entry in files {
+            let field = |name: &str| Reflect::get(&entry, &name.into()).unwrap_or_default();
+            let name = field("name").as_string().unwrap_or_default();
+            let file: Blob = field("file")
+                .dyn_into()
+                .map_err(|_| WebError::request(format!("`{name}` is no Blob")))?;
+            if name.ends_with(".gguf") || name.ends_with(".safetensors") {
+                weights = Some(file);
+            } else if name.ends_with("config.json") && !name.ends_with("tokenizer_config.json") {
+                config = Some(read_all(&file).await.map_err(WebError::file)?);
+            } else if name.ends_with("tokenizer.json") {
+                tokenizer = Some(read_all(&file).await.map_err(WebError::file)?);
+            }
+        }
+        let weights = weights.ok_or_else(|| WebError::file("no weight file among the files"))?;
+        let files = ModelFiles {
+            weights: Box::new(BlobSource(weights)),
+            config,
+            tokenizer,
+        };
+        let host = Worker::new(progress);
+        // The old model goes first: two may not fit.
+        self.session = None;
+        self.compute.device.memory_cleanup();
+        let job = Job::new(&host);
+        let model = Model::load(&request.id, files, &self.compute.device, job).await?;
+        self.compute.faults.check()?;
+        if let Some(expected) = request.sha256.filter(|expected| *expected != model.sha256) {
+            return Err(WebError::file(format!(
+                "the file's sha256 is {}, and the catalogue says {expected}",
+                model.sha256
+            )));
+        }
+        let mut session = Session::new(self.compute.clone(), model, self.template.clone());
+        session.set_rule(self.rule);
+        for (name, items) in &self.sets {
+            session.set_items(name, items.clone());
+        }
+        let info = session.model_info();
+        self.session = Some(session);
+        to_js(&info)
+    }
+
+    /// Reads items from text.
+    pub fn parse_items(&self, text: &str) -> Result<JsValue> {
+        to_js(&parse_items(text))
+    }
+
+    /// Adds or replaces an item set.
+    pub fn set_items(&mut self, request: JsValue) -> Result<JsValue> {
+        let ItemsRequest { name, items } = from_js(request)?;
+        let sha256 = items_sha256(&items);
+        if let Some(session) = &mut self.session {
+            session.set_items(&name, items.clone());
+        }
+        self.sets.insert(name, items);
+        to_js(&serde_json::json!({ "sha256": sha256 }))
+    }
+
+    /// Removes an item set.
+    pub fn remove_items(&mut self, name: &str) {
+        self.sets.remove(name);
+        if let Some(session) = &mut self.session {
+            session.remove_items(name);
+        }
+    }
+
+    /// Changes the prompt template.
+    pub fn set_template(&mut self, name: &str) -> Result<()> {
+        self.template = Template::named(name).map_err(WebError::request)?;
+        if let Some(session) = &mut self.session {
+            session.set_template(self.template.clone());
+        }
+        Ok(())
+    }
+
+    /// Changes how predictions are made.
+    pub fn set_rule(&mut self, rule: JsValue) -> Result<()> {
+        self.rule = from_js(rule)?;
+        if let Some(session) = &mut self.session {
+            session.set_rule(self.rule);
+        }
+        Ok(())
+    }
+
+    /// The exact prompt of an item and, with a model, its tokens.
+    pub fn prompt(&self, item: JsValue) -> Result<JsValue> {
+        let item: Item = from_js(item)?;
+        let rendered = self.template.render(&item);
+        let mut view = PromptView {
+            prompt: rendered.prompt,
+            continuations: rendered.continuations,
+            tokens: Vec::new(),
+            choice_tokens: Vec::new(),
+        };
+        if let Some(session) = &self.session {
+            let tokenizer = &session.model.tokenizer;
+            let texts = |ids: &[u32]| ids.iter().map(|&id| tokenizer.token_text(id)).collect();
+            for continuation in &view.continuations {
+                let (prompt, choice) = tokenizer
+                    .encode_pair(&view.prompt, continuation)
+                    .map_err(WebError::request)?;
+                view.tokens = texts(&prompt);
+                view.choice_tokens.push(texts(&choice));
+            }
+        }
+        to_js(&view)
+    }
+
+    /// Scores a set.
+    pub async fn score(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let SetRequest { set } = from_js(request)?;
+        let host = Worker::new(progress);
+        to_js(self.session()?.score(&set, Job::new(&host)).await?)
+    }
+
+    /// Attributes a set; `scores` of the result is one `Float32Array`, layer after layer.
+    pub async fn attribute(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let AttributeRequest { set, settings } = from_js(request)?;
+        let host = Worker::new(progress);
+        let session = self.session()?;
+        let found = session.attribute(&set, &settings, Job::new(&host)).await?;
+        let flat: Vec<f32> = found.scores.iter().flatten().copied().collect();
+        let result: Object = to_js(found)?
+            .dyn_into()
+            .map_err(|_| WebError::request("no object"))?;
+        Reflect::set(
+            &result,
+            &"scores".into(),
+            &Float32Array::from(flat.as_slice()),
+        )
+        .map_err(|_| WebError::request("scores cannot be set"))?;
+        Ok(result.into())
+    }
+
+    /// The neurons of largest absolute score.
+    pub fn ranked(&mut self, request: JsValue) -> Result<JsValue> {
+        let RankedRequest { layer, top, mask } = from_js(request)?;
+        match self.session()?.attribution() {
+            Some(found) => to_js(&ranked(found, layer, top, mask.as_ref())),
+            None => Err(StudyError::NotYet("run an attribution first".into()).into()),
+        }
+    }
+
+    /// One neuron's card.
+    pub async fn neuron(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let NeuronRequest { layer, neuron, set } = from_js(request)?;
+        let host = Worker::new(progress);
+        let session = self.session()?;
+        to_js(&session.neuron(layer, neuron, &set, Job::new(&host)).await?)
+    }
+
+    /// The mask of the top p % of a layer.
+    pub fn mask_top(&mut self, request: JsValue) -> Result<JsValue> {
+        let selection: TopPercent = from_js(request)?;
+        to_js(&self.session()?.mask_top(selection)?)
+    }
+
+    /// Sets before and after a mask.
+    pub async fn prune(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let PruneRequest { mask, sets } = from_js(request)?;
+        let host = Worker::new(progress);
+        to_js(&self.session()?.prune(mask, &sets, Job::new(&host)).await?)
+    }
+
+    /// Random masks of the same size.
+    pub async fn control(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let request: ControlRequest = from_js(request)?;
+        let host = Worker::new(progress);
+        let count = (request.masks, request.seed);
+        let session = self.session()?;
+        let job = Job::new(&host);
+        to_js(
+            &session
+                .control(request.mask, &request.sets, count, job)
+                .await?,
+        )
+    }
+
+    /// Layer × percentage on validation sets.
+    pub async fn search(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let request: SearchRequest = from_js(request)?;
+        let host = Worker::new(progress);
+        let layers = request.layers.as_deref();
+        let session = self.session()?;
+        let job = Job::new(&host);
+        to_js(
+            &session
+                .search(&request.sets, layers, &request.percents, job)
+                .await?,
+        )
+    }
+
+    /// Trains gains.
+    pub async fn tune(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let request: TuneRequest = from_js(request)?;
+        let host = Worker::new(progress);
+        to_js(&self.session()?.tune(&request, Job::new(&host)).await?)
+    }
+
+    /// Executes a study.
+    pub async fn run(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let request: RunRequest = from_js(request)?;
+        let samples = self.samples(request.samples);
+        let host = Worker::new(progress);
+        let sample = |name: &str| find(&samples, name);
+        let job = Job::new(&host);
+        let report = runner::run(self.session()?, &request.study, sample, job).await?;
+        self.adopt(&report);
+        to_js(&report)
+    }
+
+    /// Re-runs a study and says what reproduced.
+    pub async fn reproduce(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
+        let request: RunRequest = from_js(request)?;
+        let samples = self.samples(request.samples);
+        let host = Worker::new(progress);
+        let sample = |name: &str| find(&samples, name);
+        let expected = request.expected.unwrap_or(Expected {
+            mask: None,
+            sets: Vec::new(),
+        });
+        let job = Job::new(&host);
+        let session = self.session()?;
+        let (report, reproduction) =
+            runner::reproduce(session, &request.study, &expected, sample, job).await?;
+        self.adopt(&report);
+        to_js(&serde_json::json!({ "report": report, "reproduction": reproduction }))
+    }
+
+    /// `mask.json`.
+    pub fn export_mask(&mut self, request: JsValue) -> Result<String> {
+        let request: MaskRequest = from_js(request)?;
+        let session = self.session()?;
+        let (info, engine) = (session.model_info(), session.engine_info());
+        let file = MaskFile::new(
+            &info,
+            engine,
+            request.study,
+            &request.prune,
+            request.control,
+        );
+        Ok(file.to_json()?)
+    }
+
+    /// Reads a `mask.json` for the loaded model.
+    pub fn import_mask(&mut self, text: &str) -> Result<JsValue> {
+        let file = MaskFile::from_json(text)?;
+        let model = &self.session()?.model;
+        let (mask, warnings) = file.for_model(model.config(), &model.sha256)?;
+        to_js(&serde_json::json!({ "mask": mask, "study": file.study, "warnings": warnings }))
+    }
+
+    /// Python that applies a mask in transformers.
+    pub fn python_snippet(&self, request: JsValue) -> Result<String> {
+        let SnippetRequest { mask, repo } = from_js(request)?;
+        Ok(python_snippet(
+            &mask,
+            repo.as_deref().unwrap_or("path/to/model"),
+        ))
+    }
+
+    /// The fragment of a link that carries a study and what was found.
+    pub fn encode_link(&mut self, request: JsValue) -> Result<String> {
+        let LinkRequest { study, prune } = from_js(request)?;
+        let session = self.session()?;
+        let baseline: Vec<_> = study
+            .item_sets
+            .iter()
+            .filter_map(|set| session.baseline(&set.name))
+            .collect();
+        let mask = prune.as_ref().map(|prune| &prune.mask);
+        let expected = Expected::new(mask, &baseline, prune.as_ref());
+        let shared = Shared {
+            study,
+            expected: Some(expected).filter(|expected| !expected.sets.is_empty()),
+        };
+        Ok(link::encode(&shared)?)
+    }
+
+    /// What a link carries.
+    pub fn decode_link(&self, fragment: &str) -> Result<JsValue> {
+        to_js(&link::decode(fragment)?)
+    }
+}
+
+fn find(
+    samples: &BTreeMap<String, Vec<Item>>,
+    name: &str,
+) -> std::result::Result<Vec<Item>, String> {
+    samples
+        .get(name)
+        .cloned()
+        .ok_or_else(|| format!("there is no item set `{name}`"))
+}

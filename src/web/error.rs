@@ -1,0 +1,154 @@
+//! Every error as `{code, message, hint}`, for the page to show.
+
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsValue;
+
+use crate::attribution::AttributionError;
+use crate::export::ExportError;
+use crate::model::ModelError;
+use crate::pruning::PruningError;
+use crate::scoring::ScoringError;
+use crate::study::StudyError;
+use crate::tuning::TuningError;
+
+/// What the page gets.
+#[derive(Debug, Serialize)]
+pub struct WebError {
+    code: &'static str,
+    message: String,
+    hint: &'static str,
+}
+
+impl WebError {
+    /// An error of the call itself.
+    pub fn request(message: impl ToString) -> Self {
+        Self {
+            code: "request",
+            message: message.to_string(),
+            hint: "This is a fault of the page; reload it.",
+        }
+    }
+
+    /// Nothing is loaded yet.
+    pub fn no_model() -> Self {
+        Self {
+            code: "no_model",
+            message: "no model is loaded".into(),
+            hint: "Choose a model first.",
+        }
+    }
+
+    /// A file that cannot be used.
+    pub fn file(message: impl ToString) -> Self {
+        Self {
+            code: "file",
+            message: message.to_string(),
+            hint: "Choose one .gguf file, or model.safetensors with config.json and tokenizer.json.",
+        }
+    }
+}
+
+fn of_model(error: &ModelError) -> (&'static str, &'static str) {
+    match error {
+        ModelError::Cancelled(_) => ("cancelled", ""),
+        ModelError::Device(_) => (
+            "device",
+            "Results of this run are not to be trusted. Start the engine again, or use WebAssembly.",
+        ),
+        ModelError::TooLong { .. } => ("too_long", "Shorten the item's text."),
+        ModelError::Unsupported(_) => (
+            "unsupported",
+            "This version runs Llama-style decoders, such as SmolLM2.",
+        ),
+        ModelError::Config(_)
+        | ModelError::Weights(_)
+        | ModelError::MissingTensor { .. }
+        | ModelError::Shape { .. }
+        | ModelError::Tokenizer(_) => (
+            "model_file",
+            "The file is damaged, cut off, or of another kind; fetch it again.",
+        ),
+    }
+}
+
+fn of_scoring(error: &ScoringError) -> (&'static str, &'static str) {
+    match error {
+        ScoringError::Item { .. } => ("item", "Edit or remove that item."),
+        ScoringError::Empty(_) => ("no_items", "Add items first."),
+        ScoringError::Model(error) => of_model(error),
+    }
+}
+
+fn of_pruning(error: &PruningError) -> (&'static str, &'static str) {
+    match error {
+        PruningError::Mask(_) => ("mask", "Was the mask made for another model?"),
+        PruningError::Settings(_) => ("settings", "Change that setting."),
+        PruningError::Scoring(error) => of_scoring(error),
+    }
+}
+
+impl From<StudyError> for WebError {
+    fn from(error: StudyError) -> Self {
+        let (code, hint) = match &error {
+            StudyError::Document(_) => (
+                "study",
+                "The study document is damaged or of a newer version.",
+            ),
+            StudyError::OtherModel { .. } => {
+                ("other_model", "Load the model that the study names.")
+            }
+            StudyError::NotYet(_) => ("not_yet", "Do the steps in order."),
+            StudyError::Link(_) => ("link", "Copy the whole link again."),
+            StudyError::Attribution(AttributionError::Settings(_))
+            | StudyError::Tuning(TuningError::Settings(_)) => ("settings", "Change that setting."),
+            StudyError::Attribution(AttributionError::NoConfidentItem { .. }) => (
+                "no_confident_item",
+                "Lower the confidence threshold, or bring items that the model is surer of.",
+            ),
+            StudyError::Attribution(AttributionError::Scoring(error)) => of_scoring(error),
+            StudyError::Tuning(TuningError::Pruning(error)) => of_pruning(error),
+        };
+        Self {
+            code,
+            message: error.to_string(),
+            hint,
+        }
+    }
+}
+
+impl From<ModelError> for WebError {
+    fn from(error: ModelError) -> Self {
+        StudyError::from(error).into()
+    }
+}
+
+impl From<PruningError> for WebError {
+    fn from(error: PruningError) -> Self {
+        StudyError::from(error).into()
+    }
+}
+
+impl From<ExportError> for WebError {
+    fn from(error: ExportError) -> Self {
+        Self {
+            code: "export",
+            message: error.to_string(),
+            hint: "Choose a mask.json that this tool wrote.",
+        }
+    }
+}
+
+impl From<serde_wasm_bindgen::Error> for WebError {
+    fn from(error: serde_wasm_bindgen::Error) -> Self {
+        Self::request(error)
+    }
+}
+
+impl From<WebError> for JsValue {
+    fn from(error: WebError) -> Self {
+        error
+            .serialize(&Serializer::json_compatible())
+            .unwrap_or_else(|_| JsValue::from_str(&error.message))
+    }
+}
