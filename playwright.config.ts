@@ -1,0 +1,39 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { defineConfig } from "@playwright/test";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/** A Chromium that is installed here; Playwright's own is not downloaded. */
+function chromium(): string | undefined {
+  const named = process.env["SECATEUR_CHROMIUM"] ?? process.env["CHROMIUM"];
+  if (named) return named;
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
+}
+
+const executablePath = chromium();
+const url = process.env["SECATEUR_URL"];
+
+export default defineConfig({
+  testDir: "tests/browser",
+  outputDir: "test-results",
+  // One engine at a time: the tests measure, and the machine may have few cores.
+  workers: 1,
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
+  use: {
+    baseURL: url ?? "http://localhost:4173/",
+    viewport: { width: 1280, height: 720 },
+    acceptDownloads: true,
+    launchOptions: {
+      ...(executablePath ? { executablePath } : {}),
+      args: [
+        "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--no-first-run",
+      ],
+    },
+  },
+  // Without an address given, the built page in dist/ is served.
+  ...(url ? {} : { webServer: { command: "npx vite preview", url: "http://localhost:4173/", reuseExistingServer: true } }),
+});

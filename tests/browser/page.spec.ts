@@ -1,0 +1,183 @@
+// The page itself: first paint, keyboard, cancel, reload, sizes, the command line's numbers.
+
+import { expect, test, type Page } from "@playwright/test";
+import { control, idle, noError, open, ready, saved, setNumber, step } from "./support";
+
+interface Choice { log_likelihood: number }
+interface Scores { set: string; accuracy: { correct: number; total: number }; items: { id: string; choices: Choice[] }[] }
+interface Report {
+  baseline: Scores[];
+  pruned: { mask: unknown; sets: { set: string; after: Scores }[] };
+  attribution: { scores: number[][] };
+}
+
+async function report(page: Page): Promise<Report> {
+  const response = await page.request.get(new URL("models/lesson-planted/report.json", page.url()).href);
+  return (await response.json()) as Report;
+}
+
+test("the lesson is on screen before anything is computed, and ready within seconds", async ({ page }) => {
+  await page.goto("./?device=wasm");
+  await expect(page.locator("mask-summary .before-after").first()).toBeVisible();
+  await expect(page.locator("heat-map canvas")).toHaveAttribute("aria-label", /Strongest neuron/);
+  await ready(page);
+  // From a warm cache.
+  await page.goto("about:blank");
+  const started = Date.now();
+  await page.goto("./?device=wasm");
+  await ready(page);
+  const seconds = (Date.now() - started) / 1000;
+  test.info().annotations.push({ type: "ready after, seconds", description: seconds.toFixed(2) });
+  expect(seconds).toBeLessThan(15);
+  await noError(page);
+});
+
+test("the page's numbers are those of the command line", async ({ page }) => {
+  test.setTimeout(300_000);
+  await open(page, "wasm");
+  const expected = await report(page);
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page, 250_000);
+  await step(page, "attribution");
+  await control(page, "attribute").click();
+  await idle(page, 250_000);
+  await step(page, "pruning");
+  await control(page, "prune").click();
+  await idle(page, 250_000);
+  await noError(page);
+  await step(page, "result");
+  const found = await saved<Report>(page, "save-report");
+  let compared = 0;
+  const compare = (a: Scores, b: Scores): void => {
+    expect(b.accuracy).toEqual(a.accuracy);
+    for (const [index, item] of a.items.entries()) {
+      expect(b.items[index]?.id).toBe(item.id);
+      for (const [choice, { log_likelihood }] of item.choices.entries()) {
+        const own = b.items[index]?.choices[choice]?.log_likelihood ?? Number.NaN;
+        expect(Math.abs(own - log_likelihood), `${a.set}, ${item.id}, choice ${choice}`).toBeLessThan(1e-3);
+        compared += 1;
+      }
+    }
+  };
+  for (const scores of expected.baseline) {
+    compare(scores, found.baseline.find((other) => other.set === scores.set) as Scores);
+  }
+  expect(found.pruned.mask).toEqual(expected.pruned.mask);
+  for (const { set, after } of expected.pruned.sets) {
+    compare(after, found.pruned.sets.find((other) => other.set === set)?.after as Scores);
+  }
+  expect(compared).toBeGreaterThan(0);
+  const largest = Math.max(...expected.attribution.scores.flat().map(Math.abs));
+  for (const [layer, row] of expected.attribution.scores.entries()) {
+    for (const [neuron, score] of row.entries()) {
+      const own = found.attribution.scores[layer]?.[neuron] ?? Number.NaN;
+      expect(Math.abs(own - score), `layer ${layer}, neuron ${neuron}`).toBeLessThan(1e-3 * largest);
+    }
+  }
+});
+
+test("the heat map is walked through by keyboard", async ({ page }) => {
+  await open(page, "wasm");
+  const map = page.locator("heat-map canvas");
+  await map.focus();
+  await map.press("Home");
+  await map.press("ArrowRight");
+  await map.press("ArrowRight");
+  await map.press("Shift+ArrowRight");
+  await map.press("ArrowDown");
+  await expect(page.locator(".map-read")).toContainText("blocks.1.mlp.hook_post[12]");
+  await map.press("Enter");
+  await expect(page.locator("neuron-card .address")).toHaveText("blocks.1.mlp.hook_post[12]");
+  await map.press("p");
+  await expect(page.locator("mask-summary .mask-size")).toContainText("1 neuron of layer 1");
+  await expect(page.locator(".map-read")).toContainText("pruned");
+  await idle(page);
+  await control(page, "mask-Undo").click();
+  await expect(page.locator("mask-summary .mask-size")).not.toContainText("of layer 1");
+  await map.press("s");
+  await map.press("+");
+  await expect(page.locator(".map-axis")).toContainText("of 256");
+});
+
+test("a running job is cancelled within a second, and the page goes on working", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "attribution");
+  await control(page, "preset").selectOption("paper");
+  await setNumber(page, "steps", 1000);
+  await control(page, "attribute").click();
+  await expect(page.locator("job-bar")).toBeVisible();
+  await page.waitForTimeout(500);
+  const started = Date.now();
+  await control(page, "cancel").click();
+  await idle(page);
+  expect(Date.now() - started).toBeLessThan(2500);
+  await noError(page);
+  await ready(page);
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page);
+  await noError(page);
+});
+
+test("a cancelled tuning keeps its best state", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "tuning");
+  await setNumber(page, "tune-steps", 5000);
+  await setNumber(page, "tune-every", 1);
+  await control(page, "tune").click();
+  await expect(page.locator(".line-chart .first path").last()).toHaveAttribute("d", /L/, { timeout: 60_000 });
+  await control(page, "cancel").click();
+  await idle(page);
+  await expect(page.locator("[data-result=tuning]")).toContainText("the best state until then is kept");
+});
+
+test("a reload keeps the study and its results", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "pruning");
+  await control(page, "layer").selectOption("1");
+  await setNumber(page, "percent-number", 4);
+  await idle(page);
+  await noError(page);
+  const summary = await page.locator("mask-summary").innerText();
+  expect(summary).toContain("of layer 1");
+  await page.waitForTimeout(800);
+  await page.reload();
+  await ready(page);
+  expect(await page.locator("mask-summary").innerText()).toBe(summary);
+  await expect(page.locator("[data-step=pruning]")).toHaveAttribute("aria-current", "step");
+  await control(page, "layer").selectOption("0");
+  await idle(page);
+  await noError(page);
+  await expect(page.locator("mask-summary .mask-size")).toContainText("of layer 0");
+});
+
+test("no step needs sideways scrolling, in light and dark", async ({ page }) => {
+  await open(page, "wasm");
+  for (const [width, height] of [[1280, 720], [1366, 768], [1024, 700]] as const) {
+    await page.setViewportSize({ width, height });
+    for (const scheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      for (const name of ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"]) {
+        await step(page, name);
+        const isWider = await page.evaluate(() =>
+          ["html", "#workspace", "aside"].some((part) => {
+            const element = document.querySelector(part);
+            return element !== null && element.scrollWidth > element.clientWidth;
+          }));
+        expect(isWider, `${name} at ${width} × ${height}`).toBe(false);
+        if (width === 1280) await page.screenshot({ path: `test-results/screens/${name}-${scheme}.png` });
+      }
+    }
+  }
+});
+
+test("a damaged link says so and loses nothing", async ({ page }) => {
+  await open(page, "wasm");
+  await page.evaluate(() => {
+    location.hash = "#s1.damaged";
+  });
+  await expect(page.locator(".banner.error")).toContainText("link");
+  await step(page, "items");
+  await expect(page.locator(".sets tbody tr")).not.toHaveCount(0);
+});

@@ -1,0 +1,71 @@
+// What the browser tests share: a page that is ready, and the numbers it shows.
+
+import { readFile } from "node:fs/promises";
+import { expect, type Download, type Locator, type Page } from "@playwright/test";
+
+export type Device = "webgpu" | "wasm";
+
+/** Opens the page and waits until the engine and the shipped model are there. */
+export async function open(page: Page, device: Device): Promise<void> {
+  await page.goto(`./?device=${device}`);
+  await ready(page);
+}
+
+export async function ready(page: Page): Promise<void> {
+  const body = page.locator("body");
+  await expect(body).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
+  await expect(body).toHaveAttribute("data-model", /./, { timeout: 60_000 });
+  await idle(page);
+}
+
+/** Waits until no job runs. */
+export async function idle(page: Page, timeout = 100_000): Promise<void> {
+  await expect(page.locator("body")).toHaveAttribute("data-job", "none", { timeout });
+}
+
+/** No error is on screen. */
+export async function noError(page: Page): Promise<void> {
+  await expect(page.locator(".banner.error")).toHaveCount(0);
+}
+
+export async function step(page: Page, name: string): Promise<void> {
+  await page.click(`[data-step="${name}"]`);
+}
+
+/** A control by its stable key. */
+export function control(page: Page, key: string): Locator {
+  return page.locator(`[data-key="${key}"]`);
+}
+
+/** Types a number and leaves the field. */
+export async function setNumber(page: Page, key: string, value: number): Promise<void> {
+  await control(page, key).fill(String(value));
+  await control(page, key).press("Tab");
+}
+
+/** The first lines of a bundled sample. */
+export async function sampleLines(page: Page, name: string, count: number): Promise<string> {
+  const response = await page.request.get(new URL(`models/items/${name}.jsonl`, page.url()).href);
+  expect(response.ok(), `${name} is bundled`).toBe(true);
+  return (await response.text()).split("\n").slice(0, count).join("\n");
+}
+
+/** Replaces all item sets by pasted lines, which take all three roles. */
+export async function useItems(page: Page, lines: string): Promise<void> {
+  await step(page, "items");
+  await control(page, "remove-all").click();
+  await page.locator("step-items textarea").first().fill(lines);
+  await control(page, "add-pasted").click();
+  await expect(page.locator(".line-errors")).toContainText("added");
+}
+
+export async function readDownload(download: Download): Promise<string> {
+  return readFile(await download.path(), "utf8");
+}
+
+/** Downloads what a button saves, and reads it as JSON. */
+export async function saved<T>(page: Page, key: string): Promise<T> {
+  const waiting = page.waitForEvent("download");
+  await control(page, key).click();
+  return JSON.parse(await readDownload(await waiting)) as T;
+}
