@@ -4,7 +4,7 @@ import type { Mask, Selection } from "../types";
 import { engine } from "./engine";
 import { report, runJob, toError } from "./jobs";
 import { neuronCount, sameMask, setMask } from "./mask";
-import { reportedSets, setsOf, store, type LiveCurve, type NeuronAddress } from "./store";
+import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
 
 /** Rows of the ranked table. */
 const RANKED = 200;
@@ -85,11 +85,21 @@ export function measureNeuron(set: string): Promise<boolean> {
 }
 
 let wanted: Selection | null = null;
+let stopWaiting: (() => void) | null = null;
 
 /** The mask of the top p % of a layer. Of several requests in a row, the last one counts. */
 export async function takeTop(selection: Selection): Promise<void> {
   wanted = selection;
-  if (store.state.job) return;
+  if (store.state.job) {
+    // The slider moves on while its last place is measured: it is followed when that has ended.
+    stopWaiting ??= store.listen(() => {
+      if (store.state.job) return;
+      stopWaiting?.();
+      stopWaiting = null;
+      if (wanted) void takeTop(wanted);
+    });
+    return;
+  }
   const isDone = await runJob("Selecting neurons", async (onProgress) => {
     while (wanted) {
       const now = wanted;
@@ -105,12 +115,11 @@ export async function takeTop(selection: Selection): Promise<void> {
 /** Measures after a change, where that is quick and wanted. */
 export async function measureIfLive(): Promise<void> {
   const { live, model, pruned, mask } = store.state;
-  const isCurrent = pruned !== null && sameMask(pruned.mask, mask);
+  const isCurrent = pruned !== null && sameMask(pruned.mask, mask) && unmeasuredSets(store.state).length === 0;
   if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
   await measure();
-  // The slider may have moved on meanwhile.
-  if (wanted) await takeTop(wanted);
-  else if (!sameMask(store.state.mask, mask)) await measureIfLive();
+  // Neurons may have been toggled meanwhile.
+  if (!sameMask(store.state.mask, mask)) await measureIfLive();
 }
 
 /** Every reported set before and after the mask. */
@@ -135,7 +144,7 @@ export function runControl(): Promise<boolean> {
   return runJob("Random masks of the same size", async (onProgress) => {
     const { mask, control_masks: masks, seed } = store.state;
     const sets = reportedSets(store.state);
-    if (!store.state.pruned) await measureWith(onProgress);
+    if (!store.state.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
     const control = await engine.call("control", [{ mask, sets, masks, seed }], onProgress);
     if (sameMask(store.state.mask, mask)) store.set({ control });
   });

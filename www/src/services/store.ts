@@ -210,6 +210,12 @@ export function setsOf(state: Readonly<State>, role: Role): string[] {
   return state.sets.filter((set) => set.roles.includes(role) && set.items.length > 0).map((set) => set.name);
 }
 
+/** Reported sets that the mask's effect is not known of. */
+export function unmeasuredSets(state: Readonly<State>): string[] {
+  const measured = new Set(state.pruned?.sets.map((set) => set.set));
+  return reportedSets(state).filter((name) => !measured.has(name));
+}
+
 /** The sets that results are reported on: those of the role test, else all. */
 export function reportedSets(state: Readonly<State>): string[] {
   const test = setsOf(state, "test");

@@ -5,7 +5,7 @@ import { clip, count, percent } from "../format";
 import type { ItemScore, PrunedSet } from "../types";
 import { mark } from "./accuracy";
 
-const PAGE = 40;
+const PAGE = 10;
 
 class AnswersTable extends View {
   protected readonly keys = ["pruned", "scores", "sets"] as const;

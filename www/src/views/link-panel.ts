@@ -27,8 +27,9 @@ class LinkPanel extends View {
       h("h1", {}, "A study was sent to you"),
       h("p", { class: "lead" }, "The link carries the settings, the mask and what was found. This page runs it all again on "
         + "your machine and compares."),
+      reproduction ? verdict(reproduction) : null,
       describe(shared),
-      reproduction ? verdict(reproduction) : this.#next(shared, isIdle),
+      reproduction ? null : this.#next(shared, isIdle),
       h("div", { class: "tools" },
         reproduction ? h("button", { "data-key": "again", disabled: !isIdle, onclick: () => void runLink() }, "Run it again") : null,
         h("button", { "data-key": "close-link", disabled: !isIdle, onclick: closeLink },

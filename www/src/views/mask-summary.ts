@@ -4,7 +4,7 @@ import { h, isBusy, refill, View } from "../dom";
 import { count, percent } from "../format";
 import { measure } from "../services/actions";
 import { clearMask, neuronCount, redoMask, undoMask } from "../services/mask";
-import { reportedSets } from "../services/store";
+import { unmeasuredSets } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
 
 class MaskSummary extends View {
@@ -19,12 +19,12 @@ class MaskSummary extends View {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
       return `${count(neurons.length, "neuron")} of layer ${layer}${share}`;
     });
-    const sets = pruned
-      ? pruned.sets.map((set) => beforeAfter(set.set, set.before, accuracyOf(set.after, rule)))
-      : reportedSets(this.state).flatMap((name) => {
-        const scored = scores[name];
-        return scored ? [beforeAfter(name, accuracyOf(scored, rule), undefined)] : [];
-      });
+    const unmeasured = unmeasuredSets(this.state);
+    const measured = pruned?.sets.map((set) => beforeAfter(set.set, set.before, accuracyOf(set.after, rule))) ?? [];
+    const sets = measured.concat(unmeasured.flatMap((name) => {
+      const scored = scores[name];
+      return scored ? [beforeAfter(name, accuracyOf(scored, rule), undefined)] : [];
+    }));
     const tool = (label: string, text: string, disabled: boolean, act: () => void): HTMLElement =>
       h("button", { class: "small", "data-key": `mask-${label}`, disabled, onclick: act, title: label }, text);
     refill(this,
@@ -40,7 +40,7 @@ class MaskSummary extends View {
           h("p", { class: "key" }, h("i", { class: "dot before" }), "before ", h("i", { class: "dot after" }), "after, ",
             "with 95 % Wilson intervals"))
         : null,
-      total > 0 && !pruned
+      total > 0 && (!pruned || unmeasured.length > 0)
         ? h("button", { class: "primary", "data-key": "measure", disabled: isBusy(), onclick: () => void measure() },
           "Measure this mask")
         : null,

@@ -23,7 +23,7 @@ const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["h
 class StepItems extends View {
   protected readonly keys = ["sets", "samples", "template", "templates", "job", "engine", "model"] as const;
   #open: string | null = null;
-  #text = h("textarea", { rows: 4, spellcheck: "false", "aria-label": "Items as JSONL", placeholder: EXAMPLE });
+  #text = h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as JSONL", placeholder: EXAMPLE });
   #messages = h("div", { class: "line-errors", role: "status" });
   #preview = h("div", { class: "preview" });
   #list = view("item-list");
@@ -37,7 +37,7 @@ class StepItems extends View {
     this.replaceChildren(h("section", { class: "panel" },
       heading("Items", "Multiple-choice questions with a known answer: bring your own, or take a sample.",
         "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or lm-evaluation-harness style (question, choices, answer)."),
-      this.#sets, this.#list,
+      this.#sets,
       h("div", { class: "drop-zone" },
         h("p", {}, h("b", {}, "Add items: "), "paste lines here, or drop a file anywhere on this step."),
         this.#text,
@@ -45,7 +45,7 @@ class StepItems extends View {
           h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#read("pasted", this.#text.value) }, "Add these lines"),
           filePicker("Choose a file …", ".jsonl,.json,.txt", (files) => void this.#readFiles(files))),
         this.#messages),
-      this.#tools, this.#preview));
+      this.#tools, this.#preview, this.#list));
   }
 
   protected render(): void {
@@ -53,7 +53,8 @@ class StepItems extends View {
     if (!sets.some((set) => set.name === this.#open)) this.#open = sets[0]?.name ?? null;
     this.#list.setAttribute("data-set", this.#open ?? "");
     this.#list.dispatchEvent(new Event("refresh"));
-    refill(this.#sets, sets.length > 0 ? this.#table() : h("p", { class: "note" }, "There are no items yet."));
+    refill(this.#sets,
+      sets.length > 0 ? this.#table() : h("p", { class: "note" }, "There are no items yet."), this.#setTools());
     const named = templates.map((other) => [`${other.name}@${other.version}`, other.name] as const);
     const current = templates.find((other) => `${other.name}@${other.version}` === template);
     refill(this.#tools, h("h2", {}, "Prompt"),
@@ -65,7 +66,7 @@ class StepItems extends View {
   }
 
   #table(): HTMLElement {
-    const { sets, samples } = this.state;
+    const { sets } = this.state;
     const row = (set: PageSet): HTMLElement => h("tr", { class: set.name === this.#open ? "selected" : "", "data-set": set.name },
       h("td", {}, h("button", { class: "link", "data-key": `open-${set.name}`, onclick: () => {
         this.#open = set.name;
@@ -86,12 +87,6 @@ class StepItems extends View {
         h("button", { class: "small", "data-key": `remove-${set.name}`, onclick: () => removeSet(set.name),
           "aria-label": `Remove ${set.name}` }, "Remove")));
     const isReused = sets.some((set) => set.roles.length > 1 && set.roles.includes("test"));
-    const pick = h("select", { "data-key": "sample", "aria-label": "Add a sample set", onchange: (event: Event) => {
-      const { value } = event.target as HTMLSelectElement;
-      if (value) void this.#addSample(value);
-    } }, h("option", { value: "" }, "Add a sample set …"),
-    ...samples.map((sample) => h("option", { value: sample.name, title: sample.description },
-      `${sample.title} (${count(sample.items, "item")}, ${sample.licence})`)));
     return h("div", {},
       h("div", { class: "table-scroll" }, h("table", { class: "sets" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Set"), h("th", { scope: "col", class: "number" }, "Items"),
@@ -99,10 +94,20 @@ class StepItems extends View {
           h("th", { scope: "col" }, "From"), h("th", { scope: "col" }))),
         h("tbody", {}, ...sets.map(row)))),
       isReused ? h("p", { class: "note" }, "A set that is tested on and also picks the neurons makes pruning look better than it is. "
-        + "“Split in 3” deals it out.") : null,
-      h("div", { class: "tools" }, pick,
-        h("button", { "data-key": "undo-items", disabled: !canUndoItems(), onclick: undoItems }, "Undo"),
-        h("button", { "data-key": "remove-all", disabled: sets.length === 0, onclick: () => replaceSets([]) }, "Remove all sets")));
+        + "“Split in 3” deals it out.") : null);
+  }
+
+  #setTools(): HTMLElement {
+    const { sets, samples } = this.state;
+    const pick = h("select", { "data-key": "sample", "aria-label": "Add a sample set", onchange: (event: Event) => {
+      const { value } = event.target as HTMLSelectElement;
+      if (value) void this.#addSample(value);
+    } }, h("option", { value: "" }, "Add a sample set …"),
+    ...samples.map((sample) => h("option", { value: sample.name, title: sample.description },
+      `${sample.title} (${count(sample.items, "item")}, ${sample.licence})`)));
+    return h("div", { class: "tools" }, pick,
+      h("button", { "data-key": "undo-items", disabled: !canUndoItems(), onclick: undoItems }, "Undo"),
+      h("button", { "data-key": "remove-all", disabled: sets.length === 0, onclick: () => replaceSets([]) }, "Remove all sets"));
   }
 
   async #addSample(name: string): Promise<void> {

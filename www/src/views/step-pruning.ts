@@ -5,6 +5,7 @@ import { count, duration } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, runControl, runSearch, takeTop } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { setsOf, store } from "../services/store";
+import type { Selection } from "../types";
 import { accuracyOf } from "./accuracy";
 import { dotStrip } from "./dot-strip";
 import { searchTable } from "./search-table";
@@ -22,6 +23,7 @@ class StepPruning extends View {
   #control = h("section", {});
   #search = h("section", {});
   #count = h("span", { class: "note" });
+  #shown: Selection | null = null;
 
   protected override setup(): void {
     // The slider is finer where masks are small: its place is the square root of the percentage.
@@ -58,10 +60,12 @@ class StepPruning extends View {
     if (this.#layer.options.length !== n_layers) {
       this.#layer.replaceChildren(...Array.from({ length: n_layers }, (_, layer) => h("option", { value: layer }, `layer ${layer}`)));
     }
-    if (selection && document.activeElement !== this.#slider && document.activeElement !== this.#number) {
+    // Only a new selection moves the controls: until it is there, they hold what the user asked for.
+    if (selection && selection !== this.#shown) {
+      this.#shown = selection;
       this.#layer.value = String(selection.layer);
-      this.#slider.value = String(toSlider(selection.percent));
-      this.#number.value = String(selection.percent);
+      if (document.activeElement !== this.#slider) this.#slider.value = String(toSlider(selection.percent));
+      if (document.activeElement !== this.#number) this.#number.value = String(selection.percent);
     }
     const off = attribution === null || this.state.engine !== "ready" || model === null;
     this.#layer.disabled = off;
