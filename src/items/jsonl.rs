@@ -19,6 +19,10 @@ pub const MAX_ITEMS: usize = 100_000;
 pub const MAX_CHOICES: usize = 26;
 /// Longest text of a context or choice, in bytes.
 pub const MAX_TEXT: usize = 100_000;
+/// Most wrong lines reported one by one.
+pub const MAX_ERRORS: usize = 1000;
+/// Longest part of a wrong value that a message repeats, in characters.
+const QUOTED: usize = 60;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,11 +68,14 @@ pub fn parse_items(text: &str) -> ParsedItems {
     }
     let mut ids = HashSet::new();
     let mut take = |line: usize, result: Result<Value, String>| {
+        let stop = |message| Err(LineError { line, message });
         if parsed.items.len() >= MAX_ITEMS {
-            return Err(LineError {
-                line,
-                message: format!("more than {MAX_ITEMS} items; the rest is left out"),
-            });
+            return stop(format!("more than {MAX_ITEMS} items; the rest is left out"));
+        }
+        if parsed.errors.len() >= MAX_ERRORS {
+            return stop(format!(
+                "more than {MAX_ERRORS} wrong lines; the rest is left out"
+            ));
         }
         let item = result
             .and_then(|value| item(&value, line))
@@ -76,7 +83,7 @@ pub fn parse_items(text: &str) -> ParsedItems {
                 if ids.insert(item.id.clone()) {
                     Ok(item)
                 } else {
-                    Err(format!("the id `{}` is there twice", item.id))
+                    Err(format!("the id `{}` is there twice", quoted(&item.id)))
                 }
             });
         match item {
@@ -85,35 +92,42 @@ pub fn parse_items(text: &str) -> ParsedItems {
         }
         Ok(())
     };
-    let mut all: Box<dyn Iterator<Item = (usize, Result<Value, String>)>> = if parsed.format
-        == "json"
-    {
-        match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(text) {
-            Ok(values) => Box::new(values.into_iter().map(move |raw| {
-                let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-                let line = text[..start].matches('\n').count() + 1;
-                (
-                    line,
-                    serde_json::from_str(raw.get()).map_err(|e| e.to_string()),
-                )
-            })),
-            Err(error) => Box::new(std::iter::once((
-                error.line(),
-                Err(format!("not JSON: {error}")),
-            ))),
-        }
-    } else {
-        Box::new(
-            text.lines()
-                .enumerate()
-                .filter(|(_, line)| !line.trim().is_empty())
-                .map(|(index, line)| {
-                    let value = serde_json::from_str(line)
-                        .map_err(|error| format!("not JSON at column {}: {error}", error.column()));
-                    (index + 1, value)
-                }),
-        )
-    };
+    let mut all: Box<dyn Iterator<Item = (usize, Result<Value, String>)>> =
+        if parsed.format == "json" {
+            match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(text) {
+                Ok(values) => {
+                    // Lines are counted from one value to the next.
+                    let (mut line, mut counted) = (1, 0);
+                    Box::new(values.into_iter().map(move |raw| {
+                        let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+                        line += text[counted..start].matches('\n').count();
+                        counted = start;
+                        let value = serde_json::from_str(raw.get());
+                        (line, value.map_err(|error| what(&error)))
+                    }))
+                }
+                Err(error) => Box::new(std::iter::once((
+                    error.line(),
+                    Err(format!(
+                        "not JSON at column {}: {}",
+                        error.column(),
+                        what(&error)
+                    )),
+                ))),
+            }
+        } else {
+            Box::new(
+                text.lines()
+                    .enumerate()
+                    .filter(|(_, line)| !line.trim().is_empty())
+                    .map(|(index, line)| {
+                        let value = serde_json::from_str(line).map_err(|error| {
+                            format!("not JSON at column {}: {}", error.column(), what(&error))
+                        });
+                        (index + 1, value)
+                    }),
+            )
+        };
     let end = all.try_for_each(|(line, value)| take(line, value));
     drop(all);
     if let Err(error) = end {
@@ -122,12 +136,32 @@ pub fn parse_items(text: &str) -> ParsedItems {
     parsed
 }
 
+/// What is wrong with a JSON text, without the place, whose line counts from the value's start.
+fn what(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+/// The beginning of a text, for a message.
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A field that is there and not null: exports of tables have a null where a row has no value.
+fn given<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
 fn item(value: &Value, line: usize) -> Result<Item, String> {
     let Value::Object(fields) = value else {
         return Err("not a JSON object".into());
     };
     let choices = choices(fields)?;
-    let context = match (fields.get("context"), fields.get("question")) {
+    let context = match (given(fields, "context"), given(fields, "question")) {
         (Some(context), Some(question)) => {
             let (context, question) = (text(context, "context")?, text(question, "question")?);
             if context.is_empty() {
@@ -140,8 +174,8 @@ fn item(value: &Value, line: usize) -> Result<Item, String> {
         (None, Some(value)) => text(value, "question")?,
         (None, None) => return Err("there is neither `context` nor `question`".into()),
     };
-    let id = match fields.get("id") {
-        None | Some(Value::Null) => format!("line-{line}"),
+    let id = match given(fields, "id") {
+        None => format!("line-{line}"),
         Some(Value::String(id)) if !id.is_empty() && id.len() <= 1000 => id.clone(),
         Some(Value::Number(id)) => id.to_string(),
         Some(_) => return Err("`id` must be a short text or a number".into()),
@@ -184,7 +218,7 @@ struct Choices {
 }
 
 fn choices(fields: &Map<String, Value>) -> Result<Choices, String> {
-    let value = fields.get("choices").ok_or("there is no `choices`")?;
+    let value = given(fields, "choices").ok_or("there is no `choices`")?;
     let list = |value: &Value, field: &str| match value {
         Value::Array(values) => values.iter().map(|value| text(value, field)).collect(),
         other => Err(format!("`{field}` must be a list, and is {}", kind(other))),
@@ -205,6 +239,13 @@ fn choices(fields: &Map<String, Value>) -> Result<Choices, String> {
             texts.len()
         ));
     }
+    if !labels.is_empty() && labels.len() != texts.len() {
+        return Err(format!(
+            "`choices` has {} texts and {} labels",
+            texts.len(),
+            labels.len()
+        ));
+    }
     if let Some(empty) = texts.iter().position(|text| text.trim().is_empty()) {
         return Err(format!("choice {empty} is empty"));
     }
@@ -214,7 +255,7 @@ fn choices(fields: &Map<String, Value>) -> Result<Choices, String> {
 fn gold(fields: &Map<String, Value>, choices: &Choices) -> Result<usize, String> {
     let (name, value) = ["gold", "answer", "answerKey", "label"]
         .iter()
-        .find_map(|&name| fields.get(name).map(|value| (name, value)))
+        .find_map(|&name| given(fields, name).map(|value| (name, value)))
         .ok_or("there is neither `gold` nor `answer`")?;
     let count = choices.texts.len();
     let index = match value {
@@ -237,9 +278,12 @@ fn gold(fields: &Map<String, Value>, choices: &Choices) -> Result<usize, String>
                 .or_else(|| choices.texts.iter().position(same))
                 .or(letter)
                 .or_else(|| answer.trim().parse().ok());
-            index.ok_or(format!(
-                "`{name}` is `{answer}`: neither a choice nor a letter nor an index"
-            ))?
+            index.ok_or_else(|| {
+                format!(
+                    "`{name}` is `{}`: neither a choice nor a letter nor an index",
+                    quoted(answer)
+                )
+            })?
         }
         other => {
             return Err(format!(

@@ -1,6 +1,7 @@
 //! Text to token ids and back, with the `tokenizers` crate, from `tokenizer.json` or GGUF metadata.
 
-use tokenizers::models::bpe::BPE;
+use serde_json::Value as Json;
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
@@ -46,8 +47,10 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it cannot be read.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TokenizerError> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|error| TokenizerError::File(error.to_string()))?;
+        let fail = |error: serde_json::Error| TokenizerError::File(error.to_string());
+        let file: Json = serde_json::from_slice(bytes).map_err(fail)?;
+        check_json_merges(&file["model"])?;
+        let mut inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(fail)?;
         // Prompts are encoded as they are: nothing is cut and nothing padded.
         inner.with_padding(None);
         inner
@@ -93,13 +96,19 @@ impl Tokenizer {
             .iter()
             .enumerate()
             .map(|(id, token)| ((*token).to_owned(), id as u32))
-            .collect::<tokenizers::models::bpe::Vocab>();
+            .collect::<Vocab>();
+        for (left, right) in &merges {
+            check_merge(left, right, "", |token| vocabulary.contains_key(token))?;
+        }
+        let pre = text("tokenizer.ggml.pre");
         let model = BPE::builder()
             .vocab_and_merges(vocabulary, merges)
+            // llama.cpp takes a word of Llama 3's vocabulary whole.
+            .ignore_merges(pre == Some("llama-bpe"))
             .build()
             .map_err(|error| TokenizerError::File(error.to_string()))?;
         let mut inner = tokenizers::Tokenizer::new(model);
-        inner.with_pre_tokenizer(Some(pre_tokenizer(text("tokenizer.ggml.pre"))?));
+        inner.with_pre_tokenizer(Some(pre_tokenizer(pre)?));
         inner.with_decoder(Some(ByteLevel::default()));
         let types = metadata
             .get("tokenizer.ggml.token_type")
@@ -144,8 +153,9 @@ impl Tokenizer {
     }
 
     /// Token ids of a prompt and its continuation, as lm-evaluation-harness' `_encode_pair` makes them:
-    /// trailing spaces of the prompt move to the continuation, the two are encoded together and split at the
-    /// prompt's own length; an empty prompt becomes the model's first token.
+    /// trailing spaces of the prompt move to the continuation; the prompt is encoded alone, and the
+    /// continuation is what follows as many tokens of both encoded together. A prompt that is empty or only
+    /// spaces becomes the model's first token.
     ///
     /// # Errors
     ///
@@ -155,18 +165,18 @@ impl Tokenizer {
         prompt: &str,
         continuation: &str,
     ) -> Result<(Vec<u32>, Vec<u32>), TokenizerError> {
-        if prompt.is_empty() {
+        let trimmed = prompt.trim_end();
+        let mut together = self.encode(&format!("{prompt}{continuation}"))?;
+        if trimmed.is_empty() {
             let start = self.start.ok_or_else(|| {
                 TokenizerError::Text("the prompt is empty and the model has no first token".into())
             })?;
-            return Ok((vec![start], self.encode(continuation)?));
+            return Ok((vec![start], together));
         }
-        let trimmed = prompt.trim_end();
-        let moved = format!("{}{continuation}", &prompt[trimmed.len()..]);
-        let mut together = self.encode(&format!("{trimmed}{moved}"))?;
-        let length = self.encode(trimmed)?.len().min(together.len());
-        let rest = together.split_off(length);
-        Ok((together, rest))
+        // Joined with the continuation the prompt's last tokens may be others; it is the same for every choice.
+        let alone = self.encode(trimmed)?;
+        let rest = together.split_off(alone.len().min(together.len()));
+        Ok((alone, rest))
     }
 
     /// The text of some tokens.
@@ -204,6 +214,45 @@ fn strings<'a>(metadata: &'a Metadata, key: &str) -> Result<Vec<&'a str>, Tokeni
                 .ok_or_else(|| TokenizerError::File(format!("`{key}` holds more than text")))
         })
         .collect()
+}
+
+/// The `tokenizers` crate panics on a merge whose result is no token, in either form of `merges`.
+fn check_json_merges(model: &Json) -> Result<(), TokenizerError> {
+    let (Some(vocabulary), Some(merges)) = (model["vocab"].as_object(), model["merges"].as_array())
+    else {
+        return Ok(());
+    };
+    let prefix = model["continuing_subword_prefix"].as_str().unwrap_or("");
+    for merge in merges {
+        let pair = match merge {
+            // The header of a merges file, which the crate leaves out too.
+            Json::String(text) if text.starts_with("#version") => continue,
+            Json::String(text) => text.split_once(' '),
+            pair => pair[0].as_str().zip(pair[1].as_str()),
+        };
+        let (left, right) =
+            pair.ok_or_else(|| TokenizerError::File(format!("the merge {merge}")))?;
+        check_merge(left, right, prefix, |token| vocabulary.contains_key(token))?;
+    }
+    Ok(())
+}
+
+/// Two tokens can be merged when they and what they make are tokens. `prefix` marks tokens that continue a
+/// word and is left out where one is joined on.
+fn check_merge(
+    left: &str,
+    right: &str,
+    prefix: &str,
+    is_token: impl Fn(&str) -> bool,
+) -> Result<(), TokenizerError> {
+    let made = right
+        .get(prefix.len()..)
+        .map(|rest| format!("{left}{rest}"));
+    let known = is_token(left) && is_token(right);
+    match made {
+        Some(made) if known && is_token(&made) => Ok(()),
+        _ => Err(TokenizerError::File(format!("the merge `{left} {right}`"))),
+    }
 }
 
 fn pre_tokenizer(kind: Option<&str>) -> Result<PreTokenizerWrapper, TokenizerError> {

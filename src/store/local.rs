@@ -24,7 +24,10 @@ pub enum StoreError {
     /// A folder with several GGUF files.
     #[error("{0}: several .gguf files; name the one you mean")]
     Several(PathBuf),
-    /// Neither a path nor a known id.
+    /// A path to nothing.
+    #[error("`{0}`: no such file or folder")]
+    NoFile(String),
+    /// A name that is no id of a model at hand.
     #[error(
         "no model `{0}`: give a folder, a .gguf file or a catalogue id (`cargo xtask model {0}` fetches one)"
     )]
@@ -56,10 +59,13 @@ pub fn resolve_model(spec: &str) -> Result<ResolvedModel, StoreError> {
     if path.is_file() {
         return Ok(single_file(path));
     }
-    let is_id = spec
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if is_id && let Some(models) = models_folder() {
+    let is_file_name = [".gguf", ".safetensors"]
+        .iter()
+        .any(|end| spec.ends_with(end));
+    if spec.is_empty() || is_file_name || !is_name(spec) {
+        return Err(StoreError::NoFile(spec.to_owned()));
+    }
+    if let Some(models) = models_folder() {
         for folder in [models.join(spec), models.join("cache").join(spec)] {
             if folder.is_dir() {
                 return in_folder(&folder);
@@ -71,13 +77,16 @@ pub fn resolve_model(spec: &str) -> Result<ResolvedModel, StoreError> {
 
 /// A bundled sample set by name, without or with `.jsonl`.
 pub fn sample_path(name: &str) -> Option<PathBuf> {
-    let is_name = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    let folder = models_folder().filter(|_| is_name)?.join("items");
+    let folder = models_folder().filter(|_| is_name(name))?.join("items");
     [folder.join(name), folder.join(format!("{name}.jsonl"))]
         .into_iter()
         .find(|path| path.is_file())
+}
+
+/// Whether a text can be the name of one entry of a folder, and no path.
+fn is_name(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 fn name_of(path: &Path) -> String {

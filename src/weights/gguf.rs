@@ -16,6 +16,9 @@ const MAX_HEADER: u64 = 256 << 20;
 const PIECE: u64 = 4 << 20;
 /// Largest number of metadata entries accepted.
 const MAX_ENTRIES: u64 = 65_536;
+/// Largest number of array elements accepted in all: a parsed element takes far more memory than its byte
+/// in the file. The largest vocabularies have about a million texts and scores.
+const MAX_ELEMENTS: u64 = 4 << 20;
 /// Deepest nesting of arrays accepted.
 const MAX_DEPTH: usize = 4;
 /// Alignment of the data where the metadata says nothing.
@@ -142,6 +145,8 @@ fn wrong(message: impl Into<String>) -> Parse {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Elements of all arrays so far.
+    elements: u64,
 }
 
 impl<'a> Cursor<'a> {
@@ -190,10 +195,11 @@ impl<'a> Cursor<'a> {
                 if depth >= MAX_DEPTH {
                     return Err(wrong("arrays nested too deep"));
                 }
-                // Every element takes at least one byte, so a count is bounded before it is believed.
-                if count > MAX_HEADER {
+                self.elements = self.elements.saturating_add(count);
+                if self.elements > MAX_ELEMENTS {
                     return Err(wrong(format!("an array of {count} values")));
                 }
+                // Every element takes at least one byte.
                 if count > (self.bytes.len() - self.at) as u64 {
                     return Err(Parse::NeedsMore);
                 }
@@ -212,7 +218,11 @@ impl<'a> Cursor<'a> {
 }
 
 fn parse(bytes: &[u8]) -> Result<(Vec<TensorInfo>, Metadata), Parse> {
-    let mut cursor = Cursor { bytes, at: 0 };
+    let mut cursor = Cursor {
+        bytes,
+        at: 0,
+        elements: 0,
+    };
     if cursor.take(4)? != MAGIC {
         return Err(Parse::Wrong(WeightsError::UnknownFormat));
     }
