@@ -8,6 +8,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::attention::{Geometry, KeyValues, Positions, attend};
 use super::gains::Site;
+use super::names::{
+    DOWN_PROJ, GATE_PROJ, INPUT_LAYERNORM, K_PROJ, Naming, O_PROJ, POST_ATTENTION_LAYERNORM, Part,
+    Q_PROJ, UP_PROJ, V_PROJ,
+};
 use super::{Config, ModelError};
 
 /// The weights of one block. Projections are `[in, out]`.
@@ -132,40 +136,55 @@ impl Block {
 }
 
 impl Decoder {
-    /// The decoder with every weight replaced: vectors by one function, matrices by the other.
+    /// The decoder with every weight replaced: vectors by one function, matrices by the other. Both get the
+    /// weight's name in transformers, in the order of the forward pass. `device` is where the new ones are.
     pub fn map(
         &self,
         device: &Device,
-        vector: impl Fn(Tensor<1>) -> Tensor<1>,
-        matrix: impl Fn(Tensor<2>) -> Tensor<2>,
+        mut vector: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
+        mut matrix: impl FnMut(&str, Tensor<2>) -> Tensor<2>,
     ) -> Self {
-        let embed_tokens = matrix(self.embed_tokens.clone());
+        let naming = Naming::HuggingFace;
+        let embed_tokens = matrix(naming.embed_tokens(), self.embed_tokens.clone());
         let lm_head = if self.config.tied {
             embed_tokens.clone().transpose()
         } else {
-            matrix(self.lm_head.clone())
+            matrix(naming.lm_head(), self.lm_head.clone())
         };
         let blocks = self
             .blocks
             .iter()
-            .map(|block| Block {
-                input_layernorm: vector(block.input_layernorm.clone()),
-                q_proj: matrix(block.q_proj.clone()),
-                k_proj: matrix(block.k_proj.clone()),
-                v_proj: matrix(block.v_proj.clone()),
-                o_proj: matrix(block.o_proj.clone()),
-                post_attention_layernorm: vector(block.post_attention_layernorm.clone()),
-                gate_proj: matrix(block.gate_proj.clone()),
-                up_proj: matrix(block.up_proj.clone()),
-                down_proj: matrix(block.down_proj.clone()),
+            .enumerate()
+            .map(|(layer, block)| {
+                let mut vector = |part: Part, weight: &Tensor<1>| {
+                    vector(&naming.in_block(layer, part), weight.clone())
+                };
+                let mut matrix = |part: Part, weight: &Tensor<2>| {
+                    matrix(&naming.in_block(layer, part), weight.clone())
+                };
+                Block {
+                    input_layernorm: vector(INPUT_LAYERNORM, &block.input_layernorm),
+                    q_proj: matrix(Q_PROJ, &block.q_proj),
+                    k_proj: matrix(K_PROJ, &block.k_proj),
+                    v_proj: matrix(V_PROJ, &block.v_proj),
+                    o_proj: matrix(O_PROJ, &block.o_proj),
+                    post_attention_layernorm: vector(
+                        POST_ATTENTION_LAYERNORM,
+                        &block.post_attention_layernorm,
+                    ),
+                    gate_proj: matrix(GATE_PROJ, &block.gate_proj),
+                    up_proj: matrix(UP_PROJ, &block.up_proj),
+                    down_proj: matrix(DOWN_PROJ, &block.down_proj),
+                }
             })
             .collect();
+        let norm = vector(naming.norm(), self.norm.clone());
         Self {
             config: self.config.clone(),
             device: device.clone(),
             embed_tokens,
             blocks,
-            norm: vector(self.norm.clone()),
+            norm,
             lm_head,
         }
     }
@@ -182,13 +201,13 @@ impl Decoder {
     /// [`ModelError::Config`] for an id outside the vocabulary or unequal lengths.
     pub fn embed(&self, ids: &[&[u32]]) -> Result<Tensor<3>, ModelError> {
         let tokens = ids.first().map_or(0, |ids| ids.len());
+        if tokens == 0 || ids.iter().any(|sequence| sequence.len() != tokens) {
+            return Err(ModelError::Config(
+                "sequences of one batch must be of one length, and not empty".into(),
+            ));
+        }
         let mut flat = Vec::with_capacity(ids.len() * tokens);
         for sequence in ids {
-            if sequence.len() != tokens || tokens == 0 {
-                return Err(ModelError::Config(
-                    "sequences of one batch must be of one length, and not empty".into(),
-                ));
-            }
             for &id in *sequence {
                 if id as usize >= self.config.vocabulary {
                     return Err(ModelError::Config(format!(

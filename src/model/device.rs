@@ -280,8 +280,8 @@ impl Decoder {
     pub fn to_device(&self, device: &Device) -> Self {
         self.map(
             device,
-            |tensor| tensor.to_device(device),
-            |tensor| tensor.to_device(device),
+            |_, weight| weight.to_device(device),
+            |_, weight| weight.to_device(device),
         )
     }
 }

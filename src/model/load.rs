@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::decoder::Block;
+use super::names::{
+    DOWN_PROJ, GATE_PROJ, INPUT_LAYERNORM, K_PROJ, Naming, O_PROJ, POST_ATTENTION_LAYERNORM, Part,
+    Q_PROJ, UP_PROJ, V_PROJ,
+};
 use super::{Config, Decoder, ModelError, Tokenizer};
 use crate::job::Job;
 use crate::weights::{ByteSource, WeightFile, WeightKind};
@@ -49,55 +53,6 @@ pub struct LoadReport {
     /// How many tensors of each stored type.
     pub tensor_types: BTreeMap<String, usize>,
 }
-
-/// How a file names and lays out the tensors of this family.
-#[derive(Clone, Copy, PartialEq)]
-enum Naming {
-    /// `transformers`' names and row order.
-    HuggingFace,
-    /// llama.cpp's names; the rows of `q_proj` and `k_proj` are permuted for interleaved rotation.
-    LlamaCpp,
-}
-
-impl Naming {
-    fn embed_tokens(self) -> &'static str {
-        match self {
-            Self::HuggingFace => "model.embed_tokens.weight",
-            Self::LlamaCpp => "token_embd.weight",
-        }
-    }
-
-    fn norm(self) -> &'static str {
-        match self {
-            Self::HuggingFace => "model.norm.weight",
-            Self::LlamaCpp => "output_norm.weight",
-        }
-    }
-
-    fn lm_head(self) -> &'static str {
-        match self {
-            Self::HuggingFace => "lm_head.weight",
-            Self::LlamaCpp => "output.weight",
-        }
-    }
-
-    fn in_block(self, layer: usize, (hugging_face, llama_cpp): (&str, &str)) -> String {
-        match self {
-            Self::HuggingFace => format!("model.layers.{layer}.{hugging_face}.weight"),
-            Self::LlamaCpp => format!("blk.{layer}.{llama_cpp}.weight"),
-        }
-    }
-}
-
-const INPUT_LAYERNORM: (&str, &str) = ("input_layernorm", "attn_norm");
-const Q_PROJ: (&str, &str) = ("self_attn.q_proj", "attn_q");
-const K_PROJ: (&str, &str) = ("self_attn.k_proj", "attn_k");
-const V_PROJ: (&str, &str) = ("self_attn.v_proj", "attn_v");
-const O_PROJ: (&str, &str) = ("self_attn.o_proj", "attn_output");
-const POST_ATTENTION_LAYERNORM: (&str, &str) = ("post_attention_layernorm", "ffn_norm");
-const GATE_PROJ: (&str, &str) = ("mlp.gate_proj", "ffn_gate");
-const UP_PROJ: (&str, &str) = ("mlp.up_proj", "ffn_up");
-const DOWN_PROJ: (&str, &str) = ("mlp.down_proj", "ffn_down");
 
 /// Names a file may hold that are no weights of the decoder.
 const IGNORED_SUFFIXES: [&str; 2] = ["rotary_emb.inv_freq", "rope_freqs.weight"];
@@ -369,7 +324,7 @@ impl Loader<'_> {
     }
 }
 
-fn block_shapes(config: &Config) -> [((&'static str, &'static str), Vec<usize>); 9] {
+fn block_shapes(config: &Config) -> [(Part, Vec<usize>); 9] {
     let (d_model, d_mlp) = (config.d_model, config.d_mlp);
     let (d_q, d_kv) = (
         config.n_heads * config.d_head,

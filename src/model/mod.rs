@@ -6,7 +6,7 @@
 //! - [`device`]: CPU or WebGPU, and the self-test that says whether to believe it
 //! - [`decoder`]: the weights of a Llama-style decoder and the parts of one block
 //! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
-//! - [`load`]: weight files to a decoder, with a report of what was found
+//! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
 pub mod attention;
 pub mod config;
@@ -14,7 +14,9 @@ pub mod decoder;
 pub mod device;
 pub mod gains;
 pub mod load;
+mod names;
 pub mod run;
+mod save;
 pub mod tokenizer;
 
 pub use config::Config;
@@ -74,10 +76,4 @@ pub enum ModelError {
     /// The user stopped the job.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-}
-
-impl From<burn::tensor::backend::ExecutionError> for ModelError {
-    fn from(error: burn::tensor::backend::ExecutionError) -> Self {
-        Self::Device(error.to_string())
-    }
 }

@@ -217,6 +217,8 @@ impl Decoder {
     }
 }
 
+// There is one of them, for one call.
+#[allow(clippy::large_enum_variant)]
 enum Start<'a> {
     /// From embeddings `[batch, rows · tail, d_model]`.
     Bottom(Tensor<3>),
@@ -247,9 +249,12 @@ pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
 ///
 /// [`ModelError::Device`] when the device cannot be read or gave a value that is no number.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
-    let data = tensor.into_data_async().await?;
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| ModelError::Device(error.to_string()))?;
     let values = data
-        .into_vec::<f32>()
+        .try_into_vec::<f32>()
         .map_err(|error| ModelError::Device(format!("{error:?}")))?;
     if values.iter().any(|value| !value.is_finite()) {
         return Err(ModelError::Device("a result is not a finite number".into()));
