@@ -126,7 +126,7 @@ pub struct Validation {
     pub loss: f64,
 }
 
-/// One set before tuning (with the mask) and after.
+/// One set in the model as it was, and with mask and gains.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TunedSet {
     /// The set's name.
@@ -208,15 +208,12 @@ pub async fn tune(
         if index == 1 && !compare {
             break;
         }
-        let mut run = Tuning::prepare(sets, mask, settings, seed, index, job).await?;
-        let curve = run.train(job).await?;
-        let cancelled = curve.cancelled;
-        curves.push(if cancelled {
-            curve
-        } else {
-            run.test(curve, &sets.test, job).await?
-        });
-        if cancelled {
+        match Tuning::curve(sets, mask, settings, seed, index, job).await {
+            // A run that was trained is kept, whenever the next one is stopped.
+            Err(error) if is_cancelled(&error) && !curves.is_empty() => break,
+            curve => curves.push(curve?),
+        }
+        if curves.iter().any(|curve| curve.cancelled) {
             break;
         }
     }
@@ -300,6 +297,26 @@ impl<'a> Tuning<'a> {
             generator: ChaCha8Rng::seed_from_u64(seed),
             keep: Tensor::from_data(TensorData::new(factors, [config.d_mlp]), device),
         })
+    }
+
+    /// One run from end to end.
+    async fn curve(
+        sets: &TuneSets<'a>,
+        mask: &Mask,
+        settings: &'a TuneSettings,
+        seed: u64,
+        curve: usize,
+        job: Job<'_>,
+    ) -> Result<TuneCurve, TuningError> {
+        let mut run = Self::prepare(sets, mask, settings, seed, curve, job).await?;
+        let mut curve = run.train(job).await?;
+        if !curve.cancelled {
+            match run.test(&curve.gains, &sets.test, job).await {
+                Err(error) if is_cancelled(&error) => curve.cancelled = true,
+                tested => curve.sets = tested?,
+            }
+        }
+        Ok(curve)
     }
 
     async fn train(&mut self, job: Job<'_>) -> Result<TuneCurve, TuningError> {
@@ -486,26 +503,28 @@ impl<'a> Tuning<'a> {
         })
     }
 
+    /// The test sets at some gains of the layer.
     async fn test(
         &self,
-        mut curve: TuneCurve,
+        gains: &[f32],
         test: &[(Trial<'_>, &SetScores)],
         job: Job<'_>,
-    ) -> Result<TuneCurve, TuningError> {
+    ) -> Result<Vec<TunedSet>, TuningError> {
         let device: &Device = self.decoder.device();
-        let data = TensorData::new(curve.gains.clone(), [curve.gains.len()]);
+        let data = TensorData::new(gains.to_vec(), [gains.len()]);
         let gains = self.all_gains(Tensor::from_data(data, device));
+        let mut sets = Vec::with_capacity(test.len());
         for (trial, before) in test {
             let scores = trial
                 .under_each(std::slice::from_ref(&gains), |_| {}, job)
                 .await?;
-            curve.sets.extend(scores.first().map(|after| TunedSet {
+            sets.extend(scores.first().map(|after| TunedSet {
                 set: trial.set.to_owned(),
                 before: before.accuracy_by(trial.rule),
                 after: after.accuracy_by(trial.rule),
             }));
         }
-        Ok(curve)
+        Ok(sets)
     }
 }
 
