@@ -5,7 +5,7 @@
 //! - [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
-//! 2 wrong input (one line says what and where), 1 anything else.
+//! 2 wrong input (one line says what and where), 1 anything else, a study that did not reproduce included.
 
 mod args;
 mod commands;
@@ -28,6 +28,9 @@ enum CliError {
     /// A file could not be read or written.
     #[error("{path}: {error}")]
     File { path: String, error: std::io::Error },
+    /// A re-run did not give what was expected.
+    #[error("not reproduced: {0}")]
+    Different(String),
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]
@@ -36,14 +39,23 @@ enum CliError {
 
 impl CliError {
     fn exit_code(&self) -> u8 {
+        use crate::attribution::AttributionError;
         use crate::model::ModelError;
         use crate::scoring::ScoringError;
         use crate::tuning::TuningError;
         match self {
             // Everything but a failing device is something the user can mend.
-            Self::Study(StudyError::Tuning(TuningError::Pruning(PruningError::Scoring(
-                ScoringError::Model(ModelError::Device(_) | ModelError::Cancelled(_)),
-            )))) => 1,
+            Self::Study(
+                StudyError::Tuning(TuningError::Pruning(PruningError::Scoring(error)))
+                | StudyError::Attribution(AttributionError::Scoring(error)),
+            ) if matches!(
+                error,
+                ScoringError::Model(ModelError::Device(_) | ModelError::Cancelled(_))
+            ) =>
+            {
+                1
+            }
+            Self::Different(_) => 1,
             Self::File { error, .. } if error.kind() != std::io::ErrorKind::NotFound => 1,
             _ => 2,
         }

@@ -227,6 +227,11 @@ pub struct Reproduction {
 }
 
 impl Reproduction {
+    /// Whether everything that was compared is the same, log-likelihoods aside.
+    pub fn is_identical(&self) -> bool {
+        self.mask_identical != Some(false) && self.accuracy_identical && self.predictions_identical
+    }
+
     /// Compares a new run with what was expected.
     pub fn new(expected: &Expected, measured: &Expected) -> Self {
         let pairs: Vec<(&ExpectedSet, &ExpectedSet)> = expected
@@ -260,13 +265,18 @@ impl Reproduction {
         let largest = differences.iter().copied().fold(0.0, f64::max);
         let verdict = |same: bool| if same { "identical" } else { "different" };
         let mask = mask_identical.map_or(String::new(), |same| format!("mask {}, ", verdict(same)));
-        Self {
-            message: format!(
+        let message = if expected.sets.is_empty() && mask_identical.is_none() {
+            "no results came with the study: it was run, and there is nothing to compare".to_owned()
+        } else {
+            format!(
                 "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats",
                 verdict(accuracy_identical),
                 verdict(predictions_identical),
                 differences.len(),
-            ),
+            )
+        };
+        Self {
+            message,
             mask_identical,
             accuracy_identical,
             predictions_identical,
