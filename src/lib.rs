@@ -13,7 +13,8 @@
 //! - [`study`]: the document that says all of it, its runner, report and link
 //!
 //! Beside them [`job`] (progress and cancelling), [`store`] (where models come from), [`export`] (masks and
-//! snippets for others), and on top the two ways in: `web` (the page's worker) and `cli` (the command line).
+//! snippets for others) and `lesson` (the shipped model), and on top the two ways in: `web` (the page's worker)
+//! and `cli` (the command line).
 
 pub mod attribution;
 pub mod export;
@@ -29,5 +30,7 @@ pub mod weights;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod cli;
+#[cfg(not(target_family = "wasm"))]
+pub mod lesson;
 #[cfg(target_family = "wasm")]
 pub mod web;

@@ -12,13 +12,14 @@ use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;
 use crate::items::{Item, Template, parse_items};
 use crate::job::Job;
+use crate::lesson;
 use crate::model::device::Compute;
 use crate::model::load::ModelFiles;
 use crate::model::{Model, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
-use crate::study::report::{Expected, FORMAT, Report};
+use crate::study::report::{Expected, FORMAT, Report, VERSION};
 use crate::study::session::TuneRequest;
 use crate::study::{Session, Study, StudyError, link, runner};
 use crate::tuning::TuneSettings;
@@ -162,7 +163,11 @@ impl Shell<'_> {
                 session.set_items("validation", read_items(&validation)?);
                 let mut names = Vec::new();
                 for path in &test {
-                    let name = path.display().to_string();
+                    // A file may be called as the two other sets are.
+                    let name = match path.display().to_string() {
+                        name if name == ITEMS || name == "validation" => format!("./{name}"),
+                        name => name,
+                    };
                     session.set_items(&name, read_items(path)?);
                     names.push(name);
                 }
@@ -188,6 +193,7 @@ impl Shell<'_> {
             Command::Run { study, out, model } => self.run_study(&study, &out, model).await,
             Command::Reproduce { source, model } => self.reproduce(&source, model).await,
             Command::Inspect { model } => self.inspect(&model).await,
+            Command::Lesson { out, items, seed } => self.lesson(&out, &items, seed).await,
         }
     }
 
@@ -241,8 +247,11 @@ impl Shell<'_> {
             let path = PathBuf::from(source);
             let report: Report = serde_json::from_str(&read_text(&path)?)
                 .map_err(|error| CliError::Input(format!("{source}: {error}")))?;
-            if report.format != FORMAT {
-                return Err(CliError::Input(format!("{source}: not a report")));
+            if report.format != FORMAT || report.version != VERSION {
+                return Err(CliError::Input(format!(
+                    "{source}: `{}` version {} is not `{FORMAT}` version {VERSION}",
+                    report.format, report.version
+                )));
             }
             let expected = Expected::of_report(&report);
             (report.study, expected, path.parent().map(Path::to_path_buf))
@@ -254,7 +263,12 @@ impl Shell<'_> {
         let sample = sample_reader(folder.as_deref());
         let (_, reproduction) =
             runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
-        write_json(None, &reproduction)
+        write_json(None, &reproduction)?;
+        if reproduction.is_identical() {
+            Ok(())
+        } else {
+            Err(CliError::Different(reproduction.message))
+        }
     }
 
     async fn inspect(&self, spec: &str) -> Result<(), CliError> {
@@ -262,6 +276,30 @@ impl Shell<'_> {
         let template = template.map_err(|error| CliError::Input(error.to_string()))?;
         let session = self.open(spec, template).await?;
         write_json(None, &session.model_info())
+    }
+
+    async fn lesson(&self, out: &Path, items: &Path, seed: u64) -> Result<(), CliError> {
+        let lesson = lesson::make(self.compute().await?, seed, self.job).await?;
+        for folder in [out, items] {
+            fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
+        }
+        for (name, bytes) in &lesson.model {
+            write(&out.join(name), bytes)?;
+        }
+        for sample in &lesson.samples {
+            write(&items.join(&sample.file), sample.jsonl.as_bytes())?;
+        }
+        // The index also names sets that are not the lesson's; they stay.
+        let path = items.join("index.json");
+        let mut index: Vec<serde_json::Value> = if path.is_file() {
+            serde_json::from_str(&read_text(&path)?)
+                .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?
+        } else {
+            Vec::new()
+        };
+        index.retain(|entry| entry.get("model").is_none_or(|model| model != lesson::ID));
+        index.splice(0..0, lesson.samples.into_iter().map(|sample| sample.entry));
+        write_json(Some(&path), &index)
     }
 
     /// A session with one item set.
@@ -277,13 +315,17 @@ impl Shell<'_> {
     }
 
     async fn open(&self, spec: &str, template: Template) -> Result<Session, CliError> {
-        let compute = match self.device {
-            Device::Flex => Compute::flex(),
-            Device::Wgpu => Compute::wgpu(self.job).await?,
-        };
+        let compute = self.compute().await?;
         let resolved = resolve_model(spec).map_err(|error| CliError::Input(error.to_string()))?;
         let model = load(&resolved, &compute, self.job).await?;
         Ok(Session::new(compute, model, template))
+    }
+
+    async fn compute(&self) -> Result<Compute, CliError> {
+        Ok(match self.device {
+            Device::Flex => Compute::flex(),
+            Device::Wgpu => Compute::wgpu(self.job).await?,
+        })
     }
 
     fn read_mask(&self, session: &Session, path: &Path) -> Result<Mask, CliError> {
