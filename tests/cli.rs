@@ -1,0 +1,679 @@
+//! The command line as a user meets it: what its files and its standard output hold, and what it says about
+//! input that is wrong.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{assert_close, fixture, golden_items, items, model};
+use safetensors::SafeTensors;
+use secateur::export::MaskFile;
+use secateur::items::canonical_jsonl;
+use secateur::pruning::{PruneReport, SearchReport};
+use secateur::scoring::SetScores;
+use secateur::study::link::{self, Shared};
+use secateur::study::report::Expected;
+use secateur::study::{Report, Study};
+use secateur::tuning::TuneReport;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const FOLDER: &str = "tiny-llama-tied";
+/// Of a summed log-likelihood in nats, as in the tests of scoring.
+const TOLERANCE: f64 = 5e-5;
+
+/// A folder of one test with the reference items in `items.jsonl`.
+struct Desk(PathBuf);
+
+impl Desk {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+        let desk = Self(folder);
+        desk.put("items.jsonl", canonical_jsonl(&items(FOLDER)));
+        desk
+    }
+
+    fn put(&self, name: &str, contents: impl AsRef<[u8]>) {
+        std::fs::write(self.0.join(name), contents).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).unwrap()
+    }
+
+    fn json<T: DeserializeOwned>(&self, name: &str) -> T {
+        serde_json::from_slice(&self.bytes(name)).unwrap()
+    }
+
+    /// Runs the program in this folder; `MODEL` stands for the fixture model's folder.
+    fn run(&self, arguments: &[&str]) -> Output {
+        let model = fixture(FOLDER);
+        let arguments = arguments.iter().map(|&argument| match argument {
+            "MODEL" => model.as_os_str(),
+            other => other.as_ref(),
+        });
+        Command::new(env!("CARGO_BIN_EXE_secateur"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed without a word on standard error; its standard output.
+    fn ok(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        assert_eq!(errors, "", "{arguments:?}");
+        output.stdout
+    }
+
+    /// Runs a command that must end with code 2 and one line; the line.
+    fn wrong(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let lines: Vec<&str> = errors.lines().collect();
+        assert_eq!(lines.len(), 1, "{arguments:?}: {errors}");
+        assert!(lines[0].starts_with("secateur: "), "{errors}");
+        lines[0].to_owned()
+    }
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// A subcommand with the fixture model, the reference items and their template.
+fn with<'a>(command: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    let input = [
+        "--model",
+        "MODEL",
+        "--items",
+        "items.jsonl",
+        "--template",
+        "plain",
+    ];
+    [&[command], &input[..], rest].concat()
+}
+
+fn sums(scores: &SetScores) -> Vec<f64> {
+    let choices = scores.items.iter().flat_map(|item| &item.choices);
+    choices.map(|choice| choice.log_likelihood).collect()
+}
+
+fn golden(sums: fn(&common::GoldenItem) -> &Vec<f64>) -> Vec<f64> {
+    golden_items(FOLDER)
+        .iter()
+        .flat_map(|item| sums(item).clone())
+        .collect()
+}
+
+#[test]
+fn score_prints_the_reference_scores_and_writes_the_same_to_a_file() {
+    let desk = Desk::new("score");
+    let printed: SetScores = parsed(&desk.ok(&with("score", &[])));
+    assert_close(
+        &sums(&printed),
+        &golden(|item| &item.sums),
+        TOLERANCE,
+        "printed",
+    );
+    assert!(
+        desk.ok(&with("score", &["--out", "scores.json"]))
+            .is_empty()
+    );
+    let written: SetScores = desk.json("scores.json");
+    assert_eq!(written.items, printed.items);
+}
+
+#[test]
+fn another_prediction_rule_changes_who_is_predicted_and_nothing_else() {
+    let desk = Desk::new("prediction");
+    let rule = ["--prediction", "per_character"];
+    let scores: SetScores = parsed(&desk.ok(&with("score", &rule)));
+    assert_close(
+        &sums(&scores),
+        &golden(|item| &item.sums),
+        TOLERANCE,
+        "sums",
+    );
+    for (item, golden) in scores.items.iter().zip(golden_items(FOLDER)) {
+        let per_character = |choice: usize| golden.sums[choice] / golden.characters[choice] as f64;
+        let best = (0..3).max_by(|&a, &b| per_character(a).total_cmp(&per_character(b)));
+        assert_eq!(Some(item.predicted), best);
+    }
+}
+
+#[test]
+fn attribute_writes_scores_and_gaps_of_every_item_with_the_settings() {
+    let desk = Desk::new("attribute");
+    for (path, gaps) in [("per_layer", 3), ("joint", 1)] {
+        let rest = [
+            "--path",
+            path,
+            "--steps",
+            "3",
+            "--confidence",
+            "0",
+            "--out",
+            "ig.safetensors",
+            "--summary",
+            "ig.json",
+        ];
+        desk.ok(&with("attribute", &rest));
+        let bytes = desk.bytes("ig.safetensors");
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let floats = |name: &str| -> Vec<f32> {
+            let of = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap());
+            file.tensor(name)
+                .unwrap()
+                .data()
+                .chunks_exact(4)
+                .map(of)
+                .collect()
+        };
+        assert_eq!(file.tensor("gap").unwrap().shape(), [4, gaps]);
+        assert_eq!(file.len(), 3 + 1);
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        assert_eq!(metadata["format"], "secateur-attribution");
+        let settings: Value = serde_json::from_str(&metadata["settings"]).unwrap();
+        assert_eq!(
+            (&settings["path"], &settings["steps"]),
+            (&json!(path), &json!(3))
+        );
+        let used: Vec<Value> = serde_json::from_str(&metadata["items"]).unwrap();
+        let ids: Vec<&Value> = used.iter().map(|item| &item["id"]).collect();
+        assert_eq!(ids, ["item-0", "item-1", "item-2", "item-3"]);
+        // The summary's aggregated scores are the means of the file's.
+        let summary: Value = desk.json("ig.json");
+        for layer in 0..3 {
+            let name = format!("layers.{layer}");
+            assert_eq!(file.tensor(&name).unwrap().shape(), [4, 24]);
+            let scores = floats(&name);
+            let means: Vec<f32> = (0..24)
+                .map(|neuron| (0..4).map(|item| scores[item * 24 + neuron]).sum::<f32>() / 4.0)
+                .collect();
+            let found: Vec<f32> = serde_json::from_value(summary["scores"][layer].clone()).unwrap();
+            assert_close(&found, &means, 1e-5, &name);
+        }
+        let gap: Vec<f64> = floats("gap")
+            .iter()
+            .map(|&gap| f64::from(gap).abs())
+            .collect();
+        for entry in 0..gaps {
+            let mean = (0..4).map(|item| gap[item * gaps + entry]).sum::<f64>() / 4.0;
+            let found = summary["gaps"][entry]["gap"].as_f64().unwrap();
+            assert_close(&[found], &[mean], 1e-6, "gap");
+        }
+    }
+}
+
+/// Standard output of `prune`.
+#[derive(serde::Deserialize)]
+struct Pruned {
+    baseline: SetScores,
+    pruned: PruneReport,
+    control: Option<Value>,
+}
+
+#[test]
+fn prune_with_a_mask_file_gives_the_reference_s_masked_scores() {
+    let desk = Desk::new("prune-mask");
+    let mask = common::fixture("tiny-llama-tied/mask.json");
+    let rest = [
+        "--mask",
+        mask.to_str().unwrap(),
+        "--control",
+        "4",
+        "--seed",
+        "5",
+        "--mask-out",
+        "mask.json",
+    ];
+    let output = desk.run(&with("prune", &rest));
+    assert!(output.status.success());
+    // The fixture's mask is a bare one.
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert!(note.contains("does not say which model"), "{note}");
+    let found: Pruned = parsed(&output.stdout);
+    assert_close(
+        &sums(&found.baseline),
+        &golden(|item| &item.sums),
+        TOLERANCE,
+        "before",
+    );
+    let after = sums(&found.pruned.sets[0].after);
+    assert_close(
+        &after,
+        &golden(|item| &item.masked_sums),
+        TOLERANCE,
+        "after",
+    );
+    let control = found.control.unwrap();
+    assert_eq!(
+        control["sets"][0]["accuracies"].as_array().unwrap().len(),
+        4
+    );
+    // The written mask knows its model and gives the same again, now without a note.
+    let written = MaskFile::from_json(std::str::from_utf8(&desk.bytes("mask.json")).unwrap());
+    let written = written.unwrap();
+    assert_eq!(written.mask, common::mask(FOLDER));
+    assert_eq!(written.model.sha256, model(FOLDER).sha256);
+    let again: Pruned = parsed(&desk.ok(&with("prune", &["--mask", "mask.json"])));
+    assert_eq!(sums(&again.pruned.sets[0].after), after);
+    assert!(again.control.is_none());
+}
+
+#[test]
+fn prune_with_a_layer_and_a_percentage_prunes_the_strongest() {
+    let desk = Desk::new("prune-percent");
+    let rest = [
+        "--layer",
+        "2",
+        "--percent",
+        "25",
+        "--confidence",
+        "0",
+        "--mask-out",
+        "mask.json",
+    ];
+    let found: Pruned = parsed(&desk.ok(&with("prune", &rest)));
+    assert_eq!(found.pruned.neurons, 6);
+    assert_eq!(found.pruned.mask.layers[0].layer, 2);
+    let rest = [
+        "--confidence",
+        "0",
+        "--out",
+        "ig.safetensors",
+        "--summary",
+        "ig.json",
+    ];
+    desk.ok(&with("attribute", &rest));
+    let summary: Value = desk.json("ig.json");
+    let scores: Vec<f32> = serde_json::from_value(summary["scores"][2].clone()).unwrap();
+    let mut order: Vec<usize> = (0..24).collect();
+    order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()));
+    let mut strongest = order[..6].to_vec();
+    strongest.sort_unstable();
+    assert_eq!(found.pruned.mask.layers[0].neurons, strongest);
+}
+
+#[test]
+fn search_tries_every_layer_and_percentage_asked_for() {
+    let desk = Desk::new("search");
+    let rest = [
+        "--confidence",
+        "0",
+        "--layers",
+        "0,2",
+        "--percents",
+        "10,50",
+    ];
+    let report: SearchReport = parsed(&desk.ok(&with("search", &rest)));
+    let cells: Vec<(usize, usize)> = report
+        .cells
+        .iter()
+        .map(|cell| (cell.layer, cell.neurons))
+        .collect();
+    assert_eq!(cells, [(0, 2), (0, 12), (2, 2), (2, 12)]);
+    // On other items than those attributed.
+    let few = canonical_jsonl(&items(FOLDER)[..2]);
+    desk.put("few.jsonl", few);
+    let rest = [
+        &rest[..],
+        &["--validation", "few.jsonl", "--out", "search.json"],
+    ]
+    .concat();
+    assert!(desk.ok(&with("search", &rest)).is_empty());
+    let report: SearchReport = desk.json("search.json");
+    assert!(report.cells.iter().all(|cell| cell.accuracy.total == 2));
+}
+
+#[test]
+fn tune_has_the_reference_s_losses_with_the_mask_and_without() {
+    let desk = Desk::new("tune");
+    let mask = common::fixture("tiny-llama-tied/mask.json");
+    let rest = [
+        "--mask",
+        mask.to_str().unwrap(),
+        "--validation",
+        "items.jsonl",
+        "--test",
+        "items.jsonl",
+        "--layer",
+        "1",
+        "--steps",
+        "10",
+        "--learning-rate",
+        "0.05",
+        "--out",
+        "tune.json",
+    ];
+    assert!(desk.run(&with("tune", &rest)).status.success());
+    let report: TuneReport = desk.json("tune.json");
+    let golden: Value = common::json("tiny-llama-tied/tuning.json");
+    for (curve, run) in report.curves.iter().zip(["pruned", "unpruned"]) {
+        let losses: Vec<f64> = curve.steps.iter().map(|step| step.loss).collect();
+        let expected: Vec<f64> = serde_json::from_value(golden[run]["losses"].clone()).unwrap();
+        assert_close(&losses, &expected, TOLERANCE, run);
+        assert_eq!(curve.sets[0].set, "items.jsonl");
+    }
+}
+
+/// A study of the reference items in a file beside it.
+fn study() -> Value {
+    json!({
+        "format": "secateur-study",
+        "version": 1,
+        "model": {"id": fixture(FOLDER), "sha256": model(FOLDER).sha256},
+        "item_sets": [
+            {"name": "reference", "roles": ["attribution", "validation"], "sample": "items.jsonl"},
+        ],
+        "template": "plain@1",
+        "attribution": {
+            "path": "per_layer", "site": "post", "positions": "last", "target": "choice_first_token",
+            "steps": 2, "rule": "middle", "confidence_threshold": 0.0,
+        },
+        "search": {"percents": [20.0]},
+    })
+}
+
+#[test]
+fn a_study_runs_into_a_folder_and_its_report_and_link_reproduce() {
+    let desk = Desk::new("run");
+    desk.put("study.json", study().to_string());
+    desk.ok(&["run", "study.json", "--out", "results"]);
+    let report: Report = desk.json("results/report.json");
+    let expected = golden(|item| &item.sums);
+    assert_close(&sums(&report.baseline[0]), &expected, TOLERANCE, "report");
+    let mask = String::from_utf8(desk.bytes("results/mask.json")).unwrap();
+    let mask = MaskFile::from_json(&mask).unwrap();
+    assert_eq!(mask.mask, report.pruned.as_ref().unwrap().mask);
+    assert_eq!(mask.study.as_ref(), Some(&report.study));
+    let bytes = desk.bytes("results/ig.safetensors");
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("layers.0").unwrap().shape(), [4, 24]);
+
+    // The report's items lie beside the study, and a report looks beside itself.
+    std::fs::copy(
+        desk.0.join("items.jsonl"),
+        desk.0.join("results/items.jsonl"),
+    )
+    .unwrap();
+    let found: Value = parsed(&desk.ok(&["reproduce", "results/report.json"]));
+    let identical = [
+        "mask_identical",
+        "accuracy_identical",
+        "predictions_identical",
+    ];
+    for what in identical {
+        assert_eq!(found[what], json!(true), "{what}");
+    }
+    // A link holds its items.
+    let mut inline = report.study.clone();
+    inline.item_sets[0].items = Some(items(FOLDER));
+    inline.item_sets[0].sample = None;
+    let shared = Shared {
+        study: inline,
+        expected: Some(Expected::of_report(&report)),
+    };
+    let link = format!(
+        "https://example.org/page/#{}",
+        link::encode(&shared).unwrap()
+    );
+    let found: Value = parsed(&desk.ok(&["reproduce", &link]));
+    for what in identical {
+        assert_eq!(found[what], json!(true), "{what}");
+    }
+}
+
+/// A different result is no wrong input: exit code 1, and the comparison is printed all the same.
+#[test]
+fn a_report_that_does_not_reproduce_is_told_apart() {
+    let desk = Desk::new("not-reproduced");
+    desk.put("study.json", study().to_string());
+    desk.ok(&["run", "study.json", "--out", "."]);
+    let mut report: Value = desk.json("report.json");
+    let predicted = &mut report["baseline"][0]["items"][0]["predicted"];
+    *predicted = json!((predicted.as_u64().unwrap() + 1) % 3);
+    desk.put("report.json", report.to_string());
+    let output = desk.run(&["reproduce", "report.json"]);
+    let found: Value = parsed(&output.stdout);
+    assert_eq!(found["predictions_identical"], json!(false));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn inspect_says_what_a_model_holds() {
+    let desk = Desk::new("inspect");
+    let found: Value = parsed(&desk.ok(&["inspect", "MODEL"]));
+    for (field, value) in [
+        ("id", json!("tiny-llama-tied")),
+        ("n_layers", json!(3)),
+        ("d_mlp", json!(24)),
+        ("vocabulary", json!(42)),
+        ("tied", json!(true)),
+        ("sha256", json!(model(FOLDER).sha256)),
+    ] {
+        assert_eq!(found[field], value, "{field}");
+    }
+    let gguf = fixture("tiny-llama-bpe/mixed.gguf");
+    let found: Value = parsed(&desk.ok(&["inspect", gguf.to_str().unwrap()]));
+    assert_eq!(
+        (&found["id"], &found["d_mlp"]),
+        (&json!("mixed.gguf"), &json!(64))
+    );
+    assert_eq!(found["report"]["tensor_types"]["Q4_1"], json!(6));
+}
+
+#[test]
+fn wrong_input_is_one_line_that_says_what_and_where() {
+    let desk = Desk::new("wrong");
+    let good = canonical_jsonl(&items(FOLDER));
+    desk.put(
+        "bad.jsonl",
+        format!("{good}{{\"context\":\"q\",\"choices\":[\"a\"],\"gold\":0}}\n"),
+    );
+    desk.put("nothing.jsonl", "\n");
+    desk.put("text.json", "no JSON");
+    desk.put(
+        "outside.json",
+        r#"{"site":"post","layers":[{"layer":7,"neurons":[0]}]}"#,
+    );
+    desk.put(
+        "long.jsonl",
+        format!(
+            r#"{{"id":"long","context":"{}","choices":["a","the dog"],"gold":0}}"#,
+            "cat ".repeat(200)
+        ),
+    );
+    let input = |model, items| {
+        [
+            "score",
+            "--model",
+            model,
+            "--items",
+            items,
+            "--template",
+            "plain",
+        ]
+    };
+    let mut other = study();
+    other["model"]["sha256"] = json!("0123456789abcdef");
+    desk.put("other-model.json", other.to_string());
+    let mut changed = study();
+    changed["item_sets"][0]["sha256"] = json!("0");
+    desk.put("other-items.json", changed.to_string());
+    let mut later = study();
+    later["version"] = json!(2);
+    desk.put("later.json", later.to_string());
+    let cases: Vec<(Vec<&str>, &[&str])> = vec![
+        (
+            input("no-such-model", "items.jsonl").to_vec(),
+            &["no-such-model"],
+        ),
+        (
+            input("no/such/model", "items.jsonl").to_vec(),
+            &["no/such/model", "no such file"],
+        ),
+        (input("MODEL", "missing.jsonl").to_vec(), &["missing.jsonl"]),
+        (
+            input("MODEL", "bad.jsonl").to_vec(),
+            &["bad.jsonl:5", "2 to 26"],
+        ),
+        (
+            input("MODEL", "nothing.jsonl").to_vec(),
+            &["nothing.jsonl", "no items"],
+        ),
+        (input("MODEL", "long.jsonl").to_vec(), &["`long`", "128"]),
+        (
+            vec![
+                "score",
+                "--model",
+                "MODEL",
+                "--items",
+                "items.jsonl",
+                "--template",
+                "mine",
+            ],
+            &["`mine`", "plain@1"],
+        ),
+        (with("prune", &[]), &["--mask", "--percent"]),
+        (
+            with("prune", &["--mask", "missing.json"]),
+            &["missing.json"],
+        ),
+        (
+            with("prune", &["--mask", "text.json"]),
+            &["text.json", "line 1"],
+        ),
+        (
+            with("prune", &["--mask", "outside.json"]),
+            &["layer 7", "3 layers"],
+        ),
+        (
+            with(
+                "prune",
+                &["--layer", "3", "--percent", "10", "--confidence", "0"],
+            ),
+            &["layer 3", "3 layers"],
+        ),
+        (
+            with(
+                "prune",
+                &["--layer", "0", "--percent", "101", "--confidence", "0"],
+            ),
+            &["percentage", "101"],
+        ),
+        (
+            with(
+                "attribute",
+                &["--confidence", "1", "--out", "ig.safetensors"],
+            ),
+            &["confidence threshold", "highest"],
+        ),
+        (
+            with("attribute", &["--steps", "0", "--out", "ig.safetensors"]),
+            &["steps", "is 0"],
+        ),
+        (
+            with("tune", &["--validation", "items.jsonl", "--layer", "3"]),
+            &["layer 3"],
+        ),
+        (
+            vec!["run", "missing.json", "--out", "out"],
+            &["missing.json"],
+        ),
+        (
+            vec!["run", "text.json", "--out", "out"],
+            &["text.json", "line 1"],
+        ),
+        (
+            vec!["run", "later.json", "--out", "out"],
+            &["later.json", "version 2"],
+        ),
+        (
+            vec!["run", "other-model.json", "--out", "out"],
+            &["0123456789ab", FOLDER],
+        ),
+        (
+            vec!["run", "other-items.json", "--out", "out"],
+            &["`reference`", "sha256"],
+        ),
+        (vec!["reproduce", "s1.damaged!"], &["link"]),
+        (vec!["reproduce", "text.json"], &["text.json"]),
+        (vec!["inspect", "no-such-model"], &["no-such-model"]),
+    ];
+    for (arguments, named) in cases {
+        let line = desk.wrong(&arguments);
+        for text in named {
+            assert!(line.contains(text), "{arguments:?}: {line}");
+        }
+    }
+    assert!(
+        !desk.0.join("out").exists(),
+        "nothing is written for a study that does not run"
+    );
+}
+
+#[test]
+fn a_damaged_weight_file_is_one_line_as_well() {
+    let desk = Desk::new("damaged");
+    for name in ["config.json", "tokenizer.json"] {
+        let path = fixture(FOLDER).join(name);
+        desk.put(name, std::fs::read(path).unwrap());
+    }
+    let whole = std::fs::read(fixture(FOLDER).join("model.safetensors")).unwrap();
+    for (weights, named) in [
+        (&whole[..whole.len() - 5], "cut off"),
+        (&whole[..100], "cut off"),
+        (
+            b"<!DOCTYPE html><html></html>",
+            "neither a safetensors nor a GGUF file",
+        ),
+        (b"", "neither a safetensors nor a GGUF file"),
+    ] {
+        desk.put("model.safetensors", weights);
+        let line = desk.wrong(&["inspect", "."]);
+        assert!(line.contains(named), "{line}");
+    }
+}
+
+/// Arguments that are refused before anything is read: clap's message, which names the argument.
+#[test]
+fn arguments_out_of_their_list_are_refused_with_the_list() {
+    let desk = Desk::new("arguments");
+    for (rest, named) in [
+        (vec!["--preset", "thorough"], "paper, fast"),
+        (vec!["--path", "sideways"], "per_layer"),
+        (vec!["--layer", "1"], "--percent"),
+    ] {
+        let output = desk.run(&with("prune", &rest));
+        assert_eq!(output.status.code(), Some(2), "{rest:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(named), "{errors}");
+    }
+}
+
+/// The document that the program writes is one that it reads.
+#[test]
+fn the_study_of_a_report_runs_again() {
+    let desk = Desk::new("again");
+    desk.put("study.json", study().to_string());
+    desk.ok(&["run", "study.json", "--out", "first"]);
+    let first: Report = desk.json("first/report.json");
+    let again: Study = first.study.clone();
+    desk.put("again.json", serde_json::to_string(&again).unwrap());
+    desk.ok(&["run", "again.json", "--out", "second"]);
+    let second: Report = desk.json("second/report.json");
+    assert_eq!(second.study, first.study);
+    assert_eq!(second.baseline[0].items, first.baseline[0].items);
+}

@@ -1,0 +1,169 @@
+//! What tests of several topics share: fixtures, golden numbers, models that are ready to run.
+
+// Every test program uses a part of it.
+#![allow(dead_code)]
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use burn::tensor::{Device, Tensor};
+use safetensors::SafeTensors;
+use secateur::items::{Item, Template};
+use secateur::job::{Job, Silent};
+use secateur::model::Model;
+use secateur::model::load::ModelFiles;
+use secateur::model::run::read;
+use secateur::pruning::Mask;
+use secateur::store::resolve_model;
+use secateur::weights::MemorySource;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The models that have scores, gradients and trained gains.
+pub const SCORED: [&str; 2] = ["tiny-llama-tied", "tiny-llama-untied"];
+
+pub fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(path)
+}
+
+pub fn json<T: DeserializeOwned>(path: &str) -> T {
+    serde_json::from_slice(&std::fs::read(fixture(path)).unwrap()).unwrap()
+}
+
+/// The F32 tensors of a safetensors file, by name.
+pub fn tensors(path: &str) -> HashMap<String, Vec<f32>> {
+    let bytes = std::fs::read(fixture(path)).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |bytes: &[u8]| {
+        let of = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap());
+        bytes.chunks_exact(4).map(of).collect()
+    };
+    file.iter()
+        .map(|(name, view)| (name.to_owned(), floats(view.data())))
+        .collect()
+}
+
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    pollster::block_on(future)
+}
+
+/// A job that reports to nobody and is never cancelled.
+pub fn job() -> Job<'static> {
+    static HOST: LazyLock<Silent> = LazyLock::new(Silent::default);
+    Job::new(&*HOST)
+}
+
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    wait(read(tensor)).unwrap()
+}
+
+/// The files of a fixture model: a folder's name, or a GGUF file's path.
+pub fn files(path: &str) -> ModelFiles {
+    let model = resolve_model(fixture(path).to_str().unwrap()).unwrap();
+    let bytes = |path: PathBuf| std::fs::read(path).unwrap();
+    ModelFiles {
+        weights: Box::new(MemorySource(bytes(model.weights))),
+        config: model.config.map(bytes),
+        tokenizer: model.tokenizer.map(bytes),
+    }
+}
+
+pub fn model_on(path: &str, device: &Device) -> Model {
+    wait(Model::load(path, files(path), device, job())).unwrap()
+}
+
+pub fn model(path: &str) -> Model {
+    model_on(path, &Device::flex())
+}
+
+/// The template of `scores.json`.
+pub fn plain() -> Template {
+    Template::named("plain@1").unwrap()
+}
+
+/// One item of `scores.json`.
+#[derive(Deserialize)]
+pub struct GoldenItem {
+    #[serde(flatten)]
+    pub item: Item,
+    pub prompt_ids: Vec<u32>,
+    pub choice_ids: Vec<Vec<u32>>,
+    pub token_log_probs: Vec<Vec<f64>>,
+    pub sums: Vec<f64>,
+    pub masked_token_log_probs: Vec<Vec<f64>>,
+    pub masked_sums: Vec<f64>,
+    pub characters: Vec<usize>,
+}
+
+pub fn golden_items(folder: &str) -> Vec<GoldenItem> {
+    #[derive(Deserialize)]
+    struct File {
+        items: Vec<GoldenItem>,
+    }
+    json::<File>(&format!("{folder}/scores.json")).items
+}
+
+pub fn items(folder: &str) -> Vec<Item> {
+    let golden = golden_items(folder);
+    golden.into_iter().map(|golden| golden.item).collect()
+}
+
+pub fn mask(folder: &str) -> Mask {
+    json(&format!("{folder}/mask.json"))
+}
+
+/// Largest absolute difference; infinite when the lengths differ or a value is no number.
+pub fn largest_difference<A, B>(found: &[A], expected: &[B]) -> f64
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
+    if found.len() != expected.len() {
+        return f64::INFINITY;
+    }
+    found
+        .iter()
+        .zip(expected)
+        .map(|(&a, &b)| (a.into() - b.into()).abs())
+        .fold(0.0, |largest, difference| {
+            if difference.is_nan() {
+                f64::INFINITY
+            } else {
+                largest.max(difference)
+            }
+        })
+}
+
+#[track_caller]
+pub fn assert_close<A, B>(found: &[A], expected: &[B], tolerance: f64, what: &str)
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
+    let difference = largest_difference(found, expected);
+    if std::env::var_os("SHOW").is_some() {
+        let m = expected
+            .iter()
+            .map(|&x| {
+                let x: f64 = x.into();
+                x.abs()
+            })
+            .fold(0.0, f64::max);
+        println!(
+            "SHOW {:.2e} tol {tolerance:.1e} ratio {:.3} max {m:.3e} {what}",
+            difference,
+            difference / tolerance
+        );
+        return;
+    }
+    assert!(
+        difference <= tolerance,
+        "{what}: differs by {difference:.2e}, at most {tolerance:.0e} is accepted ({} and {} values)",
+        found.len(),
+        expected.len()
+    );
+}

@@ -1,0 +1,171 @@
+//! The same numbers on a GPU, or a software Vulkan driver, as on the CPU.
+//!
+//! One test, because a device is made once: compiling its shaders takes longer than everything else here.
+
+mod common;
+
+use burn::tensor::Device;
+use common::{assert_close, host, items, job, mask, model_on, plain, wait};
+use secateur::attribution::{Path, Positions, Settings, attribute};
+use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
+use secateur::model::{Capture, Gains, Model, ModelError, Site};
+use secateur::pruning::Trial;
+use secateur::pruning::effect::prune;
+use secateur::scoring::{Rule, SetScores, score};
+use secateur::tuning::{TuneSets, TuneSettings, tune};
+
+const FOLDER: &str = "tiny-llama-tied";
+
+/// Both devices compute in f32 and differ in the order of their sums: a few roundings of values up to 30.
+const VALUE: f64 = 1e-4;
+
+#[test]
+fn wgpu_gives_the_numbers_of_the_cpu() {
+    let compute = match wait(Compute::wgpu(job())) {
+        Ok(compute) => compute,
+        Err(ModelError::Device(message)) if message.contains("No adapter available") => {
+            println!("skipped: no wgpu adapter ({message})");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    println!("adapter: {}", compute.info.adapter);
+    assert_eq!(compute.info.kind, DeviceKind::Wgpu);
+    assert!(compute.info.self_test.passed && compute.info.self_test.max_error <= TOLERANCE);
+    let cpu = Bench::new(&Device::flex());
+    let gpu = Bench::new(&compute.device);
+    for (what, part) in [
+        ("logits", Bench::logits as fn(&Bench) -> Vec<f64>),
+        ("sums", Bench::sums),
+        ("scores of the fast preset", Bench::fast_scores),
+        ("scores of the paper preset", Bench::paper_scores),
+        ("masked sums", Bench::masked_sums),
+        ("losses and gains", Bench::tuning),
+    ] {
+        let (found, expected) = (part(&gpu), part(&cpu));
+        assert_close(&found, &expected, VALUE, what);
+        compute.faults.check().unwrap();
+        println!("{what}: {} values agree", found.len());
+    }
+}
+
+/// The model on one device, and every action on it as numbers.
+struct Bench {
+    model: Model,
+    scores: SetScores,
+}
+
+impl Bench {
+    fn new(device: &Device) -> Self {
+        let model = model_on(FOLDER, device);
+        let (items, none) = (items(FOLDER), Gains::none());
+        let scores = wait(score(
+            &model,
+            ("set", &items),
+            &plain(),
+            Rule::Sum,
+            &none,
+            job(),
+        ))
+        .unwrap();
+        Self { model, scores }
+    }
+
+    fn logits(&self) -> Vec<f64> {
+        let decoder = &self.model.decoder;
+        let prompts: [&[u32]; 2] = [&[6, 8, 12, 7, 11], &[34, 14, 6, 21, 23]];
+        let none = Gains::none();
+        let run = wait(decoder.base_run(&prompts, &none, Capture::KeyValues, job())).unwrap();
+        doubles(&host(decoder.unembed(decoder.final_norm(run.resid_final))))
+    }
+
+    fn sums(&self) -> Vec<f64> {
+        log_likelihoods(&self.scores)
+    }
+
+    fn scores_of(&self, settings: &Settings) -> Vec<f64> {
+        let items = items(FOLDER);
+        let scores = &self.scores.items;
+        let named = ("set", items.as_slice());
+        let found = wait(attribute(
+            &self.model,
+            named,
+            &plain(),
+            scores,
+            settings,
+            job(),
+        ));
+        doubles(&found.unwrap().per_item.concat())
+    }
+
+    fn fast_scores(&self) -> Vec<f64> {
+        self.scores_of(&Settings {
+            confidence_threshold: 0.0,
+            ..Settings::preset("fast").unwrap()
+        })
+    }
+
+    fn paper_scores(&self) -> Vec<f64> {
+        let paper = Settings::preset("paper").unwrap();
+        assert_eq!((paper.path, paper.positions), (Path::Joint, Positions::All));
+        assert_eq!(paper.site, Site::GatePre);
+        self.scores_of(&Settings {
+            confidence_threshold: 0.0,
+            steps: 3,
+            ..paper
+        })
+    }
+
+    fn masked_sums(&self) -> Vec<f64> {
+        let (items, template) = (items(FOLDER), plain());
+        let trial = trial(&self.model, &items, &template);
+        let report = wait(prune(&[(trial, &self.scores)], mask(FOLDER), job())).unwrap();
+        log_likelihoods(&report.sets[0].after)
+    }
+
+    fn tuning(&self) -> Vec<f64> {
+        let (items, template) = (items(FOLDER), plain());
+        let trial = trial(&self.model, &items, &template);
+        let sets = TuneSets {
+            train: vec![trial],
+            validation: vec![trial],
+            test: vec![],
+        };
+        let settings = TuneSettings {
+            layer: 1,
+            steps: 2,
+            learning_rate: 0.05,
+            weight_decay: 0.0,
+            batch_size: 4,
+            evaluate_every: 1,
+        };
+        let report = wait(tune(&sets, &mask(FOLDER), &settings, 0, false, job())).unwrap();
+        let curve = &report.curves[0];
+        assert_eq!(curve.best_step, 2);
+        let losses = curve.steps.iter().map(|step| step.loss);
+        losses.chain(doubles(&curve.gains)).collect()
+    }
+}
+
+fn trial<'a>(
+    model: &'a Model,
+    items: &'a [secateur::items::Item],
+    template: &'a secateur::items::Template,
+) -> Trial<'a> {
+    Trial {
+        model,
+        set: "set",
+        items,
+        template,
+        rule: Rule::Sum,
+    }
+}
+
+fn doubles(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| value.into()).collect()
+}
+
+fn log_likelihoods(scores: &SetScores) -> Vec<f64> {
+    let choices = scores.items.iter().flat_map(|item| &item.choices);
+    choices.map(|choice| choice.log_likelihood).collect()
+}

@@ -1,0 +1,473 @@
+//! Masks: what they do to the reference items, the random control, the search, one neuron's card.
+
+mod common;
+
+use burn::tensor::{Tensor, TensorData};
+use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
+use secateur::attribution::{Attribution, Settings, attribute};
+use secateur::items::{Item, Template};
+use secateur::model::{Gains, Model, Site};
+use secateur::pruning::effect::{control, neuron_card, prune};
+use secateur::pruning::mask::LayerMask;
+use secateur::pruning::search::search;
+use secateur::pruning::selection::{TopPercent, random_like, ranked};
+use secateur::pruning::{Mask, PruningError, SearchReport, Trial};
+use secateur::scoring::{Rule, SetScores, score};
+
+/// Of a summed log-likelihood in nats, as in the tests of scoring.
+const TOLERANCE: f64 = 5e-5;
+
+/// A model with the reference items and their scores.
+struct Bench {
+    model: Model,
+    items: Vec<Item>,
+    template: Template,
+    scores: SetScores,
+}
+
+impl Bench {
+    fn new(folder: &str) -> Self {
+        let (model, items, template) = (model(folder), items(folder), plain());
+        let scores = scored(&model, &items, &template, &Gains::none());
+        Self {
+            model,
+            items,
+            template,
+            scores,
+        }
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        Trial {
+            model: &self.model,
+            set: "set",
+            items: &self.items,
+            template: &self.template,
+            rule: Rule::Sum,
+        }
+    }
+
+    /// Scores under factors, without any fork.
+    fn under(&self, mask: &Mask) -> SetScores {
+        let config = self.model.config();
+        let mut gains = Gains::none();
+        for layer in &mask.layers {
+            let mut factors = vec![1f32; config.d_mlp];
+            for &neuron in &layer.neurons {
+                factors[neuron] = 0.0;
+            }
+            let factors = TensorData::new(factors, [config.d_mlp]);
+            let device = self.model.decoder.device();
+            gains.insert(layer.layer, Tensor::from_data(factors, device));
+        }
+        scored(&self.model, &self.items, &self.template, &gains)
+    }
+
+    fn attribution(&self) -> Attribution {
+        let settings = Settings {
+            confidence_threshold: 0.0,
+            ..Settings::preset("fast").unwrap()
+        };
+        let named = ("set", self.items.as_slice());
+        let scores = &self.scores.items;
+        wait(attribute(
+            &self.model,
+            named,
+            &self.template,
+            scores,
+            &settings,
+            job(),
+        ))
+        .unwrap()
+    }
+}
+
+fn scored(model: &Model, items: &[Item], template: &Template, gains: &Gains) -> SetScores {
+    wait(score(
+        model,
+        ("set", items),
+        template,
+        Rule::Sum,
+        gains,
+        job(),
+    ))
+    .unwrap()
+}
+
+fn sums(scores: &SetScores) -> Vec<f64> {
+    let choices = scores.items.iter().flat_map(|item| &item.choices);
+    choices.map(|choice| choice.log_likelihood).collect()
+}
+
+fn arg_max(values: &[f64]) -> usize {
+    (0..values.len())
+        .max_by(|&a, &b| values[a].total_cmp(&values[b]))
+        .unwrap()
+}
+
+#[test]
+fn a_prune_report_has_the_masked_sums_of_transformers() {
+    for folder in common::SCORED {
+        let bench = Bench::new(folder);
+        let golden = golden_items(folder);
+        let report = wait(prune(
+            &[(bench.trial(), &bench.scores)],
+            mask(folder),
+            job(),
+        ))
+        .unwrap();
+        assert_eq!((report.neurons, &report.mask), (6, &mask(folder)));
+        let [set] = report.sets.as_slice() else {
+            panic!("{} sets", report.sets.len());
+        };
+        assert_eq!(set.set, "set");
+        let expected: Vec<f64> = golden
+            .iter()
+            .flat_map(|item| item.masked_sums.clone())
+            .collect();
+        assert_close(&sums(&set.after), &expected, TOLERANCE, folder);
+        let correct = |sums: fn(&common::GoldenItem) -> &Vec<f64>| {
+            golden
+                .iter()
+                .filter(|item| arg_max(sums(item)) == item.item.gold)
+                .count()
+        };
+        assert_eq!(set.before.correct, correct(|item| &item.sums));
+        assert_eq!(
+            set.after.accuracy.correct,
+            correct(|item| &item.masked_sums)
+        );
+        let flips: Vec<(&str, usize, usize)> = golden
+            .iter()
+            .map(|item| (item, arg_max(&item.sums), arg_max(&item.masked_sums)))
+            .filter(|(_, before, after)| before != after)
+            .map(|(item, before, after)| (item.item.id.as_str(), before, after))
+            .collect();
+        let found: Vec<(&str, usize, usize)> = set
+            .flipped
+            .iter()
+            .map(|flip| (flip.id.as_str(), flip.before, flip.after))
+            .collect();
+        assert_eq!(found, flips, "{folder}");
+    }
+}
+
+#[test]
+fn a_mask_of_several_layers_is_the_full_run_without_those_neurons() {
+    let bench = Bench::new("tiny-llama-tied");
+    let mask = Mask {
+        layers: vec![
+            LayerMask {
+                layer: 2,
+                neurons: vec![23, 0, 5],
+            },
+            LayerMask {
+                layer: 1,
+                neurons: vec![],
+            },
+            LayerMask {
+                layer: 0,
+                neurons: vec![1, 9],
+            },
+        ],
+        ..Mask::empty(Site::Post)
+    };
+    let expected = bench.under(&mask);
+    let report = wait(prune(&[(bench.trial(), &bench.scores)], mask, job())).unwrap();
+    assert_close(
+        &sums(&report.sets[0].after),
+        &sums(&expected),
+        TOLERANCE,
+        "masked",
+    );
+    let layers: Vec<(usize, &[usize])> = report
+        .mask
+        .layers
+        .iter()
+        .map(|layer| (layer.layer, layer.neurons.as_slice()))
+        .collect();
+    assert_eq!(layers, [(0, &[1, 9][..]), (2, &[0, 5, 23])]);
+    assert_eq!(report.neurons, 5);
+}
+
+#[test]
+fn the_empty_mask_changes_nothing() {
+    let bench = Bench::new("tiny-llama-untied");
+    let mask = Mask::empty(Site::Post);
+    let report = wait(prune(&[(bench.trial(), &bench.scores)], mask, job())).unwrap();
+    assert_close(
+        &sums(&report.sets[0].after),
+        &sums(&bench.scores),
+        TOLERANCE,
+        "empty",
+    );
+    assert!(report.sets[0].flipped.is_empty());
+}
+
+#[test]
+fn a_mask_that_does_not_fit_the_model_or_itself_is_refused() {
+    let model = model("tiny-llama-tied");
+    let layer = |layer, neurons: &[usize]| LayerMask {
+        layer,
+        neurons: neurons.to_vec(),
+    };
+    let check = |layers: Vec<LayerMask>| {
+        let mask = Mask {
+            layers,
+            ..Mask::empty(Site::Post)
+        };
+        mask.checked(model.config())
+    };
+    for (layers, named) in [
+        (vec![layer(3, &[0])], "layer 3 is outside"),
+        (vec![layer(1, &[24])], "neuron 24 of layer 1 is outside"),
+        (vec![layer(1, &[4, 2, 4])], "layer 1 names a neuron twice"),
+        (
+            vec![layer(1, &[4]), layer(0, &[1]), layer(1, &[5])],
+            "layer 1 is given twice",
+        ),
+    ] {
+        match check(layers).unwrap_err() {
+            PruningError::Mask(message) => assert!(message.contains(named), "{message}"),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(check(vec![layer(2, &[23]), layer(0, &[0])]).is_ok());
+    let bench = Bench::new("tiny-llama-tied");
+    let outside = Mask::of_layer(Site::Post, 1, [24]);
+    let result = wait(prune(&[(bench.trial(), &bench.scores)], outside, job()));
+    assert!(matches!(result, Err(PruningError::Mask(_))));
+}
+
+#[test]
+fn control_masks_depend_on_their_seed_and_not_on_how_many_there_are() {
+    let bench = Bench::new("tiny-llama-tied");
+    let mask = mask("tiny-llama-tied");
+    let run =
+        |masks, seed| wait(control(&[bench.trial()], mask.clone(), masks, seed, job())).unwrap();
+    let (few, many) = (run(3, 7), run(12, 7));
+    assert_eq!(few.sets[0].accuracies, many.sets[0].accuracies[..3]);
+    // Every accuracy is that of a full run under the mask drawn for it.
+    let d_mlp = bench.model.config().d_mlp;
+    let accuracies: Vec<f64> = (0..12)
+        .map(|index| {
+            bench
+                .under(&random_like(&mask, d_mlp, 7, index))
+                .accuracy
+                .value
+        })
+        .collect();
+    let set = &many.sets[0];
+    assert_eq!(set.accuracies, accuracies);
+    let of_mask = bench.under(&mask).accuracy.value;
+    assert_eq!(set.mask, of_mask);
+    let at_least = accuracies
+        .iter()
+        .filter(|accuracy| **accuracy >= of_mask)
+        .count();
+    assert_eq!(set.at_least_as_good, at_least);
+    assert_close(
+        &[set.mean],
+        &[accuracies.iter().sum::<f64>() / 12.0],
+        1e-12,
+        "mean",
+    );
+    assert!(accuracies.contains(&set.min) && accuracies.contains(&set.max));
+    assert!(accuracies.iter().all(|a| (set.min..=set.max).contains(a)));
+    assert_eq!((many.masks, many.seed), (12, 7));
+    assert_eq!((many.layers[0].layer, many.layers[0].neurons), (1, 6));
+    assert!(
+        run(12, 8).sets[0].accuracies != accuracies,
+        "another seed draws other masks"
+    );
+}
+
+#[test]
+fn a_control_of_no_masks_or_too_many_is_refused() {
+    let bench = Bench::new("tiny-llama-tied");
+    for masks in [0, 1001] {
+        let result = wait(control(
+            &[bench.trial()],
+            mask("tiny-llama-tied"),
+            masks,
+            0,
+            job(),
+        ));
+        assert!(matches!(result, Err(PruningError::Settings(_))), "{masks}");
+    }
+}
+
+fn searched(bench: &Bench, layers: &[usize], percents: &[f64]) -> SearchReport {
+    let trials = [(bench.trial(), &bench.scores)];
+    let attribution = bench.attribution();
+    wait(search(&trials, &attribution, layers, percents, job())).unwrap()
+}
+
+#[test]
+fn every_cell_of_a_search_is_its_mask_tried() {
+    for folder in common::SCORED {
+        let bench = Bench::new(folder);
+        let attribution = bench.attribution();
+        let report = searched(&bench, &[1, 0], &[10.0, 50.0, 100.0]);
+        assert_eq!(report.baseline, bench.scores.accuracy);
+        assert_eq!(report.sets, ["set"]);
+        let order: Vec<(usize, f64)> = report
+            .cells
+            .iter()
+            .map(|cell| (cell.layer, cell.percent))
+            .collect();
+        let grid = [10.0, 50.0, 100.0];
+        assert_eq!(order, [grid.map(|p| (1, p)), grid.map(|p| (0, p))].concat());
+        for cell in &report.cells {
+            let selection = TopPercent {
+                layer: cell.layer,
+                percent: cell.percent,
+            };
+            let mask = selection.mask(&attribution).unwrap();
+            assert_eq!(cell.neurons, mask.n_neurons());
+            assert_eq!(
+                cell.accuracy,
+                bench.under(&mask).accuracy,
+                "{folder} {selection:?}"
+            );
+        }
+    }
+}
+
+/// Of the cells with most right answers the ones with fewest neurons, of those the lowest layer, whatever the
+/// order in which layers and percentages are asked for.
+#[test]
+fn the_best_cell_prunes_least_among_the_most_accurate_and_lies_lowest() {
+    for folder in common::SCORED {
+        let bench = Bench::new(folder);
+        let mut layers: Vec<usize> = (0..bench.model.config().n_layers).collect();
+        let mut percents = vec![5.0, 10.0, 20.0, 40.0, 80.0];
+        let report = searched(&bench, &layers, &percents);
+        let most = report
+            .cells
+            .iter()
+            .map(|cell| cell.accuracy.correct)
+            .max()
+            .unwrap();
+        let mut best: Vec<(usize, usize)> = report
+            .cells
+            .iter()
+            .filter(|cell| cell.accuracy.correct == most)
+            .map(|cell| (cell.neurons, cell.layer))
+            .collect();
+        best.sort_unstable();
+        // Ties there are: four items give five accuracies to more cells than that.
+        assert!(best.len() > 1, "{folder}: no tie, so nothing is tested");
+        let neurons = |best: &TopPercent| best.n_neurons(bench.model.config().d_mlp).unwrap();
+        assert_eq!(
+            (neurons(&report.best), report.best.layer),
+            best[0],
+            "{folder}"
+        );
+        layers.reverse();
+        percents.reverse();
+        assert_eq!(
+            searched(&bench, &layers, &percents).best,
+            report.best,
+            "{folder}"
+        );
+    }
+}
+
+#[test]
+fn a_search_of_nothing_or_outside_the_model_is_refused() {
+    let bench = Bench::new("tiny-llama-tied");
+    let attribution = bench.attribution();
+    let trials = [(bench.trial(), &bench.scores)];
+    for (layers, percents, named) in [
+        (&[][..], &[10.0][..], "at least one"),
+        (&[0], &[], "at least one"),
+        (&[3], &[10.0], "layer 3"),
+        (&[0], &[0.0], "percentage"),
+        (&[0], &[101.0], "percentage"),
+    ] {
+        let error = wait(search(&trials, &attribution, layers, percents, job())).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[test]
+fn the_top_of_a_layer_are_its_neurons_of_largest_score() {
+    let bench = Bench::new("tiny-llama-tied");
+    let attribution = bench.attribution();
+    let selection = TopPercent {
+        layer: 2,
+        percent: 25.0,
+    };
+    let mask = selection.mask(&attribution).unwrap();
+    assert_eq!(mask.n_neurons(), 6);
+    let score = |neuron: usize| attribution.scores[2][neuron].abs();
+    let (inside, outside): (Vec<usize>, Vec<usize>) =
+        (0..24).partition(|&neuron| mask.contains(2, neuron));
+    let weakest = inside
+        .iter()
+        .map(|&n| score(n))
+        .fold(f32::INFINITY, f32::min);
+    let strongest = outside.iter().map(|&n| score(n)).fold(0.0, f32::max);
+    assert!(weakest >= strongest);
+    // The ranking says the same.
+    let mut first: Vec<usize> = ranked(&attribution, Some(2), 6, Some(&mask))
+        .iter()
+        .inspect(|neuron| assert!(neuron.pruned && neuron.layer == 2))
+        .map(|neuron| neuron.neuron)
+        .collect();
+    first.sort_unstable();
+    assert_eq!(first, inside);
+}
+
+#[test]
+fn a_neuron_s_effect_is_the_difference_of_the_margins_with_and_without_it() {
+    let bench = Bench::new("tiny-llama-tied");
+    let attribution = bench.attribution();
+    let place = |score: f32| {
+        let all = attribution.scores.iter().flatten();
+        all.filter(|other| other.abs() > score.abs()).count() + 1
+    };
+    for (layer, neuron) in [(0, 3), (1, 16), (2, 23)] {
+        let card = neuron_card(
+            bench.trial(),
+            &bench.scores,
+            Some(&attribution),
+            (layer, neuron),
+            job(),
+        );
+        let card = wait(card).unwrap();
+        let without = bench.under(&Mask::of_layer(Site::Post, layer, [neuron]));
+        let mut changes = Vec::new();
+        for (index, (before, after)) in bench.scores.items.iter().zip(&without.items).enumerate() {
+            let change = after.gold_margin() - before.gold_margin();
+            let item = &card.effect.items[index];
+            assert_eq!(item.id, before.id);
+            assert_close(&[item.margin_change], &[change], TOLERANCE, &card.address);
+            assert_eq!(
+                (item.predicted_before, item.predicted_after),
+                (before.predicted, after.predicted)
+            );
+            changes.push(change);
+        }
+        let mean = changes.iter().sum::<f64>() / changes.len() as f64;
+        assert_close(
+            &[card.effect.margin_change],
+            &[mean],
+            TOLERANCE,
+            &card.address,
+        );
+        assert_eq!(card.effect.before, bench.scores.accuracy);
+        assert_eq!(card.effect.after, without.accuracy);
+        assert_eq!(
+            card.address,
+            format!("blocks.{layer}.mlp.hook_post[{neuron}]")
+        );
+        let score = attribution.scores[layer][neuron];
+        assert_eq!((card.score, card.rank), (Some(score), Some(place(score))));
+        let scores: Vec<f32> = card.items.iter().map(|item| item.score).collect();
+        assert_eq!(scores, attribution.item_scores(layer, neuron));
+    }
+    let outside = neuron_card(bench.trial(), &bench.scores, None, (0, 24), job());
+    assert!(matches!(wait(outside), Err(PruningError::Mask(_))));
+}

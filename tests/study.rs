@@ -1,0 +1,416 @@
+//! A study from its document to its report, again from its link, and documents that must not run.
+
+mod common;
+
+use common::{assert_close, items, job, model, plain, wait};
+use secateur::export::MaskFile;
+use secateur::items::{Item, items_sha256, parse_items};
+use secateur::model::device::Compute;
+use secateur::pruning::selection::random_like;
+use secateur::scoring::{Accuracy, Rule};
+use secateur::study::link::{self, Shared};
+use secateur::study::report::Expected;
+use secateur::study::{Report, Reproduction, Role, Session, Study, StudyError, runner};
+use serde_json::{Value, json};
+
+const FOLDER: &str = "tiny-llama-tied";
+
+fn session(folder: &str) -> Session {
+    Session::new(Compute::flex(), model(folder), plain())
+}
+
+/// Items for validation: prompts of the reference items with other choices.
+fn validation() -> Vec<Item> {
+    let text = r#"
+        {"id":"v0","context":"the cat sees a","choices":["fish","river","tree"],"gold":0}
+        {"id":"v1","context":"what is the dog ?","choices":["it is big","red"],"gold":0}
+        {"id":"v2","context":"the bird hears","choices":["a dog","the old house","not"],"gold":1}
+        {"id":"v3","context":"who eats fish","choices":["a cat","the tree","and","or"],"gold":0}
+        {"id":"v4","context":"is the house near","choices":["the river","a very small garden"],"gold":0}"#;
+    let parsed = parse_items(text);
+    assert_eq!(parsed.errors, []);
+    parsed.items
+}
+
+/// A study with every part, its items inline.
+fn document() -> Value {
+    let all = [items(FOLDER), validation()].concat();
+    json!({
+        "format": "secateur-study",
+        "version": 1,
+        "model": {"id": FOLDER, "sha256": model(FOLDER).sha256},
+        "item_sets": [
+            {"name": "train", "roles": ["attribution"], "items": items(FOLDER)},
+            {"name": "valid", "roles": ["validation"], "items": validation()},
+            {"name": "all", "roles": ["test"], "items": all},
+        ],
+        "template": "plain@1",
+        "attribution": {
+            "path": "per_layer", "site": "post", "positions": "last", "target": "choice_first_token",
+            "steps": 4, "rule": "middle", "confidence_threshold": 0.0,
+        },
+        "search": {"percents": [10.0, 30.0]},
+        "control": {"masks": 5, "seed": 3},
+        "tuning": {
+            "layer": 1, "steps": 4, "learning_rate": 0.05, "batch_size": 2, "evaluate_every": 2,
+        },
+        "seed": 11,
+    })
+}
+
+fn study(document: &Value) -> Study {
+    Study::from_json(&document.to_string()).unwrap()
+}
+
+fn no_samples(name: &str) -> Result<Vec<Item>, String> {
+    Err(format!("there is no item set `{name}`"))
+}
+
+fn run(folder: &str, study: &Study) -> Result<Report, StudyError> {
+    wait(runner::run(&mut session(folder), study, no_samples, job()))
+}
+
+fn refused(document: &Value) -> String {
+    match run(FOLDER, &study(document)).unwrap_err() {
+        StudyError::Document(message) => message,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_study_runs_from_end_to_end_and_its_parts_fit_together() {
+    let study = study(&document());
+    let report = run(FOLDER, &study).unwrap();
+    let names = |sets: &[secateur::scoring::SetScores]| -> Vec<String> {
+        sets.iter().map(|set| set.set.clone()).collect()
+    };
+    assert_eq!(names(&report.baseline), ["train", "valid", "all"]);
+    assert_eq!(report.model.sha256, study.model.sha256);
+
+    let attribution = report.attribution.unwrap();
+    assert_eq!(
+        (attribution.set.as_str(), attribution.items_used.len()),
+        ("train", 4)
+    );
+
+    let search = report.search.unwrap();
+    assert_eq!(search.sets, ["valid"]);
+    assert_eq!(search.baseline, report.baseline[1].accuracy);
+    assert_eq!(search.cells.len(), 3 * 2, "all layers and both percentages");
+
+    // Without a mask or a selection in the document, the best cell is pruned.
+    let pruned = report.pruned.unwrap();
+    assert_eq!(pruned.mask, search.best.mask(&attribution).unwrap());
+    assert_eq!(pruned.sets.len(), 1);
+    assert_eq!(
+        (
+            pruned.sets[0].set.as_str(),
+            pruned.sets[0].after.items.len()
+        ),
+        ("all", 9)
+    );
+    assert_eq!(pruned.sets[0].before, report.baseline[2].accuracy);
+
+    let control = report.control.unwrap();
+    assert_eq!(
+        (
+            control.masks,
+            control.seed,
+            control.sets[0].accuracies.len()
+        ),
+        (5, 3, 5)
+    );
+    assert_eq!(control.sets[0].mask, pruned.sets[0].after.accuracy.value);
+    assert_eq!(control.layers[0].neurons, pruned.neurons);
+
+    let tuning = report.tuning.unwrap();
+    assert_eq!((tuning.layer, tuning.curves.len()), (1, 2));
+    assert_eq!(
+        tuning.curves[0].validation[0].accuracy.total,
+        validation().len()
+    );
+    assert_eq!(tuning.curves[0].sets[0].set, "all");
+
+    // The report's study is the given one with what was found out filled in.
+    let spec = report.study.pruning.clone().unwrap();
+    assert_eq!(
+        (spec.mask, spec.selection),
+        (Some(pruned.mask), Some(search.best))
+    );
+    for (set, items) in report
+        .study
+        .item_sets
+        .iter()
+        .zip([items(FOLDER), validation()])
+    {
+        assert_eq!(set.sha256, items_sha256(&items));
+    }
+    let stripped = Study {
+        pruning: None,
+        item_sets: study.item_sets.clone(),
+        ..report.study
+    };
+    assert_eq!(stripped, study);
+}
+
+/// A report is written by one run and read by another.
+fn travelled(report: &Report) -> Report {
+    serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
+}
+
+fn reproduced(study: &Study, expected: &Expected) -> (Report, Reproduction) {
+    let mut session = session(FOLDER);
+    wait(runner::reproduce(
+        &mut session,
+        study,
+        expected,
+        no_samples,
+        job(),
+    ))
+    .unwrap()
+}
+
+#[test]
+fn a_report_reproduces_itself() {
+    let report = travelled(&run(FOLDER, &study(&document())).unwrap());
+    let expected = Expected::of_report(&report);
+    let (again, found) = reproduced(&report.study, &expected);
+    assert_eq!(found.mask_identical, Some(true));
+    assert!(found.accuracy_identical && found.predictions_identical && found.is_identical());
+    assert_eq!(found.log_likelihoods_compared, 4 + 5 + 9);
+    // They travel rounded to 1e-4 nats.
+    assert!(found.largest_log_likelihood_difference <= 1.01e-4);
+    assert!(found.message.contains("identical") && !found.message.contains("different"));
+    let sets: Vec<&str> = found.sets.iter().map(|set| set.set.as_str()).collect();
+    assert_eq!(sets, ["train", "valid", "all"]);
+    assert_eq!(again.pruned.unwrap().mask, report.pruned.unwrap().mask);
+}
+
+#[test]
+fn a_link_carries_a_study_and_what_it_found() {
+    let report = run(FOLDER, &study(&document())).unwrap();
+    let shared = Shared {
+        study: report.study.clone(),
+        expected: Some(Expected::of_report(&report)),
+    };
+    let fragment = link::encode(&shared).unwrap();
+    let back = link::decode(&format!("#{fragment}")).unwrap();
+    assert_eq!(back.study, shared.study);
+    let (found, given) = (back.expected.unwrap(), shared.expected.unwrap());
+    assert_eq!(found.mask, given.mask);
+    assert_eq!(found.sets.len(), given.sets.len());
+    for (found, given) in found.sets.iter().zip(&given.sets) {
+        let counts = |accuracy: Accuracy| (accuracy.correct, accuracy.total);
+        assert_eq!(
+            (&found.set, &found.predicted),
+            (&given.set, &given.predicted)
+        );
+        assert_eq!(counts(found.before), counts(given.before));
+        assert_eq!(found.after.map(counts), given.after.map(counts));
+        // A float may come back from JSON in its last place changed.
+        assert_close(
+            &found.log_likelihoods,
+            &given.log_likelihoods,
+            1e-12,
+            &given.set,
+        );
+    }
+    let (_, found) = reproduced(&back.study, &found);
+    assert!(found.is_identical(), "{}", found.message);
+}
+
+#[test]
+fn what_does_not_reproduce_is_said() {
+    let report = run(FOLDER, &study(&document())).unwrap();
+    let good = Expected::of_report(&report);
+    let d_mlp = report.model.d_mlp;
+
+    let mut other_mask = good.clone();
+    let mask = other_mask.mask.take().unwrap();
+    let drawn = (0..).map(|index| random_like(&mask, d_mlp, 0, index));
+    other_mask.mask = drawn.into_iter().find(|drawn| *drawn != mask);
+    let (_, found) = reproduced(&report.study, &other_mask);
+    assert_eq!(found.mask_identical, Some(false));
+    assert!(found.accuracy_identical && found.message.contains("mask different"));
+
+    let mut other_predictions = good.clone();
+    other_predictions.sets[0].predicted[1] += 1;
+    let (_, found) = reproduced(&report.study, &other_predictions);
+    assert!(!found.predictions_identical && found.accuracy_identical);
+
+    let mut other_accuracy = good.clone();
+    other_accuracy.sets[1].before.correct += 1;
+    let (_, found) = reproduced(&report.study, &other_accuracy);
+    assert!(!found.accuracy_identical && found.predictions_identical);
+
+    let mut other_values = good.clone();
+    other_values.sets[0].log_likelihoods[2] += 0.5;
+    let (_, found) = reproduced(&report.study, &other_values);
+    assert!((found.largest_log_likelihood_difference - 0.5).abs() < 1.01e-4);
+
+    let mut other_set = good;
+    other_set.sets[0].set = "elsewhere".into();
+    let (_, found) = reproduced(&report.study, &other_set);
+    assert!(!found.accuracy_identical && !found.predictions_identical);
+}
+
+/// A mask without a selection is taken as it is, even where the attribution would choose another.
+#[test]
+fn a_given_mask_or_selection_is_what_is_pruned() {
+    let mut with_mask = document();
+    with_mask["pruning"] = json!({"mask": common::mask(FOLDER)});
+    let report = run(FOLDER, &study(&with_mask)).unwrap();
+    assert_eq!(report.pruned.unwrap().mask, common::mask(FOLDER));
+    assert_eq!(report.study.pruning.unwrap().selection, None);
+
+    let mut with_selection = document();
+    with_selection["pruning"] = json!({"selection": {"layer": 2, "percent": 25.0}});
+    let report = run(FOLDER, &study(&with_selection)).unwrap();
+    let mask = report.pruned.unwrap().mask;
+    assert_eq!((mask.layers[0].layer, mask.n_neurons()), (2, 6));
+}
+
+#[test]
+fn the_rule_of_the_study_decides_its_predictions() {
+    let mut document = document();
+    document["scoring"] = json!({"rule": "per_character"});
+    let report = run(FOLDER, &study(&document)).unwrap();
+    for set in &report.baseline {
+        for item in &set.items {
+            assert_eq!(item.predicted, item.predicted_by(Rule::PerCharacter));
+        }
+    }
+    let pruned = report.pruned.unwrap();
+    assert_eq!(
+        pruned.sets[0].before,
+        report.baseline[2].accuracy_per_character
+    );
+    assert_eq!(
+        report.search.unwrap().baseline,
+        report.baseline[1].accuracy_per_character
+    );
+}
+
+#[test]
+fn a_study_for_another_model_is_refused_with_both_names() {
+    let study = study(&document());
+    match run("tiny-llama-untied", &study).unwrap_err() {
+        StudyError::OtherModel { expected, found } => {
+            assert!(expected.contains(FOLDER), "{expected}");
+            assert!(found.contains("tiny-llama-untied"), "{found}");
+        }
+        other => panic!("{other}"),
+    }
+    // The hash decides, not the name; without a hash the name does.
+    let mut renamed = study.clone();
+    renamed.model.id = "renamed".into();
+    assert!(run(FOLDER, &renamed).is_ok());
+    renamed.model.sha256.clear();
+    assert!(matches!(
+        run(FOLDER, &renamed),
+        Err(StudyError::OtherModel { .. })
+    ));
+}
+
+#[test]
+fn items_that_are_not_the_study_s_are_refused_by_their_hash() {
+    let mut document = document();
+    let good = items_sha256(&items(FOLDER));
+    document["item_sets"][0]["sha256"] = json!(good);
+    assert!(run(FOLDER, &study(&document)).is_ok());
+    document["item_sets"][0]["items"][1]["gold"] = json!(2);
+    let message = refused(&document);
+    assert!(
+        message.contains("`train`") && message.contains(&good),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_set_may_be_a_slice_of_a_sample() {
+    let mut document = document();
+    document["item_sets"][1] = json!({
+        "name": "valid", "roles": ["validation"], "sample": "my-items", "first": 1, "count": 3,
+        "sha256": items_sha256(&validation()[1..4]),
+    });
+    let sample = |name: &str| match name {
+        "my-items" => Ok(validation()),
+        other => no_samples(other),
+    };
+    let study = study(&document);
+    let report = wait(runner::run(&mut session(FOLDER), &study, sample, job())).unwrap();
+    let ids: Vec<&str> = report.baseline[1]
+        .items
+        .iter()
+        .map(|item| item.id.as_str())
+        .collect();
+    assert_eq!(ids, ["v1", "v2", "v3"]);
+    let message = refused(&document);
+    assert!(message.contains("no item set `my-items`"), "{message}");
+}
+
+#[test]
+fn parts_that_need_other_parts_say_so() {
+    let mut two = document();
+    two["item_sets"][1]["roles"] = json!(["attribution", "validation"]);
+    assert!(refused(&two).contains("exactly one item set"));
+
+    let mut unknown = document();
+    unknown["template"] = json!("plain@7");
+    assert!(refused(&unknown).contains("plain@1"));
+
+    let mut search_alone = document();
+    search_alone.as_object_mut().unwrap().remove("attribution");
+    let error = run(FOLDER, &study(&search_alone)).unwrap_err();
+    assert!(matches!(error, StudyError::NotYet(_)), "{error}");
+
+    let mut empty = document();
+    empty["item_sets"][2]["items"] = json!([]);
+    let error = run(FOLDER, &study(&empty)).unwrap_err().to_string();
+    assert!(error.contains("`all` is empty"), "{error}");
+}
+
+#[test]
+fn sets_have_roles_and_a_study_without_a_test_set_reports_on_all() {
+    let mut document = document();
+    document["item_sets"].as_array_mut().unwrap().pop();
+    let study = study(&document);
+    assert_eq!(study.sets_of(Role::Test), [""; 0]);
+    let report = run(FOLDER, &study).unwrap();
+    let sets: Vec<String> = report
+        .pruned
+        .unwrap()
+        .sets
+        .into_iter()
+        .map(|set| set.set)
+        .collect();
+    assert_eq!(sets, ["train", "valid"]);
+}
+
+#[test]
+fn a_mask_file_is_bound_to_its_model() {
+    let report = run(FOLDER, &study(&document())).unwrap();
+    let pruned = report.pruned.as_ref().unwrap();
+    let file = MaskFile::new(
+        &report.model,
+        report.engine.clone(),
+        Some(report.study.clone()),
+        pruned,
+        report.control.clone(),
+    );
+    let back = MaskFile::from_json(&file.to_json().unwrap()).unwrap();
+    assert_eq!((&back.mask, &back.model), (&pruned.mask, &file.model));
+    assert_eq!(back.study.as_ref(), Some(&report.study));
+    assert_eq!(back.results[0].flipped, pruned.sets[0].flipped.len());
+    assert_eq!(back.results[0].after, pruned.sets[0].after.accuracy);
+    let tied = model(FOLDER);
+    let (mask, warnings) = back.for_model(tied.config(), &tied.sha256).unwrap();
+    assert_eq!((mask, warnings), (pruned.mask.clone(), vec![]));
+    let (_, warnings) = back.for_model(tied.config(), "another").unwrap();
+    assert!(warnings[0].contains(FOLDER));
+    // The untied model has two layers only.
+    let mut high = back;
+    high.mask.layers[0].layer = 2;
+    let untied = model("tiny-llama-untied");
+    assert!(high.for_model(untied.config(), &untied.sha256).is_err());
+}
