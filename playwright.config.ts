@@ -17,6 +17,7 @@ const url = process.env["SECATEUR_URL"];
 
 export default defineConfig({
   testDir: "tests/browser",
+  testMatch: process.env["SECATEUR_BENCH"] ? "*.bench.ts" : "*.spec.ts",
   outputDir: "test-results",
   // One engine at a time: the tests measure, and the machine may have few cores.
   workers: 1,

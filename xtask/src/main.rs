@@ -5,6 +5,7 @@
 //! | `build` | the engine in `www/engine/`, the whole static site in `dist/` |
 //! | `serve` | the same, served on localhost together with the fetched models |
 //! | `test` | every check and every test, native and in headless Chromium |
+//! | `bench` | nothing: the engine's and the page's speed go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
 //! | `fixtures` | the golden fixtures, made anew by the reference implementation |
@@ -64,6 +65,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         wasm_std: wasm::StandardLibrary,
     },
+    /// Measure the engine natively, then the page in dist/ in headless Chromium
+    Bench,
     /// Fetch a model of the catalogue into models/cache/ and verify it
     Model {
         /// Its id in models/catalog.json
@@ -116,6 +119,21 @@ fn run(command: Command) -> Result<ExitCode> {
             serve::run(port, &path)?;
         }
         Command::Test { only, wasm_std } => return checks::run(only, wasm_std),
+        Command::Bench => {
+            // The tests' profile: their compiled dependencies serve the benchmark as well.
+            let mut bench = tools::cargo();
+            bench.args([
+                "bench",
+                "--package",
+                "secateur",
+                "--bench",
+                "engine",
+                "--profile",
+                "dev",
+            ]);
+            tools::run(&mut bench)?;
+            browser::bench()?;
+        }
         Command::Model { id } => model::fetch(&id)?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,
