@@ -3,23 +3,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "@playwright/test";
-import { control, idle, noError, open, ready, saved, step, useItems } from "./support";
+import { control, idle, noError, open, ready, saved, setNumber, step, useItems } from "./support";
 
 const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
-/** Items and their log-likelihoods, written by `secateur score`. */
-const NUMBERS = resolve("tests/fixtures/smollm2_page.json");
+/** A few bundled items, and what `secateur score` and `secateur attribute` make of them; `cargo xtask test` has them made. */
+const FOLDER = process.env["SECATEUR_SMOLLM2"] ?? "";
 
-interface Numbers {
-  items: { id: string; context: string; choices: string[]; gold: number }[];
-  scores: { items: { id: string; predicted: number; choices: { log_likelihood: number }[] }[] };
+interface Scores { items: { id: string; predicted: number; choices: { log_likelihood: number }[] }[] }
+interface Attribution { settings: { steps: number }; items_used: unknown[]; scores: number[][] }
+
+function made<T>(name: string): T {
+  return JSON.parse(readFileSync(resolve(FOLDER, name), "utf8")) as T;
 }
 
-test("SmolLM2 on WebAssembly scores as on the command line", async ({ page }) => {
-  test.skip(Boolean(process.env["SECATEUR_NO_SMOLLM2"]), "the model could not be fetched");
-  test.skip(!existsSync(MODEL), "cargo xtask model smollm2-135m-instruct has not been run");
-  test.skip(!existsSync(NUMBERS), "there are no numbers to compare with");
-  test.setTimeout(600_000);
-  const expected = JSON.parse(readFileSync(NUMBERS, "utf8")) as Numbers;
+test("SmolLM2 on WebAssembly scores and attributes as on the command line", async ({ page }) => {
+  test.skip(FOLDER === "" || !existsSync(MODEL), "the model is not there: cargo xtask model smollm2-135m-instruct");
+  test.setTimeout(900_000);
+  const expected = made<Scores>("scores.json");
   await open(page, "wasm");
   await step(page, "model");
   await page.locator("step-model input[type=file]").setInputFiles(MODEL);
@@ -29,21 +29,36 @@ test("SmolLM2 on WebAssembly scores as on the command line", async ({ page }) =>
   await expect(page.locator(".loaded")).toContainText("as in the catalogue");
   await expect(page.locator(".stored")).toContainText("98.4 MB");
 
-  await useItems(page, expected.items.map((item) => JSON.stringify(item)).join("\n"));
+  await useItems(page, readFileSync(resolve(FOLDER, "items.jsonl"), "utf8"));
   await step(page, "scores");
   await control(page, "score").click();
   await idle(page, 300_000);
   await noError(page);
+  const attribution = made<Attribution>("attribution.json");
+  await step(page, "attribution");
+  await control(page, "preset").selectOption("fast");
+  await setNumber(page, "steps", attribution.settings.steps);
+  await setNumber(page, "threshold", 0);
+  await control(page, "attribute").click();
+  await idle(page, 500_000);
+  await noError(page);
   await step(page, "result");
-  const found = await saved<{ baseline: Numbers["scores"][] }>(page, "save-report");
+  const found = await saved<{ baseline: Scores[]; attribution: Attribution }>(page, "save-report");
   const items = found.baseline[0]?.items ?? [];
   expect(items).toHaveLength(expected.items.length);
-  for (const [index, item] of expected.scores.items.entries()) {
+  for (const [index, item] of expected.items.entries()) {
     expect(items[index]?.predicted).toBe(item.predicted);
     for (const [choice, { log_likelihood }] of item.choices.entries()) {
       const own = items[index]?.choices[choice]?.log_likelihood ?? Number.NaN;
       expect(Math.abs(own - log_likelihood), `${item.id}, choice ${choice}`).toBeLessThan(2e-3);
     }
+  }
+  expect(found.attribution.items_used).toEqual(attribution.items_used);
+  for (const [layer, row] of attribution.scores.entries()) {
+    const largest = Math.max(...row.map(Math.abs));
+    const difference = Math.max(...row.map((score, neuron) =>
+      Math.abs((found.attribution.scores[layer]?.[neuron] ?? Number.NaN) - score)));
+    expect(difference / largest, `layer ${layer}`).toBeLessThan(1e-3);
   }
 
   // It is kept: a reload brings it back without the file.

@@ -4,9 +4,13 @@ use crate::{model, page, serve, tools};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The model that the tests on a real language model use.
 const MODEL: &str = "smollm2-135m-instruct";
+
+/// Items that the page and the command line are compared on.
+const ITEMS_COMPARED: usize = 3;
 
 /// The path that the page is tested under: most free hosts serve a project below one.
 const TEST_PATH: &str = "/secateur/";
@@ -64,23 +68,85 @@ fn chromium() -> Result<PathBuf> {
     on_path().context("Debian's chromium is installed but is not on the search path")
 }
 
+/// Playwright on the page in `dist/`, which a thread of this program serves.
+fn playwright() -> Result<Command> {
+    page::install_packages()?;
+    let mut playwright = tools::program(page::npx());
+    playwright.args(["playwright", "test"]);
+    playwright.env("SECATEUR_CHROMIUM", chromium()?);
+    playwright.env("SECATEUR_URL", serve::spawn(TEST_PATH)?);
+    Ok(playwright)
+}
+
+/// What the command line makes of a few bundled items with the real language model: the page must come to the same.
+/// The folder with `items.jsonl`, `scores.json` and `attribution.json`.
+fn command_line_numbers() -> Result<PathBuf> {
+    let folder = tools::target_dir().join("smollm2-numbers");
+    std::fs::create_dir_all(&folder)?;
+    let all = std::fs::read_to_string(tools::root().join("models/items/general-knowledge.jsonl"))
+        .context("the bundled items cannot be read")?;
+    let items: Vec<&str> = all.lines().take(ITEMS_COMPARED).collect();
+    std::fs::write(folder.join("items.jsonl"), items.join("\n"))?;
+    let secateur = |arguments: &[&str]| {
+        let mut command = tools::cargo();
+        command.args(["run", "--quiet", "--package", "secateur", "--"]);
+        command
+            .args(arguments)
+            .args(["--quiet", "--model", MODEL, "--items"]);
+        command.arg(folder.join("items.jsonl"));
+        command
+    };
+    tools::run(
+        secateur(&["score"])
+            .arg("--out")
+            .arg(folder.join("scores.json")),
+    )?;
+    let attribute = [
+        "attribute",
+        "--preset",
+        "fast",
+        "--steps",
+        "2",
+        "--confidence",
+        "0",
+    ];
+    tools::run(
+        secateur(&attribute)
+            .arg("--out")
+            .arg(folder.join("ig.safetensors"))
+            .arg("--summary")
+            .arg(folder.join("attribution.json")),
+    )?;
+    Ok(folder)
+}
+
+/// Measures the page in `dist/`; the figures go to the terminal.
+///
+/// # Errors
+/// When Playwright cannot be run, or the page fails.
+pub fn bench() -> Result<()> {
+    let mut playwright = playwright()?;
+    playwright.arg("--reporter=line").env("SECATEUR_BENCH", "1");
+    tools::run(&mut playwright)
+}
+
 /// Runs the browser tests against the page in `dist/`.
 ///
 /// # Errors
 /// When they cannot be run, or Playwright met a fault outside any test. A failed test is counted, not an error.
 pub fn test() -> Result<Counts> {
-    page::install_packages()?;
-    let chromium = chromium()?;
     let report = tools::target_dir().join("playwright-report.json");
     std::fs::remove_file(&report).ok();
-    let mut playwright = tools::program(page::npx());
-    playwright.args(["playwright", "test", "--reporter=list,json"]);
+    let mut playwright = playwright()?;
+    playwright.arg("--reporter=list,json");
     playwright.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
-    playwright.env("SECATEUR_CHROMIUM", chromium);
-    playwright.env("SECATEUR_URL", serve::spawn(TEST_PATH)?);
-    if let Err(error) = model::fetch(MODEL) {
-        eprintln!("The tests with {MODEL} are skipped, since it cannot be had: {error:#}");
-        playwright.env("SECATEUR_NO_SMOLLM2", "1");
+    match model::fetch(MODEL) {
+        Ok(()) => {
+            playwright.env("SECATEUR_SMOLLM2", command_line_numbers()?);
+        }
+        Err(error) => {
+            eprintln!("The tests with {MODEL} are skipped, since it cannot be had: {error:#}");
+        }
     }
     let run = tools::run(&mut playwright);
     let Ok(text) = std::fs::read_to_string(&report) else {
