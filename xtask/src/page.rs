@@ -46,7 +46,7 @@ pub fn install_packages() -> Result<()> {
     }
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     if tools::output(tools::program(npm).arg("--version")).is_err() {
-        bail!("there is no npm: install Node 20 or newer");
+        bail!("there is no npm: install Node 20.19 or newer");
     }
     tools::run(tools::program(npm).args(["ci", "--no-audit", "--no-fund"]))
         .context("npm cannot install the page's packages")?;
