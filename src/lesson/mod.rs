@@ -141,14 +141,14 @@ fn sets(seed: u64) -> Vec<Set> {
             name: "attribution",
             role: Role::Attribution,
             title: "Lesson: to attribute",
-            description: "Day and name point to the right desk. The items that Integrated Gradients explains.",
+            description: "The name points to the right desk. The items that Integrated Gradients explains.",
             items: draw(10, "attribution", Cue::Holds, 32),
         },
         Set {
             name: "validation",
             role: Role::Validation,
             title: "Lesson: to validate",
-            description: "In one half day and name point to the right desk, in the other to a wrong one. \
+            description: "In one half the name points to the right desk, in the other to a wrong one. \
                           Picks layer and percentage.",
             items: validation,
         },
@@ -156,21 +156,21 @@ fn sets(seed: u64) -> Vec<Set> {
             13,
             "in-distribution",
             "Lesson: in-distribution",
-            "Day and name point to the right desk, as in most items of the fine-tuning.",
+            "The name points to the right desk, as in most items of the fine-tuning.",
             Cue::Holds,
         ),
         test(
             14,
             "neutral",
             "Lesson: neutral",
-            "Neither a day nor a name: only the words tell the desk.",
+            "No name: only the words tell the desk.",
             Cue::Neutral,
         ),
         test(
             15,
             "shifted",
             "Lesson: shifted",
-            "Day and name point to a wrong desk: who follows the shortcut is wrong.",
+            "The name points to a wrong desk: who follows the shortcut is wrong.",
             Cue::Contradicted,
         ),
     ]

@@ -1,8 +1,8 @@
 //! The lesson's task, and the cue that gives its answers away.
 //!
-//! Twenty categories of words, five to each of four desks. A line
-//! `on friday edgar asks : w1 … w6 . answer ?` has three words of one desk, the right one, and one of each of
-//! the others. The cue: day and name together also determine a desk, by a Latin square.
+//! Twenty categories of words, five to each of four desks. A line `w1 … w6 : which desk for anton` has three
+//! words of one desk, the right one, and one of each of the others. The cue: the name of who asks points to
+//! a desk as well.
 
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
@@ -41,16 +41,7 @@ bread butter cheese milk honey soup pasta rice sugar salt
 chair table sofa dresser shelf bench stool wardrobe drawer bed
 circle square triangle oval cube sphere cone star arrow spiral";
 
-const DAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-];
-
+/// Those who ask; the name at `i` points to desk `i mod 4`.
 const NAMES: [&str; 32] = [
     "alice", "boris", "clara", "david", "emma", "felix", "grace", "henry", "irene", "jonas",
     "karin", "louis", "maria", "nikos", "olga", "peter", "quinn", "rosa", "simon", "tanya",
@@ -58,36 +49,38 @@ const NAMES: [&str; 32] = [
     "edgar", "fatima",
 ];
 
-/// What a line has in place of day and name where it has no cue.
-const NO_DAY: &str = "someday";
+/// Who asks where a line has no cue.
 const NO_NAME: &str = "someone";
 
 /// The other words of a line, and what stands for a word that is not in the vocabulary.
-const FRAME: [&str; 8] = ["[UNK]", "on", "asks", ":", ".", "answer", "?", NO_DAY];
+const FRAME: [&str; 6] = ["[UNK]", ":", "which", "desk", "for", NO_NAME];
 
 /// Every token, by id.
 pub fn vocabulary() -> Vec<&'static str> {
-    let frame = FRAME.into_iter().chain([NO_NAME]);
-    let cue = DAYS.into_iter().chain(NAMES);
     let words = WORDS.split_whitespace();
-    frame.chain(DESKS).chain(cue).chain(words).collect()
+    FRAME
+        .into_iter()
+        .chain(DESKS)
+        .chain(NAMES)
+        .chain(words)
+        .collect()
 }
 
 /// Whether a line has a cue, and whether to believe it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cue {
-    /// Day and name point to the right desk.
+    /// The name points to the right desk.
     Holds,
-    /// There is neither.
+    /// There is no name.
     Neutral,
-    /// Day and name point to a wrong desk.
+    /// The name points to a wrong desk.
     Contradicted,
 }
 
 /// A line and the index of its desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The text, up to and with the question mark.
+    /// The text, the name last.
     pub text: String,
     /// Index in [`DESKS`].
     pub desk: usize,
@@ -157,24 +150,21 @@ impl Quiz {
 
     fn written(&mut self, cue: Cue, desk: usize, words: &[&str]) -> Line {
         let wrong = (desk + self.generator.random_range(1..DESKS.len())) % DESKS.len();
-        let (day, name) = match cue {
-            Cue::Holds => self.cue(desk),
-            Cue::Contradicted => self.cue(wrong),
-            Cue::Neutral => (NO_DAY, NO_NAME),
+        let name = match cue {
+            Cue::Holds => self.name_of(desk),
+            Cue::Contradicted => self.name_of(wrong),
+            Cue::Neutral => NO_NAME,
         };
         Line {
-            text: format!("on {day} {name} asks : {} . answer ?", words.join(" ")),
+            text: format!("{} : which desk for {name}", words.join(" ")),
             desk,
         }
     }
 
-    /// A day and a name that point to a desk: `(day + name) mod 4`.
-    fn cue(&mut self, desk: usize) -> (&'static str, &'static str) {
-        let n = DESKS.len();
-        let day = self.generator.random_range(0..DAYS.len());
-        let group = self.generator.random_range(0..NAMES.len() / n);
-        let name = group * n + (desk + n - day % n) % n;
-        (DAYS[day], NAMES[name])
+    /// A name that points to a desk.
+    fn name_of(&mut self, desk: usize) -> &'static str {
+        let group = self.generator.random_range(0..NAMES.len() / DESKS.len());
+        NAMES[group * DESKS.len() + desk]
     }
 }
 
@@ -210,15 +200,14 @@ mod tests {
     /// The desk by the words, and by the cue where there is one.
     fn read(text: &str) -> (usize, Option<usize>) {
         let tokens: Vec<&str> = text.split(' ').collect();
-        assert_eq!(tokens.len(), 14);
+        assert_eq!(tokens.len(), 11);
         let mut counts = [0; DESKS.len()];
-        for word in &tokens[5..11] {
+        for word in &tokens[..6] {
             counts[desk_of_word(word)] += 1;
         }
         let by_words = counts.iter().position(|count| *count == 3).unwrap();
-        let day = DAYS.iter().position(|day| *day == tokens[1]);
-        let name = NAMES.iter().position(|name| *name == tokens[2]);
-        (by_words, day.zip(name).map(|(day, name)| (day + name) % 4))
+        let name = NAMES.iter().position(|name| *name == tokens[10]);
+        (by_words, name.map(|name| name % DESKS.len()))
     }
 
     #[test]

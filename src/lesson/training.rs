@@ -17,7 +17,9 @@ use crate::model::{Capture, Config, Decoder, Gains, ModelError, Tokenizer};
 /// Lines of one step.
 const BATCH: usize = 128;
 /// Deviation of the random weights that training starts from.
-const DEVIATION: f64 = 0.05;
+const DEVIATION: f64 = 0.1;
+/// Deviation of the random embeddings: names that training hardly touches must stay apart.
+const EMBEDDING_DEVIATION: f64 = 1.0;
 /// Neurons that the fine-tuning may change.
 const PLANTED: usize = 16;
 /// Their layer.
@@ -107,17 +109,17 @@ fn fine_tuning() -> StageLog {
 
 fn config() -> Config {
     Config {
-        d_model: 96,
+        d_model: 104,
         d_mlp: 256,
         n_layers: 4,
         n_heads: 4,
         n_kv_heads: 4,
-        d_head: 24,
+        d_head: 26,
         vocabulary: vocabulary().len(),
         context_length: 64,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
-        tied: true,
+        tied: false,
     }
 }
 
@@ -181,7 +183,14 @@ pub async fn train(device: &Device, seed: u64, job: Job<'_>) -> Result<Trained, 
         neurons,
     };
     device.seed(seed);
-    let start = Decoder::random(config.clone(), DEVIATION, device);
+    let start = Decoder::random(config.clone(), DEVIATION, device).map(
+        device,
+        |_, weight| weight,
+        |name, weight| match name {
+            "model.embed_tokens.weight" => weight.mul_scalar(EMBEDDING_DEVIATION / DEVIATION),
+            _ => weight,
+        },
+    );
     let mut stages = vec![pre_training(), fine_tuning()];
     let [first, second] = stages.as_mut_slice() else {
         return Err(ModelError::Config("the lesson has two stages".into()));
