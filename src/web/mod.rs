@@ -14,9 +14,18 @@ pub use engine::Engine;
 
 use wasm_bindgen::prelude::*;
 
+unsafe extern "C" {
+    /// Made by the linker: runs what crates registered to run before `main`.
+    fn __wasm_call_ctors();
+}
+
 /// Runs when the module is instantiated.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // The linker, unless a program calls it, has every exported function run all constructors each time it
+    // is called, those that handle a JavaScript value included: milliseconds for every string.
+    // SAFETY: this is the first code to run, and it runs once.
+    unsafe { __wasm_call_ctors() };
     console_error_panic_hook::set_once();
 }
 
