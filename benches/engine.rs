@@ -84,7 +84,7 @@ fn products(config: &Config, tokens: usize, device: &Device) -> impl FnMut() {
             random(tokens, d_model),
             random(2 * d_mlp, d_model).transpose(),
         ),
-        (random(tokens, d_mlp), random(d_model, d_mlp).transpose()),
+        (random(tokens, d_mlp), random(d_mlp, d_model)),
     ];
     let n_layers = config.n_layers;
     move || {
@@ -101,7 +101,6 @@ fn main() {
     let job = Job::new(&silent);
     let device = Device::flex();
 
-    let before = peak_memory();
     let start = Instant::now();
     let model = load(&device, job);
     let seconds = start.elapsed().as_secs_f64();
@@ -112,7 +111,7 @@ fn main() {
         model.id,
         config.n_parameters()
     );
-    if let (Some(before), Some(peak)) = (before, peak_memory()) {
+    if let Some(peak) = peak_memory() {
         let mb = |bytes: u64| bytes as f64 / 1e6;
         println!(
             "loading      {seconds:.2} s; peak {:.0} MB = weights in f32 {:.0} MB + {:.0} MB",
@@ -120,7 +119,6 @@ fn main() {
             mb(weights),
             mb(peak.saturating_sub(weights)),
         );
-        let _ = before;
     }
 
     let ids: Vec<u32> = (0..FORWARD_TOKENS.min(config.context_length) as u32)

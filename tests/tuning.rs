@@ -219,7 +219,8 @@ fn the_first_gradient_is_that_of_pytorch() {
                 let of_layer = Gains::of_layer(run.layer, gains.clone());
                 let fork = wait(whole.fork(decoder, &of_layer, job())).unwrap();
                 // Every reference item has three choices.
-                let normalised = log_softmax(fork.log_likelihoods(decoder, &batch), 1);
+                let sums = wait(fork.log_likelihoods(decoder, &batch, job())).unwrap();
+                let normalised = log_softmax(sums, 1);
                 let mut gold = vec![0f32; batch.items.len() * 3];
                 for (row, &item) in batch.items.iter().enumerate() {
                     gold[row * 3 + bench.items[item].gold] = -0.25;

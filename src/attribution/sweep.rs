@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::target::Target;
 use super::{Path, Positions as Scope, Settings};
@@ -25,6 +25,10 @@ const MEMORY_BUDGET: usize = if cfg!(target_family = "wasm") {
 };
 /// Logits of one pass, in bytes: below WebGPU's default binding of 128 MiB.
 const LOGITS_BUDGET: usize = 64 << 20;
+
+/// Floating-point operations of one pass on WebAssembly, up and back: about a second, since nothing can be
+/// cancelled within a pass.
+const FLOPS_BUDGET: usize = 4_000_000_000;
 
 /// A sweep over prompts of one length.
 pub struct Sweep<'a> {
@@ -180,24 +184,32 @@ impl<'a> Sweep<'a> {
         let length = self.base.geometry.tail;
         let prompts = self.prompts.len();
         let n_layers = config.n_layers;
-        let cost = |layers: Range<usize>, joint: bool| -> (usize, usize) {
-            let row = |climbs| bytes_per_row(config, length, self.settings, climbs);
-            if joint {
-                (row(n_layers) * prompts, prompts)
-            } else {
-                let bytes: usize = layers.clone().map(|layer| row(n_layers - layer)).sum();
-                (bytes * prompts, layers.len() * prompts)
+        let is_one_core = cfg!(target_family = "wasm") && *self.decoder.device() == Device::flex();
+        let joint = self.settings.path == Path::Joint;
+        // Blocks that the rows of one node climb through, prompt by prompt.
+        let cost = |layers: Range<usize>| -> Cost {
+            let climbs: Vec<usize> = match joint {
+                true => vec![n_layers],
+                false => layers.map(|layer| n_layers - layer).collect(),
+            };
+            let bytes = |&blocks: &usize| bytes_per_row(config, length, self.settings, blocks);
+            let flops = |&blocks: &usize| flops_per_row(config, self.tail, blocks);
+            Cost {
+                bytes: prompts * climbs.iter().map(bytes).sum::<usize>(),
+                flops: prompts * climbs.iter().map(flops).sum::<usize>(),
+                rows: prompts * climbs.len(),
             }
         };
-        let joint = self.settings.path == Path::Joint;
-        let fits = |(bytes, rows): (usize, usize), nodes: usize| {
-            bytes * nodes <= MEMORY_BUDGET && rows * nodes * 4 * config.vocabulary <= LOGITS_BUDGET
+        let fits = |cost: &Cost, nodes: usize| {
+            cost.bytes * nodes <= MEMORY_BUDGET
+                && cost.rows * nodes * 4 * config.vocabulary <= LOGITS_BUDGET
+                && (!is_one_core || cost.flops * nodes <= FLOPS_BUDGET)
         };
         let mut layer_groups = Vec::new();
         let mut from = 0;
         while from < n_layers {
             let mut to = from + 1;
-            while to < n_layers && (joint || fits(cost(from..to + 1, joint), 1)) {
+            while to < n_layers && (joint || fits(&cost(from..to + 1), 1)) {
                 to += 1;
             }
             layer_groups.push(from..to);
@@ -217,10 +229,10 @@ impl<'a> Sweep<'a> {
         }
         let mut groups = Vec::new();
         for layers in layer_groups {
-            let cost = cost(layers.clone(), joint);
+            let cost = cost(layers.clone());
             let at_once = (1..=nodes.len())
                 .rev()
-                .find(|&count| fits(cost, count))
+                .find(|&count| fits(&cost, count))
                 .unwrap_or(1);
             for part in nodes.chunks(at_once) {
                 let (alphas, weights) = part.iter().copied().unzip();
@@ -370,6 +382,20 @@ fn tail_of(positions: Scope, length: usize) -> usize {
         Scope::Last => 1,
         Scope::All => length,
     }
+}
+
+/// What one node takes in one pass.
+struct Cost {
+    bytes: usize,
+    flops: usize,
+    rows: usize,
+}
+
+/// Matrix products of one row through `blocks` blocks and the output projection, up and back.
+fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> usize {
+    let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
+    let block = attention + 3 * config.d_model * config.d_mlp;
+    4 * (tail * blocks * block + config.d_model * config.vocabulary)
 }
 
 /// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: about ten

@@ -80,7 +80,7 @@ impl Trial<'_> {
             let run = BatchRun::new(decoder, &batch, &Gains::none(), Capture::All, job).await?;
             for (gains, sums) in candidates.iter().zip(&mut sums) {
                 let fork = run.fork(decoder, gains, job).await?;
-                let values = fork.read_log_likelihoods(decoder, &batch).await?;
+                let values = fork.read_log_likelihoods(decoder, &batch, job).await?;
                 for (&index, values) in batch.items.iter().zip(values) {
                     sums[index] = values;
                 }

@@ -79,8 +79,13 @@ pub struct Batch {
     choices: Vec<Vec<Vec<u32>>>,
 }
 
-/// Logits in one piece, in bytes: stays below WebGPU's default binding of 128 MiB.
-const LOGITS_BYTES: usize = 64 << 20;
+/// Logits in one piece, in bytes: stays below WebGPU's default binding of 128 MiB, and on WebAssembly within a
+/// second, since a piece is not cancelled half-way.
+const LOGITS_BYTES: usize = if cfg!(target_family = "wasm") {
+    16 << 20
+} else {
+    64 << 20
+};
 /// Most tokens of one batch, whatever the vocabulary.
 const BATCH_TOKENS: usize = 4096;
 
@@ -199,7 +204,16 @@ impl BatchRun {
 
     /// Summed log-likelihood of every choice, `[items, choices]`; rows beyond an item's own choices are
     /// padding. Differentiable where the run is.
-    pub fn log_likelihoods(&self, decoder: &Decoder, batch: &Batch) -> Tensor<2> {
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Cancelled`].
+    pub async fn log_likelihoods(
+        &self,
+        decoder: &Decoder,
+        batch: &Batch,
+        job: Job<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
         let (n_items, n_choices) = (batch.items.len(), batch.n_choices());
         let first: Vec<u32> = (0..n_items)
             .flat_map(|item| {
@@ -211,12 +225,21 @@ impl BatchRun {
         let spread = logits.expand([n_items, n_choices, vocabulary]);
         let mut total = log_probabilities_of(spread, &first);
         if let Some(tails) = &self.tails {
-            total = total + self.tail_log_likelihoods(decoder, batch, tails);
+            total = total
+                + self
+                    .tail_log_likelihoods(decoder, batch, tails, job)
+                    .await?;
         }
-        total
+        Ok(total)
     }
 
-    fn tail_log_likelihoods(&self, decoder: &Decoder, batch: &Batch, tails: &Run) -> Tensor<2> {
+    async fn tail_log_likelihoods(
+        &self,
+        decoder: &Decoder,
+        batch: &Batch,
+        tails: &Run,
+        job: Job<'_>,
+    ) -> Result<Tensor<2>, ModelError> {
         let (n_items, n_choices) = (batch.items.len(), batch.n_choices());
         let tail = tails.geometry.tail;
         let positions = n_choices * tail;
@@ -231,40 +254,41 @@ impl BatchRun {
         // The vocabulary makes this the widest tensor of all: a few positions at a time.
         let normed = decoder.final_norm(tails.resid_final.clone());
         let step = (LOGITS_BYTES / (4 * decoder.config.vocabulary * n_items)).max(1);
-        let parts = (0..positions)
-            .step_by(step)
-            .map(|from| {
-                let width = step.min(positions - from);
-                let logits = decoder.unembed(normed.clone().narrow(1, from, width));
-                let part: Vec<u32> = (0..n_items)
-                    .flat_map(|item| {
-                        let start = item * positions + from;
-                        ids[start..start + width].iter().copied()
-                    })
-                    .collect();
-                log_probabilities_of(logits, &part)
-            })
-            .collect();
+        let mut parts = Vec::new();
+        for from in (0..positions).step_by(step) {
+            job.checkpoint().await?;
+            let width = step.min(positions - from);
+            let logits = decoder.unembed(normed.clone().narrow(1, from, width));
+            let part: Vec<u32> = (0..n_items)
+                .flat_map(|item| {
+                    let start = item * positions + from;
+                    ids[start..start + width].iter().copied()
+                })
+                .collect();
+            parts.push(log_probabilities_of(logits, &part));
+        }
         let device = decoder.device();
         let counts = Tensor::<2>::from_data(TensorData::new(counts, [n_items, positions]), device);
-        (Tensor::cat(parts, 1) * counts)
+        Ok((Tensor::cat(parts, 1) * counts)
             .reshape([n_items, n_choices, tail])
             .sum_dim(2)
-            .reshape([n_items, n_choices])
+            .reshape([n_items, n_choices]))
     }
 
     /// The log-likelihoods on the host, each item's own choices only.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Device`] when the device cannot be read or gave a value that is no number.
+    /// [`ModelError::Device`] when the device cannot be read or gave a value that is no number,
+    /// [`ModelError::Cancelled`].
     pub async fn read_log_likelihoods(
         &self,
         decoder: &Decoder,
         batch: &Batch,
+        job: Job<'_>,
     ) -> Result<Vec<Vec<f64>>, ModelError> {
         let width = batch.n_choices();
-        let values = read(self.log_likelihoods(decoder, batch)).await?;
+        let values = read(self.log_likelihoods(decoder, batch, job).await?).await?;
         Ok(values
             .chunks(width.max(1))
             .zip(&batch.choices)

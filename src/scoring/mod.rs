@@ -120,7 +120,9 @@ pub async fn score(
     let mut done = 0;
     for batch in batches(&encoded, model.config()) {
         let run = BatchRun::new(&model.decoder, &batch, gains, Capture::KeyValues, job).await?;
-        let values = run.read_log_likelihoods(&model.decoder, &batch).await?;
+        let values = run
+            .read_log_likelihoods(&model.decoder, &batch, job)
+            .await?;
         done += batch.items.len();
         for (&index, values) in batch.items.iter().zip(values) {
             sums[index] = values;

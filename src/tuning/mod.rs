@@ -461,7 +461,9 @@ impl<'a> Tuning<'a> {
         let mut gains = above.gains(&self.decoder.config, self.decoder.device());
         gains.insert(self.settings.layer, self.gains(delta));
         let fork = prepared.run.fork(self.decoder, &gains, job).await?;
-        Ok(fork.log_likelihoods(self.decoder, &prepared.batch))
+        Ok(fork
+            .log_likelihoods(self.decoder, &prepared.batch, job)
+            .await?)
     }
 
     /// Cross-entropy of every item, `[items, 1]`.
