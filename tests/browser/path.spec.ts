@@ -8,13 +8,14 @@ const STEPS_OF: Record<Device, number> = { wasm: 8, webgpu: 2 };
 const ITEMS_OF: Record<Device, number> = { wasm: 24, webgpu: 4 };
 
 for (const device of ["wasm", "webgpu"] as const) {
-  test(`from items to a reproduced link on ${device}`, async ({ page, browser }) => {
+  test(`from items to a reproduced link on ${device}`, async ({ page, browser, baseURL }) => {
     // The software adapter computes about a thousandth as fast as a graphics card.
     test.setTimeout(device === "webgpu" ? 400_000 : 120_000);
+    const home = new URL(baseURL ?? "").host;
     const elsewhere: string[] = [];
     page.on("request", (request) => {
       const { protocol, host } = new URL(request.url());
-      if (protocol.startsWith("http") && host !== new URL(page.url()).host) elsewhere.push(request.url());
+      if (protocol.startsWith("http") && host !== home) elsewhere.push(request.url());
     });
     await open(page, device);
     await expect(page.locator(".device-chip")).toContainText(device === "webgpu" ? "WebGPU" : "WebAssembly");
