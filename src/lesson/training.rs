@@ -219,6 +219,8 @@ fn to_bytes(value: &serde_json::Value) -> Result<Vec<u8>, ModelError> {
 }
 
 /// Which weights a stage changes: all, or those of some neurons of a layer.
+// There is one of them, for a whole stage.
+#[allow(clippy::large_enum_variant)]
 enum Trainable {
     All,
     Neurons {

@@ -1,20 +1,20 @@
-// How long an attribution will take, guessed from how long scoring took: a hint for the user, no result.
+// How long an attribution will take, guessed from how long the last one took, or scoring: a hint for the user, no result.
 
+import type { AttributionSettings } from "../types";
 import { setsOf, type State } from "./store";
 
 /** A backward pass costs about twice a forward one. */
 const GRADIENT_COST = 3;
 
 /** Token-layers of an attribution, per token-layer of a forward pass over the same prompt. */
-function relativeCost({ settings, model }: Readonly<State>, tokens: number): number {
-  const n_layers = model?.info.n_layers ?? 1;
+function relativeCost(settings: AttributionSettings, n_layers: number, tokens: number): number {
   const positions = settings.positions === "all" ? tokens : 1;
   // Forks of all layers travel upward together: layer l carries the forks born in the l layers below.
   const layers = settings.path === "joint" ? n_layers : (n_layers * (n_layers + 1)) / 2;
   return 1 + (GRADIENT_COST * settings.steps * layers * positions) / (tokens * n_layers);
 }
 
-/** Seconds, or null where nothing was scored that could tell. */
+/** Seconds, or null where nothing was run that could tell. */
 export function attributionSeconds(state: Readonly<State>): number | null {
   const [set] = setsOf(state, "attribution");
   const scored = set === undefined ? undefined : state.scores[set];
@@ -24,7 +24,12 @@ export function attributionSeconds(state: Readonly<State>): number | null {
   // Four characters a token, as in English text.
   const tokens = Math.max(4, characters / 4 + 6);
   const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
-  return (scored.seconds / scored.items.length) * used * relativeCost(state, tokens);
+  const { attribution, model, settings } = state;
+  const cost = (of: AttributionSettings): number => relativeCost(of, model?.info.n_layers ?? 1, tokens);
+  if (attribution?.set === set && attribution.items_used.length > 0) {
+    return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
+  }
+  return (scored.seconds / scored.items.length) * used * cost(settings);
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */
