@@ -26,7 +26,7 @@ export function attributionSeconds(state: Readonly<State>): number | null {
   const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
   const { attribution, model, settings } = state;
   const cost = (of: AttributionSettings): number => relativeCost(of, model?.info.n_layers ?? 1, tokens);
-  if (attribution?.set === set && attribution.items_used.length > 0) {
+  if (attribution && attribution.set === set && attribution.items_used.length > 0) {
     return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
   }
   return (scored.seconds / scored.items.length) * used * cost(settings);
