@@ -644,6 +644,7 @@ fn a_damaged_weight_file_is_one_line_as_well() {
         desk.put("model.safetensors", weights);
         let line = desk.wrong(&["inspect", "."]);
         assert!(line.contains(named), "{line}");
+        assert!(line.contains("model.safetensors"), "{line}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
 use crate::model::load::ModelFiles;
-use crate::model::{Model, Site};
+use crate::model::{Model, ModelError, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
@@ -357,7 +357,11 @@ pub async fn load(
         config: bytes(&resolved.config)?,
         tokenizer: bytes(&resolved.tokenizer)?,
     };
-    Ok(Model::load(&resolved.id, files, &compute.device, job).await?)
+    let loaded = Model::load(&resolved.id, files, &compute.device, job).await;
+    loaded.map_err(|error| match error {
+        ModelError::Device(_) | ModelError::Cancelled(_) => error.into(),
+        of_file => CliError::Input(format!("{}: {of_file}", resolved.weights.display())),
+    })
 }
 
 /// Reads an item file; a file with any wrong line is refused, every wrong line named.

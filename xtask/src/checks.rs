@@ -23,6 +23,9 @@ pub enum Part {
 /// their dependencies would get other features, and be compiled a second time.
 const PACKAGES: [&str; 2] = ["secateur", "xtask"];
 
+/// The lints of the toolchain in use.
+const CLIPPY_DRIVER: &str = "clippy-driver";
+
 /// What has been run so far.
 #[derive(Default)]
 struct Summary {
@@ -109,17 +112,10 @@ fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) {
     summary.step("catalogue of models", |_| catalog::check());
     for package in PACKAGES {
         summary.step(&format!("clippy, native, {package}"), |_| {
-            let mut clippy = tools::cargo();
-            clippy.args([
-                "clippy",
-                "--package",
-                package,
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]);
-            tools::run(&mut clippy)
+            let mut build = tools::cargo();
+            build.args(["build", "--package", package, "--all-targets"]);
+            tools::with_lints(&mut build, CLIPPY_DRIVER);
+            tools::run(&mut build)
         });
     }
     if let Some(toolchain) = toolchain {
@@ -145,6 +141,8 @@ fn provide_vulkan() {
 fn native(summary: &mut Summary, package: &str) -> Result<()> {
     let mut command = tools::cargo();
     command.args(["test", "--package", package, "--no-fail-fast"]);
+    // What was linted is not compiled again.
+    tools::with_lints(&mut command, CLIPPY_DRIVER);
     count_tests(&mut command, summary)
 }
 

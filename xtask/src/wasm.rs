@@ -71,19 +71,17 @@ impl Toolchain {
         }
     }
 
-    /// A cargo command for the engine's library, without its profile: `build`, or `clippy`.
-    fn cargo(&self, subcommand: &str) -> Command {
-        let mut command = match self {
-            // A `cargo clippy` below rustup's cargo would find rustup's clippy, whose compiler is another one.
-            Self::Debian { .. } if subcommand == "clippy" => {
-                let mut command = tools::program(Path::new(DEBIAN_BIN).join("cargo-clippy"));
-                command.env("CARGO", tools::cargo().get_program());
-                command
-            }
-            _ => tools::cargo(),
-        };
-        command.arg(subcommand);
-        command.args(["--package", "secateur", "--lib", "--target", TARGET]);
+    /// A build of the engine's library, without its profile.
+    fn build(&self) -> Command {
+        let mut command = tools::cargo();
+        command.args([
+            "build",
+            "--package",
+            "secateur",
+            "--lib",
+            "--target",
+            TARGET,
+        ]);
         if let Self::Debian { linker } = self {
             command.env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"));
             // Compiling the standard library is an unstable option of cargo's, which this admits.
@@ -181,7 +179,7 @@ fn linker() -> Result<PathBuf> {
 /// # Errors
 /// When the engine does not compile, or wasm-bindgen cannot make its surface.
 pub fn build_engine(profile: Profile, toolchain: &Toolchain) -> Result<()> {
-    tools::run(toolchain.cargo("build").arg("--release"))
+    tools::run(toolchain.build().arg("--release"))
         .context("the engine does not compile for wasm32")?;
     let compiled = tools::target_dir()
         .join(TARGET)
@@ -211,9 +209,14 @@ pub fn build_engine(profile: Profile, toolchain: &Toolchain) -> Result<()> {
 /// # Errors
 /// When clippy finds anything.
 pub fn clippy(toolchain: &Toolchain) -> Result<()> {
-    let mut command = toolchain.cargo("clippy");
+    let mut command = toolchain.build();
+    // The page's profile: the engine's build shares all that is compiled here but the engine itself.
+    command.arg("--release");
     command.env("CLIPPY_CONF_DIR", tools::root().join(CLIPPY_CONFIGURATION));
-    // The release profile shares build scripts and procedural macros with the engine's build.
-    command.args(["--release", "--", "-D", "warnings"]);
+    let driver = match toolchain {
+        Toolchain::Target => PathBuf::from("clippy-driver"),
+        Toolchain::Debian { .. } => Path::new(DEBIAN_BIN).join("clippy-driver"),
+    };
+    tools::with_lints(&mut command, driver);
     tools::run(&mut command)
 }
