@@ -41,6 +41,7 @@ fn every_stored_type_is_dequantised_as_the_reference_does() {
         TensorType::Q5_1,
         TensorType::Q8_0,
         TensorType::Q4K,
+        TensorType::Q5K,
         TensorType::Q6K,
     ] {
         let blocks = golden.tensor(&format!("{kind}.blocks")).unwrap();

@@ -3,6 +3,13 @@
 //! This project's extension, not part of the paper. Layers up to the tuned one are run once per item and
 //! kept; every step is a fork of those runs. A pruned neuron stays exactly zero, because the trained factor
 //! is multiplied by the mask.
+//!
+//! - [`settings`]: how the gains are trained
+//! - [`report`]: what came of it
+//! - this file: the loop
+
+pub mod report;
+pub mod settings;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +19,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::job::{Cancelled, Job};
@@ -20,6 +26,9 @@ use crate::model::run::read;
 use crate::model::{Capture, Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
 use crate::scoring::{Accuracy, Batch, BatchRun, ScoringError, SetScores, batches, encode};
+
+pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation};
+pub use settings::{MAX_STEPS, TuneSettings};
 
 /// Why a tuning could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -48,125 +57,6 @@ impl From<Cancelled> for TuningError {
     fn from(cancelled: Cancelled) -> Self {
         Self::Pruning(cancelled.into())
     }
-}
-
-/// How the gains are trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TuneSettings {
-    /// The layer whose neurons get a gain.
-    pub layer: usize,
-    /// Optimiser steps.
-    pub steps: usize,
-    /// AdamW's learning rate.
-    pub learning_rate: f64,
-    /// AdamW's decoupled weight decay; pulls the gains towards 1.
-    #[serde(default)]
-    pub weight_decay: f64,
-    /// Items per step; at least as many as there are gives full batches.
-    pub batch_size: usize,
-    /// Steps between two evaluations on the validation items.
-    pub evaluate_every: usize,
-}
-
-/// Most optimiser steps.
-pub const MAX_STEPS: usize = 10_000;
-
-impl TuneSettings {
-    fn check(&self, n_layers: usize) -> Result<(), TuningError> {
-        let fail = |message: String| Err(TuningError::Settings(message));
-        if self.layer >= n_layers {
-            return fail(format!(
-                "layer {} is outside the model's {n_layers}",
-                self.layer
-            ));
-        }
-        if !(1..=MAX_STEPS).contains(&self.steps) {
-            return fail(format!(
-                "steps must be 1 to {MAX_STEPS}, and is {}",
-                self.steps
-            ));
-        }
-        if self.batch_size == 0 || self.evaluate_every == 0 {
-            return fail("batch_size and evaluate_every must be at least 1".into());
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate <= 10.0) {
-            return fail(format!(
-                "learning_rate must be above 0 and at most 10, and is {}",
-                self.learning_rate
-            ));
-        }
-        if !(0.0..=10.0).contains(&self.weight_decay) {
-            return fail(format!(
-                "weight_decay must be 0 to 10, and is {}",
-                self.weight_decay
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Training loss of one step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct StepLoss {
-    /// Step, from 1.
-    pub step: usize,
-    /// Mean over its items of the cross-entropy over the choices' log-likelihoods, in nats.
-    pub loss: f64,
-}
-
-/// One evaluation on the validation items.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Validation {
-    /// After how many steps; 0 is before training.
-    pub step: usize,
-    /// Accuracy by the sum of log-likelihoods.
-    pub accuracy: Accuracy,
-    /// Cross-entropy, in nats.
-    pub loss: f64,
-}
-
-/// One set in the model as it was, and with mask and gains.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TunedSet {
-    /// The set's name.
-    pub set: String,
-    /// Accuracy of the model as it was: no mask, no gains.
-    pub before: Accuracy,
-    /// Accuracy with mask and the best gains.
-    pub after: Accuracy,
-}
-
-/// One training run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TuneCurve {
-    /// With the mask, or without any pruning for comparison.
-    pub pruned: bool,
-    /// Loss of every step.
-    pub steps: Vec<StepLoss>,
-    /// The evaluations.
-    pub validation: Vec<Validation>,
-    /// Step of the best state: highest validation accuracy, then lowest validation loss, then earliest.
-    pub best_step: usize,
-    /// Whether the user stopped it; the best state until then is kept.
-    pub cancelled: bool,
-    /// Factor of every neuron of the layer at the best state, `[d_mlp]`; 0 for the pruned.
-    pub gains: Vec<f32>,
-    /// The test sets at the best state; empty when cancelled.
-    pub sets: Vec<TunedSet>,
-}
-
-/// A tuning and the same without pruning.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TuneReport {
-    /// The tuned layer.
-    pub layer: usize,
-    /// Gains that were free to change, in the pruned run.
-    pub trained_gains: usize,
-    /// The pruned run, then the one without pruning where asked for.
-    pub curves: Vec<TuneCurve>,
-    /// Wall-clock time.
-    pub seconds: f64,
 }
 
 /// The item sets of a tuning.

@@ -29,6 +29,8 @@ pub enum TensorType {
     Q8_0,
     /// 4 bits, eight scales and minima for 256.
     Q4K,
+    /// 5 bits, eight scales and minima for 256.
+    Q5K,
     /// 6 bits, sixteen scales for 256.
     Q6K,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for TensorType {
             Self::Q5_1 => "Q5_1",
             Self::Q8_0 => "Q8_0",
             Self::Q4K => "Q4_K",
+            Self::Q5K => "Q5_K",
             Self::Q6K => "Q6_K",
         })
     }
@@ -62,6 +65,7 @@ impl TensorType {
             7 => Self::Q5_1,
             8 => Self::Q8_0,
             12 => Self::Q4K,
+            13 => Self::Q5K,
             14 => Self::Q6K,
             30 => Self::Bf16,
             _ => return None,
@@ -79,6 +83,7 @@ impl TensorType {
             Self::Q5_1 => (32, 24),
             Self::Q8_0 => (32, 34),
             Self::Q4K => (256, 144),
+            Self::Q5K => (256, 176),
             Self::Q6K => (256, 210),
         }
     }
@@ -107,6 +112,7 @@ impl TensorType {
             Self::Q5_1 => q5_1,
             Self::Q8_0 => q8_0,
             Self::Q4K => q4_k,
+            Self::Q5K => q5_k,
             Self::Q6K => q6_k,
         };
         for (block, out) in bytes.chunks_exact(size).zip(values.chunks_exact_mut(width)) {
@@ -195,6 +201,23 @@ fn q4_k(block: &[u8], out: &mut [f32]) {
         for (i, &byte) in bytes.iter().enumerate() {
             out[64 * pair + i] = d * scale_low * f32::from(byte & 15) - dmin * min_low;
             out[64 * pair + 32 + i] = d * scale_high * f32::from(byte >> 4) - dmin * min_high;
+        }
+    }
+}
+
+/// As `q4_k`, with the fifth bits of sub-block `j` in bit `j` of 32 bytes.
+fn q5_k(block: &[u8], out: &mut [f32]) {
+    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
+    let (packed, high, quants) = (&block[4..16], &block[16..48], &block[48..176]);
+    for (pair, bytes) in quants.chunks_exact(32).enumerate() {
+        let (scale_low, min_low) = scale_min_k4(2 * pair, packed);
+        let (scale_high, min_high) = scale_min_k4(2 * pair + 1, packed);
+        for (i, (&byte, &high)) in bytes.iter().zip(high).enumerate() {
+            let fifth = |sub_block: usize| (high >> sub_block & 1) << 4;
+            let low = byte & 15 | fifth(2 * pair);
+            let top = byte >> 4 | fifth(2 * pair + 1);
+            out[64 * pair + i] = d * scale_low * f32::from(low) - dmin * min_low;
+            out[64 * pair + 32 + i] = d * scale_high * f32::from(top) - dmin * min_high;
         }
     }
 }

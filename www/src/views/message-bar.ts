@@ -19,7 +19,9 @@ class MessageBar extends View {
 }
 
 function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  // A file's name stays as it is.
+  const isName = /^\S*[._]\S/.test(text);
+  const capital = isName ? text : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 

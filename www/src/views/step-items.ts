@@ -23,7 +23,7 @@ const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["h
 class StepItems extends View {
   protected readonly keys = ["sets", "samples", "template", "templates", "job", "engine", "model"] as const;
   #open: string | null = null;
-  #text = h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as JSONL", placeholder: EXAMPLE });
+  #text = h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as text", placeholder: EXAMPLE });
   #messages = h("div", { class: "line-errors", role: "status" });
   #preview = h("div", { class: "preview" });
   #list = view("item-list");
@@ -36,14 +36,15 @@ class StepItems extends View {
     this.#text.addEventListener("paste", () => setTimeout(() => void this.#read("pasted", this.#text.value)));
     this.replaceChildren(h("section", { class: "panel" },
       heading("Items", "Multiple-choice questions with a known answer: bring your own, or take a sample.",
-        "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or lm-evaluation-harness style (question, choices, answer)."),
+        "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or the fields of a known data set (COPA, HellaSwag, PIQA, …). "
+        + "Also CSV or TSV (question, a, b, …, correct), Aiken, GIFT, Moodle XML, and BIG-bench's JSON. The format is told from the text."),
       this.#sets,
       h("div", { class: "drop-zone" },
         h("p", {}, h("b", {}, "Add items: "), "paste lines here, or drop a file anywhere on this step."),
         this.#text,
         h("div", { class: "tools" },
           h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#read("pasted", this.#text.value) }, "Add these lines"),
-          filePicker("Choose a file …", ".jsonl,.json,.txt", (files) => void this.#readFiles(files))),
+          filePicker("Choose a file …", ".jsonl,.json,.txt,.csv,.tsv,.xml,.gift", (files) => void this.#readFiles(files))),
         this.#messages),
       this.#tools, this.#preview, this.#list));
   }
@@ -121,7 +122,7 @@ class StepItems extends View {
   }
 
   async #readFiles(files: File[]): Promise<void> {
-    for (const file of files) await this.#read(file.name.replace(/\.(jsonl?|txt)$/, ""), await file.text());
+    for (const file of files) await this.#read(file.name.replace(/\.(jsonl?|txt|csv|tsv|xml|gift)$/, ""), await file.text());
   }
 
   /** Takes the good lines as a set and says what is wrong with the others. */

@@ -22,7 +22,7 @@ class StepModel extends View {
   protected render(): void {
     refill(this, h("section", { class: "panel" },
       heading("Model", "Choose the language model to look into. It runs in this tab and stays in this browser.",
-        "Decoders of the Llama family, from .gguf (F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q6_K) or safetensors (F32, F16, BF16)."),
+        "Decoders of the Llama family, from .gguf (F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K) or safetensors (F32, F16, BF16)."),
       this.#loaded(),
       this.#catalogue(),
       h("div", { class: "drop-zone" },
