@@ -218,3 +218,110 @@ fn no_text_makes_the_parser_panic() {
         assert!(parse_items(text).items.is_empty(), "{text:.40}");
     }
 }
+
+/// Formats are told from the text; where nothing fits, one error lists them.
+#[test]
+fn a_text_that_is_plainly_no_item_file_is_one_error() {
+    for text in [
+        "Dear all,\n\nsee you tomorrow.\n",
+        "<html><body>a</body></html>",
+        "a,b\n1,2\n",
+    ] {
+        let parsed = parse_items(text);
+        assert_eq!((parsed.format, parsed.errors.len()), ("unknown", 1));
+        for format in ["CSV", "Aiken", "GIFT", "Moodle", "JSON", "BIG-bench"] {
+            assert!(parsed.errors[0].message.contains(format), "{format}");
+        }
+    }
+    let jsonl = parse_items("nonsense\n{\"context\":\"q\",\"choices\":[\"a\",\"b\"],\"gold\":0}");
+    assert_eq!((jsonl.format, jsonl.items.len()), ("jsonl", 1));
+    assert!(jsonl.errors[0].message.contains("column"));
+}
+
+#[test]
+fn items_of_one_line_have_names_of_their_own() {
+    let item = r#"{"context":"q","choices":["a","b"],"gold":0}"#;
+    let parsed = parse_items(&format!("[{item},{item}]"));
+    assert_eq!(parsed.errors, []);
+    let ids: Vec<&str> = parsed.items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["line-1", "line-1.2"]);
+}
+
+/// One good file of each format.
+const FILES: [(&str, &str); 8] = [
+    ("jsonl", r#"{"goal":"g","sol1":"ä","sol2":"b","label":0}"#),
+    (
+        "json",
+        "[{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":\"A\"}]",
+    ),
+    (
+        "big-bench",
+        r#"{"examples":[{"input":"q","target_scores":{"a":1,"b":0}}]}"#,
+    ),
+    ("csv", "question,a,b,correct\n\"q, ä\",x,\"y\"\"\",b\n"),
+    ("tsv", "q\ta\tb\tc\td\tD\n"),
+    ("aiken", "q ä\nA. x\nB) y\nANSWER: B\n"),
+    (
+        "gift",
+        "// c\n::t\\:: [html]<p>ä {\n=%100%x\\=#f\n~y####g\n}\n\n1 {T#a}\n",
+    ),
+    (
+        "moodle-xml",
+        "<?xml version=\"1.0\"?><quiz><question type=\"multichoice\"><questiontext><text><![CDATA[<p>ä&nbsp;</p>]]></text>\
+        </questiontext><single>true</single><answer fraction=\"100\"><text>a&amp;</text></answer>\
+        <answer fraction=\"0\"><text>b&#65;</text></answer></question></quiz>",
+    ),
+];
+
+/// Every beginning and every end of a good file, each file with one character replaced, and long repetitions.
+#[test]
+fn no_cut_or_broken_file_makes_the_parser_panic() {
+    for (format, text) in FILES {
+        for text in [
+            text.to_owned(),
+            format!("\u{feff}{}", text.replace('\n', "\r\n")),
+        ] {
+            let parsed = parse_items(&text);
+            assert_eq!(parsed.format, format);
+            assert!(!parsed.items.is_empty(), "{format}: {:?}", parsed.errors);
+        }
+        for (at, char) in text.char_indices() {
+            let (before, after) = text.split_at(at);
+            parse_items(before);
+            parse_items(after);
+            for other in ["", "\"", "\\", "{", "}", "<", "&", "=", "\n", "\0", "é"] {
+                parse_items(&format!("{before}{other}{}", &after[char.len_utf8()..]));
+            }
+        }
+    }
+}
+
+/// Hostile texts of about 1 MB: time grows with the text, and the errors stay few.
+#[test]
+fn a_long_broken_text_is_read_in_linear_time() {
+    let start = Instant::now();
+    for (before, repeated) in [
+        ("q {=a ~", "\\"),
+        ("::", ":\\"),
+        ("q {=a ~b}\n\n", "{=\n\n"),
+        ("q {=a", "=#%1%"),
+        ("::t:: [html]", "<a&<!--"),
+        ("q\nA. x\nANSWER: A\n", "ANSWER:\n"),
+        ("q\nA. x\nANSWER: A\n", "A. \n"),
+        ("question,a,b,correct\n", "\"\n,"),
+        ("question,a,b,correct\n", "\n\r"),
+        ("<quiz>", "<question>"),
+        ("<quiz>", "<question/>&a;"),
+        ("<quiz><question><questiontext><text><![CDATA[", "<a&<!--"),
+        ("{\"examples\":", "[{\"target_scores\":"),
+    ] {
+        let text = before.to_owned() + &repeated.repeat(1_000_000 / repeated.len());
+        let parsed = parse_items(&text);
+        assert!(parsed.errors.len() <= 1001, "{before}");
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}

@@ -1,16 +1,28 @@
 //! Multiple-choice items: what they are, the files they come in, the prompts they become.
 //!
 //! - this file: the item and its canonical form
-//! - [`jsonl`]: the formats of item files
+//! - `read`: which format a text is in, and what all formats have in common: ids, limits, errors
+//! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like
+//! - `table`: CSV and TSV
+//! - `aiken`, `gift`, `moodle`: the formats of quizzes
 //! - [`template`]: prompts as data
 
-pub mod jsonl;
+mod aiken;
+mod big_bench;
+mod gift;
+mod jsonl;
+mod moodle;
+mod read;
+mod shapes;
+mod table;
 pub mod template;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use jsonl::{LineError, ParsedItems, parse_items};
+pub use read::{
+    LineError, MAX_BYTES, MAX_CHOICES, MAX_ERRORS, MAX_ITEMS, MAX_TEXT, ParsedItems, parse_items,
+};
 pub use template::{Rendered, Template, TemplateError};
 
 /// One multiple-choice question.

@@ -1,0 +1,147 @@
+//! BIG-bench's task files: one JSON document with a list of examples.
+//!
+//! `{"examples": [{"input": …, "target_scores": {choice: score, …}}, …]}`, as in BIG-bench's
+//! [docs/doc.md](https://github.com/google/BIG-bench/blob/main/docs/doc.md). The right choice is the one with the
+//! highest score. Prefixes of the task are not added to the input.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::jsonl::{located, not_json, what};
+use super::read::{Draft, Found};
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    examples: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Example {
+    input: String,
+    target_scores: Scores,
+}
+
+/// Choices and scores in the document's order, which a map would not keep.
+struct Scores(Vec<(String, f64)>);
+
+impl<'de> Deserialize<'de> for Scores {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Scores;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("`target_scores`, an object of choices and their scores")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Scores, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Scores(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// Whether a text is one JSON object with `examples`, or the broken beginning of one.
+pub(super) fn fits(text: &str) -> bool {
+    if !text.starts_with('{') {
+        return false;
+    }
+    let is_cut = |line: &str| {
+        serde_json::from_str::<&RawValue>(line).is_err_and(|error| error.is_eof())
+            && text.contains("\"target_scores\"")
+    };
+    serde_json::from_str::<Document>(text).is_ok() || text.lines().next().is_some_and(is_cut)
+}
+
+/// The examples of a document.
+pub(super) fn read<'a>(text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
+    match serde_json::from_str::<Document>(text) {
+        Ok(document) => {
+            let examples = located(text, document.examples).enumerate();
+            Box::new(examples.map(|(index, (line, raw))| {
+                let number = index + 1;
+                let draft = example(raw, number);
+                (
+                    line,
+                    draft.map_err(|error| format!("example {number}: {error}")),
+                )
+            }))
+        }
+        Err(error) => Box::new(std::iter::once((error.line(), Err(not_json(&error))))),
+    }
+}
+
+fn example(raw: &str, number: usize) -> Result<Draft, String> {
+    let example: Example = serde_json::from_str(raw).map_err(|error| what(&error))?;
+    let Scores(scores) = example.target_scores;
+    let highest = scores
+        .iter()
+        .map(|(_, score)| *score)
+        .fold(0.0_f64, f64::max);
+    if highest <= 0.0 {
+        return Err("no choice has a score above 0".into());
+    }
+    let mut right = (0..)
+        .zip(&scores)
+        .filter(|(_, (_, score))| *score >= highest);
+    let gold = right.next().map_or(0, |(index, _)| index);
+    if right.next().is_some() {
+        return Err(format!("several choices have the highest score, {highest}"));
+    }
+    Ok(Draft {
+        id: Some(format!("example-{number}")),
+        context: example.input,
+        choices: scores.into_iter().map(|(choice, _)| choice).collect(),
+        gold,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::items::parse_items;
+
+    #[test]
+    fn the_choice_of_the_highest_score_is_right_and_ties_are_errors() {
+        let parsed = parse_items(
+            r#"{
+            "name": "toy",
+            "examples": [
+                {"input": "q", "target_scores": {"z": 0, "b": 1, "a": 0.5}},
+                {"input": "q", "target_scores": {"a": 1, "b": 1}},
+                {"input": "q", "target_scores": {"a": 0, "b": -1}},
+                {"input": "q", "target": "a"}
+            ]}"#,
+        );
+        assert_eq!(parsed.format, "big-bench");
+        assert_eq!(parsed.items[0].choices, ["z", "b", "a"]);
+        assert_eq!(
+            (parsed.items[0].id.as_str(), parsed.items[0].gold),
+            ("example-1", 1)
+        );
+        let lines: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [5, 6, 7]);
+        for (error, named) in
+            parsed
+                .errors
+                .iter()
+                .zip(["example 2: several", "example 3: no", "example 4: missing"])
+        {
+            assert!(error.message.starts_with(named), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_cut_document_is_one_error() {
+        let cut = "{\"examples\": [\n{\"input\": \"q\",\n\"target_scores\": {";
+        let parsed = parse_items(cut);
+        assert_eq!((parsed.format, parsed.errors.len()), ("big-bench", 1));
+        assert_eq!(parsed.errors[0].line, 3);
+    }
+}

@@ -1,0 +1,275 @@
+//! Items in GIFT, as in [Moodle's documentation](https://docs.moodle.org/en/GIFT_format).
+//!
+//! `::title:: text {=right ~wrong}`, questions parted by empty lines. A line that begins with `//` is a comment, one
+//! with `$CATEGORY:` is skipped as well; `\` before one of `~ = # { } : \` takes its meaning away, and `\n` is a line
+//! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does.
+//! Read are questions with one right choice, and true or false; the others are refused.
+
+use super::moodle::html_to_text;
+use super::read::{Draft, Found, MAX_CHOICES, MAX_TEXT, quoted, tidy};
+
+/// Longest question that is looked at, in bytes.
+const MAX_QUESTION: usize = MAX_TEXT * MAX_CHOICES;
+/// What a backslash may stand before.
+const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
+/// What may stand before a text, in brackets.
+const MARKUP: [&str; 4] = ["[html]", "[moodle]", "[plain]", "[markdown]"];
+
+/// Whether a text begins with the name of a markup, which is not JSON's list.
+pub(super) fn starts_with_markup(text: &str) -> bool {
+    MARKUP.iter().any(|name| text.starts_with(name))
+}
+
+/// Whether a text has a title or a brace with what only GIFT has after it.
+pub(super) fn fits(text: &str) -> bool {
+    let is_answer = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.starts_with(['=', '~', '#'])
+            || ["T}", "F}", "TRUE}", "FALSE}"]
+                .iter()
+                .any(|word| rest.starts_with(word))
+    };
+    let has_answers = text.match_indices('{').any(|(at, brace)| {
+        let rest = text.get(at + brace.len()..);
+        rest.is_some_and(is_answer)
+    });
+    has_answers || text.lines().any(|line| line.trim_start().starts_with("::"))
+}
+
+/// The questions of a text.
+pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
+    let mut lines = (1..).zip(text.lines());
+    std::iter::from_fn(move || {
+        let mut block: Option<(usize, String)> = None;
+        for (number, line) in lines.by_ref() {
+            let line = line.trim();
+            if line.starts_with("//") || line.starts_with("$CATEGORY:") {
+                continue;
+            }
+            match (&mut block, line.is_empty()) {
+                (None, true) => {}
+                (Some(_), true) => break,
+                (None, false) => block = Some((number, line.to_owned())),
+                (Some((_, block)), false) => {
+                    block.push('\n');
+                    block.push_str(line);
+                }
+            }
+        }
+        block.map(|(line, block)| (line, question(&block)))
+    })
+}
+
+fn question(block: &str) -> Result<Draft, String> {
+    if block.len() > MAX_QUESTION {
+        return Err(format!("the question has {} bytes", block.len()));
+    }
+    let mut text = block;
+    if let Some(titled) = block.strip_prefix("::") {
+        let end = titled
+            .match_indices("::")
+            .find(|(at, _)| !is_escaped(titled, *at));
+        let (end, mark) = end.ok_or("the title has no `::` at its end")?;
+        text = rest(titled, end + mark.len()).trim_start();
+    }
+    let markup = MARKUP.iter().find(|name| text.starts_with(**name));
+    let text = text.strip_prefix(*markup.unwrap_or(&"")).unwrap_or(text);
+    let plain = |text: &str| match markup {
+        Some(&"[html]") => html_to_text(&unescaped(text)),
+        _ => tidy(&unescaped(text)),
+    };
+
+    let (before, answers) = cut(text, '{').ok_or("there are no choices in braces")?;
+    let (answers, after) = cut(answers, '}').ok_or("the brace of the choices is not closed")?;
+    if cut(after, '{').is_some() {
+        return Err("the question has braces twice".into());
+    }
+    let (choices, gold) = choices(answers.trim())?;
+    let context = match after.trim() {
+        "" => plain(before),
+        _ => plain(&format!("{before}_____{after}")),
+    };
+    Ok(Draft {
+        id: None,
+        context,
+        choices: choices.iter().map(|choice| plain(choice)).collect(),
+        gold,
+    })
+}
+
+/// The choices, still with backslashes, and the right one.
+fn choices(answers: &str) -> Result<(Vec<String>, usize), String> {
+    let refused = |kind: &str| {
+        Err(format!(
+            "{kind} cannot be read: an item has choices and one right one"
+        ))
+    };
+    // Feedback on the whole question comes last.
+    let answers = answers
+        .match_indices("####")
+        .find(|(at, _)| !is_escaped(answers, *at))
+        .and_then(|(at, _)| answers.get(..at))
+        .unwrap_or(answers);
+    if answers.trim().is_empty() {
+        return refused("a question without choices");
+    }
+    if answers.starts_with('#') {
+        return refused("a question for a number");
+    }
+    let verdict = cut(answers, '#').map_or(answers, |(verdict, _)| verdict);
+    match verdict.trim().to_ascii_uppercase().as_str() {
+        "T" | "TRUE" => return Ok((vec!["True".into(), "False".into()], 0)),
+        "F" | "FALSE" => return Ok((vec!["True".into(), "False".into()], 1)),
+        _ => {}
+    }
+
+    let marks: Vec<(usize, char)> = answers
+        .char_indices()
+        .filter(|(at, mark)| matches!(mark, '=' | '~') && !is_escaped(answers, *at))
+        .collect();
+    let first = marks.first().map_or(answers.len(), |(at, _)| *at);
+    let stray = answers.get(..first).unwrap_or_default().trim();
+    if !stray.is_empty() {
+        return Err(format!(
+            "`{}` stands before the first `=` or `~`",
+            quoted(stray)
+        ));
+    }
+    let mut texts = Vec::new();
+    let mut right = Vec::new();
+    let ends = marks.iter().skip(1).map(|(at, _)| *at);
+    for ((at, mark), end) in marks.iter().zip(ends.chain([answers.len()])) {
+        let answer = answers.get(at + 1..end).unwrap_or_default();
+        let text = cut(answer, '#').map_or(answer, |(text, _)| text).trim();
+        let weighted = text
+            .strip_prefix('%')
+            .and_then(|rest| rest.split_once('%'))
+            .and_then(|(weight, text)| Some((weight.trim().parse::<f64>().ok()?, text)));
+        let (is_right, text) = match weighted {
+            None => (*mark == '=', text),
+            Some((100.0, text)) => (true, text),
+            Some((0.0, text)) if *mark == '~' => (false, text),
+            Some(_) => return refused("a question with weighted answers"),
+        };
+        if is_right {
+            right.push(texts.len());
+        }
+        texts.push(text.trim().to_owned());
+    }
+    let has_wrong = marks.iter().any(|(_, mark)| *mark == '~');
+    match right.as_slice() {
+        _ if !has_wrong && texts.iter().any(|text| text.contains("->")) => {
+            refused("a question that matches pairs")
+        }
+        _ if !has_wrong => refused("a question for a short answer"),
+        [] => Err("no choice is marked as right with `=`".into()),
+        [gold] => Ok((texts, *gold)),
+        several => Err(format!("{} choices are marked as right", several.len())),
+    }
+}
+
+/// The parts of a text before and after the first `mark` that no backslash stands before.
+fn cut(text: &str, mark: char) -> Option<(&str, &str)> {
+    let (at, _) = text
+        .match_indices(mark)
+        .find(|(at, _)| !is_escaped(text, *at))?;
+    Some((text.get(..at)?, rest(text, at + mark.len_utf8())))
+}
+
+fn rest(text: &str, start: usize) -> &str {
+    text.get(start..).unwrap_or_default()
+}
+
+/// Whether an odd number of backslashes stands before a place.
+fn is_escaped(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let backslashes = before.len() - before.trim_end_matches('\\').len();
+    backslashes % 2 == 1
+}
+
+/// A text without its backslashes; one that stands before nothing special is kept, as in `\frac`.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        let next = chars.peek().copied().filter(|_| char == '\\');
+        match next {
+            Some('n') => out.push('\n'),
+            Some(special) if SPECIAL.contains(&special) => out.push(special),
+            _ => {
+                out.push(char);
+                continue;
+            }
+        }
+        chars.next();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::items::parse_items;
+
+    /// The first two questions are those of Moodle's documentation.
+    #[test]
+    fn choices_true_and_false_and_gaps_are_read() {
+        let text = "$CATEGORY: c\n\n// a comment\n::Q2:: What's between orange and green in the spectrum? \n\
+            { =yellow # right; good! ~red # wrong ~blue # wrong }\n\n\
+            Grant is {~buried =entombed ~living} in Grant's tomb.\n\n\
+            // true\n::Q1:: 1+1\\=2 {T}\n\n::x::[html]<p>a &lt; b</p>{\nFALSE#why####all}\n\n\
+            \\frac\\{1\\}: {\n  ~%0%a\\~b\n  // comment\n  =%100%c\\\\\n}\n";
+        let parsed = parse_items(text);
+        assert_eq!((parsed.format, &parsed.errors), ("gift", &vec![]));
+        let found: Vec<(&str, String, usize)> = parsed
+            .items
+            .iter()
+            .map(|item| (item.context.as_str(), item.choices.join("|"), item.gold))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (
+                    "What's between orange and green in the spectrum?",
+                    "yellow|red|blue".to_owned(),
+                    0
+                ),
+                (
+                    "Grant is _____ in Grant's tomb.",
+                    "buried|entombed|living".to_owned(),
+                    1
+                ),
+                ("1+1=2", "True|False".to_owned(), 0),
+                ("a < b", "True|False".to_owned(), 1),
+                ("\\frac{1}:", "a~b|c\\".to_owned(), 1),
+            ]
+        );
+        assert_eq!(parsed.items[0].id, "line-4");
+    }
+
+    #[test]
+    fn what_is_no_choice_of_one_is_refused_with_its_line() {
+        let text = "q {=a ~b}\n\nq {~%50%a ~%50%b ~c}\n\nq {=a =b}\n\nq {=a -> b =c -> d =e -> f}\n\nq {#3:2}\n\n\
+            q {}\n\nq {~a ~b}\n\nq {=a ~b\n\nno braces\n\nq {=a ~b} {=c ~d}\n\n::q {=a ~b}\n\nq {x =a ~b}\n\nq {=a =b ~c}\n";
+        let parsed = parse_items(text);
+        assert_eq!(parsed.items.len(), 1);
+        let named = [
+            "weighted",
+            "short answer",
+            "pairs",
+            "number",
+            "without choices",
+            "no choice",
+            "not closed",
+            "no choices",
+            "twice",
+            "title",
+            "before the first",
+            "2 choices",
+        ];
+        assert_eq!(parsed.errors.len(), named.len());
+        for ((error, named), line) in parsed.errors.iter().zip(named).zip((3..).step_by(2)) {
+            assert_eq!(error.line, line);
+            assert!(error.message.contains(named), "{}", error.message);
+        }
+    }
+}

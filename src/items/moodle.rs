@@ -1,0 +1,412 @@
+//! Items in Moodle's XML, as in [Moodle's documentation](https://docs.moodle.org/en/Moodle_XML_format).
+//!
+//! Read are questions of the type `multichoice` with `<single>true</single>`; the right choice is the one with
+//! `fraction="100"`. HTML becomes text. Categories are skipped, other types refused. No entity is expanded but the
+//! five of XML and numbers of characters.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::read::{Draft, Found, LineCounter, quoted, tidy};
+
+/// Deepest element; the format needs five.
+const MAX_DEPTH: usize = 32;
+/// Elements of HTML that begin a line.
+const BLOCKS: [&str; 12] = [
+    "p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "pre",
+];
+/// Longest entity of HTML that is read, in bytes: `&#x10ffff;` without its ends.
+const MAX_ENTITY: usize = 8;
+
+/// Whether a text is XML with a quiz.
+pub(super) fn fits(text: &str) -> bool {
+    text.starts_with('<') && text.contains("<quiz")
+}
+
+/// The questions of a text.
+pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
+    let mut quiz = Quiz {
+        reader: Reader::from_str(text),
+        lines: LineCounter::new(text),
+        path: Vec::new(),
+    };
+    let mut has_ended = false;
+    std::iter::from_fn(move || {
+        if has_ended {
+            return None;
+        }
+        let found = quiz.next_question();
+        // After broken XML nothing is known of what follows.
+        has_ended = !matches!(found, Step::Question(..));
+        match found {
+            Step::Question(line, question) => Some((line, question.draft())),
+            Step::Broken(line, message) => Some((line, Err(message))),
+            Step::End => None,
+        }
+    })
+}
+
+enum Step {
+    Question(usize, Question),
+    Broken(usize, String),
+    End,
+}
+
+struct Quiz<'a> {
+    reader: Reader<&'a [u8]>,
+    lines: LineCounter<'a>,
+    /// Names of the open elements.
+    path: Vec<String>,
+}
+
+impl Quiz<'_> {
+    fn line_of(&mut self, position: u64) -> usize {
+        self.lines
+            .at(usize::try_from(position).unwrap_or(usize::MAX))
+    }
+
+    /// Reads to the end of the next question that is not a category.
+    fn next_question(&mut self) -> Step {
+        let mut question = Question::default();
+        let mut line = 1;
+        loop {
+            let start = self.reader.buffer_position();
+            let event = match self.reader.read_event() {
+                Ok(event) => event,
+                Err(error) => {
+                    let position = self.reader.error_position();
+                    return Step::Broken(self.line_of(position), format!("not XML: {error}"));
+                }
+            };
+            let is_question = |path: &[String]| matches!(path, [_, name] if name == "question");
+            match event {
+                Event::Start(element) => {
+                    if self.path.len() >= MAX_DEPTH {
+                        let message = format!("more than {MAX_DEPTH} elements within each other");
+                        return Step::Broken(self.line_of(start), message);
+                    }
+                    self.path.push(element.name().as_ref().to_owned());
+                    if is_question(&self.path) {
+                        line = self.line_of(start);
+                        question = Question::default();
+                        question.kind = attribute(&element, "type");
+                    } else {
+                        question.open(inner(&self.path), &element);
+                    }
+                }
+                Event::End(_) => {
+                    let has_ended = is_question(&self.path);
+                    self.path.pop();
+                    if has_ended && question.kind != "category" {
+                        return Step::Question(line, question);
+                    }
+                }
+                Event::Text(text) => question.add(inner(&self.path), &text.xml10_content()),
+                Event::CData(text) => question.add(inner(&self.path), &text.xml10_content()),
+                Event::GeneralRef(reference) => {
+                    let name = reference.xml10_content();
+                    match character(&name) {
+                        Some(char) => {
+                            question.add(inner(&self.path), char.encode_utf8(&mut [0; 4]));
+                        }
+                        None => {
+                            let message = format!("`&{};` is no entity of XML", quoted(&name));
+                            question.error.get_or_insert(message);
+                        }
+                    }
+                }
+                Event::Eof => {
+                    return match self.path.last() {
+                        Some(name) => {
+                            let message = format!("not XML: `<{}>` is not closed", quoted(name));
+                            Step::Broken(self.line_of(start), message)
+                        }
+                        None => Step::End,
+                    };
+                }
+                Event::Empty(_)
+                | Event::Comment(_)
+                | Event::Decl(_)
+                | Event::PI(_)
+                | Event::DocType(_) => {}
+            }
+        }
+    }
+}
+
+/// The path within a question.
+fn inner(path: &[String]) -> &[String] {
+    path.get(2..).unwrap_or_default()
+}
+
+fn attribute(element: &BytesStart, name: &str) -> String {
+    let attribute = element.try_get_attribute(name).ok().flatten();
+    attribute.map_or_else(String::new, |attribute| attribute.value.into_owned())
+}
+
+/// A text and what is to be made of it.
+#[derive(Default)]
+struct Text {
+    /// "html" or none, "plain_text", "markdown", "moodle_auto_format".
+    format: String,
+    raw: String,
+}
+
+impl Text {
+    fn plain(&self) -> String {
+        match self.format.as_str() {
+            "plain_text" | "markdown" => tidy(&self.raw),
+            _ => html_to_text(&self.raw),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Question {
+    kind: String,
+    name: String,
+    text: Text,
+    single: String,
+    answers: Vec<(String, Text)>,
+    error: Option<String>,
+}
+
+impl Question {
+    fn open(&mut self, path: &[String], element: &BytesStart) {
+        match path {
+            [field] if field == "questiontext" => self.text.format = attribute(element, "format"),
+            [field] if field == "answer" => {
+                let format = attribute(element, "format");
+                let raw = String::new();
+                let text = Text { format, raw };
+                self.answers.push((attribute(element, "fraction"), text));
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, path: &[String], text: &str) {
+        let is_text = |name: &String| name == "text";
+        let place = match path {
+            [field] if field == "single" => Some(&mut self.single),
+            [field, name] if is_text(name) => match field.as_str() {
+                "name" => Some(&mut self.name),
+                "questiontext" => Some(&mut self.text.raw),
+                "answer" => self.answers.last_mut().map(|(_, text)| &mut text.raw),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(place) = place {
+            place.push_str(text);
+        }
+    }
+
+    fn draft(self) -> Result<Draft, String> {
+        let wrong = |what: String| {
+            Err(format!(
+                "the question `{}` {what}",
+                quoted(self.name.trim())
+            ))
+        };
+        if let Some(error) = self.error {
+            return wrong(format!("cannot be read: {error}"));
+        }
+        if self.kind != "multichoice" {
+            return wrong(format!(
+                "is of the type `{}`; only `multichoice` is read",
+                quoted(&self.kind)
+            ));
+        }
+        // Moodle, too, takes a question that does not say so as one with a single answer.
+        if !matches!(self.single.trim(), "" | "true" | "1") {
+            return wrong("has several right choices: `single` is not true".into());
+        }
+        let is_right = |fraction: &str| fraction.trim().parse() == Ok(100.0_f64);
+        let mut right = (0..)
+            .zip(&self.answers)
+            .filter(|(_, (fraction, _))| is_right(fraction));
+        let gold = match (right.next(), right.next()) {
+            (Some((gold, _)), None) => gold,
+            (None, _) => return wrong("has no choice with the fraction 100".into()),
+            _ => return wrong("has several choices with the fraction 100".into()),
+        };
+        Ok(Draft {
+            id: None,
+            context: self.text.plain(),
+            choices: self.answers.iter().map(|(_, text)| text.plain()).collect(),
+            gold,
+        })
+    }
+}
+
+/// The text of HTML: tags are dropped, blocks begin lines, white space is one space, common entities are read.
+pub(super) fn html_to_text(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    // Whether anything is closed further on is asked once, or the time would grow with the square of the text.
+    let (tags_end, comments_end) = (html.rfind('>'), html.rfind("-->"));
+    while let Some(at) = rest.find(['<', '&', '\n', '\r', '\t']) {
+        let (before, special) = rest.split_at(at);
+        out.push_str(before);
+        let place = html.len() - special.len();
+        let is_closed = |end: Option<usize>| end.is_some_and(|end| end > place);
+        let markup = match special.starts_with("<!--") {
+            true if is_closed(comments_end) => comment(special),
+            false if is_closed(tags_end) => tag(special),
+            _ => None,
+        };
+        let (text, length) = markup.or_else(|| entity(special)).unwrap_or_else(|| {
+            match special.as_bytes().first() {
+                Some(byte @ (b'<' | b'&')) => (char::from(*byte), 1),
+                _ => (' ', 1),
+            }
+        });
+        if text != '\0' {
+            out.push(text);
+        }
+        rest = special.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    tidy(&out.lines().map(words).collect::<Vec<_>>().join("\n"))
+}
+
+/// A comment becomes nothing; and its length.
+fn comment(text: &str) -> Option<(char, usize)> {
+    let end = "-->";
+    Some(('\0', text.find(end)? + end.len()))
+}
+
+/// What the tag at the beginning of a text becomes, a line break or nothing, and its length.
+fn tag(text: &str) -> Option<(char, usize)> {
+    let inside = text.strip_prefix('<')?;
+    let name = inside.strip_prefix('/').unwrap_or(inside);
+    name.starts_with(|char: char| char.is_ascii_alphabetic())
+        .then_some(())?;
+    let length = text.find('>')? + 1;
+    let end = name.find(|char: char| !char.is_ascii_alphanumeric())?;
+    let name = name.get(..end)?.to_ascii_lowercase();
+    let is_block = BLOCKS.contains(&name.as_str());
+    Some((if is_block { '\n' } else { '\0' }, length))
+}
+
+/// The character of the entity at the beginning of a text, and its length.
+fn entity(text: &str) -> Option<(char, usize)> {
+    let inside = text.strip_prefix('&')?;
+    let end = inside
+        .bytes()
+        .take(MAX_ENTITY + 1)
+        .position(|byte| byte == b';')?;
+    let name = inside.get(..end)?;
+    let char = match name {
+        "nbsp" => Some(' '),
+        "ndash" => Some('–'),
+        "mdash" => Some('—'),
+        "hellip" => Some('…'),
+        "lsquo" => Some('‘'),
+        "rsquo" => Some('’'),
+        "ldquo" => Some('“'),
+        "rdquo" => Some('”'),
+        "times" => Some('×'),
+        "deg" => Some('°'),
+        _ => character(name),
+    };
+    Some((char?, end + 2))
+}
+
+/// The character of one of XML's five entities or of a number.
+fn character(name: &str) -> Option<char> {
+    let number = |digits: &str, radix| {
+        let char = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
+        (char != '\0').then_some(char)
+    };
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => match name.strip_prefix('#')? {
+            digits if digits.starts_with(['x', 'X']) => number(digits.get(1..)?, 16),
+            digits => number(digits, 10),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::html_to_text;
+    use crate::items::parse_items;
+
+    const ANSWERS: &str = r#"<answer fraction="0"><text>x &amp; y</text></answer>
+        <answer fraction="100" format="html"><text><![CDATA[<p>y</p>]]></text><feedback><text>f</text></feedback></answer>"#;
+
+    fn question(attributes: &str, single: &str, answers: &str) -> String {
+        format!(
+            "<question {attributes}><name><text>N</text></name>\n<questiontext format=\"html\"><text>\
+            <![CDATA[<p>What <b>is</b>\n1 &lt; 2?</p><p>So&nbsp;it</p>]]></text></questiontext>\n\
+            <single>{single}</single>{answers}</question>\n"
+        )
+    }
+
+    #[test]
+    fn the_fraction_of_100_is_right_and_html_becomes_text() {
+        let category =
+            r#"<question type="category"><category><text>c</text></category></question>"#;
+        let one = question(r#"type="multichoice""#, "true", ANSWERS);
+        let parsed = parse_items(&format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<!-- a comment -->\r\n<quiz>{category}\r\n{one}</quiz>\r\n"
+        ));
+        assert_eq!((parsed.format, &parsed.errors), ("moodle-xml", &vec![]));
+        let item = &parsed.items[0];
+        assert_eq!(item.context, "What is 1 < 2?\nSo it");
+        assert_eq!(item.choices, ["x & y", "y"]);
+        assert_eq!((item.gold, item.id.as_str()), (1, "line-4"));
+    }
+
+    #[test]
+    fn other_questions_are_refused_by_name_and_the_good_ones_are_kept() {
+        let multichoice = r#"type="multichoice""#;
+        let none = ANSWERS.replace("100", "50");
+        let foreign = ANSWERS.replace("&amp;", "&lol;");
+        let text = [
+            "<quiz>\n".to_owned(),
+            question(r#"type="essay""#, "", ""),
+            question(multichoice, "false", ANSWERS),
+            question(multichoice, "true", &none),
+            question(multichoice, "true", &foreign),
+            question(multichoice, "true", ANSWERS),
+            "<question><oops></question></quiz>".to_owned(),
+        ];
+        let parsed = parse_items(&text.concat());
+        assert_eq!(parsed.items.len(), 1);
+        let named = [
+            "`N` is of the type `essay`",
+            "single",
+            "100",
+            "`&lol;`",
+            "not XML",
+        ];
+        assert_eq!(parsed.errors.len(), named.len(), "{:?}", parsed.errors);
+        for (error, named) in parsed.errors.iter().zip(named) {
+            assert!(error.message.contains(named), "{}", error.message);
+        }
+        assert_eq!(parsed.errors[0].line, 2);
+        assert_eq!(parsed.errors[1].line, 6);
+    }
+
+    #[test]
+    fn html_that_is_none_stays_as_it_is() {
+        for (html, text) in [
+            ("a < b > c & d", "a < b > c & d"),
+            ("a<br/>b<!-- > -->c", "a\nbc"),
+            ("<b", "<b"),
+            ("<!-- a <i>", "<!-- a"),
+            ("&#65;&#x42;&#0;&bogus;&", "AB&#0;&bogus;&"),
+            ("&ééééé;", "&ééééé;"),
+        ] {
+            assert_eq!(html_to_text(html), text);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Reading of item files: the format is told from the text, and every format's items pass the same checks.
+//!
+//! A format yields drafts one by one, each with its line; ids, limits and errors are here alone.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+
+use super::table::{self, Table};
+use super::{Item, aiken, big_bench, gift, jsonl, moodle};
+
+/// Largest text accepted, in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// Most items of one file.
+pub const MAX_ITEMS: usize = 100_000;
+/// Most choices of one item: there are 26 letters.
+pub const MAX_CHOICES: usize = 26;
+/// Longest text of a context or choice, in bytes.
+pub const MAX_TEXT: usize = 100_000;
+/// Most wrong lines reported one by one.
+pub const MAX_ERRORS: usize = 1000;
+/// Longest part of a wrong value that a message repeats, in characters.
+const QUOTED: usize = 60;
+/// What is said of a text that is in none of the formats.
+const NO_FORMAT: &str = "no item file: read are JSON objects, one a line or in one list; BIG-bench's JSON; CSV or TSV \
+    whose first line names the columns `question`, `a`, `b`, … and `correct`, or MMLU's without such a line; Aiken; \
+    GIFT; Moodle XML";
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineError {
+    /// Line number, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What a text held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParsedItems {
+    /// The good items.
+    pub items: Vec<Item>,
+    /// The wrong lines.
+    pub errors: Vec<LineError>,
+    /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", or "unknown".
+    pub format: &'static str,
+}
+
+/// An item as a format gives it, not yet checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Draft {
+    /// The file's own id.
+    pub id: Option<String>,
+    pub context: String,
+    pub choices: Vec<String>,
+    pub gold: usize,
+}
+
+/// A draft, or what is wrong with it, and its line.
+pub(super) type Found = (usize, Result<Draft, String>);
+
+/// Reads items from text; its format is told from the text alone.
+///
+/// The formats, each with its source in its file: JSON ([lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness)
+/// and the data sets of `shapes`), [BIG-bench](https://github.com/google/BIG-bench/blob/main/docs/doc.md), CSV and TSV
+/// ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)), [Aiken](https://docs.moodle.org/en/Aiken_format),
+/// [GIFT](https://docs.moodle.org/en/GIFT_format), [Moodle XML](https://docs.moodle.org/en/Moodle_XML_format).
+pub fn parse_items(text: &str) -> ParsedItems {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.len() > MAX_BYTES {
+        let mut collector = Collector::new(Format::Unknown.name());
+        let message = format!(
+            "the text has {} bytes, at most {MAX_BYTES} are read",
+            text.len()
+        );
+        collector.refuse(1, message);
+        return collector.parsed;
+    }
+    let format = Format::of(text);
+    let mut collector = Collector::new(format.name());
+    for (line, draft) in format.read(text) {
+        if collector.take(line, draft).is_break() {
+            break;
+        }
+    }
+    collector.parsed
+}
+
+/// The formats, in the order in which a text is tried.
+enum Format {
+    Json,
+    Moodle,
+    BigBench,
+    Table(Table),
+    Jsonl,
+    Aiken,
+    Gift,
+    Unknown,
+}
+
+impl Format {
+    fn of(text: &str) -> Self {
+        let start = text.trim_start();
+        if start.starts_with('[') && !gift::starts_with_markup(start) {
+            Self::Json
+        } else if moodle::fits(start) {
+            Self::Moodle
+        } else if big_bench::fits(start) {
+            Self::BigBench
+        } else if start.starts_with('{') {
+            Self::Jsonl
+        } else if let Some(table) = Table::of(text) {
+            Self::Table(table)
+        } else if jsonl::fits(text) {
+            Self::Jsonl
+        } else if aiken::fits(text) {
+            Self::Aiken
+        } else if gift::fits(text) {
+            Self::Gift
+        } else if jsonl::begins_with_a_value(text) {
+            Self::Jsonl
+        } else {
+            Self::Unknown
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Moodle => "moodle-xml",
+            Self::BigBench => "big-bench",
+            Self::Table(table) => table.name(),
+            Self::Jsonl => "jsonl",
+            Self::Aiken => "aiken",
+            Self::Gift => "gift",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn read<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
+        match self {
+            Self::Json => jsonl::read_array(text),
+            Self::Moodle => Box::new(moodle::read(text)),
+            Self::BigBench => big_bench::read(text),
+            Self::Table(table) => Box::new(table::read(table, text)),
+            Self::Jsonl => Box::new(jsonl::read_lines(text)),
+            Self::Aiken => Box::new(aiken::read(text)),
+            Self::Gift => Box::new(gift::read(text)),
+            Self::Unknown => Box::new(std::iter::once((1, Err(NO_FORMAT.to_owned())))),
+        }
+    }
+}
+
+/// Turns drafts into items.
+struct Collector {
+    parsed: ParsedItems,
+    ids: HashSet<String>,
+    /// The last line whose item was called after it, and how many were.
+    called: (usize, usize),
+}
+
+impl Collector {
+    fn new(format: &'static str) -> Self {
+        Self {
+            parsed: ParsedItems {
+                items: Vec::new(),
+                errors: Vec::new(),
+                format,
+            },
+            ids: HashSet::new(),
+            called: (0, 0),
+        }
+    }
+
+    fn refuse(&mut self, line: usize, message: String) {
+        self.parsed.errors.push(LineError { line, message });
+    }
+
+    /// Takes one draft; breaks when no more are wanted.
+    fn take(&mut self, line: usize, draft: Result<Draft, String>) -> ControlFlow<()> {
+        if self.parsed.items.len() >= MAX_ITEMS {
+            self.refuse(
+                line,
+                format!("more than {MAX_ITEMS} items; the rest is left out"),
+            );
+            return ControlFlow::Break(());
+        }
+        if self.parsed.errors.len() >= MAX_ERRORS {
+            let message = format!("more than {MAX_ERRORS} wrong lines; the rest is left out");
+            self.refuse(line, message);
+            return ControlFlow::Break(());
+        }
+        match draft.and_then(|draft| self.item(draft, line)) {
+            Ok(item) => self.parsed.items.push(item),
+            Err(message) => self.refuse(line, message),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
+        check_text(&draft.context, "the context")?;
+        check_choices(&draft.choices)?;
+        if draft.gold >= draft.choices.len() {
+            return Err(format!(
+                "the right choice is {}, and there are {} choices (the first is 0)",
+                draft.gold,
+                draft.choices.len()
+            ));
+        }
+        let id = draft.id.unwrap_or_else(|| self.name(line));
+        if !self.ids.insert(id.clone()) {
+            return Err(format!("the id `{}` is there twice", quoted(&id)));
+        }
+        Ok(Item {
+            id,
+            context: draft.context,
+            choices: draft.choices,
+            gold: draft.gold,
+        })
+    }
+
+    /// `line-7`, and `line-7.2` for the second one of the same line.
+    fn name(&mut self, line: usize) -> String {
+        let count = match self.called {
+            (last, count) if last == line => count + 1,
+            _ => 1,
+        };
+        self.called = (line, count);
+        match count {
+            1 => format!("line-{line}"),
+            _ => format!("line-{line}.{count}"),
+        }
+    }
+}
+
+/// Whether a text is short enough; `what` names it.
+pub(super) fn check_text(text: &str, what: impl Display) -> Result<(), String> {
+    match text.len() {
+        bytes if bytes > MAX_TEXT => Err(format!(
+            "{what} has {bytes} bytes, at most {MAX_TEXT} are read"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there are 2 to 26 choices, none of them empty or too long.
+pub(super) fn check_choices(choices: &[String]) -> Result<(), String> {
+    if choices.len() < 2 || choices.len() > MAX_CHOICES {
+        return Err(format!(
+            "an item has 2 to {MAX_CHOICES} choices, and this one {}",
+            choices.len()
+        ));
+    }
+    for (index, choice) in choices.iter().enumerate() {
+        if choice.trim().is_empty() {
+            return Err(format!("choice {index} is empty"));
+        }
+        check_text(choice, format_args!("choice {index}"))?;
+    }
+    Ok(())
+}
+
+/// The choice that an answer means: one with that text, else the one of that letter, else of that index from 0.
+pub(super) fn answered(answer: &str, choices: &[String]) -> Option<usize> {
+    let trimmed = answer.trim();
+    let letter = match trimmed.as_bytes() {
+        [letter] if letter.is_ascii_alphabetic() => {
+            Some(usize::from(letter.to_ascii_uppercase() - b'A'))
+        }
+        _ => None,
+    };
+    choices
+        .iter()
+        .position(|choice| choice == answer)
+        .or(letter)
+        .or_else(|| trimmed.parse().ok())
+}
+
+/// The beginning of a text, for a message.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Lines without white space around them and without the empty ones.
+pub(super) fn tidy(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Line numbers of places that are asked for in ascending order: the text is read once.
+pub(super) struct LineCounter<'a> {
+    text: &'a str,
+    line: usize,
+    counted: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            line: 1,
+            counted: 0,
+        }
+    }
+
+    /// The line, from 1, of the byte at `start`.
+    pub fn at(&mut self, start: usize) -> usize {
+        let passed = self.text.as_bytes().get(self.counted..start);
+        if let Some(passed) = passed {
+            self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+            self.counted = start;
+        }
+        self.line
+    }
+}

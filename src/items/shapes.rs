@@ -1,0 +1,396 @@
+//! The shapes of a JSON object that is an item; each is told by its fields.
+//!
+//! | shape | fields | source |
+//! |---|---|---|
+//! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA | `context` or `question`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
+//! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
+//! | HellaSwag | `ctx`, `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
+//! | BoolQ | `passage`, `question`, `answer` or `label` | [BoolQ](https://huggingface.co/datasets/google/boolq) |
+//! | WinoGrande | `sentence`, `option1`, `option2`, `answer` | [WinoGrande](https://huggingface.co/datasets/allenai/winogrande) |
+//! | PIQA | `goal`, `sol1`, `sol2`, `label` | [PIQA](https://huggingface.co/datasets/ybisk/piqa) |
+//! | SciQ | `question`, `distractor1` to `3`, `correct_answer`, `support` | [SciQ](https://huggingface.co/datasets/allenai/sciq) |
+
+use serde_json::{Map, Value};
+
+use super::read::{Draft, answered, check_choices, check_text, quoted};
+
+type Fields = Map<String, Value>;
+type Shape = fn(&Fields) -> Result<Draft, String>;
+
+/// The shapes without `choices` and the fields that tell them.
+const SHAPES: [(&[&str], Shape); 6] = [
+    (&["premise", "choice1"], copa),
+    (&["endings"], hellaswag),
+    (&["passage", "question"], boolq),
+    (&["sentence", "option1"], winogrande),
+    (&["goal", "sol1"], piqa),
+    (&["question", "correct_answer"], sciq),
+];
+
+/// The item that a JSON value is.
+pub(super) fn draft(value: &Value) -> Result<Draft, String> {
+    let Value::Object(fields) = value else {
+        return Err("not a JSON object".into());
+    };
+    let has = |name: &&str| given(fields, name).is_some();
+    let shape = SHAPES
+        .iter()
+        .find(|(names, _)| !has(&"choices") && names.iter().all(has))
+        .map_or(general as Shape, |(_, shape)| *shape);
+    let draft = shape(fields)?;
+    Ok(Draft {
+        id: id(fields)?,
+        ..draft
+    })
+}
+
+/// A draft whose id is yet to be read.
+fn unnamed(context: String, choices: Vec<String>, gold: usize) -> Draft {
+    Draft {
+        id: None,
+        context,
+        choices,
+        gold,
+    }
+}
+
+/// COPA as lm-evaluation-harness asks it: the premise without its full stop, then "because" or "therefore".
+fn copa(fields: &Fields) -> Result<Draft, String> {
+    let connector = match needed(fields, "question")?.as_str() {
+        "cause" => "because",
+        "effect" => "therefore",
+        other => {
+            return Err(format!(
+                "`question` is `{}`, and must be `cause` or `effect`",
+                quoted(other)
+            ));
+        }
+    };
+    let premise = needed(fields, "premise")?;
+    let premise = premise.trim();
+    let premise = premise.strip_suffix('.').unwrap_or(premise);
+    let choices = vec![
+        lower_first(&needed(fields, "choice1")?),
+        lower_first(&needed(fields, "choice2")?),
+    ];
+    let gold = index(fields, &["label"], 0, 2)?;
+    Ok(unnamed(format!("{premise} {connector}"), choices, gold))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// HellaSwag with its text as it is: the harness' cleaning of `[title]` and the like is not applied.
+fn hellaswag(fields: &Fields) -> Result<Draft, String> {
+    let context = needed(fields, "ctx")?;
+    let endings = list(given(fields, "endings").unwrap_or(&Value::Null), "endings")?;
+    let gold = index(fields, &["label"], 0, endings.len())?;
+    Ok(unnamed(context, endings, gold))
+}
+
+/// BoolQ: the passage, the question with its question mark, and the choices no and yes.
+fn boolq(fields: &Fields) -> Result<Draft, String> {
+    let (passage, question) = (needed(fields, "passage")?, needed(fields, "question")?);
+    let question = question.trim();
+    let question = question.strip_suffix('?').unwrap_or(question);
+    let gold = match given(fields, "answer") {
+        Some(Value::Bool(answer)) => usize::from(*answer),
+        _ => index(fields, &["label", "answer"], 0, 2)?,
+    };
+    let choices = vec!["no".into(), "yes".into()];
+    Ok(unnamed(format!("{passage}\n{question}?"), choices, gold))
+}
+
+/// WinoGrande: the sentence with its underscore is the context, the options are the choices.
+fn winogrande(fields: &Fields) -> Result<Draft, String> {
+    let choices = vec![needed(fields, "option1")?, needed(fields, "option2")?];
+    let gold = index(fields, &["answer"], 1, 2)?;
+    Ok(unnamed(needed(fields, "sentence")?, choices, gold))
+}
+
+/// PIQA: a goal and two ways to it.
+fn piqa(fields: &Fields) -> Result<Draft, String> {
+    let choices = vec![needed(fields, "sol1")?, needed(fields, "sol2")?];
+    let gold = index(fields, &["label"], 0, 2)?;
+    Ok(unnamed(needed(fields, "goal")?, choices, gold))
+}
+
+/// SciQ: the support, where there is some, and the question. The right answer stands at the sum of the question's
+/// bytes modulo 4, so that its place is always the same for an item and not for a set.
+fn sciq(fields: &Fields) -> Result<Draft, String> {
+    let question = needed(fields, "question")?;
+    let mut choices = vec![
+        needed(fields, "distractor1")?,
+        needed(fields, "distractor2")?,
+        needed(fields, "distractor3")?,
+    ];
+    let gold = question.bytes().map(usize::from).sum::<usize>() % (choices.len() + 1);
+    choices.insert(gold, needed(fields, "correct_answer")?);
+    let support = match given(fields, "support") {
+        Some(value) => text(value, "support")?,
+        None => String::new(),
+    };
+    let context = match support.trim() {
+        "" => question,
+        support => format!("{support}\n{question}"),
+    };
+    Ok(unnamed(context, choices, gold))
+}
+
+/// The text of a field that the shape must have.
+fn needed(fields: &Fields, name: &str) -> Result<String, String> {
+    let value = given(fields, name).ok_or_else(|| format!("there is no `{name}`"))?;
+    text(value, name)
+}
+
+/// The index that the first given one of `names` is, as a number or as text, counted from `first`.
+fn index(fields: &Fields, names: &[&str], first: usize, count: usize) -> Result<usize, String> {
+    let (name, value) = names
+        .iter()
+        .find_map(|&name| given(fields, name).map(|value| (name, value)))
+        .ok_or_else(|| format!("there is no `{}`", names.join("` or `")))?;
+    let said = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        other => kind(other).to_owned(),
+    };
+    said.parse::<usize>()
+        .ok()
+        .and_then(|index| index.checked_sub(first))
+        .filter(|index| *index < count)
+        .ok_or_else(|| {
+            format!(
+                "`{name}` is `{}`, and must be a number from {first} to {}",
+                quoted(&said),
+                (first + count).saturating_sub(1)
+            )
+        })
+}
+
+/// A field that is there and not null: exports of tables have a null where a row has no value.
+fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
+/// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
+fn general(fields: &Fields) -> Result<Draft, String> {
+    let choices = choices(fields)?;
+    let context = match (given(fields, "context"), given(fields, "question")) {
+        (Some(context), Some(question)) => {
+            let (context, question) = (text(context, "context")?, text(question, "question")?);
+            if context.is_empty() {
+                question
+            } else {
+                format!("{context}\n{question}")
+            }
+        }
+        (Some(value), None) => text(value, "context")?,
+        (None, Some(value)) => text(value, "question")?,
+        (None, None) => return Err("there is neither `context` nor `question`".into()),
+    };
+    let gold = gold(fields, &choices)?;
+    Ok(unnamed(context, choices.texts, gold))
+}
+
+fn id(fields: &Fields) -> Result<Option<String>, String> {
+    match given(fields, "id") {
+        None => Ok(None),
+        Some(Value::String(id)) if !id.is_empty() && id.len() <= 1000 => Ok(Some(id.clone())),
+        Some(Value::Number(id)) => Ok(Some(id.to_string())),
+        Some(_) => Err("`id` must be a short text or a number".into()),
+    }
+}
+
+fn text(value: &Value, field: &str) -> Result<String, String> {
+    match value {
+        Value::String(text) => check_text(text, format_args!("`{field}`")).map(|()| text.clone()),
+        other => Err(format!("`{field}` must be text, and is {}", kind(other))),
+    }
+}
+
+fn list(value: &Value, field: &str) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(values) => values.iter().map(|value| text(value, field)).collect(),
+        other => Err(format!("`{field}` must be a list, and is {}", kind(other))),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+struct Choices {
+    texts: Vec<String>,
+    /// Names of the choices where the file gives some: `A`, `1`, ….
+    labels: Vec<String>,
+}
+
+fn choices(fields: &Fields) -> Result<Choices, String> {
+    let value = given(fields, "choices").ok_or("there is no `choices`")?;
+    let (texts, labels): (Vec<String>, Vec<String>) = match value {
+        Value::Object(both) => {
+            let part = |name: &str| {
+                let value = both.get(name).ok_or(format!("`choices` has no `{name}`"))?;
+                list(value, name)
+            };
+            (part("text")?, part("label")?)
+        }
+        other => (list(other, "choices")?, Vec::new()),
+    };
+    check_choices(&texts)?;
+    if !labels.is_empty() && labels.len() != texts.len() {
+        return Err(format!(
+            "`choices` has {} texts and {} labels",
+            texts.len(),
+            labels.len()
+        ));
+    }
+    Ok(Choices { texts, labels })
+}
+
+fn gold(fields: &Fields, choices: &Choices) -> Result<usize, String> {
+    let (name, value) = ["gold", "answer", "answerKey", "label"]
+        .iter()
+        .find_map(|&name| given(fields, name).map(|value| (name, value)))
+        .ok_or("there is neither `gold` nor `answer`")?;
+    let count = choices.texts.len();
+    let index = match value {
+        Value::Number(number) => number
+            .as_u64()
+            .and_then(|index| usize::try_from(index).ok())
+            .ok_or(format!("`{name}` must be an index from 0, and is {number}"))?,
+        Value::String(answer) => {
+            let label = choices.labels.iter().position(|label| label == answer);
+            let index = label.or_else(|| answered(answer, &choices.texts));
+            index.ok_or_else(|| {
+                format!(
+                    "`{name}` is `{}`: neither a choice nor a letter nor an index",
+                    quoted(answer)
+                )
+            })?
+        }
+        other => {
+            return Err(format!(
+                "`{name}` must be an index or a letter, and is {}",
+                kind(other)
+            ));
+        }
+    };
+    if index >= count {
+        return Err(format!(
+            "`{name}` is {index}, and there are {count} choices (the first is 0)"
+        ));
+    }
+    Ok(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::items::{Item, parse_items};
+
+    fn one(line: &str) -> Item {
+        let parsed = parse_items(line);
+        assert_eq!(parsed.errors, [], "{line}");
+        parsed.items[0].clone()
+    }
+
+    fn check(line: &str, context: &str, choices: &[&str], gold: usize) {
+        let item = one(line);
+        assert_eq!(item.context, context);
+        assert_eq!(item.choices, choices);
+        assert_eq!(item.gold, gold);
+    }
+
+    /// The first item of SuperGLUE's COPA, and one made up.
+    #[test]
+    fn copa_is_asked_as_the_harness_asks_it() {
+        check(
+            r#"{"premise":"My body cast a shadow over the grass.","choice1":"The sun was rising.","choice2":"The grass was cut.","question":"cause","label":0,"idx":0}"#,
+            "My body cast a shadow over the grass because",
+            &["the sun was rising.", "the grass was cut."],
+            0,
+        );
+        check(
+            r#"{"premise":"It rained ","choice1":"É","choice2":"b","question":"effect","label":"1"}"#,
+            "It rained therefore",
+            &["é", "b"],
+            1,
+        );
+    }
+
+    #[test]
+    fn each_shape_is_told_by_its_fields() {
+        check(
+            r#"{"ind":1,"ctx":"A man","endings":["sits.","flies.","is."],"label":"2"}"#,
+            "A man",
+            &["sits.", "flies.", "is."],
+            2,
+        );
+        for question in ["is it", "is it?"] {
+            let line = format!(r#"{{"passage":"P.","question":"{question}","answer":true}}"#);
+            check(&line, "P.\nis it?", &["no", "yes"], 1);
+        }
+        check(
+            r#"{"sentence":"The _ fell.","option1":"cup","option2":"sky","answer":"1"}"#,
+            "The _ fell.",
+            &["cup", "sky"],
+            0,
+        );
+        check(
+            r#"{"goal":"To cut","sol1":"use a knife","sol2":"use a spoon","label":0}"#,
+            "To cut",
+            &["use a knife", "use a spoon"],
+            0,
+        );
+    }
+
+    #[test]
+    fn sciq_has_its_right_answer_where_the_bytes_of_the_question_say() {
+        // "a" is 97, 1 modulo 4; "b" 2; "c" 3; "d" 0.
+        for (question, gold) in [("a", 1), ("b", 2), ("c", 3), ("d", 0)] {
+            let item = one(&format!(
+                r#"{{"question":"{question}","distractor1":"x","distractor2":"y","distractor3":"z","correct_answer":"right","support":"S."}}"#
+            ));
+            assert_eq!(item.context, format!("S.\n{question}"));
+            assert_eq!((item.gold, item.choices[gold].as_str()), (gold, "right"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_of_a_shape_is_named() {
+        for (line, named) in [
+            (
+                r#"{"premise":"p","choice1":"a","choice2":"b","question":"why","label":0}"#,
+                "`cause` or `effect`",
+            ),
+            (
+                r#"{"premise":"p","choice1":"a","question":"cause","label":0}"#,
+                "no `choice2`",
+            ),
+            (r#"{"ctx":"c","endings":["a","b"],"label":""}"#, "`label`"),
+            (
+                r#"{"sentence":"s","option1":"a","option2":"b","answer":"0"}"#,
+                "from 1 to 2",
+            ),
+            (
+                r#"{"goal":"g","sol1":"a","sol2":"b","label":-1}"#,
+                "from 0 to 1",
+            ),
+        ] {
+            let message = &parse_items(line).errors[0].message;
+            assert!(message.contains(named), "{line}: {message}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Items as CSV or TSV ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180); separated by tabs, commas or semicolons).
+//!
+//! With a first line that names the columns: `question`, the choices as `a`, `b`, … or `option1`, `choice_b` and the
+//! like, the right one as `correct`, `correct_answer`, `answer`, `gold`, `label` or `answerKey`, and perhaps `id`; other columns are
+//! ignored. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files are: question, four choices, letter.
+
+use ::csv::{Reader, ReaderBuilder, StringRecord};
+
+use super::read::{Draft, Found, LineCounter, answered, quoted};
+use super::template::letter;
+
+/// Separators, in the order in which they are tried.
+const DELIMITERS: [u8; 3] = [b'\t', b',', b';'];
+/// Names of the column of the right choice; the first that is there counts.
+const ANSWERS: [&str; 6] = [
+    "correct",
+    "correct_answer",
+    "answer",
+    "gold",
+    "label",
+    "answerkey",
+];
+/// What may stand before the letter or number of a choice's column.
+const CHOICE_PREFIXES: [&str; 3] = ["option", "choice", "answer"];
+/// Fields of a row of MMLU's files.
+const MMLU_FIELDS: usize = 6;
+
+/// How a table's rows are to be read.
+pub(super) struct Table {
+    delimiter: u8,
+    has_header: bool,
+    fields: usize,
+    id: Option<usize>,
+    question: usize,
+    choices: Vec<Column>,
+    /// None: the header names no such column.
+    answer: Option<usize>,
+}
+
+/// A choice's column.
+struct Column {
+    index: usize,
+    /// As in the header, lower case.
+    name: String,
+    /// The letter or number alone.
+    label: String,
+}
+
+impl Table {
+    /// The table that a text is, if its first row says so.
+    pub fn of(text: &str) -> Option<Self> {
+        let first = |delimiter| {
+            let row = reader(text, delimiter).into_records().next()?.ok()?;
+            Some((delimiter, row))
+        };
+        let rows: Vec<(u8, StringRecord)> = DELIMITERS.into_iter().filter_map(first).collect();
+        let named = rows
+            .iter()
+            .find_map(|(delimiter, row)| Self::with_header(*delimiter, row));
+        named.or_else(|| {
+            rows.iter()
+                .find_map(|(delimiter, row)| Self::mmlu(*delimiter, row))
+        })
+    }
+
+    fn with_header(delimiter: u8, row: &StringRecord) -> Option<Self> {
+        let tidy = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
+        let names: Vec<String> = row.iter().map(tidy).collect();
+        let column = |wanted: &str| names.iter().position(|name| name == wanted);
+        let mut choices = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            choices.extend(Column::of(index, name, choices.len()));
+        }
+        (choices.len() >= 2).then_some(())?;
+        Some(Self {
+            delimiter,
+            has_header: true,
+            fields: names.len(),
+            id: column("id"),
+            question: column("question")?,
+            choices,
+            answer: ANSWERS.iter().find_map(|name| column(name)),
+        })
+    }
+
+    fn mmlu(delimiter: u8, row: &StringRecord) -> Option<Self> {
+        let is_letter = |field: &str| matches!(field.trim(), "A" | "B" | "C" | "D");
+        let last = row.get(MMLU_FIELDS - 1)?;
+        (row.len() == MMLU_FIELDS && is_letter(last)).then(|| Self {
+            delimiter,
+            has_header: false,
+            fields: MMLU_FIELDS,
+            id: None,
+            question: 0,
+            choices: (0..)
+                .zip(["a", "b", "c", "d"])
+                .filter_map(|(count, name)| Column::of(count + 1, name, count))
+                .collect(),
+            answer: Some(MMLU_FIELDS - 1),
+        })
+    }
+
+    /// "csv" or "tsv".
+    pub fn name(&self) -> &'static str {
+        if self.delimiter == b'\t' {
+            "tsv"
+        } else {
+            "csv"
+        }
+    }
+
+    fn draft(&self, row: &StringRecord) -> Result<Draft, String> {
+        if row.len() != self.fields {
+            let hint = match row.iter().any(|field| field.contains('\n')) {
+                true => "; is a quotation mark not closed?",
+                false => "",
+            };
+            return Err(format!(
+                "the row has {} fields, and the first has {}{hint}",
+                row.len(),
+                self.fields
+            ));
+        }
+        let field = |index: usize| row.get(index).unwrap_or_default();
+        let mut choices: Vec<String> = self
+            .choices
+            .iter()
+            .map(|column| field(column.index).trim().to_owned())
+            .collect();
+        // Questions with fewer choices than the table has columns.
+        while choices.last().is_some_and(String::is_empty) {
+            choices.pop();
+        }
+        if let Some((column, _)) = self
+            .choices
+            .iter()
+            .zip(&choices)
+            .find(|(_, text)| text.is_empty())
+        {
+            return Err(format!(
+                "field {} (`{}`) is empty",
+                column.index + 1,
+                column.name
+            ));
+        }
+        let answer = self
+            .answer
+            .ok_or("the first row names no column `correct` or `answer`")?;
+        let gold = self
+            .right(field(answer).trim(), &choices)
+            .filter(|gold| *gold < choices.len())
+            .ok_or_else(|| {
+                format!(
+                    "field {} is `{}`: neither a letter nor an index from 0 nor the text of one of {} choices",
+                    answer + 1,
+                    quoted(field(answer)),
+                    choices.len()
+                )
+            })?;
+        let id = self.id.map(field).filter(|id| !id.trim().is_empty());
+        if id.is_some_and(|id| id.len() > 1000) {
+            return Err("`id` must be a short text".into());
+        }
+        Ok(Draft {
+            id: id.map(str::to_owned),
+            context: field(self.question).trim().to_owned(),
+            choices,
+            gold,
+        })
+    }
+
+    /// The choice that an answer means: a column's name or label first, then as in JSON.
+    fn right(&self, answer: &str, choices: &[String]) -> Option<usize> {
+        let lower = answer.to_lowercase();
+        let is_named = |column: &Column| column.label == lower || column.name == lower;
+        self.choices
+            .iter()
+            .position(is_named)
+            .or_else(|| answered(answer, choices))
+    }
+}
+
+impl Column {
+    /// The column of that name after `count` others, if it is a choice's. A bare letter must be the next one.
+    fn of(index: usize, name: &str, count: usize) -> Option<Self> {
+        let prefix = CHOICE_PREFIXES
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix));
+        let label = prefix.unwrap_or(name).trim_start_matches('_');
+        let is_label = match label.as_bytes() {
+            [byte] if prefix.is_some() => byte.is_ascii_alphanumeric(),
+            [byte] => char::from(*byte).eq_ignore_ascii_case(&letter(count)),
+            [a, b] => prefix.is_some() && a.is_ascii_digit() && b.is_ascii_digit(),
+            _ => false,
+        };
+        is_label.then(|| Self {
+            index,
+            name: name.to_owned(),
+            label: label.to_owned(),
+        })
+    }
+}
+
+fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
+    ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
+}
+
+/// The rows of a table.
+pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+    let mut lines = LineCounter::new(text);
+    // A header that lacks the right choice is one error, not one a row.
+    let is_useless = table.answer.is_none();
+    let rows = reader(text, table.delimiter).into_records();
+    rows.skip(usize::from(table.has_header && !is_useless))
+        .take(if is_useless { 1 } else { usize::MAX })
+        .map(move |row| match row {
+            Ok(row) => {
+                let start = row.position().map_or(0, |position| position.byte());
+                let line = lines.at(first_byte(text, start));
+                (line, table.draft(&row))
+            }
+            Err(error) => (lines.at(0), Err(error.to_string())),
+        })
+}
+
+/// Where a row begins: the reader counts line breaks before it as part of it.
+fn first_byte(text: &str, start: u64) -> usize {
+    let start = usize::try_from(start).unwrap_or(usize::MAX);
+    let rest = text.get(start..).unwrap_or_default();
+    let breaks = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+    start.saturating_add(breaks)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::items::parse_items;
+
+    #[test]
+    fn a_header_names_the_columns_whatever_parts_them() {
+        for (delimiter, format) in [(",", "csv"), (";", "csv"), ("\t", "tsv")] {
+            let text =
+                "Question|A|B|C|subject|Correct\nq|x|\"y|\nz\"|w|s|b\nq|x|y||s|0\nq|x|y|w|s|w\n";
+            let parsed = parse_items(&text.replace('|', delimiter));
+            assert_eq!((parsed.format, &parsed.errors), (format, &vec![]));
+            let golds: Vec<usize> = parsed.items.iter().map(|item| item.gold).collect();
+            assert_eq!(golds, [1, 0, 2]);
+            let lengths: Vec<usize> = parsed.items.iter().map(|item| item.choices.len()).collect();
+            assert_eq!(lengths, [3, 2, 3]);
+            assert_eq!(parsed.items[1].id, "line-4");
+        }
+    }
+
+    #[test]
+    fn numbered_columns_are_meant_by_their_number() {
+        let parsed = parse_items("id,question,option1,Choice 2,answer\nx,q,a,b,2\n");
+        assert_eq!(parsed.errors, []);
+        assert_eq!(
+            (parsed.items[0].id.as_str(), parsed.items[0].gold),
+            ("x", 1)
+        );
+    }
+
+    #[test]
+    fn a_table_without_a_header_is_one_of_mmlu() {
+        let parsed = parse_items("\"Is it, then?\",1,2,3,4,C\r\nq,a,b,c,d,A\r\nq,a,b,c,d,E\r\n");
+        assert_eq!((parsed.format, parsed.items.len()), ("csv", 2));
+        assert_eq!((parsed.items[0].gold, parsed.items[1].gold), (2, 0));
+        assert_eq!(parsed.errors[0].line, 3);
+        assert!(parsed.errors[0].message.contains("field 6"));
+    }
+
+    #[test]
+    fn a_wrong_row_is_named_with_its_field_and_the_good_ones_are_kept() {
+        let text = "\nquestion,a,b,c,correct\r\n\r\nq,x,,z,a\r\nq,x,y\r\nq,x,y,z,c\r\nq,x,y,z,?\r\nq,\"x\r\ny,z,a\r\n";
+        let parsed = parse_items(text);
+        assert_eq!(parsed.items.len(), 1);
+        let errors: Vec<(usize, &str)> = parsed
+            .errors
+            .iter()
+            .map(|error| (error.line, error.message.as_str()))
+            .collect();
+        let wanted = [
+            (4, "field 3 (`b`) is empty"),
+            (5, "3 fields"),
+            (7, "field 5 is `?`"),
+            (8, "is a quotation mark not closed?"),
+        ];
+        assert_eq!(errors.len(), wanted.len(), "{errors:?}");
+        for ((line, message), (wanted_line, named)) in errors.iter().zip(wanted) {
+            assert_eq!(*line, wanted_line);
+            assert!(message.contains(named), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_header_without_the_right_choice_is_one_error() {
+        let parsed = parse_items("question,a,b\nq,x,y\nq,x,y\n");
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1));
+        assert!(parsed.errors[0].message.contains("`correct`"));
+    }
+}
