@@ -18,7 +18,7 @@ use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
 use secateur::job::{Job, Silent};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Config, Gains, Model};
+use secateur::model::{Capture, Compute, Config, Gains, Model};
 use secateur::store::resolve_model;
 use secateur::weights::FileSource;
 
@@ -50,7 +50,7 @@ fn peak_memory() -> Option<u64> {
     Some(kib * 1024)
 }
 
-fn load(device: &Device, job: Job<'_>) -> Model {
+fn load(compute: &Compute, job: Job<'_>) -> Model {
     let found = ["smollm2-135m-instruct", "lesson-planted"]
         .into_iter()
         .find_map(|id| resolve_model(id).ok())
@@ -64,7 +64,7 @@ fn load(device: &Device, job: Job<'_>) -> Model {
         config: bytes(&found.config),
         tokenizer: bytes(&found.tokenizer),
     };
-    pollster::block_on(Model::load(&found.id, files, device, job)).expect("a model that loads")
+    pollster::block_on(Model::load(&found.id, files, compute, job)).expect("a model that loads")
 }
 
 /// The matrix products of a forward pass and nothing else.
@@ -99,10 +99,11 @@ fn products(config: &Config, tokens: usize, device: &Device) -> impl FnMut() {
 fn main() {
     let silent = Silent::default();
     let job = Job::new(&silent);
-    let device = Device::flex();
+    let compute = Compute::flex();
+    let device = compute.device.clone();
 
     let start = Instant::now();
-    let model = load(&device, job);
+    let model = load(&compute, job);
     let seconds = start.elapsed().as_secs_f64();
     let config = model.config().clone();
     let weights = 4 * config.n_parameters() as u64;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -19,7 +19,7 @@ use secateur::attribution::{
 };
 use secateur::job::{Host, Job, Progress};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Decoder, Gains, Model, Run, Site};
+use secateur::model::{Capture, Compute, Decoder, Gains, Model, Run, Site};
 use secateur::scoring::{self, SetScores};
 use secateur::weights::MemorySource;
 use serde::Deserialize;
@@ -482,7 +482,7 @@ impl Toy {
             config: Some(config.into_bytes()),
             tokenizer: Some(tokenizer.into()),
         };
-        wait(Model::load("toy", files, &Device::flex(), job())).unwrap()
+        wait(Model::load("toy", files, &Compute::flex(), job())).unwrap()
     }
 
     fn norm(&self, x: f64) -> f64 {

@@ -3,12 +3,12 @@
 
 mod common;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, files, host, job, json, model, tensors, wait};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Decoder, Gains, Model, ModelError, Run};
+use secateur::model::{Capture, Compute, Decoder, Gains, Model, ModelError, Run};
 use secateur::weights::{MemorySource, WeightsError};
 use serde::Deserialize;
 
@@ -84,9 +84,9 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
             let run = base(decoder, &[&prompt.ids], &Gains::none());
             let layers = 0..decoder.config.n_layers;
             let state = |layer| run.state(layer).unwrap();
-            let embedding = decoder.embed(&[&prompt.ids]).unwrap();
+            let embedding = decoder.embed(&[&prompt.ids], 0).unwrap();
             let above = layers.clone().map(|layer| {
-                let activation = state(layer).gate_up.activation();
+                let activation = state(layer).pre.activation();
                 decoder.from_feed_forward(layer, state(layer).resid_mid.clone(), activation)
             });
             let found = [
@@ -97,19 +97,11 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
                 ),
                 (
                     "gate",
-                    concatenated(
-                        layers
-                            .clone()
-                            .map(|layer| state(layer).gate_up.gate.clone()),
-                    ),
+                    concatenated(layers.clone().map(|layer| state(layer).pre.gate.clone())),
                 ),
                 (
                     "activation",
-                    concatenated(
-                        layers
-                            .clone()
-                            .map(|layer| state(layer).gate_up.activation()),
-                    ),
+                    concatenated(layers.clone().map(|layer| state(layer).pre.activation())),
                 ),
             ];
             for (what, values) in found {
@@ -402,7 +394,7 @@ fn edited(folder: &str, edit: impl FnOnce(&mut Vec<Stored>)) -> ModelFiles {
 }
 
 fn refused(files: ModelFiles) -> ModelError {
-    wait(Model::load("damaged", files, &Device::flex(), job()))
+    wait(Model::load("damaged", files, &Compute::flex(), job()))
         .err()
         .unwrap()
 }
@@ -483,7 +475,7 @@ fn a_tensor_that_nothing_asks_for_is_reported_and_does_no_harm() {
             stored.push((name.to_owned(), Dtype::F32, vec![1], vec![0; 4]));
         }
     });
-    let loaded = wait(Model::load("more", more, &Device::flex(), job())).unwrap();
+    let loaded = wait(Model::load("more", more, &Compute::flex(), job())).unwrap();
     // Rotary frequencies are computed, not loaded; they are no surprise in a file.
     assert_eq!(loaded.report.unused, ["model.extra.weight"]);
     assert_eq!(loaded.report.applied, 29);

@@ -12,8 +12,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::target::Target;
 use super::{Path, Positions as Scope, Settings};
 use crate::job::Job;
-use crate::model::attention::{Geometry, KeyValues, Positions};
+use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
+use crate::model::positions::Positions;
 use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
 
@@ -317,7 +318,9 @@ impl<'a> Sweep<'a> {
             .iter()
             .map(|prompt| &prompt[prompt.len() - self.tail..])
             .collect();
-        let mut x = spread(self.decoder.embed(&tails)?, n_nodes);
+        let first_position = self.base.geometry.tail - self.tail;
+        let embedded = self.decoder.embed(&tails, first_position)?;
+        let mut x = spread(embedded, n_nodes);
         let mut leaves = Vec::with_capacity(self.decoder.config.n_layers);
         for layer in 0..self.decoder.config.n_layers {
             job.checkpoint().await?;
@@ -341,8 +344,8 @@ impl<'a> Sweep<'a> {
             .decoder
             .to_feed_forward(layer, geometry, &self.positions, x, prefix);
         let activation = match leaf {
-            Some(leaf) => state.gate_up.scaled(self.settings.site, leaf, self.tail),
-            None => state.gate_up.activation(),
+            Some(leaf) => state.pre.scaled(self.settings.site, leaf, self.tail),
+            None => state.pre.activation(),
         };
         self.decoder
             .from_feed_forward(layer, state.resid_mid, activation)
@@ -352,8 +355,8 @@ impl<'a> Sweep<'a> {
     /// d_model]`.
     fn born(&self, layer: usize, leaf: Tensor<3>) -> Result<Tensor<3>, ModelError> {
         let n_nodes = leaf.dims()[1];
-        let State { resid_mid, gate_up } = self.base.state(layer)?.last(self.tail);
-        let activation = gate_up.scaled(self.settings.site, leaf, self.tail);
+        let State { resid_mid, pre } = self.base.state(layer)?.last(self.tail);
+        let activation = pre.scaled(self.settings.site, leaf, self.tail);
         let resid_mid = spread(resid_mid, n_nodes);
         Ok(self.decoder.from_feed_forward(layer, resid_mid, activation))
     }
@@ -394,7 +397,8 @@ struct Cost {
 /// Matrix products of one row through `blocks` blocks and the output projection, up and back.
 fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> usize {
     let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
-    let block = attention + 3 * config.d_model * config.d_mlp;
+    let projections = if config.gated { 3 } else { 2 };
+    let block = attention + projections * config.d_model * config.d_mlp;
     4 * (tail * blocks * block + config.d_model * config.vocabulary)
 }
 

@@ -357,7 +357,7 @@ pub async fn load(
         config: bytes(&resolved.config)?,
         tokenizer: bytes(&resolved.tokenizer)?,
     };
-    let loaded = Model::load(&resolved.id, files, &compute.device, job).await;
+    let loaded = Model::load(&resolved.id, files, compute, job).await;
     loaded.map_err(|error| match error {
         ModelError::Device(_) | ModelError::Cancelled(_) => error.into(),
         of_file => CliError::Input(format!("{}: {of_file}", resolved.weights.display())),

@@ -233,7 +233,7 @@ pub async fn make(compute: Compute, seed: u64, job: Job<'_>) -> Result<Lesson, S
         config: Some(config.clone()),
         tokenizer: Some(tokenizer.clone()),
     };
-    let model = Model::load(ID, files, &compute.device, job).await?;
+    let model = Model::load(ID, files, &compute, job).await?;
     let parameters = model.config().n_parameters();
     let template =
         Template::named("plain").map_err(|error| StudyError::Document(error.to_string()))?;

@@ -107,38 +107,22 @@ fn fine_tuning() -> StageLog {
     }
 }
 
-fn config() -> Config {
-    Config {
-        d_model: 104,
-        d_mlp: 256,
-        n_layers: 4,
-        n_heads: 4,
-        n_kv_heads: 4,
-        d_head: 26,
-        vocabulary: vocabulary().len(),
-        context_length: 64,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        tied: false,
-    }
-}
-
 /// `config.json` as transformers reads it.
-fn config_json(config: &Config) -> serde_json::Value {
+fn config_json() -> serde_json::Value {
     json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "hidden_size": config.d_model,
-        "intermediate_size": config.d_mlp,
-        "num_hidden_layers": config.n_layers,
-        "num_attention_heads": config.n_heads,
-        "num_key_value_heads": config.n_kv_heads,
-        "head_dim": config.d_head,
-        "vocab_size": config.vocabulary,
-        "max_position_embeddings": config.context_length,
-        "rms_norm_eps": config.rms_norm_eps,
-        "rope_theta": config.rope_theta,
-        "tie_word_embeddings": config.tied,
+        "hidden_size": 104,
+        "intermediate_size": 256,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "head_dim": 26,
+        "vocab_size": vocabulary().len(),
+        "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10_000.0,
+        "tie_word_embeddings": false,
         "hidden_act": "silu",
         "attention_bias": false,
         "mlp_bias": false,
@@ -172,7 +156,8 @@ fn tokenizer_json() -> serde_json::Value {
 ///
 /// [`ModelError::Device`], [`ModelError::Cancelled`].
 pub async fn train(device: &Device, seed: u64, job: Job<'_>) -> Result<Trained, ModelError> {
-    let config = config();
+    let config_file = to_bytes(&config_json())?;
+    let config = Config::from_json(&config_file)?;
     let tokenizer_file = to_bytes(&tokenizer_json())?;
     let tokenizer = Tokenizer::from_json(&tokenizer_file)?;
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
@@ -204,7 +189,7 @@ pub async fn train(device: &Device, seed: u64, job: Job<'_>) -> Result<Trained, 
         .await?;
     Ok(Trained {
         weights: decoder.to_safetensors().await?,
-        config: to_bytes(&config_json(&config))?,
+        config: config_file,
         tokenizer: tokenizer_file,
         planted,
         stages,

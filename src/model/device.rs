@@ -6,13 +6,73 @@
 
 use std::sync::{Arc, Mutex};
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::decoder::Block;
-use super::run::{log_probabilities_of, read};
-use super::{Capture, Config, Decoder, Gains, ModelError};
+use super::self_test::self_test;
+use super::{Config, ModelError};
 use crate::job::Job;
+
+/// What a device can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Largest tensor that a computation may read, in bytes.
+    pub binding_bytes: u64,
+    /// Memory for a model and its runs, in bytes, where it is known.
+    pub memory_bytes: Option<u64>,
+}
+
+/// What WebAssembly's 32-bit addresses leave for a model: 4 GiB less what the engine and its runs need.
+const WASM_MEMORY_BYTES: u64 = 3 << 30;
+/// Largest allocation on WebAssembly.
+const WASM_BINDING_BYTES: u64 = (1 << 31) - (1 << 16);
+
+impl Limits {
+    fn of_the_cpu() -> Self {
+        match cfg!(target_family = "wasm") {
+            true => Self {
+                binding_bytes: WASM_BINDING_BYTES,
+                memory_bytes: Some(WASM_MEMORY_BYTES),
+            },
+            false => Self {
+                binding_bytes: u64::MAX,
+                memory_bytes: None,
+            },
+        }
+    }
+
+    /// Whether a model fits, before anything is allocated for it. Tables are split where they must be; every
+    /// other tensor has to fit one binding.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::DoesNotFit`] says what is too large, and what would fit.
+    pub fn check(&self, config: &Config) -> Result<(), ModelError> {
+        let needed = config.load_bytes();
+        if let Some(limit) = self.memory_bytes.filter(|limit| needed > *limit) {
+            let parameters = limit.saturating_sub(config.largest_tensor_bytes()) / 4;
+            return Err(ModelError::DoesNotFit {
+                needed,
+                holder: "this device's memory".into(),
+                limit,
+                fits: Some(format!(
+                    "a model of up to {} million parameters fits",
+                    parameters / 1_000_000
+                )),
+            });
+        }
+        let needed = config.largest_projection_bytes();
+        if needed > self.binding_bytes {
+            return Err(ModelError::DoesNotFit {
+                needed,
+                holder: "one buffer of this device".into(),
+                limit: self.binding_bytes,
+                fits: Some("a narrower model, or the CPU, fits".into()),
+            });
+        }
+        Ok(())
+    }
+}
 
 /// Which device to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +95,8 @@ pub struct DeviceInfo {
     pub kind: DeviceKind,
     /// The adapter's name, or what the CPU backend is.
     pub adapter: String,
+    /// What it holds.
+    pub limits: Limits,
     /// Comparison with the CPU.
     pub self_test: SelfTest,
     /// What the user should know, such as why there is no WebGPU.
@@ -102,6 +164,7 @@ impl Compute {
                 } else {
                     "CPU (burn-flex), all cores".into()
                 },
+                limits: Limits::of_the_cpu(),
                 // The CPU is what others are compared with.
                 self_test: SelfTest {
                     max_error: 0.0,
@@ -133,6 +196,13 @@ impl Compute {
                 handler.note(error.to_string());
             }));
         let adapter = setup.adapter.get_info();
+        let granted = setup.device.limits();
+        let limits = Limits {
+            binding_bytes: granted
+                .max_storage_buffer_binding_size
+                .min(granted.max_buffer_size),
+            memory_bytes: None,
+        };
         let max_error = self_test(&device, job).await?;
         faults.check()?;
         if max_error.is_nan() || max_error > TOLERANCE {
@@ -149,6 +219,7 @@ impl Compute {
                     DeviceKind::Wgpu
                 },
                 adapter: describe(&adapter),
+                limits,
                 self_test: SelfTest {
                     max_error,
                     passed: true,
@@ -167,121 +238,5 @@ fn describe(adapter: &wgpu::AdapterInfo) -> String {
         format!("{:?} adapter", adapter.backend)
     } else {
         named.join(", ")
-    }
-}
-
-/// A shape with everything in it that the real models have: grouped heads, a prefix, several rows.
-const TEST_CONFIG: Config = Config {
-    d_model: 32,
-    d_mlp: 48,
-    n_layers: 2,
-    n_heads: 4,
-    n_kv_heads: 2,
-    d_head: 8,
-    vocabulary: 50,
-    context_length: 32,
-    rms_norm_eps: 1e-5,
-    rope_theta: 10_000.0,
-    tied: true,
-};
-
-async fn self_test(device: &Device, job: Job<'_>) -> Result<f64, ModelError> {
-    let reference = Decoder::random(TEST_CONFIG, 0.3, &Device::flex());
-    let candidate = reference.to_device(device);
-    let expected = probe(&reference, job).await?;
-    let found = probe(&candidate, job).await?;
-    Ok(expected
-        .iter()
-        .zip(&found)
-        .map(|(a, b)| f64::from((a - b).abs()))
-        .fold(0.0, |max: f64, error| {
-            if error > max || error.is_nan() {
-                error
-            } else {
-                max
-            }
-        }))
-}
-
-/// Log-probabilities of a continuation and a gradient through a fork.
-async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<Vec<f32>, ModelError> {
-    let prompt: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2], &[2, 7, 1, 8, 2, 8, 1]];
-    let base = decoder
-        .base_run(&prompt, &Gains::none(), Capture::All, job)
-        .await?;
-    let tails = vec![vec![vec![6, 5], vec![3, 5]], vec![vec![8, 9], vec![7, 9]]];
-    let rows = decoder
-        .continue_run(&base, &tails, &Gains::none(), Capture::KeyValues, job)
-        .await?;
-    let ids = [1, 2, 3, 4];
-    let mut values = read(log_probabilities_of(decoder.last_logits(&rows), &ids)).await?;
-    let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
-        .autodiff()
-        .require_grad();
-    let fork = decoder
-        .fork_run(&base, None, &Gains::of_layer(0, gains.clone()), job)
-        .await?;
-    let target = log_probabilities_of(decoder.last_logits(&fork), &[1, 2]).sum();
-    let mut gradients = target.backward();
-    let gradient = gains
-        .grad_remove(&mut gradients)
-        .ok_or_else(|| ModelError::Device("no gradient in the self-test".into()))?;
-    values.extend(read(gradient).await?);
-    Ok(values)
-}
-
-impl Decoder {
-    /// A decoder with normally distributed weights of the given deviation (norms: one), drawn from the
-    /// device's generator. For tests, benches and as the start of a training.
-    pub fn random(config: Config, deviation: f64, device: &Device) -> Self {
-        let matrix = |rows: usize, columns: usize| {
-            Tensor::<2>::random(
-                [rows, columns],
-                Distribution::Normal(0.0, deviation),
-                device,
-            )
-        };
-        let ones = || Tensor::<1>::ones([config.d_model], device);
-        let (d_model, d_mlp) = (config.d_model, config.d_mlp);
-        let (d_q, d_kv) = (
-            config.n_heads * config.d_head,
-            config.n_kv_heads * config.d_head,
-        );
-        let blocks = (0..config.n_layers)
-            .map(|_| Block {
-                input_layernorm: ones(),
-                q_proj: matrix(d_model, d_q),
-                k_proj: matrix(d_model, d_kv),
-                v_proj: matrix(d_model, d_kv),
-                o_proj: matrix(d_q, d_model),
-                post_attention_layernorm: ones(),
-                gate_proj: matrix(d_model, d_mlp),
-                up_proj: matrix(d_model, d_mlp),
-                down_proj: matrix(d_mlp, d_model),
-            })
-            .collect();
-        let embed_tokens = matrix(config.vocabulary, d_model);
-        let lm_head = if config.tied {
-            embed_tokens.clone().transpose()
-        } else {
-            matrix(d_model, config.vocabulary)
-        };
-        Self {
-            norm: ones(),
-            device: device.clone(),
-            embed_tokens,
-            blocks,
-            lm_head,
-            config,
-        }
-    }
-
-    /// A copy on another device.
-    pub fn to_device(&self, device: &Device) -> Self {
-        self.map(
-            device,
-            |_, weight| weight.to_device(device),
-            |_, weight| weight.to_device(device),
-        )
     }
 }

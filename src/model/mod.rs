@@ -2,9 +2,10 @@
 //! asked with: a base run over a prompt and the forks that leave it.
 //!
 //! - [`config`]: the strict shape of a model, from `config.json` or GGUF metadata
+//! - [`family`]: what each model family's configuration means, and what its weights are called
 //! - [`tokenizer`]: text to token ids and back
-//! - [`device`]: CPU or WebGPU, and the self-test that says whether to believe it
-//! - [`decoder`]: the weights of a Llama-style decoder and the parts of one block
+//! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
+//! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
 //! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
@@ -12,15 +13,24 @@ pub mod attention;
 pub mod config;
 pub mod decoder;
 pub mod device;
+pub mod family;
+pub mod feed_forward;
 pub mod gains;
+mod layers;
 pub mod load;
-mod names;
+mod loader;
+pub mod positions;
+mod random;
 pub mod run;
 mod save;
+mod self_test;
 pub mod tokenizer;
+mod weights;
 
-pub use config::Config;
+pub use config::{Activation, Config};
 pub use decoder::Decoder;
+pub use device::{Compute, Limits};
+pub use family::Family;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model};
 pub use run::{Capture, Run};
@@ -59,6 +69,18 @@ pub enum ModelError {
         /// Shape in the file.
         found: Vec<usize>,
     },
+    /// The model is larger than the device.
+    #[error("the model needs {}, and {holder} holds {}{}", in_megabytes(*needed), in_megabytes(*limit), fits.as_ref().map(|fits| format!("; {fits}")).unwrap_or_default())]
+    DoesNotFit {
+        /// Bytes that the model, or one of its tensors, takes in f32.
+        needed: u64,
+        /// What holds too little.
+        holder: String,
+        /// Bytes that it holds.
+        limit: u64,
+        /// What would fit.
+        fits: Option<String>,
+    },
     /// The tokenizer could not be read or used.
     #[error(transparent)]
     Tokenizer(#[from] tokenizer::TokenizerError),
@@ -76,4 +98,8 @@ pub enum ModelError {
     /// The user stopped the job.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+fn in_megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
 }

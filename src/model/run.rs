@@ -7,9 +7,10 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::ModelError;
-use super::attention::{Geometry, KeyValues, Positions};
+use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
 use super::gains::Gains;
+use super::positions::Positions;
 use crate::job::Job;
 
 /// What a run keeps beside keys and values.
@@ -73,6 +74,11 @@ impl Run {
             .reshape([batch, rows, d_model])
     }
 
+    /// Position after its last one, in the whole sequence.
+    fn end(&self) -> usize {
+        self.first_position + self.geometry.tail
+    }
+
     /// Drops what only forks need, to free memory.
     pub fn without_states(mut self) -> Self {
         self.states.clear();
@@ -93,7 +99,7 @@ impl Decoder {
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
-        let x = self.embed(prompts)?;
+        let x = self.embed(prompts, 0)?;
         let [batch, tail, _] = x.dims();
         let geometry = Geometry {
             batch,
@@ -120,7 +126,7 @@ impl Decoder {
     ) -> Result<Run, ModelError> {
         let rows = tails.first().map_or(0, Vec::len);
         let flat: Vec<&[u32]> = tails.iter().flatten().map(Vec::as_slice).collect();
-        let x = self.embed(&flat)?;
+        let x = self.embed(&flat, base.end())?;
         let [_, tail, d_model] = x.dims();
         let geometry = Geometry {
             batch: base.geometry.batch,
@@ -174,7 +180,7 @@ impl Decoder {
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
-        let first_position = prefix.map_or(0, |base| base.first_position + base.geometry.tail);
+        let first_position = prefix.map_or(0, Run::end);
         let tokens = first_position + geometry.tail;
         if tokens > self.config.context_length {
             return Err(ModelError::TooLong {
@@ -191,7 +197,7 @@ impl Decoder {
             Start::Fork(layer, run) => {
                 let state = run.state(layer)?;
                 key_values[..=layer].clone_from_slice(&run.key_values[..=layer]);
-                let activation = gains.apply(layer, state.gate_up.activation());
+                let activation = gains.apply(layer, state.pre.activation());
                 let x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
                 (x, layer + 1)
             }
@@ -200,7 +206,7 @@ impl Decoder {
             job.checkpoint().await?;
             let below = prefix.and_then(|base| base.key_values[layer].as_ref());
             let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below);
-            let activation = gains.apply(layer, state.gate_up.activation());
+            let activation = gains.apply(layer, state.pre.activation());
             x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
             key_values[layer] = Some(own);
             if capture.covers(layer) {

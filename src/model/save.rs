@@ -4,18 +4,27 @@ use burn::tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::names::Naming;
 use super::run::read;
 use super::{Decoder, ModelError};
+use crate::weights::WeightKind;
 
 impl Decoder {
     /// The weights in f32; a tied output projection is left out.
     ///
     /// # Errors
     ///
+    /// [`ModelError::Unsupported`] for a family whose files hold its weights in another form,
     /// [`ModelError::Device`] when a weight cannot be read or is no number.
     pub async fn to_safetensors(&self) -> Result<Vec<u8>, ModelError> {
-        let (mut vectors, mut matrices) = (Vec::new(), Vec::new());
+        let layout = self.config.family.layout(WeightKind::Safetensors);
+        if layout.fused.is_some() || layout.in_out || layout.norm_offset != 0.0 {
+            let family = self.config.family.name();
+            return Err(ModelError::Unsupported(format!("storing a {family} model")));
+        }
+        let tables =
+            [layout.names.embedding, layout.names.lm_head].map(|name| format!("{name}.weight"));
+        let mut vectors = Vec::new();
+        let mut matrices: Vec<(String, Tensor<2>)> = Vec::new();
         self.map(
             self.device(),
             |name, weight| {
@@ -23,7 +32,13 @@ impl Decoder {
                 weight
             },
             |name, weight| {
-                matrices.push((name.to_owned(), weight.clone()));
+                match matrices.last_mut() {
+                    // A table in pieces.
+                    Some((last, rows)) if last == name => {
+                        *rows = Tensor::cat(vec![rows.clone(), weight.clone()], 0);
+                    }
+                    _ => matrices.push((name.to_owned(), weight.clone())),
+                }
                 weight
             },
         );
@@ -33,7 +48,7 @@ impl Decoder {
         }
         for (name, weight) in matrices {
             // Projections are kept as [in, out], and stored as [out, in].
-            let is_table = name == Naming::HuggingFace.embed_tokens();
+            let is_table = tables.contains(&name);
             let weight = if is_table { weight } else { weight.transpose() };
             stored.push(bytes_of(name, weight).await?);
         }

@@ -104,7 +104,7 @@ impl Session {
         let config = self.model.config();
         ModelInfo {
             id: self.model.id.clone(),
-            family: "llama".to_owned(),
+            family: config.family.name().to_owned(),
             sha256: self.model.sha256.clone(),
             n_parameters: config.n_parameters(),
             n_layers: config.n_layers,

@@ -254,7 +254,7 @@ impl Engine {
         self.session = None;
         self.compute.device.memory_cleanup();
         let job = Job::new(&host);
-        let model = Model::load(&request.id, files, &self.compute.device, job).await?;
+        let model = Model::load(&request.id, files, &self.compute, job).await?;
         self.compute.faults.check()?;
         if let Some(expected) = request.sha256.filter(|expected| *expected != model.sha256) {
             return Err(WebError::file(format!(

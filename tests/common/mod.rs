@@ -12,9 +12,9 @@ use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
 use secateur::items::{Item, Template};
 use secateur::job::{Job, Silent};
-use secateur::model::Model;
 use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
+use secateur::model::{Compute, Model};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
 use secateur::weights::MemorySource;
@@ -73,7 +73,11 @@ pub fn files(path: &str) -> ModelFiles {
 }
 
 pub fn model_on(path: &str, device: &Device) -> Model {
-    wait(Model::load(path, files(path), device, job())).unwrap()
+    let compute = Compute {
+        device: device.clone(),
+        ..Compute::flex()
+    };
+    wait(Model::load(path, files(path), &compute, job())).unwrap()
 }
 
 pub fn model(path: &str) -> Model {

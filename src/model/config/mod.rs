@@ -1,0 +1,458 @@
+//! What a decoder looks like, read from `config.json` or from GGUF metadata.
+//!
+//! `raw` mirrors the files, full of options; a family makes of it a [`Config`], the strict form that the
+//! decoder is built from. What this engine does not implement is refused, by name.
+
+pub(super) mod raw;
+
+use super::ModelError;
+use super::family::Family;
+use crate::weights::gguf::Metadata;
+use raw::RawConfig;
+
+/// Shape and constants of a decoder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The family whose names and file layouts the weights have.
+    pub family: Family,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Neurons of one feed-forward layer.
+    pub d_mlp: usize,
+    /// Decoder blocks.
+    pub n_layers: usize,
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key/value heads; divides `n_heads`.
+    pub n_kv_heads: usize,
+    /// Width of one head.
+    pub d_head: usize,
+    /// Rows of the embedding.
+    pub vocabulary: usize,
+    /// Longest sequence the model was made for, in tokens.
+    pub context_length: usize,
+    /// Which norm.
+    pub norm: NormKind,
+    /// Epsilon inside the norms.
+    pub norm_eps: f64,
+    /// The rotary embedding; without one, positions are learned and added to the embedding.
+    pub rope: Option<Rope>,
+    /// Layers that see only so far back.
+    pub local: Option<LocalAttention>,
+    /// Factor on the products of queries and keys.
+    pub attention_scale: f64,
+    /// Whether queries, keys and values have a bias.
+    pub qkv_bias: bool,
+    /// Whether attention's output projection has a bias.
+    pub attention_output_bias: bool,
+    /// Whether queries and keys are normed, head by head.
+    pub qk_norm: bool,
+    /// Whether attention and feed-forward layer are normed once more before they join the residual stream.
+    pub sandwich_norms: bool,
+    /// Whether the feed-forward layer reads the same residual stream as attention.
+    pub parallel_residual: bool,
+    /// The feed-forward layer's activation function.
+    pub activation: Activation,
+    /// Whether the feed-forward layer multiplies two projections.
+    pub gated: bool,
+    /// Whether the feed-forward layer's projections have a bias.
+    pub mlp_bias: bool,
+    /// Factor on the embeddings.
+    pub embedding_scale: f64,
+    /// Whether the output projection is the embedding.
+    pub tied: bool,
+}
+
+/// How a residual stream is normed before a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormKind {
+    /// `x / sqrt(mean(x²) + eps) · w` (Zhang and Sennrich, 2019).
+    Rms,
+    /// `(x − mean) / sqrt(var + eps) · w + b` (Ba et al., 2016).
+    Layer,
+}
+
+/// An activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// `x · Φ(x)` with the normal distribution's Φ (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// The same with its approximation by tanh.
+    GeluTanh,
+}
+
+impl Activation {
+    /// By its name in `config.json` (`ACT2FN` of transformers).
+    pub(super) fn named(name: &str) -> Result<Self, ModelError> {
+        match name {
+            "silu" | "swish" => Ok(Self::Silu),
+            "gelu" => Ok(Self::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" => Ok(Self::GeluTanh),
+            other => Err(ModelError::Unsupported(format!(
+                "activation function `{other}`"
+            ))),
+        }
+    }
+}
+
+/// Rotary position embedding (Su et al., 2021) in the half-split layout of transformers' `rotate_half`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rope {
+    /// How many of a head's first dimensions are rotated.
+    pub dimensions: usize,
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// How the frequencies were changed for longer contexts.
+    pub scaling: RopeScaling,
+}
+
+/// Changes to the frequencies of a rotary embedding (`modeling_rope_utils.py` of transformers).
+#[derive(Debug, Clone, PartialEq)]
+pub enum RopeScaling {
+    /// None.
+    None,
+    /// All divided by a factor.
+    Linear(f64),
+    /// Llama 3.1's: long wavelengths divided by `factor`, short ones left, those between blended.
+    Llama3 {
+        /// Divisor of the lowest frequencies.
+        factor: f64,
+        /// Wavelengths above `original_context / low_freq_factor` are divided in full.
+        low_freq_factor: f64,
+        /// Wavelengths below `original_context / high_freq_factor` are left.
+        high_freq_factor: f64,
+        /// Context that the model was first trained with, in tokens.
+        original_context: f64,
+    },
+    /// A divisor for each frequency, as llama.cpp stores it.
+    Factors(Vec<f32>),
+}
+
+impl Rope {
+    /// Angle per position of each rotated pair, `[dimensions / 2]`.
+    pub fn frequencies(&self) -> Vec<f64> {
+        use std::f64::consts::TAU;
+        let plain = (0..self.dimensions / 2)
+            .map(|i| self.theta.powf(-2.0 * i as f64 / self.dimensions as f64));
+        match &self.scaling {
+            RopeScaling::None => plain.collect(),
+            RopeScaling::Linear(factor) => plain.map(|frequency| frequency / factor).collect(),
+            RopeScaling::Factors(factors) => plain
+                .zip(factors)
+                .map(|(frequency, &factor)| frequency / f64::from(factor))
+                .collect(),
+            &RopeScaling::Llama3 {
+                factor,
+                low_freq_factor,
+                high_freq_factor,
+                original_context,
+            } => plain
+                .map(|frequency| {
+                    let turns = original_context * frequency / TAU;
+                    let kept = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
+                    let kept = kept.clamp(0.0, 1.0);
+                    (1.0 - kept) * frequency / factor + kept * frequency
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Sliding-window attention in some layers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalAttention {
+    /// Positions that a query sees, its own among them.
+    pub window: usize,
+    /// Which layers have it.
+    pub layers: Vec<bool>,
+    /// Their rotary embedding.
+    pub rope: Rope,
+}
+
+/// Largest value accepted for any dimension: far above every model this engine can hold, and small enough
+/// that products of two dimensions cannot overflow.
+const LARGEST_DIMENSION: usize = 1 << 24;
+
+impl Default for Config {
+    /// What the families have in common, with every dimension zero.
+    fn default() -> Self {
+        Self {
+            family: Family::Llama,
+            d_model: 0,
+            d_mlp: 0,
+            n_layers: 0,
+            n_heads: 0,
+            n_kv_heads: 0,
+            d_head: 0,
+            vocabulary: 0,
+            context_length: 0,
+            norm: NormKind::Rms,
+            norm_eps: 1e-6,
+            rope: None,
+            local: None,
+            attention_scale: 1.0,
+            qkv_bias: false,
+            attention_output_bias: false,
+            qk_norm: false,
+            sandwich_norms: false,
+            parallel_residual: false,
+            activation: Activation::Silu,
+            gated: true,
+            mlp_bias: false,
+            embedding_scale: 1.0,
+            tied: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads Hugging Face's `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Config`] when the text is not JSON, a field is missing or inconsistent;
+    /// [`ModelError::Unsupported`] when the model needs something this engine does not do.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        let raw = RawConfig::from_json(bytes)?;
+        let model_type = raw
+            .model_type
+            .clone()
+            .ok_or_else(|| ModelError::Config("config.json has no `model_type`".into()))?;
+        let family = Family::of_model_type(&model_type)
+            .ok_or_else(|| ModelError::Unsupported(format!("model_type `{model_type}`")))?;
+        family.config(&raw)?.checked()
+    }
+
+    /// Reads the metadata of a GGUF file; `tied` says that it has no `output.weight`, `rope_factors` are the
+    /// values of its tensor `rope_freqs.weight`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::from_json`].
+    pub fn from_gguf(
+        metadata: &Metadata,
+        tied: bool,
+        rope_factors: Option<Vec<f32>>,
+    ) -> Result<Self, ModelError> {
+        let mut raw = RawConfig::from_gguf(metadata, tied)?;
+        raw.rope_factors = rope_factors;
+        let architecture = raw.model_type.clone().unwrap_or_default();
+        let family = Family::of_architecture(&architecture).ok_or_else(|| {
+            ModelError::Unsupported(format!("GGUF architecture `{architecture}`"))
+        })?;
+        family.config(&raw)?.checked()
+    }
+
+    /// Whether a layer sees only [`LocalAttention::window`] positions.
+    pub fn is_local(&self, layer: usize) -> bool {
+        let local = self.local.as_ref();
+        local.is_some_and(|local| local.layers.get(layer) == Some(&true))
+    }
+
+    /// Parameters of the decoder, the tied embedding counted once.
+    pub fn n_parameters(&self) -> usize {
+        let (d_model, d_mlp) = (self.d_model, self.d_mlp);
+        let (d_q, d_kv) = (self.n_heads * self.d_head, self.n_kv_heads * self.d_head);
+        let when = |is: bool, count: usize| if is { count } else { 0 };
+        let norm = d_model + when(self.norm == NormKind::Layer, d_model);
+        let attention = 2 * d_model * (d_q + d_kv)
+            + when(self.qkv_bias, d_q + 2 * d_kv)
+            + when(self.attention_output_bias, d_model)
+            + when(self.qk_norm, 2 * self.d_head);
+        let projections = if self.gated { 2 } else { 1 };
+        let feed_forward = (projections + 1) * d_model * d_mlp
+            + when(self.mlp_bias, projections * d_mlp + d_model);
+        let norms = norm * if self.sandwich_norms { 4 } else { 2 };
+        let tables = if self.tied { 1 } else { 2 };
+        self.n_layers * (attention + feed_forward + norms)
+            + norm
+            + tables * self.vocabulary * d_model
+            + when(self.rope.is_none(), self.context_length * d_model)
+    }
+
+    /// Bytes of the largest tensor in f32.
+    pub fn largest_tensor_bytes(&self) -> u64 {
+        let table = 4 * (self.vocabulary * self.d_model) as u64;
+        table.max(self.largest_projection_bytes())
+    }
+
+    /// Bytes in f32 of the largest tensor that cannot be split.
+    pub fn largest_projection_bytes(&self) -> u64 {
+        let heads = self.n_heads * self.d_head;
+        4 * (self.d_model * self.d_mlp.max(heads)) as u64
+    }
+
+    /// Most bytes held while the model is loaded: its parameters in f32 and its largest tensor.
+    pub fn load_bytes(&self) -> u64 {
+        4 * self.n_parameters() as u64 + self.largest_tensor_bytes()
+    }
+
+    fn checked(self) -> Result<Self, ModelError> {
+        let dimensions = [
+            ("d_model", self.d_model),
+            ("d_mlp", self.d_mlp),
+            ("n_layers", self.n_layers),
+            ("n_heads", self.n_heads),
+            ("n_kv_heads", self.n_kv_heads),
+            ("d_head", self.d_head),
+            ("vocabulary", self.vocabulary),
+            ("context_length", self.context_length),
+        ];
+        for (name, value) in dimensions {
+            if value == 0 || value > LARGEST_DIMENSION {
+                return Err(ModelError::Config(format!("{name} is {value}")));
+            }
+        }
+        if self.n_layers > 1024 {
+            return Err(ModelError::Config(format!("n_layers is {}", self.n_layers)));
+        }
+        if !self.n_heads.is_multiple_of(self.n_kv_heads) {
+            return Err(ModelError::Config(format!(
+                "{} key/value heads do not divide {} heads",
+                self.n_kv_heads, self.n_heads
+            )));
+        }
+        for (name, value) in [
+            ("the norms' epsilon", self.norm_eps),
+            ("attention_scale", self.attention_scale),
+            ("embedding_scale", self.embedding_scale),
+        ] {
+            if !value.is_finite() || value <= 0.0 {
+                return Err(ModelError::Config(format!("{name} is {value}")));
+            }
+        }
+        let local = self.local.as_ref();
+        if local.is_some_and(|local| local.window == 0 || local.layers.len() != self.n_layers) {
+            return Err(ModelError::Config(format!(
+                "the kinds of attention are not given for {} layers",
+                self.n_layers
+            )));
+        }
+        for rope in self.rope.iter().chain(local.map(|local| &local.rope)) {
+            rope.check(self.d_head)?;
+        }
+        Ok(self)
+    }
+}
+
+impl Rope {
+    fn check(&self, d_head: usize) -> Result<(), ModelError> {
+        if !self.dimensions.is_multiple_of(2) || self.dimensions == 0 || self.dimensions > d_head {
+            return Err(ModelError::Config(format!(
+                "a rotary embedding over {} of {d_head} dimensions",
+                self.dimensions
+            )));
+        }
+        if !self.theta.is_finite() || self.theta <= 0.0 {
+            return Err(ModelError::Config(format!("rope_theta is {}", self.theta)));
+        }
+        if let RopeScaling::Factors(factors) = &self.scaling
+            && (factors.len() != self.dimensions / 2 || factors.iter().any(|factor| *factor <= 0.0))
+        {
+            return Err(ModelError::Config(format!(
+                "{} factors of the rotary frequencies, or one that is not above zero",
+                factors.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"{"model_type":"llama","hidden_size":8,"intermediate_size":12,
+        "num_hidden_layers":2,"num_attention_heads":2,"vocab_size":10"#;
+
+    fn small(extra: &str) -> Result<Config, ModelError> {
+        Config::from_json(format!("{SMALL}{extra}}}").as_bytes())
+    }
+
+    fn rope_of(extra: &str) -> Rope {
+        small(extra).unwrap().rope.unwrap()
+    }
+
+    #[test]
+    fn reads_the_fields_and_fills_in_the_documented_defaults() {
+        let config = small("").unwrap();
+        assert_eq!(
+            (config.d_head, config.n_kv_heads, config.tied),
+            (4, 2, false)
+        );
+        let rope = config.rope.unwrap();
+        assert_eq!((rope.dimensions, rope.theta), (4, 10_000.0));
+    }
+
+    #[test]
+    fn the_newer_nested_rope_parameters_win() {
+        let rope = rope_of(
+            r#","rope_theta":1.0,"rope_parameters":{"rope_theta":5e5,"rope_type":"default"}"#,
+        );
+        assert_eq!(rope.theta, 5e5);
+    }
+
+    #[test]
+    fn llama_3_divides_long_wavelengths_and_leaves_short_ones() {
+        let rope = Rope {
+            dimensions: 64,
+            ..rope_of(
+                r#","rope_scaling":{"rope_type":"llama3","factor":32.0,"low_freq_factor":1.0,
+                "high_freq_factor":4.0,"original_max_position_embeddings":8192},"rope_theta":5e5"#,
+            )
+        };
+        let plain = Rope {
+            scaling: RopeScaling::None,
+            ..rope.clone()
+        };
+        let (scaled, plain) = (rope.frequencies(), plain.frequencies());
+        assert_eq!(scaled[0], plain[0]);
+        assert_eq!(scaled[31], plain[31] / 32.0);
+        assert!(
+            scaled
+                .iter()
+                .zip(&plain)
+                .all(|(a, b)| a <= b && *a >= b / 32.0)
+        );
+        let blended = |(a, b): (&f64, &f64)| a < b && *a > b / 32.0;
+        assert!(scaled.iter().zip(&plain).any(blended));
+    }
+
+    #[test]
+    fn what_the_engine_does_not_do_is_refused_by_name() {
+        for (extra, named) in [
+            (r#","hidden_act":"relu""#, "relu"),
+            (
+                r#","final_logit_softcapping":30.0"#,
+                "final_logit_softcapping",
+            ),
+            (r#","rope_scaling":{"type":"yarn"}"#, "yarn"),
+        ] {
+            let error = small(extra).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+        let other = br#"{"model_type":"mamba"}"#;
+        assert!(
+            Config::from_json(other)
+                .unwrap_err()
+                .to_string()
+                .contains("mamba")
+        );
+    }
+
+    #[test]
+    fn inconsistent_shapes_are_refused() {
+        for extra in [
+            r#","num_key_value_heads":0"#,
+            r#","num_key_value_heads":3"#,
+            r#","head_dim":3"#,
+            r#","rms_norm_eps":-1.0"#,
+            r#","partial_rotary_factor":1.5"#,
+            r#","max_position_embeddings":99999999999"#,
+        ] {
+            assert!(small(extra).is_err(), "{extra}");
+        }
+    }
+}

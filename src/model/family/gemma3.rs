@@ -1,0 +1,86 @@
+//! The text models of Gemma 3.
+//!
+//! Reference: `transformers/models/gemma3/modeling_gemma3.py`. Norms around attention and feed-forward layer on both
+//! sides, of weight `1 + w` (llama.cpp's converter stores the sum); an RMS norm on every head's queries and keys;
+//! five local layers for each global one, with their own rotary base; embeddings times `sqrt(d_model)`; a gated
+//! feed-forward layer with GELU.
+
+use super::names::LLAMA_CPP;
+use super::{Layout, Names, llama};
+use crate::model::config::raw::RawConfig;
+use crate::model::config::{LocalAttention, Rope, RopeScaling};
+use crate::model::{Activation, Config, ModelError};
+
+/// Every so many-th layer is global where the file does not list them.
+const PATTERN: usize = 6;
+/// Base of the local layers' rotary embedding where the file does not say.
+const LOCAL_THETA: f64 = 10_000.0;
+/// Base of the global layers' rotary embedding where the file does not say.
+const GLOBAL_THETA: f64 = 1_000_000.0;
+/// Positions that a local layer sees where the file does not say.
+const WINDOW: usize = 4096;
+
+pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
+    let mut raw = raw.clone();
+    raw.head_dim.get_or_insert(256);
+    raw.rope_theta.get_or_insert(GLOBAL_THETA);
+    let common = raw.config()?;
+    let pattern = raw.sliding_window_pattern.unwrap_or(PATTERN).max(1);
+    let layers = match &raw.layer_types {
+        Some(_) => raw.local_layers(),
+        None => Some(
+            (1..=common.n_layers.min(1024))
+                .map(|layer| layer % pattern != 0)
+                .collect(),
+        ),
+    };
+    let bias = raw.attention_bias == Some(true);
+    let scalar = raw.query_pre_attn_scalar.unwrap_or(common.d_head as f64);
+    let local = match layers {
+        Some(layers) => Some(LocalAttention {
+            window: raw.sliding_window.unwrap_or(WINDOW),
+            layers,
+            rope: local_rope(&raw, common.d_head)?,
+        }),
+        None => None,
+    };
+    Ok(Config {
+        attention_scale: scalar.powf(-0.5),
+        qkv_bias: bias,
+        attention_output_bias: bias,
+        qk_norm: true,
+        sandwich_norms: true,
+        activation: raw.activation_or(Activation::GeluTanh)?,
+        embedding_scale: (common.d_model as f64).sqrt(),
+        tied: raw.tie_word_embeddings.unwrap_or(true),
+        local,
+        ..common
+    })
+}
+
+/// Local layers are never scaled; before transformers 5 their base had a field of its own.
+fn local_rope(raw: &RawConfig, d_head: usize) -> Result<Rope, ModelError> {
+    if raw.has_rope_by_kind() {
+        return raw.rope("sliding_attention", d_head);
+    }
+    Ok(Rope {
+        dimensions: d_head,
+        theta: raw.rope_local_base_freq.unwrap_or(LOCAL_THETA),
+        scaling: RopeScaling::None,
+    })
+}
+
+const NAMES: Names = Names {
+    attention_post_norm: "post_attention_layernorm",
+    feed_forward_norm: "pre_feedforward_layernorm",
+    feed_forward_post_norm: "post_feedforward_layernorm",
+    ..llama::NAMES
+};
+
+pub(super) const LAYOUTS: (Layout, Layout) = (
+    Layout {
+        norm_offset: 1.0,
+        ..Layout::plain(&NAMES, "model.")
+    },
+    Layout::plain(&LLAMA_CPP, ""),
+);

@@ -1,0 +1,99 @@
+//! A device compared with the CPU on small random decoders.
+
+use burn::tensor::{Device, Tensor};
+
+use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
+use super::run::{log_probabilities_of, read};
+use super::{Capture, Config, Decoder, Gains, ModelError};
+use crate::job::Job;
+
+/// Two shapes that have between them every part that the families have: grouped heads and a gated feed-forward
+/// layer in the first, all the rest in the second.
+fn configs() -> [Config; 2] {
+    let rope = |dimensions| Rope {
+        dimensions,
+        theta: 10_000.0,
+        scaling: RopeScaling::None,
+    };
+    let first = Config {
+        d_model: 32,
+        d_mlp: 48,
+        n_layers: 2,
+        n_heads: 4,
+        n_kv_heads: 2,
+        d_head: 8,
+        vocabulary: 50,
+        context_length: 32,
+        norm_eps: 1e-5,
+        rope: Some(rope(8)),
+        attention_scale: 0.35,
+        tied: true,
+        ..Config::default()
+    };
+    let second = Config {
+        norm: NormKind::Layer,
+        rope: Some(rope(4)),
+        local: Some(LocalAttention {
+            window: 3,
+            layers: vec![true, false],
+            rope: rope(8),
+        }),
+        qkv_bias: true,
+        attention_output_bias: true,
+        qk_norm: true,
+        sandwich_norms: true,
+        parallel_residual: true,
+        activation: Activation::Gelu,
+        gated: false,
+        mlp_bias: true,
+        embedding_scale: 2.0,
+        tied: false,
+        ..first.clone()
+    };
+    [first, second]
+}
+
+/// The largest difference between a device and the CPU of a log-probability or gradient.
+pub(super) async fn self_test(device: &Device, job: Job<'_>) -> Result<f64, ModelError> {
+    let mut largest: f64 = 0.0;
+    for config in configs() {
+        let reference = Decoder::random(config, 0.3, &Device::flex());
+        let candidate = reference.to_device(device);
+        let expected = probe(&reference, job).await?;
+        let found = probe(&candidate, job).await?;
+        for (a, b) in expected.iter().zip(&found) {
+            let error = f64::from((a - b).abs());
+            if error > largest || error.is_nan() {
+                largest = error;
+            }
+        }
+    }
+    Ok(largest)
+}
+
+/// Log-probabilities of a continuation and a gradient through a fork.
+async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<Vec<f32>, ModelError> {
+    let prompt: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2], &[2, 7, 1, 8, 2, 8, 1]];
+    let base = decoder
+        .base_run(&prompt, &Gains::none(), Capture::All, job)
+        .await?;
+    let tails = vec![vec![vec![6, 5], vec![3, 5]], vec![vec![8, 9], vec![7, 9]]];
+    let rows = decoder
+        .continue_run(&base, &tails, &Gains::none(), Capture::KeyValues, job)
+        .await?;
+    let ids = [1, 2, 3, 4];
+    let mut values = read(log_probabilities_of(decoder.last_logits(&rows), &ids)).await?;
+    let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
+        .autodiff()
+        .require_grad();
+    let fork = decoder
+        .fork_run(&base, None, &Gains::of_layer(0, gains.clone()), job)
+        .await?;
+    let target = log_probabilities_of(decoder.last_logits(&fork), &[1, 2]).sum();
+    let mut gradients = target.backward();
+    let gradient = gains
+        .grad_remove(&mut gradients)
+        .ok_or_else(|| ModelError::Device("no gradient in the self-test".into()))?;
+    values.extend(read(gradient).await?);
+    Ok(values)
+}

@@ -1,0 +1,337 @@
+//! Every model family against transformers' numbers, from both kinds of file; forks, continuations, batches and
+//! gradients against plain runs, in every family.
+
+mod common;
+
+use burn::tensor::{Tensor, TensorData};
+use common::{assert_close, files, host, job, json, model, tensors, wait};
+use secateur::model::config::Activation;
+use secateur::model::{Capture, Compute, Decoder, Family, Gains, Model, ModelError, Run};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    prompts: Vec<Prompt>,
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    text: String,
+    ids: Vec<u32>,
+    /// transformers' greedy continuation.
+    greedy: Vec<u32>,
+}
+
+const FOLDERS: [(&str, Family); 6] = [
+    ("tiny-llama3", Family::Llama),
+    ("tiny-qwen2", Family::Qwen2),
+    ("tiny-qwen3", Family::Qwen3),
+    ("tiny-gemma3", Family::Gemma3),
+    ("tiny-gpt2", Family::Gpt2),
+    ("tiny-gpt-neox", Family::GptNeox),
+];
+
+/// Both sides compute in f32.
+const TOLERANCE: f64 = 1e-4;
+
+fn golden(folder: &str) -> Golden {
+    json(&format!("{folder}/golden.json"))
+}
+
+/// Each folder's model from safetensors and from GGUF.
+fn each_file(mut check: impl FnMut(&str, &str, Model)) {
+    for (folder, _) in FOLDERS {
+        for name in [folder.to_owned(), format!("{folder}/model.gguf")] {
+            check(folder, &name, model(&name));
+        }
+    }
+}
+
+fn base(decoder: &Decoder, prompts: &[&[u32]], gains: &Gains) -> Run {
+    wait(decoder.base_run(prompts, gains, Capture::All, job())).unwrap()
+}
+
+fn last_logits(decoder: &Decoder, run: &Run) -> Vec<f32> {
+    host(decoder.last_logits(run))
+}
+
+#[test]
+fn logits_and_every_residual_are_those_of_transformers() {
+    each_file(|folder, name, model| {
+        let decoder = &model.decoder;
+        let golden_tensors = tensors(&format!("{folder}/golden.safetensors"));
+        for (index, prompt) in golden(folder).prompts.iter().enumerate() {
+            let ids: &[u32] = &prompt.ids;
+            let run = base(decoder, &[ids], &Gains::none());
+            let mut hidden = host(decoder.embed(&[ids], 0).unwrap());
+            for layer in 0..decoder.config.n_layers {
+                let state = run.state(layer).unwrap();
+                let activation = state.pre.activation();
+                hidden.extend(host(decoder.from_feed_forward(
+                    layer,
+                    state.resid_mid.clone(),
+                    activation,
+                )));
+            }
+            let logits = host(decoder.unembed(decoder.final_norm(run.resid_final.clone())));
+            for (what, values) in [("hidden", hidden), ("logits", logits)] {
+                let key = format!("prompt{index}.{what}");
+                let expected = &golden_tensors[&key];
+                assert_close(&values, expected, TOLERANCE, &format!("{name} {key}"));
+            }
+        }
+    });
+}
+
+#[test]
+fn twenty_greedy_tokens_are_those_of_transformers() {
+    each_file(|folder, name, model| {
+        for prompt in golden(folder).prompts {
+            assert_eq!(model.tokenizer.encode(&prompt.text).unwrap(), prompt.ids);
+            let mut ids = prompt.ids.clone();
+            for _ in 0..prompt.greedy.len() {
+                let run = base(&model.decoder, &[&ids], &Gains::none());
+                let logits = last_logits(&model.decoder, &run);
+                let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+                ids.push(best.unwrap() as u32);
+            }
+            assert_eq!(ids[prompt.ids.len()..], prompt.greedy, "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_file_says_its_family_and_nothing_in_it_is_left_over() {
+    for (folder, family) in FOLDERS {
+        let [from_json, from_gguf] =
+            [folder.to_owned(), format!("{folder}/model.gguf")].map(|name| model(&name));
+        for model in [&from_json, &from_gguf] {
+            assert_eq!(model.config().family, family);
+            assert!(model.report.unused.is_empty(), "{:?}", model.report.unused);
+        }
+        let expected = from_json.config().n_parameters();
+        assert_eq!(from_gguf.config().n_parameters(), expected, "{folder}");
+        let names = from_json.report.applied;
+        assert_eq!(names, n_tensors(&format!("{folder}/model.safetensors")));
+    }
+}
+
+fn n_tensors(path: &str) -> usize {
+    let bytes = std::fs::read(common::fixture(path)).unwrap();
+    safetensors::SafeTensors::deserialize(&bytes).unwrap().len()
+}
+
+/// Parameters of published models, by their configurations as published; the sums are those of transformers.
+#[test]
+fn published_configurations_have_the_published_sizes() {
+    #[derive(Deserialize)]
+    struct Published {
+        model: String,
+        parameters: usize,
+        config: serde_json::Value,
+    }
+    for published in json::<Vec<Published>>("published-configs.json") {
+        let text = published.config.to_string();
+        let config = secateur::model::Config::from_json(text.as_bytes())
+            .unwrap_or_else(|error| panic!("{}: {error}", published.model));
+        assert_eq!(
+            config.n_parameters(),
+            published.parameters,
+            "{}",
+            published.model
+        );
+    }
+}
+
+/// Of logits of the same arithmetic in another order.
+const REORDERED: f64 = 5e-5;
+
+/// Two prompts of one length, longer than the fixtures' sliding window.
+const PROMPTS: [&[u32]; 2] = [
+    &[60, 80, 120, 7, 11, 200, 31, 5, 90],
+    &[34, 14, 6, 210, 23, 77, 8, 150, 42],
+];
+
+/// Different factors for every neuron of some layers, from 0 to 1.5.
+fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
+    let d_mlp = decoder.config.d_mlp;
+    let mut gains = Gains::none();
+    for &layer in layers {
+        let factor = |neuron: usize| ((neuron * 7 + layer * 5) % 16) as f32 / 10.0;
+        let values: Vec<f32> = (0..d_mlp).map(factor).collect();
+        let values = TensorData::new(values, [d_mlp]);
+        gains.insert(layer, Tensor::from_data(values, decoder.device()));
+    }
+    gains
+}
+
+#[test]
+fn a_batch_gives_what_each_prompt_gives_alone() {
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let together = base(&model.decoder, &PROMPTS, &Gains::none());
+        let alone = PROMPTS.map(|ids| {
+            let run = base(&model.decoder, &[ids], &Gains::none());
+            last_logits(&model.decoder, &run)
+        });
+        let together = last_logits(&model.decoder, &together);
+        assert_close(&together, &alone.concat(), REORDERED, folder);
+    }
+}
+
+#[test]
+fn a_continuation_gives_what_the_whole_sequence_gives() {
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let decoder = &model.decoder;
+        for cut in [1, 3, 6] {
+            let starts = PROMPTS.map(|ids| &ids[..cut]);
+            let run = base(decoder, &starts, &Gains::none());
+            // Two forks of each prompt: its own end, and that end reversed.
+            let ends: Vec<Vec<Vec<u32>>> = PROMPTS
+                .iter()
+                .map(|ids| {
+                    vec![
+                        ids[cut..].to_vec(),
+                        ids[cut..].iter().rev().copied().collect(),
+                    ]
+                })
+                .collect();
+            let capture = Capture::KeyValues;
+            let rows = wait(decoder.continue_run(&run, &ends, &Gains::none(), capture, job()));
+            let found = last_logits(decoder, &rows.unwrap());
+            let whole: Vec<f32> = starts
+                .iter()
+                .zip(&ends)
+                .flat_map(|(start, ends)| ends.iter().map(move |end| [*start, end].concat()))
+                .flat_map(|ids| last_logits(decoder, &base(decoder, &[&ids], &Gains::none())))
+                .collect();
+            assert_close(&found, &whole, REORDERED, &format!("{folder} cut at {cut}"));
+        }
+    }
+}
+
+#[test]
+fn a_fork_gives_what_a_run_with_its_gains_gives() {
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let decoder = &model.decoder;
+        let plain = base(decoder, &PROMPTS, &Gains::none());
+        for layers in [vec![0], vec![1], vec![0, 1]] {
+            let gains = some_gains(decoder, &layers);
+            let fork = wait(decoder.fork_run(&plain, None, &gains, job())).unwrap();
+            let whole = base(decoder, &PROMPTS, &gains);
+            assert_close(
+                &last_logits(decoder, &fork),
+                &last_logits(decoder, &whole),
+                REORDERED,
+                &format!("{folder} layers {layers:?}"),
+            );
+        }
+    }
+}
+
+/// Central differences of a logit in f32: about 1e-3 of its magnitude of 10 is rounding.
+#[test]
+fn gradients_of_gains_are_those_of_finite_differences() {
+    const STEP: f32 = 1e-2;
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let decoder = &model.decoder;
+        let plain = base(decoder, &PROMPTS[..1], &Gains::none());
+        let value = |gains: Tensor<1>| {
+            let gains = Gains::of_layer(0, gains);
+            let fork = wait(decoder.fork_run(&plain, None, &gains, job())).unwrap();
+            decoder.last_logits(&fork).narrow(2, 17, 1).sum()
+        };
+        let d_mlp = decoder.config.d_mlp;
+        let at = |neuron: usize, gain: f32| {
+            let mut gains = vec![1f32; d_mlp];
+            gains[neuron] = gain;
+            let gains = Tensor::from_data(TensorData::new(gains, [d_mlp]), decoder.device());
+            host(value(gains))[0]
+        };
+        let leaf = Tensor::<1>::ones([d_mlp], decoder.device())
+            .autodiff()
+            .require_grad();
+        let mut gradients = value(leaf.clone()).backward();
+        let found = host(leaf.grad_remove(&mut gradients).unwrap());
+        let largest = found.iter().fold(0f32, |max, value| max.max(value.abs()));
+        for neuron in [0, 13, 47] {
+            let slope = (at(neuron, 1.0 + STEP) - at(neuron, 1.0 - STEP)) / (2.0 * STEP);
+            let difference = (found[neuron] - slope).abs();
+            assert!(
+                difference <= 5e-3 * largest.max(1.0),
+                "{folder} neuron {neuron}: {} and {slope}",
+                found[neuron]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_table_in_pieces_gives_what_one_piece_gives() {
+    for folder in ["tiny-gemma3", "tiny-gpt2", "tiny-gpt-neox"] {
+        let whole = model(folder);
+        let mut small = Compute::flex();
+        // As much as the widest projection takes: the table of 340 tokens needs several pieces.
+        let bytes = whole.config().largest_projection_bytes();
+        assert!(2 * bytes < whole.config().largest_tensor_bytes());
+        small.info.limits.binding_bytes = bytes;
+        let split = wait(Model::load("split", files(folder), &small, job())).unwrap();
+        let found = last_logits(
+            &split.decoder,
+            &base(&split.decoder, &PROMPTS, &Gains::none()),
+        );
+        let expected = last_logits(
+            &whole.decoder,
+            &base(&whole.decoder, &PROMPTS, &Gains::none()),
+        );
+        assert_close(&found, &expected, REORDERED, folder);
+        let ids = [339, 0, 95, 96, 0, 200];
+        assert_eq!(
+            host(split.decoder.unembedding_of(&ids)),
+            host(whole.decoder.unembedding_of(&ids)),
+        );
+    }
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused_with_what_would() {
+    let refused = |change: fn(&mut secateur::model::Limits)| {
+        let mut small = Compute::flex();
+        change(&mut small.info.limits);
+        let result = wait(Model::load("large", files("tiny-gemma3"), &small, job()));
+        match result.err().unwrap() {
+            error @ ModelError::DoesNotFit { .. } => error.to_string(),
+            other => panic!("{other}"),
+        }
+    };
+    let memory = refused(|limits| limits.memory_bytes = Some(100_000));
+    assert!(memory.contains("memory") && memory.contains("parameters fits"));
+    assert!(refused(|limits| limits.binding_bytes = 4096).contains("one buffer"));
+}
+
+#[test]
+fn a_bare_decoder_without_its_prefix_is_read() {
+    // As openai-community/gpt2 is stored: `wte.weight` instead of `transformer.wte.weight`.
+    let bytes = std::fs::read(common::fixture("tiny-gpt2/model.safetensors")).unwrap();
+    let stored = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let bare = stored
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name.replace("transformer.", ""), view));
+    let bytes = safetensors::serialize(bare, None).unwrap();
+    let files = secateur::model::load::ModelFiles {
+        weights: Box::new(secateur::weights::MemorySource(bytes)),
+        ..files("tiny-gpt2")
+    };
+    let bare = wait(Model::load("bare", files, &Compute::flex(), job())).unwrap();
+    let whole = model("tiny-gpt2");
+    let logits = |model: &Model| {
+        let run = base(&model.decoder, &PROMPTS, &Gains::none());
+        last_logits(&model.decoder, &run)
+    };
+    assert_eq!(logits(&bare), logits(&whole));
+    assert_eq!(bare.config().activation, Activation::GeluTanh);
+}
