@@ -17,12 +17,16 @@ use crate::weights::{ByteSource, WeightFile, WeightKind};
 
 /// The files of one model.
 pub struct ModelFiles {
-    /// `model.safetensors` or a GGUF file.
-    pub weights: Box<dyn ByteSource>,
+    /// Names and bytes of the weight files: one GGUF file, `model.safetensors`, or all shards of one.
+    pub weights: Vec<(String, Box<dyn ByteSource>)>,
+    /// `model.safetensors.index.json`, beside shards.
+    pub index: Option<Vec<u8>>,
     /// `config.json`; needed beside safetensors.
     pub config: Option<Vec<u8>>,
     /// `tokenizer.json`; needed beside safetensors.
     pub tokenizer: Option<Vec<u8>>,
+    /// `tokenizer_config.json`, where there is one.
+    pub tokenizer_config: Option<Vec<u8>>,
 }
 
 /// A model ready to be asked.
@@ -69,9 +73,16 @@ impl Model {
         device: &Device,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
-        let bytes = files.weights.len();
-        let sha256 = sha256_of(files.weights.as_ref(), job).await?;
-        let file = WeightFile::open(files.weights).await?;
+        let mut weights = files.weights;
+        let Some((_, weights)) = weights.pop().filter(|_| weights.is_empty()) else {
+            return Err(ModelError::Config(format!(
+                "{} weight files; a model in shards cannot be read yet",
+                weights.len()
+            )));
+        };
+        let bytes = weights.len();
+        let sha256 = sha256_of(weights.as_ref(), job).await?;
+        let file = WeightFile::open(weights).await?;
         let (naming, source) = match file.kind() {
             WeightKind::Safetensors => (Naming::HuggingFace, "safetensors"),
             WeightKind::Gguf => (Naming::LlamaCpp, "gguf"),
