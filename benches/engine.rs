@@ -60,9 +60,14 @@ fn load(compute: &Compute, job: Job<'_>) -> Model {
             .map(|path| std::fs::read(path).expect("a readable file"))
     };
     let files = ModelFiles {
-        weights: Box::new(FileSource::open(Path::new(&found.weights)).expect("the weight file")),
+        weights: vec![(
+            found.id.clone(),
+            Box::new(FileSource::open(Path::new(&found.weights)).expect("the weight file")),
+        )],
+        index: None,
         config: bytes(&found.config),
         tokenizer: bytes(&found.tokenizer),
+        tokenizer_config: None,
     };
     pollster::block_on(Model::load(&found.id, files, compute, job)).expect("a model that loads")
 }

@@ -478,9 +478,14 @@ impl Toy {
         let tokenizer = r#"{"version":"1.0","pre_tokenizer":{"type":"Whitespace"},"model":
             {"type":"WordLevel","vocab":{"a":0,"b":1,"c":2},"unk_token":"a"}}"#;
         let files = ModelFiles {
-            weights: Box::new(MemorySource(safetensors::serialize(views, None).unwrap())),
+            weights: vec![(
+                "model.safetensors".to_owned(),
+                Box::new(MemorySource(safetensors::serialize(views, None).unwrap())),
+            )],
+            index: None,
             config: Some(config.into_bytes()),
             tokenizer: Some(tokenizer.into()),
+            tokenizer_config: None,
         };
         wait(Model::load("toy", files, &Compute::flex(), job())).unwrap()
     }

@@ -388,7 +388,10 @@ fn edited(folder: &str, edit: impl FnOnce(&mut Vec<Stored>)) -> ModelFiles {
     });
     let weights = safetensors::serialize(views, None).unwrap();
     ModelFiles {
-        weights: Box::new(MemorySource(weights)),
+        weights: vec![(
+            "model.safetensors".to_owned(),
+            Box::new(MemorySource(weights)),
+        )],
         ..files(folder)
     }
 }

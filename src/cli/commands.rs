@@ -353,9 +353,11 @@ pub async fn load(
             .transpose()
     };
     let files = ModelFiles {
-        weights: Box::new(source),
+        weights: vec![(resolved.weights.display().to_string(), Box::new(source))],
+        index: None,
         config: bytes(&resolved.config)?,
         tokenizer: bytes(&resolved.tokenizer)?,
+        tokenizer_config: None,
     };
     let loaded = Model::load(&resolved.id, files, compute, job).await;
     loaded.map_err(|error| match error {

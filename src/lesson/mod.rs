@@ -229,9 +229,14 @@ pub async fn make(compute: Compute, seed: u64, job: Job<'_>) -> Result<Lesson, S
         stages,
     } = training::train(&compute.device, seed, job).await?;
     let files = ModelFiles {
-        weights: Box::new(MemorySource(weights.clone())),
+        weights: vec![(
+            "model.safetensors".to_owned(),
+            Box::new(MemorySource(weights.clone())),
+        )],
+        index: None,
         config: Some(config.clone()),
         tokenizer: Some(tokenizer.clone()),
+        tokenizer_config: None,
     };
     let model = Model::load(ID, files, &compute, job).await?;
     let parameters = model.config().n_parameters();

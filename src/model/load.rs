@@ -10,23 +10,27 @@ use super::loader::{Loader, ROPE_FACTORS};
 use super::{Config, Decoder, ModelError, Tokenizer};
 use crate::job::Job;
 use crate::weights::gguf::Metadata;
-use crate::weights::{ByteSource, WeightFile};
+use crate::weights::{ByteSource, WeightFile, WeightsError};
 
 /// The files of one model.
 pub struct ModelFiles {
-    /// `model.safetensors` or a GGUF file.
-    pub weights: Box<dyn ByteSource>,
+    /// Names and bytes of the weight files: one GGUF file, `model.safetensors`, or all shards of one.
+    pub weights: Vec<(String, Box<dyn ByteSource>)>,
+    /// `model.safetensors.index.json`, beside shards.
+    pub index: Option<Vec<u8>>,
     /// `config.json`; needed beside safetensors.
     pub config: Option<Vec<u8>>,
     /// `tokenizer.json`; needed beside safetensors.
     pub tokenizer: Option<Vec<u8>>,
+    /// `tokenizer_config.json`, where there is one.
+    pub tokenizer_config: Option<Vec<u8>>,
 }
 
 /// A model ready to be asked.
 pub struct Model {
     /// Name by which studies refer to it.
     pub id: String,
-    /// SHA-256 of the weight file, lower-case hexadecimal.
+    /// SHA-256 of the weight file, lower-case hexadecimal; of shards, that of the list of their hashes.
     pub sha256: String,
     /// The decoder.
     pub decoder: Decoder,
@@ -64,9 +68,7 @@ impl Model {
         compute: &Compute,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
-        let bytes = files.weights.len();
-        let sha256 = sha256_of(files.weights.as_ref(), job).await?;
-        let file = WeightFile::open(files.weights).await?;
+        let file = open(files.weights, files.index.as_deref()).await?;
         let need = |bytes: Option<Vec<u8>>, name: &str| {
             bytes.ok_or_else(|| {
                 ModelError::Config(format!("{name} is needed beside safetensors files"))
@@ -84,9 +86,10 @@ impl Model {
             }
         };
         compute.info.limits.check(&config)?;
+        let sha256 = sha256_of(&file, job).await?;
         let mut loader = Loader::new(&file, &config, compute, job);
         let decoder = loader.decoder(config).await?;
-        let report = loader.report(bytes);
+        let report = loader.report();
         Ok(Self {
             id: id.to_owned(),
             sha256,
@@ -99,6 +102,21 @@ impl Model {
     /// Shape and constants of the decoder.
     pub fn config(&self) -> &Config {
         &self.decoder.config
+    }
+}
+
+/// One file, or shards with their index.
+async fn open(
+    mut weights: Vec<(String, Box<dyn ByteSource>)>,
+    index: Option<&[u8]>,
+) -> Result<WeightFile, ModelError> {
+    match (weights.len(), index) {
+        (0, _) => Err(ModelError::Config("there is no weight file".into())),
+        (1, _) => Ok(WeightFile::open(weights.remove(0).1).await?),
+        (_, Some(index)) => Ok(WeightFile::open_sharded(index, weights).await?),
+        (count, None) => Err(ModelError::Config(format!(
+            "{count} weight files; shards need model.safetensors.index.json beside them"
+        ))),
     }
 }
 
@@ -115,23 +133,39 @@ async fn config_of_gguf(file: &WeightFile, metadata: &Metadata) -> Result<Config
 /// Bytes hashed between two checkpoints.
 const HASH_CHUNK: u64 = 4 << 20;
 
-async fn sha256_of(source: &dyn ByteSource, job: Job<'_>) -> Result<String, ModelError> {
-    let mut hasher = Sha256::new();
-    let mut offset = 0;
-    while offset < source.len() {
-        job.checkpoint().await?;
-        let length = HASH_CHUNK.min(source.len() - offset) as usize;
-        let chunk = source
-            .read(offset, length)
-            .await
-            .map_err(crate::weights::WeightsError::from)?;
-        hasher.update(&chunk);
-        offset += length as u64;
-        job.progress("verifying", offset as usize, source.len() as usize);
+/// The SHA-256 of a model's one weight file; of a model in shards, that of its shards' hashes, one a line in the
+/// order of their names (what `sha256sum model-*.safetensors | cut -c -64 | sha256sum` prints).
+async fn sha256_of(file: &WeightFile, job: Job<'_>) -> Result<String, ModelError> {
+    let total = file.n_bytes();
+    let mut done = 0;
+    let mut hashes = Vec::new();
+    for source in file.sources() {
+        let mut hasher = Sha256::new();
+        let mut offset = 0;
+        while offset < source.len() {
+            job.checkpoint().await?;
+            let length = HASH_CHUNK.min(source.len() - offset);
+            let chunk = source
+                .read(offset, length as usize)
+                .await
+                .map_err(WeightsError::from)?;
+            hasher.update(&chunk);
+            offset += length;
+            done += length;
+            job.progress("verifying", done as usize, total as usize);
+        }
+        hashes.push(hexadecimal(hasher));
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    match hashes.as_slice() {
+        [hash] => Ok(hash.clone()),
+        hashes => {
+            let lines: String = hashes.iter().map(|hash| format!("{hash}\n")).collect();
+            Ok(hexadecimal(Sha256::new_with_prefix(lines)))
+        }
+    }
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    let digest = hasher.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -236,7 +236,7 @@ impl Engine {
                 .dyn_into()
                 .map_err(|_| WebError::request(format!("`{name}` is no Blob")))?;
             if name.ends_with(".gguf") || name.ends_with(".safetensors") {
-                weights = Some(file);
+                weights = Some((name, Box::new(BlobSource(file)) as _));
             } else if name.ends_with("config.json") && !name.ends_with("tokenizer_config.json") {
                 config = Some(read_all(&file).await.map_err(WebError::file)?);
             } else if name.ends_with("tokenizer.json") {
@@ -245,9 +245,11 @@ impl Engine {
         }
         let weights = weights.ok_or_else(|| WebError::file("no weight file among the files"))?;
         let files = ModelFiles {
-            weights: Box::new(BlobSource(weights)),
+            weights: vec![weights],
+            index: None,
             config,
             tokenizer,
+            tokenizer_config: None,
         };
         let host = Worker::new(progress);
         // The old model goes first: two may not fit.

@@ -66,9 +66,14 @@ pub fn files(path: &str) -> ModelFiles {
     let model = resolve_model(fixture(path).to_str().unwrap()).unwrap();
     let bytes = |path: PathBuf| std::fs::read(path).unwrap();
     ModelFiles {
-        weights: Box::new(MemorySource(bytes(model.weights))),
+        weights: vec![(
+            model.weights.display().to_string(),
+            Box::new(MemorySource(bytes(model.weights))),
+        )],
+        index: None,
         config: model.config.map(bytes),
         tokenizer: model.tokenizer.map(bytes),
+        tokenizer_config: None,
     }
 }
 
