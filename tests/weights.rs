@@ -2,10 +2,11 @@
 //! are damaged on purpose.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use secateur::weights::{
-    FileSource, MemorySource, TensorType, WeightFile, WeightKind, WeightsError,
+    ByteSource, FileSource, MemorySource, TensorType, WeightFile, WeightKind, WeightsError,
 };
 
 fn fixture(path: &str) -> PathBuf {
@@ -40,6 +41,8 @@ fn every_stored_type_is_dequantised_as_the_reference_does() {
         TensorType::Q5_0,
         TensorType::Q5_1,
         TensorType::Q8_0,
+        TensorType::Q2K,
+        TensorType::Q3K,
         TensorType::Q4K,
         TensorType::Q5K,
         TensorType::Q6K,
@@ -86,6 +89,159 @@ fn a_safetensors_file_has_the_tensors_that_the_safetensors_crate_finds() {
             );
         }
     }
+}
+
+/// A model's file and its parts have the same tensors, the index as `save_pretrained` writes it.
+#[test]
+fn shards_are_read_as_the_whole_file_is() {
+    let whole = open("tiny-llama-tied/model.safetensors");
+    let (index, shards) = shards();
+    let file = pollster::block_on(WeightFile::open_sharded(&index, sources(&shards))).unwrap();
+    assert_eq!(file.tensors().len(), whole.tensors().len());
+    assert_eq!(file.sources().count(), 2);
+    for tensor in whole.tensors() {
+        assert_eq!(file.tensor(&tensor.name).unwrap().shape, tensor.shape);
+        assert_eq!(read(&file, &tensor.name), read(&whole, &tensor.name));
+    }
+}
+
+/// The tied model in two shards, every second tensor in the first, and their index.
+fn shards() -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
+    let bytes = std::fs::read(fixture("tiny-llama-tied/model.safetensors")).unwrap();
+    let whole = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut parts: [Vec<_>; 2] = [Vec::new(), Vec::new()];
+    let mut weight_map = serde_json::Map::new();
+    for (position, (name, view)) in whole.iter().enumerate() {
+        weight_map.insert(name.into(), shard_name(position % 2).into());
+        parts[position % 2].push((name, view));
+    }
+    let index =
+        serde_json::json!({"metadata": {"total_size": bytes.len()}, "weight_map": weight_map});
+    let shards = parts.into_iter().enumerate().map(|(number, part)| {
+        let bytes = safetensors::serialize(part, None).unwrap();
+        (shard_name(number), bytes)
+    });
+    (index.to_string().into_bytes(), shards.collect())
+}
+
+fn shard_name(number: usize) -> String {
+    format!("model-{:05}-of-00002.safetensors", number + 1)
+}
+
+fn sources(shards: &[(String, Vec<u8>)]) -> Vec<(String, Box<dyn ByteSource>)> {
+    let source = |(name, bytes): &(String, Vec<u8>)| {
+        let source: Box<dyn ByteSource> = Box::new(MemorySource(bytes.clone()));
+        (name.clone(), source)
+    };
+    shards.iter().map(source).collect()
+}
+
+#[test]
+fn an_index_that_does_not_fit_its_shards_is_refused() {
+    let (index, shards) = shards();
+    let text = String::from_utf8(index.clone()).unwrap();
+    let refused = |index: &str, shards: &[(String, Vec<u8>)], named: &str| {
+        let error = pollster::block_on(WeightFile::open_sharded(index.as_bytes(), sources(shards)))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains(named), "{error}");
+    };
+    refused(&text, &shards[..1], "`model-00002-of-00002.safetensors`");
+    // A tensor that is in no shard, and one that the index does not have.
+    let map = "\"weight_map\":{";
+    let more = text.replace(map, &format!("{map}\"extra\":\"{}\",", shard_name(0)));
+    refused(&more, &shards, "`extra`");
+    let renamed = text.replace("model.norm.weight", "model.mron.weight");
+    refused(&renamed, &shards, "`model.norm.weight`");
+    // Shards in each other's place hold the wrong tensors.
+    let swapped = [
+        (shard_name(0), shards[1].1.clone()),
+        (shard_name(1), shards[0].1.clone()),
+    ];
+    refused(&text, &swapped, "index does not say");
+    let twice = text.replace(
+        map,
+        &format!("{map}\"model.norm.weight\":\"{}\",", shard_name(0)),
+    );
+    refused(&twice, &shards, "twice");
+    for name in [
+        "../model.safetensors",
+        "/model.safetensors",
+        "c:\\\\model.safetensors",
+        "model.bin",
+        "a\\n.safetensors",
+        "",
+    ] {
+        let index = format!("{{{map}\"t\":\"{name}\"}}}}");
+        refused(&index, &shards, "beside it");
+    }
+    let cut = (shard_name(0), shards[0].1[..shards[0].1.len() - 1].to_vec());
+    refused(&text, &[cut, shards[1].clone()], "cut off");
+    let gguf = std::fs::read(fixture("tiny-llama-bpe/f32.gguf")).unwrap();
+    refused(
+        &text,
+        &[(shard_name(0), gguf), shards[1].clone()],
+        "neither",
+    );
+    for (index, named) in [
+        ("", "EOF"),
+        ("[]", "index"),
+        ("{}", "weight_map"),
+        ("{\"weight_map\":{}}", "0 shards"),
+        ("{\"weight_map\":{\"t\":{}}}", "string"),
+        (&"{\"weight_map\":".repeat(100_000), "index"),
+        (&text[..text.len() - 1], "EOF"),
+    ] {
+        refused(index, &shards, named);
+    }
+}
+
+#[test]
+fn a_table_read_in_pieces_is_the_table() {
+    for path in [
+        "tiny-llama-bpe/mixed.gguf",
+        "tiny-llama-tied/model.safetensors",
+    ] {
+        let file = open(path);
+        for tensor in file.tensors() {
+            let whole = read(&file, &tensor.name);
+            let mut pieces = Vec::new();
+            for first in (0..tensor.shape[0]).step_by(7) {
+                let rows = first..tensor.shape[0].min(first + 7);
+                pieces.extend(pollster::block_on(file.read_rows_f32(&tensor.name, rows)).unwrap());
+            }
+            assert_eq!(pieces, whole, "{path} {}", tensor.name);
+        }
+    }
+}
+
+#[test]
+fn rows_that_a_table_does_not_have_are_refused() {
+    let file = open("tiny-llama-bpe/mixed.gguf");
+    let backwards = Range { start: 2, end: 1 };
+    for rows in [0..341, 341..341, usize::MAX - 1..usize::MAX, backwards] {
+        let result = pollster::block_on(file.read_rows_f32("token_embd.weight", rows));
+        assert!(matches!(result, Err(WeightsError::Rows { .. })));
+    }
+    let empty = pollster::block_on(file.read_rows_f32("token_embd.weight", 340..340)).unwrap();
+    assert!(empty.is_empty());
+    // A vector of quantised blocks: its elements are no rows.
+    let bytes = gguf(3, &[], &[("t", &[32], Q4_0, 0)], 32);
+    let file = open_bytes(bytes).unwrap();
+    let result = pollster::block_on(file.read_rows_f32("t", 0..16));
+    assert!(matches!(result, Err(WeightsError::Rows { .. })));
+    // The index of a value that is no number counts from the table's start.
+    let mut bytes = gguf(3, &[], &[("t", &[1, 4], F32, 0)], 0);
+    for value in [1.0, 2.0, 3.0, f32::NAN] {
+        bytes.extend(value.to_le_bytes());
+    }
+    let file = open_bytes(bytes).unwrap();
+    let result = pollster::block_on(file.read_rows_f32("t", 2..4));
+    assert!(matches!(
+        result,
+        Err(WeightsError::NotFinite { index: 3, .. })
+    ));
 }
 
 #[test]

@@ -303,6 +303,7 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<TensorInfo, Parse> {
         name,
         shape,
         kind,
+        source: 0,
         offset,
         n_bytes,
     })

@@ -5,15 +5,18 @@
 //!
 //! - [`source`]: where bytes come from, read by ranges
 //! - [`safetensors`]: Hugging Face's format
+//! - [`sharded`]: its index, where a model lies in several files
 //! - [`gguf`]: llama.cpp's format and its metadata
 //! - [`quantised`]: the stored types, dequantised
 
 pub mod gguf;
 pub mod quantised;
 pub mod safetensors;
+pub mod sharded;
 pub mod source;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 pub use quantised::TensorType;
 #[cfg(not(target_family = "wasm"))]
@@ -43,6 +46,19 @@ pub enum WeightsError {
     /// There is no such tensor.
     #[error("there is no tensor `{0}`")]
     NoTensor(String),
+    /// A shard that the index names was not given.
+    #[error("the model's file `{0}` is missing: open it together with the others")]
+    MissingShard(String),
+    /// Rows that the tensor does not have, or that do not begin and end with its stored blocks.
+    #[error("tensor `{name}` of shape {shape:?} cannot be read by the rows {rows:?}")]
+    Rows {
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The rows asked for.
+        rows: Range<usize>,
+    },
     /// A weight is not a finite number.
     #[error("tensor `{name}` holds a value that is not a finite number, at index {index}")]
     NotFinite {
@@ -71,15 +87,17 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
     /// How its elements are stored.
     pub kind: TensorType,
-    /// First byte in the file.
+    /// Which of the model's files holds it, counted as in [`WeightFile::sources`].
+    pub source: usize,
+    /// First byte in that file.
     pub offset: u64,
     /// Bytes in the file.
     pub n_bytes: u64,
 }
 
-/// An open weight file; tensors are read one at a time.
+/// An open weight file, or the open shards of a model; tensors are read one at a time.
 pub struct WeightFile {
-    source: Box<dyn ByteSource>,
+    sources: Vec<Box<dyn ByteSource>>,
     kind: WeightKind,
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
@@ -106,6 +124,66 @@ impl WeightFile {
             let tensors = safetensors::read_header(source.as_ref()).await?;
             (WeightKind::Safetensors, tensors, None)
         };
+        check_layout(&tensors, source.len())?;
+        Self::new(vec![source], kind, tensors, metadata)
+    }
+
+    /// Reads the headers of a model's shards, safetensors files, and holds them against their index: every
+    /// tensor is in the shard that the index names, once, and no shard holds others.
+    ///
+    /// `index` is `model.safetensors.index.json`; `shards` are the files by name, in any order. Those that the
+    /// index does not name are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::MissingShard`] names a file; the others as [`WeightFile::open`] and
+    /// [`sharded::Index::from_json`].
+    pub async fn open_sharded(
+        index: &[u8],
+        shards: Vec<(String, Box<dyn ByteSource>)>,
+    ) -> Result<Self, WeightsError> {
+        let index = sharded::Index::from_json(index)?;
+        let mut given: HashMap<String, Box<dyn ByteSource>> = shards.into_iter().collect();
+        let (mut sources, mut tensors) = (Vec::new(), Vec::new());
+        for name in index.shards() {
+            let source = given
+                .remove(name)
+                .ok_or_else(|| WeightsError::MissingShard(name.to_owned()))?;
+            let found = safetensors::read_header(source.as_ref()).await?;
+            check_layout(&found, source.len())?;
+            if let Some(stray) = found
+                .iter()
+                .find(|tensor| index.shard_of(&tensor.name) != Some(name))
+            {
+                return Err(WeightsError::Header(format!(
+                    "`{name}` holds the tensor `{}`, which its index does not say",
+                    stray.name
+                )));
+            }
+            tensors.extend(found.into_iter().map(|tensor| TensorInfo {
+                source: sources.len(),
+                ..tensor
+            }));
+            sources.push(source);
+        }
+        let file = Self::new(sources, WeightKind::Safetensors, tensors, None)?;
+        match index
+            .tensors()
+            .find(|(name, _)| file.tensor(name).is_none())
+        {
+            Some((name, shard)) => Err(WeightsError::Header(format!(
+                "`{shard}` has no tensor `{name}`, which its index says it has"
+            ))),
+            None => Ok(file),
+        }
+    }
+
+    fn new(
+        sources: Vec<Box<dyn ByteSource>>,
+        kind: WeightKind,
+        tensors: Vec<TensorInfo>,
+        metadata: Option<gguf::Metadata>,
+    ) -> Result<Self, WeightsError> {
         let mut by_name = HashMap::with_capacity(tensors.len());
         for (index, tensor) in tensors.iter().enumerate() {
             if by_name.insert(tensor.name.clone(), index).is_some() {
@@ -115,14 +193,18 @@ impl WeightFile {
                 )));
             }
         }
-        check_layout(&tensors, source.len())?;
         Ok(Self {
-            source,
+            sources,
             kind,
             tensors,
             by_name,
             metadata,
         })
+    }
+
+    /// The files: one, or the shards in the order of their names.
+    pub fn sources(&self) -> impl Iterator<Item = &dyn ByteSource> {
+        self.sources.iter().map(AsRef::as_ref)
     }
 
     /// The file's format.
@@ -153,17 +235,72 @@ impl WeightFile {
     ///
     /// [`WeightsError`] when there is no such tensor, it cannot be read, or it holds NaN or an infinity.
     pub async fn read_f32(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        let tensor = self
-            .tensor(name)
-            .ok_or_else(|| WeightsError::NoTensor(name.to_owned()))?;
-        let length = usize::try_from(tensor.n_bytes)
+        let tensor = self.expect(name)?;
+        self.read_bytes_f32(tensor, 0, tensor.n_bytes, 0).await
+    }
+
+    /// Rows of a tensor, dequantised: `rows.len() × (product of the other dimensions)` elements. A large table
+    /// is read in pieces this way.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError::Rows`] when the tensor does not have these rows or its rows are not whole blocks of its
+    /// stored type; the others as [`WeightFile::read_f32`].
+    pub async fn read_rows_f32(
+        &self,
+        name: &str,
+        rows: Range<usize>,
+    ) -> Result<Vec<f32>, WeightsError> {
+        let tensor = self.expect(name)?;
+        let wrong = || WeightsError::Rows {
+            name: name.to_owned(),
+            shape: tensor.shape.clone(),
+            rows: rows.clone(),
+        };
+        let [n_rows, others @ ..] = tensor.shape.as_slice() else {
+            return Err(wrong());
+        };
+        if rows.start > rows.end || rows.end > *n_rows {
+            return Err(wrong());
+        }
+        // A tensor without rows may have any other dimensions.
+        let width = others
+            .iter()
+            .try_fold(1usize, |product, &dimension| product.checked_mul(dimension))
+            .ok_or_else(wrong)?;
+        let row_bytes = tensor.kind.n_bytes(width).ok_or_else(wrong)?;
+        let first_byte = rows.start as u64 * row_bytes;
+        let n_bytes = rows.len() as u64 * row_bytes;
+        self.read_bytes_f32(tensor, first_byte, n_bytes, rows.start * width)
+            .await
+    }
+
+    fn expect(&self, name: &str) -> Result<&TensorInfo, WeightsError> {
+        self.tensor(name)
+            .ok_or_else(|| WeightsError::NoTensor(name.to_owned()))
+    }
+
+    /// Whole blocks from a byte of a tensor on; `first_element` is the index of the first value.
+    async fn read_bytes_f32(
+        &self,
+        tensor: &TensorInfo,
+        first_byte: u64,
+        n_bytes: u64,
+        first_element: usize,
+    ) -> Result<Vec<f32>, WeightsError> {
+        let name = &tensor.name;
+        let length = usize::try_from(n_bytes)
             .map_err(|_| WeightsError::Header(format!("tensor `{name}` is too large")))?;
-        let bytes = self.source.read(tensor.offset, length).await?;
+        let source = self
+            .sources
+            .get(tensor.source)
+            .ok_or_else(|| WeightsError::NoTensor(name.clone()))?;
+        let bytes = source.read(tensor.offset + first_byte, length).await?;
         let values = tensor.kind.dequantise(&bytes);
         match values.iter().position(|value| !value.is_finite()) {
             Some(index) => Err(WeightsError::NotFinite {
-                name: name.to_owned(),
-                index,
+                name: name.clone(),
+                index: first_element + index,
             }),
             None => Ok(values),
         }

@@ -27,6 +27,10 @@ pub enum TensorType {
     Q5_1,
     /// 8 bits, one scale for 32.
     Q8_0,
+    /// 2 bits, sixteen scales and minima for 256.
+    Q2K,
+    /// 3 bits, sixteen scales for 256.
+    Q3K,
     /// 4 bits, eight scales and minima for 256.
     Q4K,
     /// 5 bits, eight scales and minima for 256.
@@ -46,6 +50,8 @@ impl fmt::Display for TensorType {
             Self::Q5_0 => "Q5_0",
             Self::Q5_1 => "Q5_1",
             Self::Q8_0 => "Q8_0",
+            Self::Q2K => "Q2_K",
+            Self::Q3K => "Q3_K",
             Self::Q4K => "Q4_K",
             Self::Q5K => "Q5_K",
             Self::Q6K => "Q6_K",
@@ -64,6 +70,8 @@ impl TensorType {
             6 => Self::Q5_0,
             7 => Self::Q5_1,
             8 => Self::Q8_0,
+            10 => Self::Q2K,
+            11 => Self::Q3K,
             12 => Self::Q4K,
             13 => Self::Q5K,
             14 => Self::Q6K,
@@ -82,6 +90,8 @@ impl TensorType {
             Self::Q5_0 => (32, 22),
             Self::Q5_1 => (32, 24),
             Self::Q8_0 => (32, 34),
+            Self::Q2K => (256, 84),
+            Self::Q3K => (256, 110),
             Self::Q4K => (256, 144),
             Self::Q5K => (256, 176),
             Self::Q6K => (256, 210),
@@ -111,6 +121,8 @@ impl TensorType {
             Self::Q5_0 => q5_0,
             Self::Q5_1 => q5_1,
             Self::Q8_0 => q8_0,
+            Self::Q2K => q2_k,
+            Self::Q3K => q3_k,
             Self::Q4K => q4_k,
             Self::Q5K => q5_k,
             Self::Q6K => q6_k,
@@ -175,6 +187,37 @@ fn q8_0(block: &[u8], out: &mut [f32]) {
     let d = half_at(block, 0);
     for (value, &byte) in out.iter_mut().zip(&block[2..34]) {
         *value = d * f32::from(byte as i8);
+    }
+}
+
+/// `d · scale · q − dmin · min` over sub-blocks of 16, scale and minimum in the two halves of a byte; byte
+/// `i` of each run of 32 holds element `i` of four runs of 32 elements.
+fn q2_k(block: &[u8], out: &mut [f32]) {
+    let (scales, quants) = (&block[..16], &block[16..80]);
+    let (d, dmin) = (half_at(block, 80), half_at(block, 82));
+    for (i, value) in out.iter_mut().enumerate() {
+        let byte = quants[i / 128 * 32 + i % 32];
+        let quant = byte >> (i % 128 / 32 * 2) & 3;
+        let (scale, min) = (scales[i / 16] & 15, scales[i / 16] >> 4);
+        *value = d * f32::from(scale) * f32::from(quant) - dmin * f32::from(min);
+    }
+}
+
+/// `d · (scale − 32) · q` over sub-blocks of 16: two low bits as in `q2_k`, and where the bit of `hmask` is
+/// not set, 4 less. Of a scale's six bits four are in the first eight bytes and two in the last four.
+fn q3_k(block: &[u8], out: &mut [f32]) {
+    let (hmask, quants, packed) = (&block[..32], &block[32..96], &block[96..108]);
+    let d = half_at(block, 108);
+    for (i, value) in out.iter_mut().enumerate() {
+        let low = quants[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+        let offset = if hmask[i % 32] >> (i / 32) & 1 == 0 {
+            4.0
+        } else {
+            0.0
+        };
+        let j = i / 16;
+        let scale = packed[j % 8] >> (j / 8 * 4) & 15 | (packed[8 + j % 4] >> (j / 4 * 2) & 3) << 4;
+        *value = d * (f32::from(scale) - 32.0) * (f32::from(low) - offset);
     }
 }
 

@@ -87,6 +87,7 @@ pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, Wei
             name,
             shape: tensor.shape,
             kind,
+            source: 0,
             offset,
             n_bytes: end - start,
         });
