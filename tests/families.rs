@@ -323,7 +323,10 @@ fn a_bare_decoder_without_its_prefix_is_read() {
         .map(|(name, view)| (name.replace("transformer.", ""), view));
     let bytes = safetensors::serialize(bare, None).unwrap();
     let files = secateur::model::load::ModelFiles {
-        weights: Box::new(secateur::weights::MemorySource(bytes)),
+        weights: vec![(
+            "model.safetensors".into(),
+            Box::new(secateur::weights::MemorySource(bytes)),
+        )],
         ..files("tiny-gpt2")
     };
     let bare = wait(Model::load("bare", files, &Compute::flex(), job())).unwrap();

@@ -310,10 +310,15 @@ impl<'a> Loader<'a> {
         self.check(&name, shape)?;
         self.job.checkpoint().await?;
         let values = self.file.read_f32(&name).await?;
+        self.note(name);
+        Ok(values)
+    }
+
+    /// A tensor is in the decoder.
+    fn note(&mut self, name: String) {
         self.applied.push(name);
         let total = self.file.tensors().len();
         self.job.progress("loading", self.applied.len(), total);
-        Ok(values)
     }
 
     async fn vector(&mut self, name: &str, width: usize) -> Result<Vec<f32>, ModelError> {
@@ -465,31 +470,21 @@ impl<'a> Loader<'a> {
 
     /// A table in pieces of whole rows.
     async fn table(&mut self, name: &str, rows: usize, width: usize) -> Result<Table, ModelError> {
-        let values = self
-            .values(&format!("{name}.weight"), &[rows, width])
-            .await?;
+        let name = self.in_file(&format!("{name}.weight")).to_owned();
+        self.check(&name, &[rows, width])?;
         let height = (self.piece_bytes / (4 * width as u64)).clamp(1, rows as u64) as usize;
-        if height == rows {
+        let mut pieces = Vec::with_capacity(rows.div_ceil(height));
+        for first in (0..rows).step_by(height) {
+            self.job.checkpoint().await?;
+            let last = rows.min(first + height);
             let matrix = Matrix {
-                values,
-                rows,
+                values: self.file.read_rows_f32(&name, first..last).await?,
+                rows: last - first,
                 columns: width,
             };
-            return Ok(Table {
-                pieces: vec![matrix.upload(self.device)],
-            });
+            pieces.push(matrix.upload(self.device));
         }
-        let pieces = values
-            .chunks(height * width)
-            .map(|piece| {
-                let matrix = Matrix {
-                    values: piece.to_vec(),
-                    rows: piece.len() / width,
-                    columns: width,
-                };
-                matrix.upload(self.device)
-            })
-            .collect();
+        self.note(name);
         Ok(Table { pieces })
     }
 
@@ -511,7 +506,7 @@ impl<'a> Loader<'a> {
     }
 
     /// What was found.
-    pub(super) fn report(self, bytes: u64) -> LoadReport {
+    pub(super) fn report(self) -> LoadReport {
         let source = match self.file.kind() {
             WeightKind::Safetensors => "safetensors",
             WeightKind::Gguf => "gguf",
@@ -525,7 +520,7 @@ impl<'a> Loader<'a> {
         };
         LoadReport {
             source: source.to_owned(),
-            bytes,
+            bytes: self.file.n_bytes(),
             applied: self.applied.len(),
             unused: self
                 .file

@@ -207,6 +207,11 @@ impl WeightFile {
         self.sources.iter().map(AsRef::as_ref)
     }
 
+    /// Bytes of all files.
+    pub fn n_bytes(&self) -> u64 {
+        self.sources().map(ByteSource::len).sum()
+    }
+
     /// The file's format.
     pub fn kind(&self) -> WeightKind {
         self.kind
