@@ -5,10 +5,10 @@
 mod common;
 
 use burn::tensor::Device;
-use common::{assert_close, host, items, job, mask, model_on, plain, wait};
+use common::{assert_close, files, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::{Path, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
-use secateur::model::{Capture, Gains, Model, ModelError, Site};
+use secateur::model::{Capture, Gains, Model, ModelError, Precision, Site};
 use secateur::pruning::Trial;
 use secateur::pruning::effect::prune;
 use secateur::scoring::{Rule, SetScores, score};
@@ -46,6 +46,45 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
         assert_close(&found, &expected, VALUE, what);
         compute.faults.check().unwrap();
         println!("{what}: {} values agree", found.len());
+    }
+    every_family_and_precision(&compute);
+}
+
+/// Logits of every family as each device holds its weights; the smaller forms are the same numbers on both.
+fn every_family_and_precision(gpu: &Compute) {
+    let precisions = [Precision::F32, Precision::F16, Precision::Int8];
+    for precision in precisions {
+        if let Err(error) = precision.check(&gpu.device) {
+            println!("skipped: {error}");
+            continue;
+        }
+        for folder in [
+            "tiny-llama3",
+            "tiny-qwen2",
+            "tiny-qwen3",
+            "tiny-gemma3",
+            "tiny-gpt2",
+            "tiny-gpt-neox",
+        ] {
+            let logits = |compute: Compute| {
+                let compute = Compute {
+                    precision,
+                    ..compute
+                };
+                let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
+                let prompts: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
+                let run =
+                    model
+                        .decoder
+                        .base_run(&prompts, &Gains::none(), Capture::KeyValues, job());
+                let resid = wait(run).unwrap().resid_final;
+                host(model.decoder.unembed(model.decoder.final_norm(resid)))
+            };
+            let (found, expected) = (logits(gpu.clone()), logits(Compute::flex()));
+            assert_close(&found, &expected, VALUE, &format!("{folder} {precision:?}"));
+            gpu.faults.check().unwrap();
+        }
+        println!("logits of every family in {}: agree", precision.name());
     }
 }
 

@@ -6,8 +6,13 @@ mod common;
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, files, host, job, json, model, tensors, wait};
 use secateur::model::config::Activation;
-use secateur::model::{Capture, Compute, Decoder, Family, Gains, Model, ModelError, Run};
+use secateur::model::load::ModelFiles;
+use secateur::model::{
+    Capture, Compute, Decoder, Family, Gains, Model, ModelError, Precision, Run,
+};
+use secateur::weights::MemorySource;
 use serde::Deserialize;
+use sha2::Digest;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -312,6 +317,80 @@ fn a_model_that_does_not_fit_is_refused_with_what_would() {
     assert!(refused(|limits| limits.binding_bytes = 4096).contains("one buffer"));
 }
 
+/// The log-probabilities of weights held smaller, against f32: a few parts in a thousand of a weight, or in ten
+/// thousand, through a handful of layers.
+#[test]
+fn weights_held_smaller_change_little() {
+    for (precision, tolerance) in [(Precision::F16, 0.02), (Precision::Int8, 0.2)] {
+        for folder in ["tiny-llama3", "tiny-gpt2"] {
+            let mut compute = Compute::flex();
+            compute.precision = precision;
+            let packed = wait(Model::load("packed", files(folder), &compute, job())).unwrap();
+            let whole = model(folder);
+            assert_eq!(packed.report.precision, precision);
+            let logits = |model: &Model| {
+                let run = base(&model.decoder, &PROMPTS, &Gains::none());
+                last_logits(&model.decoder, &run)
+            };
+            let (found, expected) = (logits(&packed), logits(&whole));
+            assert_ne!(found, expected, "{folder} is held in f32");
+            assert_close(
+                &found,
+                &expected,
+                tolerance,
+                &format!("{folder} {precision:?}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_model_in_shards_is_the_model_in_one_file() {
+    let bytes = std::fs::read(common::fixture("tiny-qwen3/model.safetensors")).unwrap();
+    let stored = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let names = [
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    ];
+    let shard_of = |name: &str| usize::from(name.contains("layers.1."));
+    let shard = |index: usize| {
+        let of_shard = stored.tensors().into_iter();
+        let tensors = of_shard.filter(|(name, _)| shard_of(name) == index);
+        safetensors::serialize(tensors, None).unwrap()
+    };
+    let map: serde_json::Map<_, _> = stored
+        .names()
+        .into_iter()
+        .map(|name| (name.to_owned(), names[shard_of(name)].into()))
+        .collect();
+    let index = serde_json::json!({ "metadata": {}, "weight_map": map });
+    let source = |index: usize| -> (String, Box<dyn secateur::weights::ByteSource>) {
+        (names[index].into(), Box::new(MemorySource(shard(index))))
+    };
+    let sharded = ModelFiles {
+        weights: vec![source(1), source(0)],
+        index: Some(index.to_string().into_bytes()),
+        ..files("tiny-qwen3")
+    };
+    let sharded = wait(Model::load("sharded", sharded, &Compute::flex(), job())).unwrap();
+    let whole = model("tiny-qwen3");
+    let logits = |model: &Model| {
+        let run = base(&model.decoder, &PROMPTS, &Gains::none());
+        last_logits(&model.decoder, &run)
+    };
+    assert_eq!(logits(&sharded), logits(&whole));
+    assert_eq!(sharded.report.applied, whole.report.applied);
+    let digest = |bytes: &[u8]| {
+        let digest = sha2::Sha256::digest(bytes);
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let lines = format!("{}\n{}\n", digest(&shard(0)), digest(&shard(1)));
+    assert_eq!(sharded.sha256, digest(lines.as_bytes()));
+}
+
 #[test]
 fn a_bare_decoder_without_its_prefix_is_read() {
     // As openai-community/gpt2 is stored: `wte.weight` instead of `transformer.wte.weight`.
@@ -322,11 +401,8 @@ fn a_bare_decoder_without_its_prefix_is_read() {
         .into_iter()
         .map(|(name, view)| (name.replace("transformer.", ""), view));
     let bytes = safetensors::serialize(bare, None).unwrap();
-    let files = secateur::model::load::ModelFiles {
-        weights: vec![(
-            "model.safetensors".into(),
-            Box::new(secateur::weights::MemorySource(bytes)),
-        )],
+    let files = ModelFiles {
+        weights: vec![("model.safetensors".into(), Box::new(MemorySource(bytes)))],
         ..files("tiny-gpt2")
     };
     let bare = wait(Model::load("bare", files, &Compute::flex(), job())).unwrap();

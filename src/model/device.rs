@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::self_test::self_test;
-use super::{Config, ModelError};
+use super::{Config, ModelError, Precision};
 use crate::job::Job;
 
 /// What a device can hold.
@@ -47,16 +47,18 @@ impl Limits {
     /// # Errors
     ///
     /// [`ModelError::DoesNotFit`] says what is too large, and what would fit.
-    pub fn check(&self, config: &Config) -> Result<(), ModelError> {
-        let needed = config.load_bytes();
+    pub fn check(&self, config: &Config, precision: Precision) -> Result<(), ModelError> {
+        let needed = config.load_bytes(precision);
         if let Some(limit) = self.memory_bytes.filter(|limit| needed > *limit) {
-            let parameters = limit.saturating_sub(config.largest_tensor_bytes()) / 4;
+            let room = limit.saturating_sub(config.largest_tensor_bytes());
+            let parameters = room * 1024 / precision.bytes_of(1024);
             return Err(ModelError::DoesNotFit {
                 needed,
                 holder: "this device's memory".into(),
                 limit,
                 fits: Some(format!(
-                    "a model of up to {} million parameters fits",
+                    "in {} a model of up to {} million parameters fits",
+                    precision.name(),
                     parameters / 1_000_000
                 )),
             });
@@ -145,6 +147,8 @@ pub struct Compute {
     pub info: DeviceInfo,
     /// Errors reported since.
     pub faults: Faults,
+    /// How the weights of models loaded from now on are held.
+    pub precision: Precision,
 }
 
 impl Compute {
@@ -173,6 +177,7 @@ impl Compute {
                 message: None,
             },
             faults: Faults::default(),
+            precision: Precision::F32,
         }
     }
 
@@ -227,6 +232,7 @@ impl Compute {
                 message: None,
             },
             faults,
+            precision: Precision::F32,
         })
     }
 }

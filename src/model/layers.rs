@@ -3,11 +3,12 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::config::NormKind;
+use super::precision::unpacked;
 
 /// A projection `x · W + b`.
 #[derive(Clone, Debug)]
 pub(super) struct Linear {
-    /// `[in, out]`
+    /// `[in, out]`, held in any [`Precision`](super::Precision)
     pub(super) weight: Tensor<2>,
     /// `[out]`
     pub(super) bias: Option<Tensor<1>>,
@@ -25,7 +26,7 @@ impl Linear {
 
     /// The same without the bias, as one matrix product over all tokens.
     pub(super) fn without_bias(&self, x: Tensor<3>) -> Tensor<3> {
-        project(x, self.weight.clone())
+        project(x, unpacked(&self.weight))
     }
 }
 
@@ -81,7 +82,7 @@ impl Table {
         let select = |piece: &Tensor<2>, ids: Vec<i32>| {
             let shape = [ids.len()];
             let indices = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), device);
-            piece.clone().select(0, indices)
+            unpacked(piece).select(0, indices)
         };
         let [piece] = self.pieces.as_slice() else {
             // Piece after piece, then back into the order asked for.
@@ -115,10 +116,10 @@ impl Table {
             let parts = self
                 .pieces
                 .iter()
-                .map(|piece| project(x.clone(), piece.clone().transpose()))
+                .map(|piece| project(x.clone(), unpacked(piece).transpose()))
                 .collect();
             return Tensor::cat(parts, 2);
         };
-        project(x, piece.clone().transpose())
+        project(x, unpacked(piece).transpose())
     }
 }

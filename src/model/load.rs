@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::device::Compute;
 use super::loader::{Loader, ROPE_FACTORS};
-use super::{Config, Decoder, ModelError, Tokenizer};
+use super::{Config, Decoder, ModelError, Precision, Tokenizer};
 use crate::job::Job;
 use crate::weights::gguf::Metadata;
 use crate::weights::{ByteSource, WeightFile, WeightsError};
@@ -51,6 +51,9 @@ pub struct LoadReport {
     pub applied: usize,
     /// Tensors of the file that nothing asked for.
     pub unused: Vec<String>,
+    /// How its matrices are held.
+    #[serde(default)]
+    pub precision: Precision,
     /// How many tensors of each stored type.
     pub tensor_types: BTreeMap<String, usize>,
 }
@@ -85,7 +88,8 @@ impl Model {
                 (config, Tokenizer::from_json(&tokenizer)?)
             }
         };
-        compute.info.limits.check(&config)?;
+        compute.precision.check(&compute.device)?;
+        compute.info.limits.check(&config, compute.precision)?;
         let sha256 = sha256_of(&file, job).await?;
         let mut loader = Loader::new(&file, &config, compute, job);
         let decoder = loader.decoder(config).await?;

@@ -11,7 +11,7 @@ use super::device::Compute;
 use super::family::{Fused, Layout};
 use super::layers::{Linear, Norm, Table};
 use super::load::LoadReport;
-use super::{Config, Decoder, ModelError};
+use super::{Config, Decoder, ModelError, Precision};
 use crate::job::Job;
 use crate::weights::{WeightFile, WeightKind};
 
@@ -38,6 +38,7 @@ pub(super) struct Loader<'a> {
     device: &'a Device,
     /// Largest piece of a table, in bytes.
     piece_bytes: u64,
+    precision: Precision,
     /// Names of the tensors put into the decoder.
     applied: Vec<String>,
     job: Job<'a>,
@@ -63,11 +64,12 @@ impl Matrix {
         }
     }
 
-    fn upload(self, device: &Device) -> Tensor<2> {
-        Tensor::from_data(
-            TensorData::new(self.values, [self.rows, self.columns]),
+    fn upload(self, device: &Device, precision: Precision) -> Tensor<2> {
+        let shape = [self.rows, self.columns];
+        precision.pack(Tensor::from_data(
+            TensorData::new(self.values, shape),
             device,
-        )
+        ))
     }
 }
 
@@ -85,6 +87,7 @@ impl<'a> Loader<'a> {
             is_bare: false,
             device: &compute.device,
             piece_bytes: compute.info.limits.binding_bytes,
+            precision: compute.precision,
             applied: Vec::new(),
             job,
         };
@@ -395,8 +398,13 @@ impl<'a> Loader<'a> {
     }
 
     fn upload_linear(&self, weight: Matrix, bias: Option<Vec<f32>>) -> Linear {
+        let weight = match self.precision {
+            Precision::F32 => weight.upload(self.device, self.precision).transpose(),
+            // Blocks are rows of the matrix as it is used.
+            packed => weight.transposed().upload(self.device, packed),
+        };
         Linear {
-            weight: weight.upload(self.device).transpose(),
+            weight,
             bias: bias.map(|bias| self.upload(bias)),
         }
     }
@@ -406,7 +414,7 @@ impl<'a> Loader<'a> {
     async fn down(&mut self, name: &str, config: &Config) -> Result<Linear, ModelError> {
         let (d_model, d_mlp) = (config.d_model, config.d_mlp);
         let weight = self.matrix(name, [d_model, d_mlp]).await?;
-        let weight = weight.transposed().upload(self.device);
+        let weight = weight.transposed().upload(self.device, self.precision);
         let bias = self.bias(name, d_model, config.mlp_bias).await?;
         Ok(Linear {
             weight,
@@ -482,7 +490,7 @@ impl<'a> Loader<'a> {
                 rows: last - first,
                 columns: width,
             };
-            pieces.push(matrix.upload(self.device));
+            pieces.push(matrix.upload(self.device, self.precision));
         }
         self.note(name);
         Ok(Table { pieces })
@@ -521,6 +529,7 @@ impl<'a> Loader<'a> {
         LoadReport {
             source: source.to_owned(),
             bytes: self.file.n_bytes(),
+            precision: self.precision,
             applied: self.applied.len(),
             unused: self
                 .file

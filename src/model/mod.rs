@@ -20,6 +20,7 @@ mod layers;
 pub mod load;
 mod loader;
 pub mod positions;
+pub mod precision;
 mod random;
 pub mod run;
 mod save;
@@ -33,6 +34,7 @@ pub use device::{Compute, Limits};
 pub use family::Family;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model};
+pub use precision::Precision;
 pub use run::{Capture, Run};
 pub use tokenizer::Tokenizer;
 

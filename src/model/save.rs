@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use super::precision::unpacked;
 use super::run::read;
 use super::{Decoder, ModelError};
 use crate::weights::WeightKind;
@@ -32,12 +33,13 @@ impl Decoder {
                 weight
             },
             |name, weight| {
+                let in_f32 = unpacked(&weight);
                 match matrices.last_mut() {
                     // A table in pieces.
                     Some((last, rows)) if last == name => {
-                        *rows = Tensor::cat(vec![rows.clone(), weight.clone()], 0);
+                        *rows = Tensor::cat(vec![rows.clone(), in_f32], 0);
                     }
-                    _ => matrices.push((name.to_owned(), weight.clone())),
+                    _ => matrices.push((name.to_owned(), in_f32)),
                 }
                 weight
             },

@@ -489,6 +489,7 @@ impl Engine {
         let SnippetRequest { mask, repo } = from_js(request)?;
         Ok(python_snippet(
             &mask,
+            self.session()?.model.config().family,
             repo.as_deref().unwrap_or("path/to/model"),
         ))
     }

@@ -5,8 +5,8 @@
 
 pub(super) mod raw;
 
-use super::ModelError;
 use super::family::Family;
+use super::{ModelError, Precision};
 use crate::weights::gguf::Metadata;
 use raw::RawConfig;
 
@@ -284,9 +284,9 @@ impl Config {
         4 * (self.d_model * self.d_mlp.max(heads)) as u64
     }
 
-    /// Most bytes held while the model is loaded: its parameters in f32 and its largest tensor.
-    pub fn load_bytes(&self) -> u64 {
-        4 * self.n_parameters() as u64 + self.largest_tensor_bytes()
+    /// Most bytes held while the model is loaded: its parameters, and its largest tensor in f32.
+    pub fn load_bytes(&self, precision: Precision) -> u64 {
+        precision.bytes_of(self.n_parameters()) + self.largest_tensor_bytes()
     }
 
     fn checked(self) -> Result<Self, ModelError> {

@@ -117,4 +117,16 @@ impl Family {
             WeightKind::Gguf => llama_cpp,
         }
     }
+
+    /// Where transformers keeps the projection that neurons write through: the list of blocks and the
+    /// projection in one of them, as attributes of the model.
+    pub fn output_projection(self) -> (&'static str, &'static str) {
+        let names = self.layout(WeightKind::Safetensors).names;
+        (names.blocks, names.down)
+    }
+
+    /// Whether that projection's weight is `[d_mlp, d_model]`.
+    pub fn is_output_projection_in_out(self) -> bool {
+        self.layout(WeightKind::Safetensors).in_out
+    }
 }
