@@ -1,5 +1,5 @@
 //! Token ids against the `tokenizers` package and lm-evaluation-harness' splitting rule, as
-//! `tests/fixtures/generate.py` recorded them.
+//! `tests/fixtures/generate.py` recorded them, for every kind of tokenizer.
 
 use std::path::{Path, PathBuf};
 
@@ -150,11 +150,196 @@ const PRE: &str = "tokenizer.ggml.pre";
 const TOKENS: &str = "tokenizer.ggml.tokens";
 const MERGES: &str = "tokenizer.ggml.merges";
 
+/// Ids of one small tokenizer: `tests/fixtures/tokenizers/{kind}/token_ids.json`.
+#[derive(Deserialize)]
+struct KindGolden {
+    start: u32,
+    texts: Vec<Text>,
+    pairs: Vec<Pair>,
+}
+
+fn kinds(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/tokenizers")
+        .join(path)
+}
+
+fn read(path: PathBuf) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+fn kind_golden(path: &str) -> KindGolden {
+    serde_json::from_slice(&read(kinds(path))).unwrap()
+}
+
+fn open_gguf(path: &Path) -> Tokenizer {
+    let source = FileSource::open(path).unwrap();
+    let file = pollster::block_on(WeightFile::open(Box::new(source))).unwrap();
+    Tokenizer::from_gguf(file.metadata().unwrap()).unwrap()
+}
+
+fn kind_from_json(kind: &str) -> Tokenizer {
+    Tokenizer::from_json(&read(kinds(&format!("{kind}/tokenizer.json"))))
+        .unwrap()
+        .with_config(&read(kinds(&format!("{kind}/tokenizer_config.json"))))
+        .unwrap()
+}
+
+fn check(what: &str, tokenizer: &Tokenizer, golden: KindGolden) {
+    for Text { text, ids } in golden.texts {
+        assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{what}: {text:?}");
+    }
+    for pair in golden.pairs {
+        let found = tokenizer.encode_pair(&pair.context, &pair.continuation);
+        assert_eq!(
+            found.unwrap(),
+            (pair.context_ids, pair.continuation_ids),
+            "{what}: {:?} + {:?}",
+            pair.context,
+            pair.continuation
+        );
+    }
+    let (first, _) = tokenizer.encode_pair("", "the").unwrap();
+    assert_eq!(first, [golden.start], "{what}");
+}
+
+const BYTE_LEVEL: [&str; 4] = ["gpt2", "neox", "llama3", "qwen2"];
+const SENTENCEPIECE: [&str; 2] = ["llama2", "gemma"];
+
+/// Numbers, spaces, emoji, CJK, Arabic, code, control characters, special tokens; and pairs with the tokens
+/// that a prompt begins with.
+#[test]
+fn every_kind_of_tokenizer_json_gives_the_reference_ids() {
+    for kind in BYTE_LEVEL.iter().chain(&SENTENCEPIECE).chain(&["unigram"]) {
+        let golden = kind_golden(&format!("{kind}/token_ids.json"));
+        check(kind, &kind_from_json(kind), golden);
+    }
+}
+
+#[test]
+fn every_kind_of_gguf_vocabulary_gives_the_ids_of_its_tokenizer_json() {
+    for kind in BYTE_LEVEL.iter().chain(&SENTENCEPIECE) {
+        let golden = kind_golden(&format!("{kind}/token_ids.json"));
+        let tokenizer = open_gguf(&kinds(&format!("{kind}/vocabulary.gguf")));
+        check(kind, &tokenizer, golden);
+    }
+}
+
+#[test]
+fn a_prompt_begins_with_the_first_token_where_the_model_wants_it_and_never_twice() {
+    for (kind, first, adds) in [
+        ("gpt2", "<|endoftext|>", false),
+        ("qwen2", "<|endoftext|>", false),
+        ("llama3", "<|begin_of_text|>", true),
+        ("llama2", "<s>", true),
+        ("gemma", "<bos>", true),
+    ] {
+        let start = kind_golden(&format!("{kind}/token_ids.json")).start;
+        let gguf = open_gguf(&kinds(&format!("{kind}/vocabulary.gguf")));
+        for tokenizer in [kind_from_json(kind), gguf] {
+            let ids = tokenizer.encode_prompt("the cat").unwrap();
+            assert_eq!(ids[0] == start, adds, "{kind}: {ids:?}");
+            let ids = tokenizer.encode_prompt(&format!("{first}the cat")).unwrap();
+            let count = ids.iter().filter(|&&id| id == start).count();
+            assert_eq!((ids[0], count), (start, 1), "{kind}: {ids:?}");
+        }
+    }
+}
+
+#[test]
+fn texts_come_back_from_their_ids() {
+    for kind in ["gpt2", "llama3", "llama2", "gemma"] {
+        let gguf = open_gguf(&kinds(&format!("{kind}/vocabulary.gguf")));
+        for tokenizer in [kind_from_json(kind), gguf] {
+            for Text { text, ids } in kind_golden(&format!("{kind}/token_ids.json")).texts {
+                // SentencePiece's sign for a space comes back as a space.
+                let expected = match kind {
+                    "llama2" | "gemma" => text.replace('▁', " "),
+                    _ => text,
+                };
+                // A space is put before what follows a special token too.
+                if kind != "llama2" || !expected.contains("s>") {
+                    assert_eq!(tokenizer.decode(&ids).unwrap(), expected, "{kind}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_begins_a_word_is_shown_with_its_space() {
+    for kind in ["gpt2", "llama2", "gemma"] {
+        let gguf = open_gguf(&kinds(&format!("{kind}/vocabulary.gguf")));
+        for tokenizer in [kind_from_json(kind), gguf] {
+            let ids = tokenizer.encode("a the").unwrap();
+            assert_eq!(tokenizer.token_text(*ids.last().unwrap()), " the", "{kind}");
+        }
+    }
+}
+
+#[test]
+fn chat_templates_are_recognised_wherever_they_are() {
+    let json = || Tokenizer::from_json(&read(kinds("qwen2/tokenizer.json"))).unwrap();
+    assert_eq!(json().chat_template(), None);
+    for (config, expected) in [
+        (r#"{"chat_template":"{{ one }}"}"#, Some("{{ one }}")),
+        (
+            r#"{"chat_template":[{"name":"tool","template":"t"},{"name":"default","template":"d"}]}"#,
+            Some("d"),
+        ),
+        (r#"{"chat_template":[]}"#, None),
+        (r#"{"chat_template":null}"#, None),
+    ] {
+        let tokenizer = json().with_config(config.as_bytes()).unwrap();
+        assert_eq!(tokenizer.chat_template(), expected, "{config}");
+        let own = tokenizer.with_chat_template("own".into());
+        assert_eq!(own.chat_template(), Some("own"));
+    }
+    let gguf = open_gguf(&kinds("qwen2/vocabulary.gguf"));
+    assert!(gguf.chat_template().unwrap().contains("message.content"));
+    let plain = open_gguf(&kinds("gemma/vocabulary.gguf"));
+    assert_eq!(plain.chat_template(), None);
+}
+
+#[test]
+fn a_tokenizer_config_that_is_damaged_or_of_another_tokenizer_is_refused() {
+    for (config, named) in [
+        (r#"{"bos_token":"<nobody>"}"#, "`<nobody>`"),
+        (r#"{"bos_token":7}"#, "tokenizer_config.json"),
+        ("[", "tokenizer_config.json"),
+    ] {
+        let tokenizer = Tokenizer::from_json(&read(kinds("qwen2/tokenizer.json"))).unwrap();
+        let error = tokenizer.with_config(config.as_bytes()).err().unwrap();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+/// The published models' files, where they were fetched (`cargo xtask model`): ids as `transformers` reads the
+/// same files.
+#[test]
+fn published_vocabularies_give_the_ids_that_transformers_gives() {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cache");
+    for (golden, file) in [
+        (
+            "smollm2.json",
+            "smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf",
+        ),
+        ("gemma-3.json", "gemma-3-270m/gemma-3-270m-q4_k_m.gguf"),
+    ] {
+        let path = cache.join(file);
+        if path.exists() {
+            check(golden, &open_gguf(&path), kind_golden(golden));
+        } else {
+            eprintln!("left out: {} was not fetched", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_kind_that_is_not_read_is_named() {
     let vocabulary: [(&str, &[&str]); 2] = [(TOKENS, &["a", "b", "ab"]), (MERGES, &["a b"])];
     for (texts, named) in [
-        (vec![(MODEL, "llama")], "llama"),
+        (vec![(MODEL, "bert")], "bert"),
         (
             vec![(MODEL, "gpt2"), (PRE, "deepseek-coder")],
             "deepseek-coder",
@@ -163,7 +348,15 @@ fn a_kind_that_is_not_read_is_named() {
         let error = gguf(&texts, &vocabulary).err().unwrap().to_string();
         assert!(error.contains(named), "{error}");
     }
-    for pre in ["smollm", "gpt-2", "default", "llama-bpe", "qwen2"] {
+    for pre in [
+        "smollm",
+        "gpt-2",
+        "default",
+        "llama-bpe",
+        "qwen2",
+        "mpt",
+        "olmo",
+    ] {
         let tokenizer = gguf(&[(MODEL, "gpt2"), (PRE, pre)], &vocabulary).unwrap();
         assert_eq!(tokenizer.encode("abb").unwrap(), [2, 1], "{pre}");
     }
@@ -187,6 +380,8 @@ fn a_damaged_vocabulary_is_an_error_and_never_a_panic() {
         r#"{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]}"#,
         r####"{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b"]],"continuing_subword_prefix":"##"}"####,
         r#"{"type":"BPE","vocab":["a"],"merges":[7]}"#,
+        r#"{"type":"BPE","vocab":{"a":4294967295},"merges":[]}"#,
+        r#"{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":4294967295,"content":"x","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]"#,
     ] {
         let json = format!(r#"{{"version":"1.0","model":{model}}}"#);
         assert!(Tokenizer::from_json(json.as_bytes()).is_err(), "{model}");

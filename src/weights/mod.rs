@@ -6,10 +6,12 @@
 //! - [`source`]: where bytes come from, read by ranges
 //! - [`safetensors`]: Hugging Face's format
 //! - [`sharded`]: its index, where a model lies in several files
-//! - [`gguf`]: llama.cpp's format and its metadata
+//! - [`gguf`]: llama.cpp's format
+//! - [`metadata`]: its metadata
 //! - [`quantised`]: the stored types, dequantised
 
 pub mod gguf;
+pub mod metadata;
 pub mod quantised;
 pub mod safetensors;
 pub mod sharded;

