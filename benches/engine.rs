@@ -55,20 +55,7 @@ fn load(device: &Device, job: Job<'_>) -> Model {
         .into_iter()
         .find_map(|id| resolve_model(id).ok())
         .expect("a model under models/");
-    let bytes = |path: &Option<std::path::PathBuf>| {
-        path.as_ref()
-            .map(|path| std::fs::read(path).expect("a readable file"))
-    };
-    let files = ModelFiles {
-        weights: vec![(
-            found.id.clone(),
-            Box::new(FileSource::open(Path::new(&found.weights)).expect("the weight file")),
-        )],
-        index: None,
-        config: bytes(&found.config),
-        tokenizer: bytes(&found.tokenizer),
-        tokenizer_config: None,
-    };
+    let files = found.open().expect("readable files");
     pollster::block_on(Model::load(&found.id, files, device, job)).expect("a model that loads")
 }
 
