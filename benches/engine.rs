@@ -9,7 +9,6 @@
 //! With SmolLM2-135M-Instruct where `cargo xtask model smollm2-135m-instruct` has fetched it, else with the
 //! shipped model. The seconds are this machine's; the ratios travel.
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
@@ -17,10 +16,8 @@ use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
 use secateur::job::{Job, Silent};
-use secateur::model::load::ModelFiles;
 use secateur::model::{Capture, Compute, Config, Gains, Model};
 use secateur::store::resolve_model;
-use secateur::weights::FileSource;
 
 const FORWARD_TOKENS: usize = 64;
 const ATTRIBUTED_TOKENS: usize = 29;
@@ -55,20 +52,7 @@ fn load(compute: &Compute, job: Job<'_>) -> Model {
         .into_iter()
         .find_map(|id| resolve_model(id).ok())
         .expect("a model under models/");
-    let bytes = |path: &Option<std::path::PathBuf>| {
-        path.as_ref()
-            .map(|path| std::fs::read(path).expect("a readable file"))
-    };
-    let files = ModelFiles {
-        weights: vec![(
-            found.id.clone(),
-            Box::new(FileSource::open(Path::new(&found.weights)).expect("the weight file")),
-        )],
-        index: None,
-        config: bytes(&found.config),
-        tokenizer: bytes(&found.tokenizer),
-        tokenizer_config: None,
-    };
+    let files = found.open().expect("readable files");
     pollster::block_on(Model::load(&found.id, files, compute, job)).expect("a model that loads")
 }
 

@@ -73,10 +73,10 @@ fn every_family_and_precision(gpu: &Compute) {
                 };
                 let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
                 let prompts: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
-                let run =
-                    model
-                        .decoder
-                        .base_run(&prompts, &Gains::none(), Capture::KeyValues, job());
+                let none = Gains::none();
+                let run = model
+                    .decoder
+                    .base_run(&prompts, &none, Capture::KeyValues, job());
                 let resid = wait(run).unwrap().resid_final;
                 host(model.decoder.unembed(model.decoder.final_norm(resid)))
             };

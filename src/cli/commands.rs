@@ -14,7 +14,6 @@ use crate::items::{Item, Template, parse_items};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
-use crate::model::load::ModelFiles;
 use crate::model::{Model, ModelError, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
@@ -23,7 +22,6 @@ use crate::study::report::{Expected, FORMAT, Report, VERSION};
 use crate::study::session::TuneRequest;
 use crate::study::{Session, Study, StudyError, link, runner};
 use crate::tuning::TuneSettings;
-use crate::weights::FileSource;
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
@@ -345,24 +343,17 @@ pub async fn load(
     compute: &Compute,
     job: Job<'_>,
 ) -> Result<Model, CliError> {
-    let source = FileSource::open(&resolved.weights)
-        .map_err(|error| CliError::Input(format!("{}: {error}", resolved.weights.display())))?;
-    let bytes = |path: &Option<PathBuf>| {
-        path.as_ref()
-            .map(|path| fs::read(path).map_err(|error| file_error(path, error)))
-            .transpose()
-    };
-    let files = ModelFiles {
-        weights: vec![(resolved.weights.display().to_string(), Box::new(source))],
-        index: None,
-        config: bytes(&resolved.config)?,
-        tokenizer: bytes(&resolved.tokenizer)?,
-        tokenizer_config: None,
-    };
+    let files = resolved
+        .open()
+        .map_err(|error| CliError::Input(error.to_string()))?;
     let loaded = Model::load(&resolved.id, files, compute, job).await;
     loaded.map_err(|error| match error {
         ModelError::Device(_) | ModelError::Cancelled(_) => error.into(),
-        of_file => CliError::Input(format!("{}: {of_file}", resolved.weights.display())),
+        of_file => {
+            let first = resolved.weights.first();
+            let path = first.map(|path| path.display().to_string());
+            CliError::Input(format!("{}: {of_file}", path.unwrap_or_default()))
+        }
     })
 }
 

@@ -51,6 +51,9 @@ pub struct LoadReport {
     pub applied: usize,
     /// Tensors of the file that nothing asked for.
     pub unused: Vec<String>,
+    /// Whether the files bring a chat template. Prompts are scored without it.
+    #[serde(default)]
+    pub has_chat_template: bool,
     /// How its matrices are held.
     #[serde(default)]
     pub precision: Precision,
@@ -85,7 +88,12 @@ impl Model {
             None => {
                 let config = Config::from_json(&need(files.config, "config.json")?)?;
                 let tokenizer = need(files.tokenizer, "tokenizer.json")?;
-                (config, Tokenizer::from_json(&tokenizer)?)
+                let tokenizer = Tokenizer::from_json(&tokenizer)?;
+                let tokenizer = match &files.tokenizer_config {
+                    Some(settings) => tokenizer.with_config(settings)?,
+                    None => tokenizer,
+                };
+                (config, tokenizer)
             }
         };
         compute.precision.check(&compute.device)?;
@@ -93,7 +101,7 @@ impl Model {
         let sha256 = sha256_of(&file, job).await?;
         let mut loader = Loader::new(&file, &config, compute, job);
         let decoder = loader.decoder(config).await?;
-        let report = loader.report();
+        let report = loader.report(&tokenizer);
         Ok(Self {
             id: id.to_owned(),
             sha256,

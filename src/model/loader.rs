@@ -11,7 +11,7 @@ use super::device::Compute;
 use super::family::{Fused, Layout};
 use super::layers::{Linear, Norm, Table};
 use super::load::LoadReport;
-use super::{Config, Decoder, ModelError, Precision};
+use super::{Config, Decoder, ModelError, Precision, Tokenizer};
 use crate::job::Job;
 use crate::weights::{WeightFile, WeightKind};
 
@@ -513,8 +513,8 @@ impl<'a> Loader<'a> {
             .cloned()
     }
 
-    /// What was found.
-    pub(super) fn report(self) -> LoadReport {
+    /// What was found; `tokenizer` says the rest.
+    pub(super) fn report(self, tokenizer: &Tokenizer) -> LoadReport {
         let source = match self.file.kind() {
             WeightKind::Safetensors => "safetensors",
             WeightKind::Gguf => "gguf",
@@ -530,6 +530,7 @@ impl<'a> Loader<'a> {
             source: source.to_owned(),
             bytes: self.file.n_bytes(),
             precision: self.precision,
+            has_chat_template: tokenizer.chat_template().is_some(),
             applied: self.applied.len(),
             unused: self
                 .file

@@ -1,29 +1,79 @@
 //! Models and samples on disk: a folder, a file, or a catalogue id under `models/`.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::model::load::ModelFiles;
+use crate::weights::{ByteSource, FileSource};
 
 /// The files of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedModel {
     /// Name by which studies refer to it.
     pub id: String,
-    /// `model.safetensors` or a GGUF file.
-    pub weights: PathBuf,
+    /// `model.safetensors`, all its shards in the order of their names, or one GGUF file.
+    pub weights: Vec<PathBuf>,
+    /// `model.safetensors.index.json`, beside shards.
+    pub index: Option<PathBuf>,
     /// `config.json`, beside safetensors.
     pub config: Option<PathBuf>,
     /// `tokenizer.json`, beside safetensors.
     pub tokenizer: Option<PathBuf>,
+    /// `tokenizer_config.json`, where there is one.
+    pub tokenizer_config: Option<PathBuf>,
+}
+
+impl ResolvedModel {
+    /// Opens the weights, which are read by ranges later, and reads the other files.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Read`] names the file that cannot be read.
+    pub fn open(&self) -> Result<ModelFiles, StoreError> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => fs::read(path)
+                .map(Some)
+                .map_err(|error| StoreError::Read(path.clone(), error.to_string())),
+            None => Ok(None),
+        };
+        let open = |path: &PathBuf| {
+            let source = FileSource::open(path)
+                .map_err(|error| StoreError::Read(path.clone(), error.to_string()))?;
+            Ok((name_of(path), Box::new(source) as Box<dyn ByteSource>))
+        };
+        Ok(ModelFiles {
+            weights: self.weights.iter().map(open).collect::<Result<_, _>>()?,
+            index: read(&self.index)?,
+            config: read(&self.config)?,
+            tokenizer: read(&self.tokenizer)?,
+            tokenizer_config: read(&self.tokenizer_config)?,
+        })
+    }
 }
 
 /// Why a model could not be found.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A folder without a model.
-    #[error("{0}: no model.safetensors and no .gguf file in this folder")]
+    #[error(
+        "{0}: no model.safetensors, no model.safetensors.index.json and no .gguf file in this folder"
+    )]
     NoModel(PathBuf),
     /// A folder with several GGUF files.
     #[error("{0}: several .gguf files; name the one you mean")]
     Several(PathBuf),
+    /// An index that cannot be used.
+    #[error("{0}: {1}")]
+    Index(PathBuf, String),
+    /// A file that the index names is not there.
+    #[error("{0}: this shard, which {INDEX} names, is missing")]
+    MissingShard(PathBuf),
+    /// A file that cannot be read.
+    #[error("{0}: {1}")]
+    Read(PathBuf, String),
     /// A path to nothing.
     #[error("`{0}`: no such file or folder")]
     NoFile(String),
@@ -57,7 +107,7 @@ pub fn resolve_model(spec: &str) -> Result<ResolvedModel, StoreError> {
         return in_folder(path);
     }
     if path.is_file() {
-        return Ok(single_file(path));
+        return single_file(path);
     }
     let is_file_name = [".gguf", ".safetensors"]
         .iter()
@@ -95,26 +145,97 @@ fn name_of(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn single_file(path: &Path) -> ResolvedModel {
-    let beside = |name: &str| Some(path.with_file_name(name)).filter(|path| path.is_file());
+/// The index of a model in shards.
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Largest index that is read; one of a thousand shards is far below.
+const LARGEST_INDEX_BYTES: u64 = 64 << 20;
+
+/// A model of one file, or of all shards where the file is one of them or their index.
+fn single_file(path: &Path) -> Result<ResolvedModel, StoreError> {
+    let index = path.with_file_name(INDEX);
+    if path == index {
+        return sharded(&index);
+    }
+    if path.extension().is_some_and(|end| end == "safetensors") && index.is_file() {
+        let model = sharded(&index)?;
+        if model.weights.iter().any(|shard| shard == path) {
+            return Ok(model);
+        }
+    }
+    Ok(with_companions(name_of(path), vec![path.to_path_buf()]))
+}
+
+/// The files that belong to weights and lie beside them.
+fn with_companions(id: String, weights: Vec<PathBuf>) -> ResolvedModel {
+    let beside = |name: &str| {
+        let first = weights.first()?;
+        Some(first.with_file_name(name)).filter(|path| path.is_file())
+    };
     ResolvedModel {
-        id: name_of(path),
-        weights: path.to_path_buf(),
+        index: None,
         config: beside("config.json"),
         tokenizer: beside("tokenizer.json"),
+        tokenizer_config: beside("tokenizer_config.json"),
+        id,
+        weights,
     }
 }
 
-fn in_folder(folder: &Path) -> Result<ResolvedModel, StoreError> {
-    let id = folder
+/// The part of an index that says where the tensors are.
+#[derive(Deserialize)]
+struct WeightMap {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn sharded(index: &Path) -> Result<ResolvedModel, StoreError> {
+    let fail = |message: String| StoreError::Index(index.to_path_buf(), message);
+    let size = fs::metadata(index).map_err(|error| fail(error.to_string()))?;
+    if size.len() > LARGEST_INDEX_BYTES {
+        return Err(fail(format!("{} bytes are too many", size.len())));
+    }
+    let bytes = fs::read(index).map_err(|error| fail(error.to_string()))?;
+    let WeightMap { weight_map } =
+        serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
+    let names: BTreeSet<String> = weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(fail("it names no shard".into()));
+    }
+    let mut shards = Vec::new();
+    for name in &names {
+        // An index comes with a download: it must not point out of its folder.
+        if !is_name(name) || name.starts_with('.') {
+            return Err(fail(format!("`{name}` is no name of a file beside it")));
+        }
+        let shard = index.with_file_name(name);
+        if !shard.is_file() {
+            return Err(StoreError::MissingShard(shard));
+        }
+        shards.push(shard);
+    }
+    let folder = index.parent().map(folder_name).unwrap_or_default();
+    Ok(ResolvedModel {
+        index: Some(index.to_path_buf()),
+        ..with_companions(folder, shards)
+    })
+}
+
+/// A folder's own name, also where the path is `.` or ends in `..`.
+fn folder_name(folder: &Path) -> String {
+    folder
         .canonicalize()
-        .map_or_else(|_| name_of(folder), |path| name_of(&path));
+        .map_or_else(|_| name_of(folder), |path| name_of(&path))
+}
+
+fn in_folder(folder: &Path) -> Result<ResolvedModel, StoreError> {
+    let id = folder_name(folder);
     let safetensors = folder.join("model.safetensors");
     if safetensors.is_file() {
-        return Ok(ResolvedModel {
-            id,
-            ..single_file(&safetensors)
-        });
+        return Ok(with_companions(id, vec![safetensors]));
+    }
+    let index = folder.join(INDEX);
+    if index.is_file() {
+        return sharded(&index).map(|model| ResolvedModel { id, ..model });
     }
     let mut files: Vec<PathBuf> = folder
         .read_dir()
@@ -127,10 +248,7 @@ fn in_folder(folder: &Path) -> Result<ResolvedModel, StoreError> {
         })
         .collect();
     match (files.pop(), files.is_empty()) {
-        (Some(file), true) => Ok(ResolvedModel {
-            id,
-            ..single_file(&file)
-        }),
+        (Some(file), true) => Ok(with_companions(id, vec![file])),
         (Some(_), false) => Err(StoreError::Several(folder.to_path_buf())),
         (None, _) => Err(StoreError::NoModel(folder.to_path_buf())),
     }

@@ -7,11 +7,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
-use web_sys::Blob;
 
 use super::error::WebError;
+use super::files::model_files;
 use super::host::Worker;
-use super::source::{BlobSource, read_all};
 use crate::attribution::Settings;
 use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
@@ -19,7 +18,6 @@ use crate::items::{Item, Template, items_sha256, parse_items};
 use crate::job::Job;
 use crate::model::Model;
 use crate::model::device::{Compute, DeviceInfo};
-use crate::model::load::ModelFiles;
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
@@ -228,29 +226,7 @@ impl Engine {
         progress: JsValue,
     ) -> Result<JsValue> {
         let request: ModelRequest = from_js(request)?;
-        let (mut weights, mut config, mut tokenizer) = (None, None, None);
-        for entry in files {
-            let field = |name: &str| Reflect::get(&entry, &name.into()).unwrap_or_default();
-            let name = field("name").as_string().unwrap_or_default();
-            let file: Blob = field("file")
-                .dyn_into()
-                .map_err(|_| WebError::request(format!("`{name}` is no Blob")))?;
-            if name.ends_with(".gguf") || name.ends_with(".safetensors") {
-                weights = Some((name, Box::new(BlobSource(file)) as _));
-            } else if name.ends_with("config.json") && !name.ends_with("tokenizer_config.json") {
-                config = Some(read_all(&file).await.map_err(WebError::file)?);
-            } else if name.ends_with("tokenizer.json") {
-                tokenizer = Some(read_all(&file).await.map_err(WebError::file)?);
-            }
-        }
-        let weights = weights.ok_or_else(|| WebError::file("no weight file among the files"))?;
-        let files = ModelFiles {
-            weights: vec![weights],
-            index: None,
-            config,
-            tokenizer,
-            tokenizer_config: None,
-        };
+        let files = model_files(files).await?;
         let host = Worker::new(progress);
         // The old model goes first: two may not fit.
         self.session = None;

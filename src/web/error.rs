@@ -44,7 +44,7 @@ impl WebError {
         Self {
             code: "file",
             message: message.to_string(),
-            hint: "Choose one .gguf file, or model.safetensors with config.json and tokenizer.json.",
+            hint: "Choose one .gguf file, or a folder with safetensors, config.json and tokenizer.json.",
         }
     }
 }

@@ -1,16 +1,19 @@
 //! The page's worker calls this and nothing else; the only place that knows JavaScript.
 //!
 //! - [`engine`]: the class the worker holds
+//! - [`files`]: the files of a model, its size by its configuration, a hash piece by piece
 //! - [`error`]: every error as `{code, message, hint}`, converted once
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
 //! - [`source`]: weight files as `Blob`s, read by ranges
 
 mod engine;
 mod error;
+mod files;
 mod host;
 mod source;
 
 pub use engine::Engine;
+pub use files::{Sha256, estimate};
 
 use wasm_bindgen::prelude::*;
 

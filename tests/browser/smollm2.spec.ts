@@ -22,7 +22,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
   const expected = made<Scores>("scores.json");
   await open(page, "wasm");
   await step(page, "model");
-  await page.locator("step-model input[type=file]").setInputFiles(MODEL);
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
   await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 300_000 });
   await idle(page, 300_000);
   await noError(page);

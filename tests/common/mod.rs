@@ -17,7 +17,6 @@ use secateur::model::run::read;
 use secateur::model::{Compute, Model};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
-use secateur::weights::MemorySource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -63,18 +62,10 @@ pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// The files of a fixture model: a folder's name, or a GGUF file's path.
 pub fn files(path: &str) -> ModelFiles {
-    let model = resolve_model(fixture(path).to_str().unwrap()).unwrap();
-    let bytes = |path: PathBuf| std::fs::read(path).unwrap();
-    ModelFiles {
-        weights: vec![(
-            model.weights.display().to_string(),
-            Box::new(MemorySource(bytes(model.weights))),
-        )],
-        index: None,
-        config: model.config.map(bytes),
-        tokenizer: model.tokenizer.map(bytes),
-        tokenizer_config: None,
-    }
+    resolve_model(fixture(path).to_str().unwrap())
+        .unwrap()
+        .open()
+        .unwrap()
 }
 
 pub fn model_on(path: &str, device: &Device) -> Model {

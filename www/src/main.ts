@@ -10,6 +10,7 @@
 import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
+import "./styles/models.css";
 import "./styles/charts.css";
 import { boot } from "./services/boot";
 import { report } from "./services/jobs";
@@ -22,6 +23,9 @@ import "./views/job-bar";
 import "./views/link-panel";
 import "./views/mask-summary";
 import "./views/message-bar";
+import "./views/model-catalogue";
+import "./views/model-hub";
+import "./views/model-stored";
 import "./views/neuron-card";
 import "./views/ranked-table";
 import "./views/step-rail";

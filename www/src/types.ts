@@ -261,8 +261,16 @@ export interface TuneReport {
 export interface DeviceInfo {
   kind: "webgpu" | "wasm" | "flex" | "wgpu";
   adapter: string;
+  limits?: Limits;
   self_test: { max_error: number; passed: boolean };
   message?: string;
+}
+
+/** What a device holds. */
+export interface Limits {
+  /** Largest tensor of a computation. */
+  binding_bytes: number;
+  memory_bytes?: number | null;
 }
 
 export interface LoadReport {
@@ -414,4 +422,7 @@ export interface StoredModel {
   files: { name: string; bytes: number; sha256: string | null }[];
   /** Milliseconds since 1970. */
   stored_at: number;
+  /** The repository of the hub, and its commit. */
+  source?: { repo: string; commit: string };
+  licence?: string;
 }

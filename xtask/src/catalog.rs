@@ -73,6 +73,11 @@ pub struct Wheel {
     pub member: String,
 }
 
+/// Whether a text is a lower-case hexadecimal number of that many digits.
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 impl File {
     /// Where the file lies in this repository.
     pub fn local_path(&self) -> Option<PathBuf> {
@@ -80,6 +85,31 @@ impl File {
             Source::Local { path } => Some(tools::root().join(path)),
             _ => None,
         })
+    }
+
+    /// Whether the entry says exactly which bytes it means: a size, a hash, and commits rather than branches.
+    ///
+    /// # Errors
+    /// When one of them is missing or of another form.
+    fn check_pinned(&self) -> Result<()> {
+        if self.bytes.is_none() || !self.sha256.as_deref().is_some_and(|hash| is_hex(hash, 64)) {
+            bail!(
+                "{} has no size or hash: run `cargo xtask catalog` for a shipped model",
+                self.name
+            );
+        }
+        for source in &self.sources {
+            match source {
+                Source::Hub { revision, .. } if !is_hex(revision, 40) => {
+                    bail!("{}: the revision {revision} is no commit", self.name);
+                }
+                Source::Pip { sha256, .. } if !is_hex(sha256, 64) => {
+                    bail!("{}: {sha256} is no sha256", self.name);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Compares a file on disk with what the catalogue says of it.
@@ -221,14 +251,17 @@ pub fn check() -> Result<()> {
         );
     }
     for model in &models {
+        if model.memory_bytes != model.parameters * size_of::<f32>() as u64 {
+            bail!(
+                "{}: memory_bytes is not 4 bytes a parameter: {} of {}",
+                model.id,
+                model.memory_bytes,
+                model.parameters
+            );
+        }
         for file in &model.files {
-            if model.is_shipped() && (file.bytes.is_none() || file.sha256.is_none()) {
-                bail!(
-                    "{} {} has no size or hash: run `cargo xtask catalog`",
-                    model.id,
-                    file.name
-                );
-            }
+            file.check_pinned()
+                .with_context(|| format!("model {}", model.id))?;
             if let Some(path) = file
                 .local_path()
                 .filter(|path| model.is_shipped() || path.exists())

@@ -87,7 +87,7 @@ impl RawConfig {
         let rotated = integer("rope.dimension_count");
         let vocabulary = integer("vocab_size").or_else(|| {
             let tokens = metadata.get("tokenizer.ggml.tokens")?;
-            tokens.as_array().map(<[_]>::len)
+            tokens.as_array().map(|tokens| tokens.len())
         });
         let scaling = match text("rope.scaling.type") {
             None | Some("none") => None,

@@ -1,6 +1,7 @@
 // The page's side of the worker: typed calls, progress, and a cancel that always answers.
 
 import type { Progress, SecateurError } from "../types";
+import type { HubListing } from "../worker/plan";
 import type {
   DeviceChoice, EngineArguments, EngineMethod, EngineResult, FromWorker, Loaded, ModelSource, Request, Started,
   StorageInfo, ToWorker,
@@ -16,6 +17,9 @@ interface Pending {
 
 /** How long a cancelled job may take to come to an end before its worker is ended. */
 const PATIENCE_MS = 1000;
+
+/** Where models are fetched from. */
+const HUB = "https://huggingface.co";
 
 export const CANCELLED: SecateurError = { code: "cancelled", message: "cancelled", hint: "" };
 
@@ -44,11 +48,16 @@ class EngineClient extends EventTarget {
       this.dispatchEvent(new Event("ended"));
     };
     this.#worker = worker;
-    return this.#ask<Started>({ kind: "start", device });
+    return this.#ask<Started>({ kind: "start", device, hub: HUB });
   }
 
   load(source: ModelSource, onProgress: OnProgress): Promise<Loaded> {
     return this.#ask({ kind: "load", source }, onProgress);
+  }
+
+  /** What a repository of the hub offers. */
+  look(text: string): Promise<HubListing> {
+    return this.#ask({ kind: "look", text });
   }
 
   storage(): Promise<StorageInfo> {

@@ -33,14 +33,15 @@ export async function runJob(
   };
   store.set({
     error: null,
-    job: { title, stage: "", done: 0, total: 0, started_ms: performance.now(), stopping: false, cancel },
+    job: { title, stage: "", done: 0, total: 0, first: 0, started_ms: performance.now(), stopping: false, cancel },
   });
   const onProgress = ({ stage, done, total }: Progress): void => {
     const { job } = store.state;
     if (!job) return;
     // A new stage counts anew, and so does its estimate.
-    const started_ms = stage === job.stage ? job.started_ms : performance.now();
-    store.set({ job: { ...job, stage, done, total, started_ms } });
+    const isNew = stage !== job.stage || done < job.first;
+    const began = isNew ? { first: done, started_ms: performance.now() } : {};
+    store.set({ job: { ...job, stage, done, total, ...began } });
   };
   try {
     await work(onProgress);

@@ -5,8 +5,9 @@ import type { Loaded, ModelSource } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
 import { forgetAllResults, replaceSets, sampleItems, sendAll } from "./items";
-import { report, runJob } from "./jobs";
-import { EMPTY_MASK, store, type Model, type PageSet } from "./store";
+import { report, runJob, toError } from "./jobs";
+import { sourceOfFiles, type PickedFile } from "./model-files";
+import { EMPTY_MASK, store, type Model, type PageSet, type State } from "./store";
 
 export const LESSON = "lesson-planted";
 
@@ -106,34 +107,36 @@ async function offerSample(): Promise<void> {
   }
 }
 
-/** What a set of picked or dropped files is, or what is wrong with it. */
-export function sourceOfFiles(files: readonly File[], catalog: readonly CatalogEntry[]): ModelSource | string {
-  const gguf = files.find((file) => file.name.endsWith(".gguf"));
-  if (gguf) {
-    const known = catalog.find((entry) =>
-      entry.files.some((file) => file.name === gguf.name && file.bytes === gguf.size));
-    const name = gguf.name.replace(/\.gguf$/, "");
-    return { kind: "files", id: known?.id ?? name, name: known?.name ?? name, files: [gguf] };
-  }
-  const weights = files.find((file) => file.name.endsWith(".safetensors"));
-  const config = files.find((file) => file.name === "config.json");
-  const tokenizer = files.find((file) => file.name === "tokenizer.json");
-  if (!weights) return "Choose one .gguf file, or model.safetensors with its config.json and tokenizer.json.";
-  const missing = [config ? "" : "config.json", tokenizer ? "" : "tokenizer.json"].filter(Boolean).join(" and ");
-  if (!config || !tokenizer) return `${weights.name} also needs ${missing}: choose the files together.`;
-  const known = catalog.find((entry) => entry.files.some((file) =>
-    file.name === weights.name && file.bytes !== null && file.bytes === weights.size));
-  const name = known?.name ?? weights.name.replace(/\.safetensors$/, "");
-  return { kind: "files", id: known?.id ?? name, name, files: [weights, config, tokenizer] };
-}
-
-export async function chooseFiles(files: readonly File[]): Promise<void> {
-  const source = sourceOfFiles(files, store.state.catalog);
+export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
+  if (store.state.job || store.state.engine !== "ready") return;
+  const source = await sourceOfFiles(files, store.state.catalog);
   if (typeof source === "string") {
     store.set({ error: { code: "file", message: source, hint: "" } });
     return;
   }
   await choose(source);
+}
+
+/** Asks the hub what a repository offers. */
+export async function lookUp(text: string): Promise<void> {
+  store.set({ hub: { text, isAsking: true, listing: null, choice: 0, error: null } });
+  let answer: Partial<State["hub"]>;
+  try {
+    answer = { listing: await engine.look(text) };
+  } catch (thrown) {
+    answer = { error: toError(thrown) };
+  }
+  // A later question counts.
+  if (store.state.hub.text === text) store.set({ hub: { ...store.state.hub, ...answer, isAsking: false } });
+}
+
+export function pickFromHub(choice: number): void {
+  store.set({ hub: { ...store.state.hub, choice } });
+}
+
+/** Whether the page itself can fetch an entry; else the user has to bring its files. */
+export function isFetchable(entry: CatalogEntry): boolean {
+  return isShipped(entry) || entry.files.every((file) => file.sources.some((source) => source.kind === "hub"));
 }
 
 /** A catalogue entry by the shortest way: from this site, from this browser, from the net. */

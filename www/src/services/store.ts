@@ -6,6 +6,7 @@ import type {
   NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
   Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
+import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
@@ -32,9 +33,21 @@ export interface Job {
   stage: string;
   done: number;
   total: number;
+  /** What was done when the stage began: a resumed download does not begin at 0. */
+  first: number;
   started_ms: number;
   stopping: boolean;
   cancel(): void;
+}
+
+/** What was asked of the hub, and what it answered. */
+export interface HubLookup {
+  text: string;
+  isAsking: boolean;
+  listing: HubListing | null;
+  /** Index of the choice that is taken. */
+  choice: number;
+  error: SecateurError | null;
 }
 
 export interface NeuronAddress {
@@ -64,6 +77,7 @@ export interface State {
   // Models.
   catalog: CatalogEntry[];
   storage: StorageInfo | null;
+  hub: HubLookup;
   model: Model | null;
   /** Shape of the model at hand, known from a report before the model itself is there. */
   shape: { n_layers: number; d_mlp: number } | null;
@@ -136,6 +150,7 @@ export const INITIAL: State = {
   presets: {},
   catalog: [],
   storage: null,
+  hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
   model: null,
   shape: null,
   samples: [],

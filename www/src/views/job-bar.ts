@@ -46,13 +46,13 @@ class JobBar extends View {
   #words(): string {
     const { job } = this.state;
     if (!job) return "";
-    const { stage, done, total, started_ms } = job;
+    const { stage, done, total, first, started_ms } = job;
     const size = IN_BYTES.has(stage) ? bytes : (value: number): string => String(value);
     const share = total > 0 ? `${size(done)} of ${size(total)}` : size(done);
     const seconds = (performance.now() - started_ms) / 1000;
     // An estimate from less than half a second or a fiftieth of the work would only jump about.
-    const isKnown = total > 0 && done > 0 && seconds > 0.5 && done / total > 0.02 && done < total;
-    const rest = isKnown ? `, about ${duration((seconds * (total - done)) / done)} left` : "";
+    const isKnown = total > 0 && done > first && seconds > 0.5 && (done - first) / (total - first) > 0.02 && done < total;
+    const rest = isKnown ? `, about ${duration((seconds * (total - done)) / (done - first))} left` : "";
     return `${stage} ${share}${rest}`;
   }
 }

@@ -3,6 +3,7 @@
 import { h, refill, View } from "../dom";
 import { bytes, count, percent, short } from "../format";
 import { backToEarlier, closeLink, neededModel, runLink } from "../services/links";
+import { ofDialog } from "../services/model-files";
 import { chooseFiles } from "../services/models";
 import { neuronCount } from "../services/mask";
 import type { Reproduction, SharedStudy } from "../types";
@@ -57,7 +58,7 @@ class LinkPanel extends View {
   }
 
   async #bring(files: File[]): Promise<void> {
-    await chooseFiles(files);
+    await chooseFiles(ofDialog(files));
     const { shared } = this.state;
     if (shared && neededModel(shared).state === "loaded") await runLink();
   }

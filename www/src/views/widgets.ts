@@ -9,19 +9,34 @@ export function heading(title: string, plain: string, exact?: string): HTMLEleme
 }
 
 /** A button that opens the system's file dialog. */
-export function filePicker(label: string, accept: string, take: (files: File[]) => void, isMultiple = true): HTMLElement {
-  const input = h("input", { type: "file", accept, multiple: isMultiple, class: "visually-hidden", tabindex: -1,
+export function filePicker(
+  label: string, accept: string, take: (files: File[]) => void, isMultiple = true, key = `pick-${label}`,
+): HTMLElement {
+  return picker(label, key, { accept, multiple: isMultiple }, take);
+}
+
+/** A button that opens the system's dialog for folders; takes all files in one. */
+export function folderPicker(label: string, take: (files: File[]) => void): HTMLElement {
+  return picker(label, `pick-${label}`, { webkitdirectory: true }, take);
+}
+
+function picker(
+  label: string, key: string, kind: Record<string, string | boolean>, take: (files: File[]) => void,
+): HTMLElement {
+  const input = h("input", { type: "file", ...kind, class: "visually-hidden", tabindex: -1,
     "aria-hidden": "true", onchange: () => {
       const files = [...(input.files ?? [])];
       // The same file can be chosen again.
       input.value = "";
       if (files.length > 0) take(files);
     } });
-  return h("span", { class: "picker" }, h("button", { "data-key": `pick-${label}`, onclick: () => input.click() }, label), input);
+  return h("span", { class: "picker" }, h("button", { "data-key": key, onclick: () => input.click() }, label), input);
 }
 
-/** Makes an element a place to drop files on. */
-export function dropTarget(element: HTMLElement, take: (files: File[]) => void): void {
+/** Makes an element a place to drop files on; `transfer` also knows the folders among them. */
+export function dropTarget(
+  element: HTMLElement, take: (files: File[], transfer: DataTransfer) => void,
+): void {
   element.addEventListener("dragover", (event) => {
     event.preventDefault();
     element.classList.add("dropping");
@@ -31,8 +46,8 @@ export function dropTarget(element: HTMLElement, take: (files: File[]) => void):
     event.preventDefault();
     event.stopPropagation();
     element.classList.remove("dropping");
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) take(files);
+    const transfer = event.dataTransfer;
+    if (transfer && transfer.files.length > 0) take([...transfer.files], transfer);
   });
 }
 

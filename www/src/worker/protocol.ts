@@ -3,6 +3,7 @@
 import type { CatalogEntry, DeviceInfo, ModelInfo, Progress, SecateurError, StoredModel } from "../types";
 import type { AttributionSettings, Template } from "../types";
 import type { Engine } from "./engine-api";
+import type { DownloadPlan, UnfinishedModel } from "./plan";
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";
 
@@ -14,6 +15,10 @@ export type ModelSource =
   | { kind: "stored"; id: string }
   /** To be fetched, verified and kept. */
   | { kind: "catalog"; entry: CatalogEntry }
+  /** The same, chosen from a repository of the hub. */
+  | { kind: "hub"; plan: DownloadPlan }
+  /** Begun earlier, to be gone on with. */
+  | { kind: "unfinished"; id: string }
   /** Picked or dropped by the user, to be kept where there is room. */
   | { kind: "files"; id: string; name: string; files: File[] };
 
@@ -34,9 +39,12 @@ export interface Loaded {
 
 export interface StorageInfo {
   models: StoredModel[];
+  unfinished: UnfinishedModel[];
   /** Bytes; 0 where the browser does not tell. */
   used: number;
   quota: number;
+  /** Whether the browser has promised not to clear it by itself. */
+  persisted: boolean;
 }
 
 export type EngineMethod = keyof Engine;
@@ -45,7 +53,9 @@ export type EngineArguments<M extends EngineMethod> =
 export type EngineResult<M extends EngineMethod> = Awaited<ReturnType<Engine[M]>>;
 
 export type Request =
-  | { kind: "start"; device: DeviceChoice }
+  /** `hub` is where models are fetched from: an origin, with a path where there is one, without a slash at its end. */
+  | { kind: "start"; device: DeviceChoice; hub: string }
+  | { kind: "look"; text: string }
   | { kind: "load"; source: ModelSource }
   | { kind: "storage" }
   | { kind: "forget"; id: string }

@@ -1,24 +1,31 @@
-// Models in the origin private file system: `models/<id>/<file>`, and `model.json` written last, so that a folder
-// without it is a torn download and counts as absent.
+// Models in the origin private file system: `models/<id>/<file>`. While a model is fetched, `download.json` says what
+// is to come; `model.json`, written last, makes it complete. A folder with neither is swept away.
 
 import type { StoredModel } from "../types";
+import type { DownloadPlan, UnfinishedModel } from "./plan";
 import type { StorageInfo } from "./protocol";
 
 const RECORD = "model.json";
+const PLAN = "download.json";
 
-/** Writes a file's bytes at once; only workers have it, and TypeScript's types for pages leave it out. */
+/** Reads and writes a file's bytes at once; only workers have it, and TypeScript's types for pages leave it out. */
 interface AccessHandle {
+  read(bytes: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
   truncate(size: number): void;
+  getSize(): number;
   flush(): void;
   close(): void;
 }
 
 type WritableHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<AccessHandle> };
 
-/** Takes bytes in order; they are a file once `close` has returned. */
-export interface Writer {
-  write(bytes: Uint8Array): void;
+/** A file that grows; what was written before is still there when it is opened again. */
+export interface Sink {
+  readonly size: number;
+  read(offset: number, length: number): Uint8Array;
+  append(bytes: Uint8Array): void;
+  truncate(): void;
   close(): void;
 }
 
@@ -36,21 +43,61 @@ async function folder(id: string, create: boolean): Promise<FileSystemDirectoryH
   return (await root(create)).getDirectoryHandle(folderName(id), { create });
 }
 
-/** Opens a file of a model for writing; whatever was there goes. */
-export async function openWriter(id: string, name: string): Promise<Writer> {
+/** Whether this browser keeps files at all: old ones and some private windows do not. */
+export async function isAvailable(): Promise<boolean> {
+  try {
+    const directory = await root(true);
+    const handle = await directory.getFileHandle(".probe", { create: true });
+    (await (handle as WritableHandle).createSyncAccessHandle()).close();
+    await directory.removeEntry(".probe");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs `work` while no other tab writes (or, for a shared lock, while none writes) the model. Where another one does,
+ * nothing waits: the user is told.
+ */
+export async function locked<T>(id: string, mode: "shared" | "exclusive", work: () => Promise<T>): Promise<T> {
+  if (!navigator.locks) return work();
+  return navigator.locks.request(`secateur-model-${folderName(id)}`, { mode, ifAvailable: true }, (lock) => {
+    if (lock) return work();
+    throw {
+      code: "busy",
+      message: `another tab is working on the model ${id}`,
+      hint: "Wait until it is done there, or close that tab.",
+    };
+  }) as Promise<T>;
+}
+
+/** Opens a file of a model for appending. */
+export async function openSink(id: string, name: string): Promise<Sink> {
   const handle = await (await folder(id, true)).getFileHandle(name, { create: true });
   const access = await (handle as WritableHandle).createSyncAccessHandle();
-  access.truncate(0);
-  let offset = 0;
+  let size = access.getSize();
   return {
-    write(bytes) {
+    get size() {
+      return size;
+    },
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      const count = access.read(bytes, { at: offset });
+      return bytes.subarray(0, count);
+    },
+    append(bytes) {
       let written = 0;
       while (written < bytes.byteLength) {
-        const count = access.write(bytes.subarray(written), { at: offset });
+        const count = access.write(bytes.subarray(written), { at: size });
         if (count === 0) throw new DOMException("nothing was written", "QuotaExceededError");
         written += count;
-        offset += count;
+        size += count;
       }
+    },
+    truncate() {
+      access.truncate(0);
+      size = 0;
     },
     close() {
       access.flush();
@@ -59,26 +106,59 @@ export async function openWriter(id: string, name: string): Promise<Writer> {
   };
 }
 
-/** Makes the files written before a model. */
-export async function commit(model: StoredModel): Promise<void> {
-  const writer = await openWriter(model.id, RECORD);
-  writer.write(new TextEncoder().encode(JSON.stringify(model)));
-  writer.close();
+async function writeJson(id: string, name: string, value: unknown): Promise<void> {
+  const sink = await openSink(id, name);
+  try {
+    sink.truncate();
+    sink.append(new TextEncoder().encode(JSON.stringify(value)));
+  } finally {
+    sink.close();
+  }
 }
 
-async function readRecord(directory: FileSystemDirectoryHandle): Promise<StoredModel | null> {
+async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): Promise<T | null> {
   try {
-    const file = await (await directory.getFileHandle(RECORD)).getFile();
-    return JSON.parse(await file.text()) as StoredModel;
+    const file = await (await directory.getFileHandle(name)).getFile();
+    return JSON.parse(await file.text()) as T;
   } catch {
     return null;
   }
 }
 
+/** Notes what is to be fetched, before the first byte of it. */
+export function writePlan(plan: DownloadPlan): Promise<void> {
+  return writeJson(plan.id, PLAN, plan);
+}
+
+/** What an unfinished download was to fetch, or null. */
+export async function readPlan(id: string): Promise<DownloadPlan | null> {
+  try {
+    return await readJson<DownloadPlan>(await folder(id, false), PLAN);
+  } catch {
+    return null;
+  }
+}
+
+/** Bytes of a file that are there. */
+export async function heldBytes(id: string, name: string): Promise<number> {
+  try {
+    return (await (await (await folder(id, false)).getFileHandle(name)).getFile()).size;
+  } catch {
+    return 0;
+  }
+}
+
+/** Makes the files written before a model. */
+export async function commit(model: StoredModel): Promise<void> {
+  await writeJson(model.id, RECORD, model);
+  const directory = await folder(model.id, false);
+  await directory.removeEntry(PLAN).catch(() => undefined);
+}
+
 /** The record of a complete model, or null. */
 export async function find(id: string): Promise<StoredModel | null> {
   try {
-    return await readRecord(await folder(id, false));
+    return await readJson<StoredModel>(await folder(id, false), RECORD);
   } catch {
     return null;
   }
@@ -96,7 +176,7 @@ export async function files(model: StoredModel): Promise<{ name: string; file: B
   return found;
 }
 
-/** Removes a model, complete or torn. */
+/** Removes a model, complete or not. */
 export async function remove(id: string): Promise<void> {
   try {
     await (await root(false)).removeEntry(folderName(id), { recursive: true });
@@ -105,21 +185,39 @@ export async function remove(id: string): Promise<void> {
   }
 }
 
-/** What is kept and how much room there is. Folders without a record are swept away. */
+async function unfinished(plan: DownloadPlan): Promise<UnfinishedModel> {
+  let held = 0;
+  for (const file of plan.files) held += await heldBytes(plan.id, file.name);
+  const total = plan.files.reduce((sum, file) => sum + file.bytes, 0);
+  return { id: plan.id, name: plan.name, held, bytes: total, ...(plan.source ? { source: plan.source } : {}) };
+}
+
+/** What is kept, what is half there, and how much room there is. Folders with no record of either are swept away. */
 export async function info(): Promise<StorageInfo> {
   const models: StoredModel[] = [];
+  const rest: UnfinishedModel[] = [];
   try {
     const directory = await root(true);
     for await (const [name, handle] of directory.entries()) {
       if (handle.kind !== "directory") continue;
-      const record = await readRecord(handle as FileSystemDirectoryHandle);
-      if (record) models.push(record);
-      else await directory.removeEntry(name, { recursive: true });
+      const record = await readJson<StoredModel>(handle as FileSystemDirectoryHandle, RECORD);
+      if (record) {
+        models.push(record);
+        continue;
+      }
+      const plan = await readJson<DownloadPlan>(handle as FileSystemDirectoryHandle, PLAN);
+      if (plan) {
+        rest.push(await unfinished(plan));
+        continue;
+      }
+      // Another tab may just be beginning: then it holds the lock, and the folder stays.
+      await locked(name, "exclusive", () => directory.removeEntry(name, { recursive: true })).catch(() => undefined);
     }
   } catch {
     // No origin private file system here (an old browser, or a private window): nothing is kept.
   }
   models.sort((a, b) => b.stored_at - a.stored_at);
   const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
-  return { models, used: estimate?.usage ?? 0, quota: estimate?.quota ?? 0 };
+  const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
+  return { models, unfinished: rest, used: estimate?.usage ?? 0, quota: estimate?.quota ?? 0, persisted };
 }

@@ -3,7 +3,8 @@
 import start, { Engine as GeneratedEngine, cancel, version } from "../../engine/engine.js";
 import type { Progress, SecateurError } from "../types";
 import type { Engine, OnProgress } from "./engine-api";
-import { open } from "./files";
+import { open, type Opened } from "./files";
+import { look } from "./hub";
 import type { FromWorker, Loaded, Request, Started, ToWorker } from "./protocol";
 import * as storage from "./storage";
 
@@ -19,6 +20,7 @@ const scope = self as unknown as {
 const base = self.name;
 
 let engine: Engine | null = null;
+let hub = "";
 let aborter = new AbortController();
 let queue: Promise<void> = Promise.resolve();
 
@@ -55,8 +57,15 @@ function running(): Engine {
 
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
   const { signal } = aborter;
-  const { files, ...opened } = await open(request.source, base, onProgress, signal);
+  const { files, ...opened } = await open(request.source, { page: base, hub }, onProgress, signal);
   signal.throwIfAborted();
+  // No other tab may delete the files while they are read.
+  return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress));
+}
+
+async function loadFiles(
+  request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress,
+): Promise<Loaded> {
   try {
     const named = { id: opened.id, name: opened.name, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
@@ -74,6 +83,7 @@ async function load(request: Request & { kind: "load" }, onProgress: OnProgress)
 async function serve(request: Request, onProgress: OnProgress): Promise<unknown> {
   switch (request.kind) {
     case "start": {
+      hub = request.hub;
       await start();
       engine = (await GeneratedEngine.start(request.device)) as unknown as Engine;
       return {
@@ -82,7 +92,8 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
     }
     case "load": return load(request, onProgress);
     case "storage": return storage.info();
-    case "forget": return storage.remove(request.id);
+    case "forget": return storage.locked(request.id, "exclusive", () => storage.remove(request.id));
+    case "look": return look(request.text, hub, aborter.signal);
     case "call": {
       const target = running();
       const method = target[request.method] as (...values: unknown[]) => unknown;

@@ -1,0 +1,328 @@
+// Where models come from: the hub by a name, files and folders, what is kept, and what happens when a download breaks
+// off. The server is a small one in the hub's shape (hub-server.ts); the models are the fixtures.
+
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect, test as base, type Page } from "@playwright/test";
+import { HubServer, type HubFile, type HubRepository } from "./hub-server";
+import { control, idle, noError, ready, saved, step, useItems } from "./support";
+
+const FIXTURES = resolve("tests/fixtures");
+const TINY = join(FIXTURES, "tiny-llama-tied");
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+
+interface Reference { items: { id: string; context: string; choices: string[]; gold: number; sums: number[] }[] }
+interface Scores { items: { choices: { log_likelihood: number }[] }[] }
+
+function file(path: string, lfs = false): HubFile {
+  return { bytes: readFileSync(path), lfs };
+}
+
+/** A model file in two, and its index, as `save_pretrained` with a small `max_shard_size` writes them. */
+function shards(whole: Buffer): Record<string, Buffer> {
+  const length = Number(whole.readBigUInt64LE(0));
+  const header = JSON.parse(whole.subarray(8, 8 + length).toString()) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  delete header["__metadata__"];
+  const names = Object.keys(header);
+  const half = Math.ceil(names.length / 2);
+  const weight_map: Record<string, string> = {};
+  const files: Record<string, Buffer> = {};
+  for (const [index, part] of [names.slice(0, half), names.slice(half)].entries()) {
+    const name = `model-0000${index + 1}-of-00002.safetensors`;
+    const bodies: Buffer[] = [];
+    const own: typeof header = {};
+    let offset = 0;
+    for (const tensor of part) {
+      const entry = header[tensor];
+      if (!entry) continue;
+      const body = whole.subarray(8 + length + entry.data_offsets[0], 8 + length + entry.data_offsets[1]);
+      own[tensor] = { ...entry, data_offsets: [offset, offset + body.length] };
+      offset += body.length;
+      bodies.push(body);
+      weight_map[tensor] = name;
+    }
+    let text = JSON.stringify(own);
+    text = text.padEnd(Math.ceil(text.length / 8) * 8);
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(text.length));
+    files[name] = Buffer.concat([size, Buffer.from(text), ...bodies]);
+  }
+  files["model.safetensors.index.json"] = Buffer.from(JSON.stringify({ metadata: {}, weight_map }));
+  return files;
+}
+
+function repositories(): Record<string, HubRepository> {
+  const companions = {
+    "config.json": file(join(TINY, "config.json")),
+    "tokenizer.json": file(join(TINY, "tokenizer.json")),
+    "tokenizer_config.json": file(join(TINY, "tokenizer_config.json")),
+  };
+  const weights = file(join(TINY, "model.safetensors"), true);
+  const parts = Object.entries(shards(weights.bytes)).map(([name, bytes]) => [name, { bytes, lfs: name.endsWith(".safetensors") }]);
+  return {
+    "tests/tiny": { commit: COMMIT, licence: "apache-2.0", files: { ...companions, "model.safetensors": weights, "README.md": { bytes: Buffer.from("# tiny"), lfs: false } } },
+    "tests/sharded": { commit: COMMIT, licence: "mit", files: { ...companions, ...(Object.fromEntries(parts) as Record<string, HubFile>) } },
+    "tests/gguf": { commit: COMMIT, files: {
+      "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true), "mixed.gguf": file(join(FIXTURES, "tiny-llama-bpe/mixed.gguf"), true),
+    } },
+    "tests/other": { commit: COMMIT, files: { ...companions, "config.json": { bytes: Buffer.from('{"model_type":"mamba"}'), lfs: false }, "model.safetensors": weights } },
+    "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
+    "tests/gated": { commit: COMMIT, gated: true, files: {} },
+  };
+}
+
+const test = base.extend<{ hub: HubServer }>({
+  hub: async ({ page }, use) => {
+    const hub = await HubServer.start(repositories());
+    // The page names the hub in its first message to the worker; here it names this server.
+    await page.addInitScript((address) => {
+      const post = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (this: Worker, message: { request?: { hub?: string } }, ...rest: []): void {
+        if (message.request?.hub) message.request.hub = address;
+        post.call(this, message, ...rest);
+      } as typeof post;
+    }, `${hub.origin}/hub`);
+    await use(hub);
+    await hub.stop();
+  },
+});
+
+async function openModels(page: Page, hub: HubServer): Promise<void> {
+  await page.goto(`${hub.origin}/secateur/?device=wasm`);
+  await ready(page);
+  await step(page, "model");
+}
+
+async function look(page: Page, name: string): Promise<void> {
+  await control(page, "hub-name").fill(name);
+  await control(page, "hub-name").press("Enter");
+}
+
+/** Looks a repository up and takes its first choice. */
+async function fetchFromHub(page: Page, name: string): Promise<void> {
+  await look(page, name);
+  await control(page, "hub-load").click();
+}
+
+async function loaded(page: Page, id: string): Promise<void> {
+  await expect(page.locator("body")).toHaveAttribute("data-model", id, { timeout: 30_000 });
+  await idle(page);
+  await noError(page);
+}
+
+test("a model typed as owner/name is looked up, fetched, kept, and scores as in transformers", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/tiny");
+  const listing = page.locator(".hub-listing");
+  await expect(listing).toContainText(`commit ${COMMIT.slice(0, 10)}, licence apache-2.0`);
+  await expect(listing).toContainText("of memory");
+  // Nothing large was fetched to say so.
+  expect(hub.take("model.safetensors")).toHaveLength(0);
+  await control(page, "hub-load").click();
+  await loaded(page, "tests--tiny");
+  const row = page.locator('[data-stored="tests--tiny"]');
+  await expect(row).toContainText(`tests/tiny@${COMMIT.slice(0, 7)}`);
+  await expect(row).toContainText("apache-2.0");
+
+  const { items } = JSON.parse(readFileSync(join(TINY, "scores.json"), "utf8")) as Reference;
+  await useItems(page, items.map(({ id, context, choices, gold }) => JSON.stringify({ id, context, choices, gold })).join("\n"));
+  await page.locator("step-items select[data-key=template]").selectOption("plain@1");
+  await idle(page);
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page);
+  await noError(page);
+  await step(page, "result");
+  const found = await saved<{ baseline: Scores[] }>(page, "save-report");
+  for (const [index, item] of items.entries()) {
+    for (const [choice, sum] of item.sums.entries()) {
+      const own = found.baseline[0]?.items[index]?.choices[choice]?.log_likelihood ?? Number.NaN;
+      expect(Math.abs(own - sum), `${item.id}, choice ${choice}`).toBeLessThan(1e-4);
+    }
+  }
+  // The next visit finds it without the hub.
+  hub.take("model.safetensors");
+  await page.waitForTimeout(600);
+  await page.reload();
+  await ready(page);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "tests--tiny");
+  expect(hub.take("model.safetensors")).toHaveLength(0);
+});
+
+test("the address of a model's page is understood, and another commit is asked for by name", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "https://huggingface.co/tests/tiny/tree/main");
+  await expect(page.locator(".hub-listing")).toContainText("tests/tiny");
+  await look(page, `tests/tiny@${COMMIT}`);
+  await expect(page.locator(".hub-listing")).toContainText(COMMIT.slice(0, 10));
+  await look(page, "tests/tiny@no-such-branch");
+  await expect(page.locator(".hub-answer [role=alert]")).toContainText("no public model tests/tiny at no-such-branch");
+  await look(page, "tiny");
+  await expect(page.locator(".hub-answer [role=alert]")).toContainText("Type owner/name");
+});
+
+test("a repository that cannot be used says why and what to do", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const alert = page.locator(".hub-answer [role=alert]");
+  await look(page, "tests/gated");
+  await expect(alert).toHaveAttribute("data-code", "hub_gated");
+  await expect(alert).toContainText("drop them under “Your own files”");
+  await look(page, "tests/absent");
+  await expect(alert).toHaveAttribute("data-code", "hub_absent");
+  await expect(alert).toContainText("Check the spelling");
+  await look(page, "tests/pickles");
+  await expect(alert).toContainText("neither safetensors nor a GGUF file");
+  await look(page, "tests/other");
+  await expect(page.locator(".hub-listing .warning")).toContainText("mamba");
+  await expect(control(page, "hub-load")).toBeDisabled();
+});
+
+test("one of several GGUF files is chosen", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/gguf");
+  await expect(page.locator(".hub-listing input[type=radio]")).toHaveCount(2);
+  await page.locator(".hub-listing label", { hasText: "f32.gguf" }).click();
+  await expect(control(page, "hub-load")).toHaveText("Download 126 kB");
+  await control(page, "hub-load").click();
+  await loaded(page, "tests--gguf--f32.gguf");
+});
+
+test("a cut connection is taken up again where it was cut", async ({ page, hub }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { cutAfter: 12_000 });
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  const size = readFileSync(join(TINY, "model.safetensors")).length;
+  const [first, second, ...more] = hub.take("model.safetensors");
+  expect(first).toMatchObject({ range: null, sent: 12_000 });
+  expect(second).toMatchObject({ range: "bytes=12000-", status: 206, sent: size - 12_000 });
+  expect(more).toHaveLength(0);
+});
+
+test("a cancelled download goes on at a later visit, and fetches only what is missing", async ({ page, hub }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  await fetchFromHub(page, "tests/tiny");
+  await expect(page.locator("job-bar")).toContainText("downloading");
+  await expect.poll(() => hub.served.some(({ path }) => path.endsWith("model.safetensors"))).toBe(true);
+  await page.waitForTimeout(500);
+  await control(page, "cancel").click();
+  await idle(page);
+  await noError(page);
+  await expect(page.locator('[data-unfinished="tests--tiny"]')).toContainText("unfinished");
+  hub.take("model.safetensors");
+
+  await page.reload();
+  await ready(page);
+  await step(page, "model");
+  await control(page, "resume-tests--tiny").click();
+  await loaded(page, "tests--tiny");
+  const size = readFileSync(join(TINY, "model.safetensors")).length;
+  expect(hub.take("model.safetensors")).toMatchObject([{ range: "bytes=12000-", sent: size - 12_000 }]);
+  await expect(page.locator("[data-unfinished]")).toHaveCount(0);
+});
+
+test("a server that knows no ranges begins anew", async ({ page, hub }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { cutAfter: 12_000, noRange: true });
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  const size = readFileSync(join(TINY, "model.safetensors")).length;
+  expect(hub.take("model.safetensors")).toMatchObject([{ sent: 12_000 }, { range: "bytes=12000-", status: 200, sent: size }]);
+});
+
+test("wrong bytes are refused and nothing of them is kept", async ({ page, hub }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { wrong: true });
+  await fetchFromHub(page, "tests/tiny");
+  await expect(page.locator(".banner.error")).toContainText("The sha256 of model.safetensors is");
+  await idle(page);
+  await expect(page.locator("[data-stored], [data-unfinished]")).toHaveCount(0);
+  // The model from before is still there.
+  await expect(page.locator("body")).toHaveAttribute("data-model", "lesson-planted");
+  // A small file has Git's hash.
+  hub.faults.clear();
+  hub.faults.set("tokenizer.json", { wrong: true });
+  await control(page, "hub-load").click();
+  await expect(page.locator(".banner.error")).toContainText("hash of tokenizer.json is");
+  await idle(page);
+  await expect(page.locator("[data-stored], [data-unfinished]")).toHaveCount(0);
+});
+
+test("a full disk is told before the download, with what could be deleted", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  hub.estimate = { quota: 50_000, usage: 45_000 };
+  await page.waitForTimeout(600);
+  await page.reload();
+  await ready(page);
+  await fetchFromHub(page, "tests/gguf");
+  const banner = page.locator(".banner.error");
+  await expect(banner).toHaveAttribute("data-code", "quota");
+  await expect(banner).toContainText("1 MB free");
+  await expect(banner).toContainText("Delete a stored model: tiny");
+  expect(hub.take("mixed.gguf")).toHaveLength(0);
+});
+
+test("a kept model is deleted", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  await control(page, "forget-tests--tiny").click();
+  await expect(page.locator("[data-stored]")).toHaveCount(0);
+  await page.reload();
+  await ready(page).catch(() => undefined);
+  await expect(page.locator("[data-stored]")).toHaveCount(0);
+});
+
+test("two tabs do not write one model", async ({ page, hub, context }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  await fetchFromHub(page, "tests/tiny");
+  await expect.poll(() => hub.served.some(({ path }) => path.endsWith("model.safetensors"))).toBe(true);
+  const other = await context.newPage();
+  await other.goto(`${hub.origin}/secateur/?device=wasm`);
+  await ready(other);
+  await step(other, "model");
+  await control(other, "resume-tests--tiny").click();
+  await expect(other.locator(".banner.error")).toHaveAttribute("data-code", "busy");
+  await other.close();
+  await control(page, "cancel").click();
+  await idle(page);
+});
+
+test("a folder gives a model, and what is missing in it is named", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const folder = page.locator("step-model input[webkitdirectory]");
+  const part = join(mkdtempSync(join(tmpdir(), "secateur-")), "half-a-model");
+  const copy = (name: string, to: string): void => writeFileSync(join(to, name), readFileSync(join(TINY, name)));
+  mkdirSync(part);
+  copy("model.safetensors", part);
+  copy("config.json", part);
+  await folder.setInputFiles(part);
+  await expect(page.locator(".banner.error")).toContainText("tokenizer.json is missing");
+  copy("tokenizer.json", part);
+  await folder.setInputFiles(part);
+  await loaded(page, "half-a-model");
+  await expect(page.locator('[data-stored="half-a-model"]')).toContainText("your files");
+});
+
+test("a shard that is missing is named", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const parts = hub.repositories["tests/sharded"]?.files ?? {};
+  const picked = ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "config.json", "tokenizer.json"]
+    .map((name) => ({ name, mimeType: "application/octet-stream", buffer: parts[name]?.bytes ?? Buffer.alloc(0) }));
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(picked);
+  await expect(page.locator(".banner.error")).toContainText("also names model-00002-of-00002.safetensors");
+});
+
+// Until the engine reads shards.
+test.fixme("a model in shards is fetched from the hub", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/sharded");
+  await expect(page.locator(".hub-listing")).toContainText("commit");
+  await control(page, "hub-load").click();
+  await loaded(page, "tests--sharded");
+});

@@ -1,0 +1,40 @@
+// Will a model fit this device? Told before anything is fetched; the engine itself refuses what it cannot hold.
+
+import { bytes } from "../format";
+import type { DeviceInfo } from "../types";
+
+export interface Fit {
+  verdict: "fits" | "tight" | "no" | "unknown";
+  /** For people; empty where all is well or nothing is known. */
+  text: string;
+}
+
+const UNKNOWN: Fit = { verdict: "unknown", text: "" };
+
+/** Gigabytes of this computer, as far as the browser tells: rounded, and never more than 8. */
+function computerGigabytes(): number | null {
+  return (navigator as Navigator & { deviceMemory?: number }).deviceMemory ?? null;
+}
+
+/** The browser names no more than this, however much there is. */
+const LARGEST_TOLD_GIGABYTES = 8;
+/** Weights, and as much again for the file's largest tensor, the runs and the rest of the computer. */
+const COMFORT = 2;
+
+/** Compares a model's weights in 32-bit floats with what is known of the device. */
+export function fitOf(memory_bytes: number | null, device: DeviceInfo | null): Fit {
+  if (memory_bytes === null || !device) return UNKNOWN;
+  const limit = device.limits?.memory_bytes ?? null;
+  if (limit !== null && memory_bytes > limit) {
+    const parameters = Math.floor(limit / 4e6);
+    return {
+      verdict: "no",
+      text: `too large: it needs ${bytes(memory_bytes)}, and this device holds ${bytes(limit)}. A model of up to ${parameters.toLocaleString("en")} million parameters fits`,
+    };
+  }
+  const gigabytes = computerGigabytes();
+  if (gigabytes !== null && gigabytes < LARGEST_TOLD_GIGABYTES && memory_bytes * COMFORT > gigabytes * 1e9) {
+    return { verdict: "tight", text: `may not fit: this computer has about ${gigabytes} GB in all` };
+  }
+  return limit === null && gigabytes === null ? UNKNOWN : { verdict: "fits", text: "" };
+}

@@ -1,0 +1,61 @@
+// What is to be fetched, and from where. Kept beside an unfinished download, so that a later visit can go on with it.
+
+/** A repository of the hub at one commit. */
+export interface HubSource {
+  repo: string;
+  commit: string;
+}
+
+export interface PlannedFile {
+  /** As the engine knows it, and as it is kept: without folders. */
+  name: string;
+  bytes: number;
+  /** Null where the hub tells none: it is noted when the file is there. */
+  sha256: string | null;
+  /** Git's hash of the file (SHA-1 of a header and the bytes): all that the hub tells of small files. */
+  git_sha1?: string;
+  /** To be tried in this order. */
+  urls: string[];
+  /** What the server called this version of the file, where it told. */
+  etag?: string;
+}
+
+export interface DownloadPlan {
+  id: string;
+  name: string;
+  source?: HubSource;
+  licence?: string;
+  files: PlannedFile[];
+}
+
+/** A download that broke off and can go on. */
+export interface UnfinishedModel {
+  id: string;
+  name: string;
+  source?: HubSource;
+  /** Bytes that are there. */
+  held: number;
+  /** Bytes of the whole model. */
+  bytes: number;
+}
+
+/** One way to take a model from a repository: its safetensors, or one of its GGUF files. */
+export interface HubChoice {
+  /** For people: `model.safetensors`, `3 shards`, or a GGUF file's name. */
+  label: string;
+  bytes: number;
+  /** The weights in 32-bit floats; null where the repository does not tell. */
+  memory_bytes: number | null;
+  n_parameters: number | null;
+  /** Why the engine will not run it. */
+  problem?: string;
+  plan: DownloadPlan;
+}
+
+/** What a repository of the hub offers. */
+export interface HubListing extends HubSource {
+  /** As asked for: a branch, a tag or a commit. */
+  revision: string;
+  licence: string | null;
+  choices: HubChoice[];
+}
