@@ -678,3 +678,47 @@ fn the_study_of_a_report_runs_again() {
     assert_eq!(second.study, first.study);
     assert_eq!(second.baseline[0].items, first.baseline[0].items);
 }
+
+/// The pieces of a forward pass that other implementations are compared with, against transformers'.
+#[test]
+fn forward_writes_logits_and_residual_streams_and_prints_the_continuation() {
+    const MODEL: &str = "tiny-gpt-neox";
+    let desk = Desk::new("forward");
+    let golden: Value =
+        serde_json::from_slice(&std::fs::read(fixture(&format!("{MODEL}/golden.json"))).unwrap())
+            .unwrap();
+    let folder = fixture(MODEL);
+    let prompt = golden["prompts"][1]["text"].as_str().unwrap();
+    let printed: Value = parsed(&desk.ok(&[
+        "forward",
+        "--model",
+        folder.to_str().unwrap(),
+        "--prompt",
+        prompt,
+        "--top",
+        "3",
+        "--out",
+        "forward.safetensors",
+    ]));
+    assert_eq!(printed["ids"], golden["prompts"][1]["ids"]);
+    assert_eq!(printed["continuation"], golden["prompts"][1]["greedy"]);
+    assert_eq!(printed["next"].as_array().unwrap().len(), 3);
+    assert_eq!(printed["next"][0]["id"], golden["prompts"][1]["greedy"][0]);
+    let written = desk.bytes("forward.safetensors");
+    let written = SafeTensors::deserialize(&written).unwrap();
+    let golden = common::tensors(&format!("{MODEL}/golden.safetensors"));
+    let hidden = &golden["prompt1.hidden"];
+    let residuals = written.tensor("residuals").unwrap();
+    assert_close(&floats(residuals.data()), hidden, 1e-4, "residuals");
+    let logits = &golden["prompt1.logits"];
+    let last = &logits[logits.len() - 340..];
+    let found = floats(written.tensor("logits").unwrap().data());
+    assert_close(&found, last, 1e-4, "logits");
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect()
+}

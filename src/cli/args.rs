@@ -17,6 +17,9 @@ pub struct Args {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Device::Flex, global = true)]
     pub device: Device,
+    /// How weights are held; everything is computed in f32.
+    #[arg(long, value_enum, default_value_t = Precision::F32, global = true)]
+    pub precision: Precision,
     /// Print no progress.
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -32,8 +35,37 @@ pub enum Device {
     Wgpu,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// 8-bit integers with a scale for every 32.
+    Int8,
+}
+
 #[derive(Subcommand)]
 pub enum Command {
+    /// Tokens, likely next tokens and the greedy continuation of a prompt; its logits and residual streams as tensors.
+    Forward {
+        /// Model: a folder, a .gguf file, or an id of the catalogue.
+        #[arg(long, short)]
+        model: String,
+        /// The prompt.
+        #[arg(long, short)]
+        prompt: String,
+        /// Tokens to continue by.
+        #[arg(long, default_value_t = 20)]
+        tokens: usize,
+        /// Likely next tokens to print.
+        #[arg(long, default_value_t = 10)]
+        top: usize,
+        /// Where to write `logits` [vocabulary] of the next token and `residuals` [n_layers + 1, positions, d_model]
+        /// (safetensors).
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Log-likelihoods of every choice, predictions, accuracy.
     Score {
         #[command(flatten)]

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::CliError;
-use super::args::{Args, Command, Device, Input};
+use super::args::{self, Args, Command, Device, Input};
 use super::terminal::Terminal;
 use crate::export::mask_file::MaskFile;
-use crate::export::tensors::attribution_tensors;
+use crate::export::tensors::{attribution_tensors, forward_tensors};
 use crate::items::{Item, Template, parse_items};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
-use crate::model::{Model, ModelError, Site};
+use crate::model::forward::{Forward, likely};
+use crate::model::{Model, ModelError, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
@@ -29,6 +30,11 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let job = Job::new(&terminal);
     let shell = Shell {
         device: args.device,
+        precision: match args.precision {
+            args::Precision::F32 => Precision::F32,
+            args::Precision::F16 => Precision::F16,
+            args::Precision::Int8 => Precision::Int8,
+        },
         job,
     };
     let result = pollster::block_on(shell.dispatch(args.command));
@@ -41,12 +47,20 @@ const ITEMS: &str = "items";
 
 struct Shell<'a> {
     device: Device,
+    precision: Precision,
     job: Job<'a>,
 }
 
 impl Shell<'_> {
     async fn dispatch(&self, command: Command) -> Result<(), CliError> {
         match command {
+            Command::Forward {
+                model,
+                prompt,
+                tokens,
+                top,
+                out,
+            } => self.forward(&model, &prompt, (tokens, top), out).await,
             Command::Score { input, out } => {
                 let mut session = self.session(&input).await?;
                 let scores = session.score(ITEMS, self.job).await?;
@@ -300,6 +314,29 @@ impl Shell<'_> {
         write_json(Some(&path), &index)
     }
 
+    async fn forward(
+        &self,
+        spec: &str,
+        prompt: &str,
+        (tokens, top): (usize, usize),
+        out: Option<PathBuf>,
+    ) -> Result<(), CliError> {
+        let model = self.model(spec, &self.compute().await?).await?;
+        let found = model.forward(prompt, tokens, self.job).await?;
+        if let Some(path) = &out {
+            write(path, &forward_tensors(&found, model.config())?)?;
+        }
+        let next = likely(&found.logits, top)
+            .into_iter()
+            .map(|(id, log_probability)| NextToken {
+                id,
+                token: model.tokenizer.token_text(id),
+                log_probability,
+            })
+            .collect();
+        write_json(None, &ForwardReport { found, next })
+    }
+
     /// A session with one item set.
     async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
@@ -314,15 +351,23 @@ impl Shell<'_> {
 
     async fn open(&self, spec: &str, template: Template) -> Result<Session, CliError> {
         let compute = self.compute().await?;
-        let resolved = resolve_model(spec).map_err(|error| CliError::Input(error.to_string()))?;
-        let model = load(&resolved, &compute, self.job).await?;
+        let model = self.model(spec, &compute).await?;
         Ok(Session::new(compute, model, template))
     }
 
+    async fn model(&self, spec: &str, compute: &Compute) -> Result<Model, CliError> {
+        let resolved = resolve_model(spec).map_err(|error| CliError::Input(error.to_string()))?;
+        load(&resolved, compute, self.job).await
+    }
+
     async fn compute(&self) -> Result<Compute, CliError> {
-        Ok(match self.device {
+        let compute = match self.device {
             Device::Flex => Compute::flex(),
             Device::Wgpu => Compute::wgpu(self.job).await?,
+        };
+        Ok(Compute {
+            precision: self.precision,
+            ..compute
         })
     }
 
@@ -335,6 +380,23 @@ impl Shell<'_> {
         }
         Ok(mask)
     }
+}
+
+/// What `forward` prints.
+#[derive(Serialize)]
+struct ForwardReport {
+    #[serde(flatten)]
+    found: Forward,
+    /// The likeliest next tokens.
+    next: Vec<NextToken>,
+}
+
+#[derive(Serialize)]
+struct NextToken {
+    id: u32,
+    token: String,
+    /// In nats.
+    log_probability: f64,
 }
 
 /// Loads the files of a model.

@@ -1,4 +1,6 @@
-//! Attribution scores as safetensors: `layers.{l}` of shape `[items, d_mlp]` for every layer, `gap` of shape
+//! What is computed, as safetensors.
+//!
+//! Attribution scores: `layers.{l}` of shape `[items, d_mlp]` for every layer, `gap` of shape
 //! `[items, layers]` (or `[items, 1]` for the joint path), and the settings as metadata.
 
 use std::collections::HashMap;
@@ -8,6 +10,7 @@ use safetensors::tensor::TensorView;
 
 use super::ExportError;
 use crate::attribution::Attribution;
+use crate::model::{Config, Forward};
 
 /// The file's bytes.
 ///
@@ -15,7 +18,6 @@ use crate::attribution::Attribution;
 ///
 /// [`ExportError::Tensors`] when it cannot be written.
 pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportError> {
-    let fail = |error: &dyn std::fmt::Display| ExportError::Tensors(error.to_string());
     let n_items = attribution.per_item.len();
     let d_mlp = attribution.d_mlp;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (0..attribution.n_layers)
@@ -35,17 +37,10 @@ pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportE
         vec![n_items, n_gaps],
         gaps.flat_map(|gap| (*gap as f32).to_le_bytes()).collect(),
     ));
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            Ok((name.as_str(), view.map_err(|error| fail(&error))?))
-        })
-        .collect::<Result<Vec<_>, ExportError>>()?;
-    let json = |value: serde_json::Result<String>| value.map_err(|error| fail(&error));
+    let json = |value: serde_json::Result<String>| value.map_err(fail);
     let metadata = HashMap::from([
         ("format".to_owned(), "secateur-attribution".to_owned()),
-        ("version".to_owned(), "1".to_owned()),
+        version(),
         ("set".to_owned(), attribution.set.clone()),
         (
             "settings".to_owned(),
@@ -56,5 +51,51 @@ pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportE
             json(serde_json::to_string(&attribution.items_used))?,
         ),
     ]);
-    safetensors::serialize(views, Some(metadata)).map_err(|error| fail(&error))
+    serialised(&tensors, metadata)
+}
+
+/// A forward pass: `logits` of shape `[vocabulary]` and `residuals` of shape `[n_layers + 1, positions, d_model]`.
+///
+/// # Errors
+///
+/// [`ExportError::Tensors`] when it cannot be written.
+pub fn forward_tensors(forward: &Forward, config: &Config) -> Result<Vec<u8>, ExportError> {
+    let bytes = |values: &[f32]| {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        bytes.collect::<Vec<u8>>()
+    };
+    let residuals = vec![config.n_layers + 1, forward.ids.len(), config.d_model];
+    let tensors = [
+        (
+            "logits".to_owned(),
+            vec![forward.logits.len()],
+            bytes(&forward.logits),
+        ),
+        ("residuals".to_owned(), residuals, bytes(&forward.residuals)),
+    ];
+    let format = ("format".to_owned(), "secateur-forward".to_owned());
+    serialised(&tensors, HashMap::from([format, version()]))
+}
+
+fn version() -> (String, String) {
+    ("version".to_owned(), "1".to_owned())
+}
+
+/// Named tensors of f32 with their shapes.
+fn serialised(
+    tensors: &[(String, Vec<usize>, Vec<u8>)],
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, ExportError> {
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(fail)?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, ExportError>>()?;
+    safetensors::serialize(views, Some(metadata)).map_err(fail)
+}
+
+fn fail(error: impl std::fmt::Display) -> ExportError {
+    ExportError::Tensors(error.to_string())
 }

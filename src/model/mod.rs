@@ -7,6 +7,7 @@
 //! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
 //! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
 //! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
+//! - [`forward`]: a forward pass laid open, for comparison with other implementations
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
 pub mod attention;
@@ -15,6 +16,7 @@ pub mod decoder;
 pub mod device;
 pub mod family;
 pub mod feed_forward;
+pub mod forward;
 pub mod gains;
 mod layers;
 pub mod load;
@@ -32,6 +34,7 @@ pub use config::{Activation, Config};
 pub use decoder::Decoder;
 pub use device::{Compute, Limits};
 pub use family::Family;
+pub use forward::Forward;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model};
 pub use precision::Precision;

@@ -16,8 +16,8 @@ use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
 use crate::items::{Item, Template, items_sha256, parse_items};
 use crate::job::Job;
-use crate::model::Model;
 use crate::model::device::{Compute, DeviceInfo};
+use crate::model::{Model, Precision};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
@@ -39,11 +39,11 @@ pub struct Engine {
     rule: Rule,
 }
 
-fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T> {
+pub(super) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T> {
     Ok(serde_wasm_bindgen::from_value(value)?)
 }
 
-fn to_js(value: &impl Serialize) -> Result<JsValue> {
+pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue> {
     Ok(value.serialize(&Serializer::json_compatible())?)
 }
 
@@ -52,6 +52,9 @@ struct ModelRequest {
     id: String,
     #[serde(default)]
     sha256: Option<String>,
+    /// How its weights are held.
+    #[serde(default)]
+    precision: Precision,
 }
 
 #[derive(Deserialize)]
@@ -152,7 +155,7 @@ struct PromptView {
 }
 
 impl Engine {
-    fn session(&mut self) -> Result<&mut Session> {
+    pub(super) fn session(&mut self) -> Result<&mut Session> {
         self.session.as_mut().ok_or_else(WebError::no_model)
     }
 
@@ -232,6 +235,7 @@ impl Engine {
         self.session = None;
         self.compute.device.memory_cleanup();
         let job = Job::new(&host);
+        self.compute.precision = request.precision;
         let model = Model::load(&request.id, files, &self.compute, job).await?;
         self.compute.faults.check()?;
         if let Some(expected) = request.sha256.filter(|expected| *expected != model.sha256) {

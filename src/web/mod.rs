@@ -3,12 +3,14 @@
 //! - [`engine`]: the class the worker holds
 //! - [`files`]: the files of a model, its size by its configuration, a hash piece by piece
 //! - [`error`]: every error as `{code, message, hint}`, converted once
+//! - [`forward`]: a forward pass laid open
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
 //! - [`source`]: weight files as `Blob`s, read by ranges
 
 mod engine;
 mod error;
 mod files;
+mod forward;
 mod host;
 mod source;
 

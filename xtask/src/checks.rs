@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, one after the other, and a summary.
 
 use crate::wasm::{Profile, StandardLibrary, Toolchain};
-use crate::{browser, catalog, page, rooms, tools, wasm};
+use crate::{browser, catalog, model, page, rooms, tools, wasm};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::io::{BufRead, BufReader};
@@ -22,6 +22,9 @@ pub enum Part {
 /// The packages of the workspace. They are compiled one by one, as `cargo test` and `cargo xtask` do it: together
 /// their dependencies would get other features, and be compiled a second time.
 const PACKAGES: [&str; 2] = ["secateur", "xtask"];
+
+/// Models of the catalogue that native tests hold against other implementations.
+const REAL_MODELS: [&str; 2] = ["smollm2-135m-instruct", "gemma-3-270m"];
 
 /// The lints of the toolchain in use.
 const CLIPPY_DRIVER: &str = "clippy-driver";
@@ -78,9 +81,16 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
     }
     if wanted(Part::Native) {
         provide_vulkan();
+        let has_models = REAL_MODELS.iter().all(|id| match model::fetch(id) {
+            Ok(()) => true,
+            Err(error) => {
+                println!("Tests on {id} are left out, since it cannot be had: {error:#}");
+                false
+            }
+        });
         for package in PACKAGES {
             summary.step(&format!("tests, native, {package}"), |summary| {
-                native(summary, package)
+                native(summary, package, has_models)
             });
         }
     }
@@ -137,10 +147,13 @@ fn provide_vulkan() {
     }
 }
 
-/// Runs a package's tests and counts them.
-fn native(summary: &mut Summary, package: &str) -> Result<()> {
+/// Runs a package's tests and counts them; those that are ignored need a real model.
+fn native(summary: &mut Summary, package: &str, has_models: bool) -> Result<()> {
     let mut command = tools::cargo();
     command.args(["test", "--package", package, "--no-fail-fast"]);
+    if has_models {
+        command.args(["--", "--include-ignored"]);
+    }
     // What was linted is not compiled again.
     tools::with_lints(&mut command, CLIPPY_DRIVER);
     count_tests(&mut command, summary)

@@ -1,0 +1,116 @@
+//! A forward pass laid open: what other implementations are compared with.
+
+use burn::tensor::Tensor;
+use serde::Serialize;
+
+use super::run::read;
+use super::{Capture, Gains, Model, ModelError, Run};
+use crate::job::Job;
+
+/// What a forward pass over one prompt computes, and how the model goes on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Forward {
+    /// Token ids of the prompt, with the tokens that its tokenizer adds.
+    pub ids: Vec<u32>,
+    /// Their texts.
+    pub tokens: Vec<String>,
+    /// Residual streams, `[n_layers + 1, positions, d_model]`: what enters the first block, then what leaves each
+    /// block; the last one before the final norm.
+    #[serde(skip)]
+    pub residuals: Vec<f32>,
+    /// Logits of the next token, `[vocabulary]`.
+    #[serde(skip)]
+    pub logits: Vec<f32>,
+    /// The most likely next token, so many times over.
+    pub continuation: Vec<u32>,
+    /// The continuation's text.
+    pub text: String,
+}
+
+impl Model {
+    /// Runs a prompt and continues it greedily by `n_tokens`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when the prompt gives no token or, with its continuation, does not fit the context.
+    pub async fn forward(
+        &self,
+        prompt: &str,
+        n_tokens: usize,
+        job: Job<'_>,
+    ) -> Result<Forward, ModelError> {
+        let decoder = &self.decoder;
+        let ids = self.tokenizer.encode_prompt(prompt)?;
+        let none = Gains::none();
+        let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
+        let mut residuals = read(decoder.embed(&[&ids], 0)?).await?;
+        for layer in 0..decoder.config.n_layers {
+            residuals.extend(read(self.above(layer, &run)?).await?);
+        }
+        let logits = read(decoder.last_logits(&run)).await?;
+        let mut continuation = Vec::with_capacity(n_tokens);
+        let mut best = largest(&logits);
+        while continuation.len() < n_tokens {
+            continuation.push(best);
+            job.progress("continuing", continuation.len(), n_tokens);
+            if continuation.len() == n_tokens {
+                break;
+            }
+            // A continuation of the prompt's run, one longer each time.
+            let tails = [vec![continuation.clone()]];
+            let capture = Capture::KeyValues;
+            let next = decoder
+                .continue_run(&run, &tails, &none, capture, job)
+                .await?;
+            best = largest(&read(decoder.last_logits(&next)).await?);
+        }
+        Ok(Forward {
+            tokens: ids
+                .iter()
+                .map(|&id| self.tokenizer.token_text(id))
+                .collect(),
+            text: self.tokenizer.decode(&continuation)?,
+            ids,
+            residuals,
+            logits,
+            continuation,
+        })
+    }
+
+    /// The residual stream above a block of a run.
+    fn above(&self, layer: usize, run: &Run) -> Result<Tensor<3>, ModelError> {
+        let state = run.state(layer)?;
+        let activation = state.pre.activation();
+        let resid_mid = state.resid_mid.clone();
+        Ok(self.decoder.from_feed_forward(layer, resid_mid, activation))
+    }
+}
+
+/// Id of the largest logit; the first of equals.
+fn largest(logits: &[f32]) -> u32 {
+    let first = (0, f32::NEG_INFINITY);
+    let largest =
+        logits
+            .iter()
+            .enumerate()
+            .fold(first, |best, (id, &logit)| match logit > best.1 {
+                true => (id, logit),
+                false => best,
+            });
+    largest.0 as u32
+}
+
+/// The `count` likeliest next tokens with their log-probabilities in nats, the likeliest first.
+pub fn likely(logits: &[f32], count: usize) -> Vec<(u32, f64)> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = logits
+        .iter()
+        .map(|logit| f64::from(logit - largest).exp())
+        .sum();
+    let mut ids: Vec<usize> = (0..logits.len()).collect();
+    ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    ids.truncate(count);
+    ids.into_iter()
+        .map(|id| (id as u32, f64::from(logits[id] - largest) - total.ln()))
+        .collect()
+}

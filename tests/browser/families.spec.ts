@@ -1,0 +1,84 @@
+// Every model family in the tab, on both devices: residual streams, logits and greedy continuations are transformers'.
+
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+import { idle, noError, open, step } from "./support";
+
+const FAMILIES = ["tiny-llama3", "tiny-qwen2", "tiny-qwen3", "tiny-gemma3", "tiny-gpt2", "tiny-gpt-neox"];
+/** Both sides compute in f32. */
+const TOLERANCE = 1e-4;
+
+interface Prompt { text: string; ids: number[]; greedy: number[] }
+interface Forward { ids: number[]; continuation: number[]; logits: number[]; residuals: number[] }
+
+function folder(name: string): string {
+  return resolve("tests/fixtures", name);
+}
+
+/** The tensors of a safetensors file, all of F32. */
+function tensors(path: string): Map<string, Float32Array> {
+  const bytes = readFileSync(path);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: [number, number] }>;
+  const found = new Map<string, Float32Array>();
+  for (const [name, { data_offsets: [from, to] }] of Object.entries(header).filter(([name]) => name !== "__metadata__")) {
+    found.set(name, new Float32Array(Uint8Array.from(bytes.subarray(8 + length + from, 8 + length + to)).buffer));
+  }
+  return found;
+}
+
+/** Asks the page's worker directly: the page shows answers, not residual streams. */
+async function forward(page: Page, prompt: Prompt): Promise<Forward> {
+  return page.evaluate(async ([text, tokens]) => {
+    const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
+    const id = 1_000_000 + Math.floor(performance.now());
+    return new Promise<Forward>((done, failed) => {
+      worker.addEventListener("message", ({ data }: MessageEvent) => {
+        if (data.id !== id || "progress" in data) return;
+        if (data.error) failed(new Error(data.error.message));
+        else done({ ...data.value, logits: [...data.value.logits], residuals: [...data.value.residuals] });
+      });
+      worker.postMessage({ id, request: { kind: "call", method: "forward", arguments: [{ prompt: text, tokens }] } });
+    });
+  }, [prompt.text, prompt.greedy.length] as const);
+}
+
+function largestDifference(found: number[], expected: Float32Array): number {
+  expect(found).toHaveLength(expected.length);
+  return found.reduce((largest, value, index) => Math.max(largest, Math.abs(value - (expected[index] ?? Number.NaN))), 0);
+}
+
+for (const device of ["wasm", "webgpu"] as const) {
+  test(`every family computes what transformers computes, on ${device}`, async ({ page }) => {
+    test.setTimeout(600_000);
+    await page.addInitScript(() => {
+      const post = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (this: Worker, ...message: []): void {
+        (window as unknown as { engineWorker: Worker }).engineWorker = this;
+        post.apply(this, message);
+      } as typeof post;
+    });
+    await open(page, device);
+    for (const name of FAMILIES) {
+      await step(page, "model");
+      const files = ["model.safetensors", "config.json", "tokenizer.json"].map((file) => join(folder(name), file));
+      await page.locator("step-model input[type=file]:not([webkitdirectory])").first().setInputFiles(files);
+      await expect(page.locator(".loaded")).toContainText(/parameters|layers/, { timeout: 120_000 });
+      await idle(page, 120_000);
+      await noError(page);
+      const { prompts } = JSON.parse(readFileSync(join(folder(name), "golden.json"), "utf8")) as { prompts: Prompt[] };
+      const golden = tensors(join(folder(name), "golden.safetensors"));
+      for (const [index, prompt] of prompts.entries()) {
+        const found = await forward(page, prompt);
+        expect(found.ids, name).toEqual(prompt.ids);
+        expect(found.continuation, `${name}: ${prompt.text}`).toEqual(prompt.greedy);
+        const hidden = golden.get(`prompt${index}.hidden`) ?? new Float32Array();
+        expect(largestDifference(found.residuals, hidden), `${name}: residuals`).toBeLessThan(TOLERANCE);
+        const logits = golden.get(`prompt${index}.logits`) ?? new Float32Array();
+        const last = logits.subarray(logits.length - found.logits.length);
+        expect(largestDifference(found.logits, last), `${name}: logits`).toBeLessThan(TOLERANCE);
+      }
+    }
+  });
+}
