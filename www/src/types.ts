@@ -401,7 +401,8 @@ export interface CatalogFile {
 export type CatalogSource =
   | { kind: "local"; path: string }
   | { kind: "hub"; repo: string; revision: string; file: string }
-  | { kind: "pip" };
+  /** For the command line only. */
+  | { kind: "pip" | "wheels" };
 
 /** An entry of `models/items/index.json`. */
 export interface SampleSet {
@@ -424,4 +425,6 @@ export interface StoredModel {
   /** The repository of the hub, and its commit. */
   source?: { repo: string; commit: string };
   licence?: string;
+  /** Of the weights, as the engine has it; absent for files of the user's. */
+  sha256?: string;
 }

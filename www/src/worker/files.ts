@@ -3,7 +3,8 @@
 import type { CatalogEntry, CatalogSource, SecateurError, StoredModel } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
-import { fail, isWeights } from "./errors";
+import { fail } from "./errors";
+import { digest, weightsHash } from "./hash";
 import { Meter } from "./meter";
 import type { DownloadPlan } from "./plan";
 import type { ModelSource } from "./protocol";
@@ -17,7 +18,7 @@ export interface Opened {
   name: string;
   files: ModelFile[];
   kept: boolean;
-  /** SHA-256 of the weight file that the engine is to insist on; none for shards. */
+  /** SHA-256 of the weights that the engine is to insist on. */
   sha256?: string;
   warning?: string;
 }
@@ -50,20 +51,6 @@ function planOf(entry: CatalogEntry, places: Places): DownloadPlan {
       urls: sources.map((source) => address(source, places)).filter((url) => url !== null),
     })),
   };
-}
-
-/** A small file's SHA-256, in one go. */
-async function digest(file: Blob): Promise<string | null> {
-  // Absent on plain http from another host than this one.
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function weightsHash(files: readonly { name: string; sha256: string | null }[]): { sha256?: string } {
-  const weights = files.filter((file) => isWeights(file.name));
-  const sha256 = weights.length === 1 ? weights[0]?.sha256 : null;
-  return sha256 ? { sha256 } : {};
 }
 
 /** The shipped model's files are small and the browser caches them: nothing is kept of them here. */
