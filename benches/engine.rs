@@ -9,7 +9,6 @@
 //! With SmolLM2-135M-Instruct where `cargo xtask model smollm2-135m-instruct` has fetched it, else with the
 //! shipped model. The seconds are this machine's; the ratios travel.
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
@@ -17,10 +16,8 @@ use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
 use secateur::job::{Job, Silent};
-use secateur::model::load::ModelFiles;
 use secateur::model::{Capture, Config, Gains, Model};
 use secateur::store::resolve_model;
-use secateur::weights::FileSource;
 
 const FORWARD_TOKENS: usize = 64;
 const ATTRIBUTED_TOKENS: usize = 29;

@@ -17,7 +17,6 @@ use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
-use secateur::weights::MemorySource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

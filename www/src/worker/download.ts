@@ -132,6 +132,7 @@ class Transfer {
         this.signal.throwIfAborted();
         attempts = this.sink.size > before ? 1 : attempts + 1;
         if (thrown instanceof Broken && attempts < ATTEMPTS) {
+          this.meter.say("reconnecting at");
           await pause(FIRST_PAUSE_MS * 2 ** (attempts - 1), this.signal);
         } else if ((thrown instanceof Broken || thrown instanceof Refused) && this.#url + 1 < urls.length) {
           this.#url += 1;

@@ -1,9 +1,10 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
+import { estimate } from "../../engine/engine.js";
 import type { CatalogEntry, CatalogSource, SecateurError, StoredModel } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
-import { fail } from "./errors";
+import { fail, megabytes } from "./errors";
 import { digest, weightsHash } from "./hash";
 import { Meter } from "./meter";
 import type { DownloadPlan } from "./plan";
@@ -23,10 +24,12 @@ export interface Opened {
   warning?: string;
 }
 
-/** Where a page, and the hub, are. */
+/** Where the page and the hub are, and what the device holds. */
 export interface Places {
   page: string;
   hub: string;
+  /** Bytes for a model; null where nobody knows. */
+  memory_bytes: number | null;
 }
 
 /** The address of a catalogue source; null for one that a page cannot use. */
@@ -127,10 +130,22 @@ async function copyAll(
   return storage.files(model);
 }
 
+/** Refuses, before anything is copied, what the engine would refuse by the configuration alone. */
+async function checkConfig(picked: readonly File[], limit: number | null): Promise<void> {
+  const config = picked.find((file) => file.name === "config.json");
+  if (!config) return;
+  const { memory_bytes } = estimate(new Uint8Array(await config.arrayBuffer())) as { memory_bytes: number };
+  if (limit !== null && memory_bytes > limit) {
+    fail("too_large", `the model needs ${megabytes(memory_bytes)} of memory, and this device holds ${megabytes(limit)}`,
+      `Choose a model of up to ${Math.floor(limit / 4e6).toLocaleString("en")} million parameters.`);
+  }
+}
+
 /** Copies the user's files; where there is no room, the model still runs from where it lies. */
 async function fromUser(
-  id: string, name: string, picked: File[], onProgress: OnProgress, signal: AbortSignal,
+  { id, name, files: picked }: ModelSource & { kind: "files" }, limit: number | null, onProgress: OnProgress, signal: AbortSignal,
 ): Promise<Opened> {
+  await checkConfig(picked, limit);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       try {
@@ -167,7 +182,7 @@ export function open(
     case "catalog": return fromPlan(planOf(source.entry, places), onProgress, signal);
     case "hub": return fromPlan(source.plan, onProgress, signal);
     case "unfinished": return resume(source.id, onProgress, signal);
-    case "files": return fromUser(source.id, source.name, source.files, onProgress, signal);
+    case "files": return fromUser(source, places.memory_bytes, onProgress, signal);
     case "stored": return fromStorage(source.id);
   }
 }
