@@ -401,8 +401,7 @@ export interface CatalogFile {
 export type CatalogSource =
   | { kind: "local"; path: string }
   | { kind: "hub"; repo: string; revision: string; file: string }
-  /** For the command line only. */
-  | { kind: "pip" | "wheels" };
+  | { kind: "pip" };
 
 /** An entry of `models/items/index.json`. */
 export interface SampleSet {
