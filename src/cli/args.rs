@@ -193,7 +193,7 @@ pub enum Command {
     },
     /// What a model file holds.
     Inspect {
-        /// A folder, a GGUF file or a catalogue id.
+        /// A folder (shards as well), a GGUF or safetensors file, or a catalogue id.
         model: String,
     },
     /// Make the shipped lesson model anew: items, training, study, log.
@@ -212,7 +212,7 @@ pub enum Command {
 
 #[derive(ClapArgs)]
 pub struct Input {
-    /// A folder, a GGUF file or a catalogue id.
+    /// A folder (shards as well), a GGUF or safetensors file, or a catalogue id.
     #[arg(long)]
     pub model: String,
     /// Items: JSONL or JSON.

@@ -309,6 +309,19 @@ test("a folder gives a model, and what is missing in it is named", async ({ page
   await expect(page.locator('[data-stored="half-a-model"]')).toContainText("your files");
 });
 
+test("files of a family that the engine does not know are refused before they are copied", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const picked = ["model.safetensors", "config.json", "tokenizer.json"].map((name) => ({
+    name, mimeType: "application/octet-stream",
+    buffer: hub.repositories["tests/other"]?.files[name]?.bytes ?? Buffer.alloc(0),
+  }));
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(picked);
+  await expect(page.locator(".banner.error")).toContainText("mamba");
+  await idle(page);
+  await expect(page.locator("[data-stored]")).toHaveCount(0);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "lesson-planted");
+});
+
 test("a shard that is missing is named", async ({ page, hub }) => {
   await openModels(page, hub);
   const parts = hub.repositories["tests/sharded"]?.files ?? {};

@@ -442,4 +442,6 @@ export interface StoredModel {
   /** The repository of the hub, and its commit. */
   source?: { repo: string; commit: string };
   licence?: string;
+  /** Of the weights, as the engine has it; absent for files of the user's. */
+  sha256?: string;
 }

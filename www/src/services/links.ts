@@ -38,7 +38,7 @@ export function neededModel({ study }: SharedStudy): NeededModel {
     if (source.kind !== "catalog") return { state: "here", source, name: entry.name };
     return { state: "known", entry, bytes: entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) };
   }
-  const stored = storage?.models.find((other) => other.id === id || hasHash(other.files));
+  const stored = storage?.models.find((other) => other.id === id || hasHash([...other.files, { sha256: other.sha256 ?? null }]));
   if (stored) return { state: "here", source: { kind: "stored", id: stored.id }, name: stored.name };
   return { state: "unknown" };
 }

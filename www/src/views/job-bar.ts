@@ -6,7 +6,7 @@ import { bytes, duration } from "../format";
 /** Jobs shorter than this show nothing. */
 const QUIET_MS = 250;
 
-const IN_BYTES = new Set(["downloading", "copying", "fetching", "verifying"]);
+const IN_BYTES = new Set(["downloading", "copying", "fetching", "verifying", "reconnecting at"]);
 
 class JobBar extends View {
   protected readonly keys = ["job"] as const;

@@ -19,13 +19,24 @@ class ModelCatalogue extends View {
     if (changed.size === 1 && changed.has("job") && isBlocked === this.#wasBlocked) return;
     this.#wasBlocked = isBlocked;
     const entries = [...this.state.catalog].sort((a, b) => a.memory_bytes - b.memory_bytes);
-    refill(this, h("section", {}, h("h2", {}, "Choose a model"),
+    refill(this, h("section", {},
+      h("div", { class: "ways-in" }, h("h2", {}, "Known models"),
+        h("p", {}, "or ", this.#jump("any model of the hub", "model-hub input"), ", ", this.#jump("your own files", ".drop-zone button"))),
       entries.length === 0 ? h("p", { class: "note" }, "The catalogue cannot be read.")
         : h("div", { class: "table-scroll" }, h("table", { class: "models catalogue" },
           h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Model"), h("th", { scope: "col", class: "number" }, "Parameters"),
             h("th", { scope: "col", class: "number" }, "Download"), h("th", { scope: "col", class: "number" }, "Memory"),
             h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Action")))),
           h("tbody", {}, ...entries.map((entry) => this.#row(entry, isBlocked)))))));
+  }
+
+  /** The other ways to a model stand below the table. */
+  #jump(text: string, target: string): HTMLElement {
+    return h("button", { class: "link", "data-key": `jump-${target}`, onclick: () => {
+      const control = this.closest("step-model")?.querySelector<HTMLElement>(target);
+      control?.scrollIntoView({ block: "center" });
+      control?.focus({ preventScroll: true });
+    } }, text);
   }
 
   #row(entry: CatalogEntry, isBlocked: boolean): HTMLElement {
@@ -35,7 +46,7 @@ class ModelCatalogue extends View {
     const isLoaded = model?.info.id === entry.id;
     const fit = fitOf(entry.memory_bytes, device_info);
     const begun = storage?.unfinished.find((other) => other.id === entry.id);
-    const download = isShipped(entry) ? "none" : source.kind === "stored" ? "kept here"
+    const download = isShipped(entry) ? "with the page" : source.kind === "stored" ? "kept here"
       : begun ? `${percent(begun.held / Math.max(1, size), 0)} of ${bytes(size)}` : bytes(size);
     return h("tr", { class: isLoaded ? "selected" : "", "data-entry": entry.id },
       h("td", {}, h("b", {}, entry.name), " ", h("small", {}, entry.licence), h("p", { class: "note" }, entry.note),

@@ -60,7 +60,7 @@ class ModelHub extends View {
   #costs(choice: HubChoice): HTMLElement {
     const fit = fitOf(choice.memory_bytes, this.state.device_info);
     const size = choice.n_parameters === null ? "" : `${parameters(choice.n_parameters)} parameters, `;
-    const memory = choice.memory_bytes === null ? "memory: 4 bytes a parameter" : `about ${bytes(choice.memory_bytes)} of memory`;
+    const memory = choice.memory_bytes === null ? "4 bytes of memory a parameter" : `about ${bytes(choice.memory_bytes)} of memory`;
     return h("div", {}, h("p", {}, `${size}${bytes(choice.bytes)} to download, ${memory}.`),
       choice.problem ? h("p", { class: "warning" }, `The engine cannot run it: ${choice.problem}.`) : null,
       fit.text ? h("p", { class: `fit ${fit.verdict}` }, fit.text) : null);

@@ -66,7 +66,7 @@ class ModelLoaded extends View {
     ];
     refill(this, h("h2", {}, `Loaded: ${name}`),
       h("p", {}, `${parameters(info.n_parameters)} parameters, ${(info.n_layers * info.d_mlp).toLocaleString("en")} neurons in ${info.n_layers} layers.`),
-      h("details", { "data-key": "load-report" }, h("summary", {}, "What the files held"),
+      h("details", { "data-key": "load-report", open: this.querySelector("details")?.open ?? false }, h("summary", {}, "What the files held"),
         h("dl", { class: "facts wide" }, ...rows.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
         report.unused.length > 0
           ? h("p", { class: "note" }, `Unused tensors: ${report.unused.slice(0, 20).join(", ")}${report.unused.length > 20 ? " …" : ""}`) : null),

@@ -4,6 +4,7 @@ import type { SecateurError, StoredModel } from "../types";
 import { Sha256 } from "../../engine/engine.js";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
+import { weightsHash } from "./hash";
 import { Meter } from "./meter";
 import type { DownloadPlan, PlannedFile } from "./plan";
 import * as storage from "./storage";
@@ -131,6 +132,7 @@ class Transfer {
         this.signal.throwIfAborted();
         attempts = this.sink.size > before ? 1 : attempts + 1;
         if (thrown instanceof Broken && attempts < ATTEMPTS) {
+          this.meter.say("reconnecting at");
           await pause(FIRST_PAUSE_MS * 2 ** (attempts - 1), this.signal);
         } else if ((thrown instanceof Broken || thrown instanceof Refused) && this.#url + 1 < urls.length) {
           this.#url += 1;
@@ -303,12 +305,14 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
       sink.close();
     }
   }
+  const files = plan.files.map(({ name }, index) => ({ name, bytes: sizes[index] ?? 0, sha256: sha256[index] ?? null }));
   const model: StoredModel = {
     id: plan.id,
     name: plan.name,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
-    files: plan.files.map(({ name }, index) => ({ name, bytes: sizes[index] ?? 0, sha256: sha256[index] ?? null })),
+    files,
     stored_at: Date.now(),
+    ...weightsHash(files),
     ...(plan.source ? { source: plan.source } : {}),
     ...(plan.licence ? { licence: plan.licence } : {}),
   };

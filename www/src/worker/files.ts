@@ -1,9 +1,11 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
+import { estimate } from "../../engine/engine.js";
 import type { CatalogEntry, CatalogSource, SecateurError, StoredModel } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
-import { fail, isWeights } from "./errors";
+import { fail, megabytes } from "./errors";
+import { digest, weightsHash } from "./hash";
 import { Meter } from "./meter";
 import type { DownloadPlan } from "./plan";
 import type { ModelSource } from "./protocol";
@@ -17,15 +19,17 @@ export interface Opened {
   name: string;
   files: ModelFile[];
   kept: boolean;
-  /** SHA-256 of the weight file that the engine is to insist on; none for shards. */
+  /** SHA-256 of the weights that the engine is to insist on. */
   sha256?: string;
   warning?: string;
 }
 
-/** Where a page, and the hub, are. */
+/** Where the page and the hub are, and what the device holds. */
 export interface Places {
   page: string;
   hub: string;
+  /** Bytes for a model; null where nobody knows. */
+  memory_bytes: number | null;
 }
 
 /** The address of a catalogue source; null for one that a page cannot use. */
@@ -50,20 +54,6 @@ function planOf(entry: CatalogEntry, places: Places): DownloadPlan {
       urls: sources.map((source) => address(source, places)).filter((url) => url !== null),
     })),
   };
-}
-
-/** A small file's SHA-256, in one go. */
-async function digest(file: Blob): Promise<string | null> {
-  // Absent on plain http from another host than this one.
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function weightsHash(files: readonly { name: string; sha256: string | null }[]): { sha256?: string } {
-  const weights = files.filter((file) => isWeights(file.name));
-  const sha256 = weights.length === 1 ? weights[0]?.sha256 : null;
-  return sha256 ? { sha256 } : {};
 }
 
 /** The shipped model's files are small and the browser caches them: nothing is kept of them here. */
@@ -140,10 +130,22 @@ async function copyAll(
   return storage.files(model);
 }
 
+/** Refuses, before anything is copied, what the engine would refuse by the configuration alone. */
+async function checkConfig(picked: readonly File[], limit: number | null): Promise<void> {
+  const config = picked.find((file) => file.name === "config.json");
+  if (!config) return;
+  const { memory_bytes } = estimate(new Uint8Array(await config.arrayBuffer())) as { memory_bytes: number };
+  if (limit !== null && memory_bytes > limit) {
+    fail("too_large", `the model needs ${megabytes(memory_bytes)} of memory, and this device holds ${megabytes(limit)}`,
+      `Choose a model of up to ${Math.floor(limit / 4e6).toLocaleString("en")} million parameters.`);
+  }
+}
+
 /** Copies the user's files; where there is no room, the model still runs from where it lies. */
 async function fromUser(
-  id: string, name: string, picked: File[], onProgress: OnProgress, signal: AbortSignal,
+  { id, name, files: picked }: ModelSource & { kind: "files" }, limit: number | null, onProgress: OnProgress, signal: AbortSignal,
 ): Promise<Opened> {
+  await checkConfig(picked, limit);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       try {
@@ -180,7 +182,7 @@ export function open(
     case "catalog": return fromPlan(planOf(source.entry, places), onProgress, signal);
     case "hub": return fromPlan(source.plan, onProgress, signal);
     case "unfinished": return resume(source.id, onProgress, signal);
-    case "files": return fromUser(source.id, source.name, source.files, onProgress, signal);
+    case "files": return fromUser(source, places.memory_bytes, onProgress, signal);
     case "stored": return fromStorage(source.id);
   }
 }

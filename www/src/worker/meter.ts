@@ -15,6 +15,11 @@ export class Meter {
     const now = performance.now();
     if (now - this.#last < INTERVAL_MS && this.done < this.total) return;
     this.#last = now;
-    this.onProgress({ stage: this.stage, done: this.done, total: this.total });
+    this.say(this.stage);
+  }
+
+  /** Tells where things stand, at once. */
+  say(stage: string): void {
+    this.onProgress({ stage, done: this.done, total: this.total });
   }
 }

@@ -57,7 +57,8 @@ function running(): Engine {
 
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
   const { signal } = aborter;
-  const { files, ...opened } = await open(request.source, { page: base, hub }, onProgress, signal);
+  const memory_bytes = running().device().limits?.memory_bytes ?? null;
+  const { files, ...opened } = await open(request.source, { page: base, hub, memory_bytes }, onProgress, signal);
   signal.throwIfAborted();
   // No other tab may delete the files while they are read.
   return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress));
