@@ -3,11 +3,13 @@
 //! - [`engine`]: the class the worker holds
 //! - [`error`]: every error as `{code, message, hint}`, converted once
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
+//! - `scoring`: its part for items and scores
 //! - [`source`]: weight files as `Blob`s, read by ranges
 
 mod engine;
 mod error;
 mod host;
+mod scoring;
 mod source;
 
 pub use engine::Engine;
