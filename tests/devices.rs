@@ -156,15 +156,15 @@ impl Bench {
     }
 
     fn masked_sums(&self) -> Vec<f64> {
-        let (items, template) = (items(FOLDER), plain());
-        let trial = trial(&self.model, &items, &template);
+        let (items, prompts) = (items(FOLDER), plain());
+        let trial = trial(&self.model, &items, &prompts);
         let report = wait(prune(&[(trial, &self.scores)], mask(FOLDER), job())).unwrap();
         log_likelihoods(&report.sets[0].after)
     }
 
     fn tuning(&self) -> Vec<f64> {
-        let (items, template) = (items(FOLDER), plain());
-        let trial = trial(&self.model, &items, &template);
+        let (items, prompts) = (items(FOLDER), plain());
+        let trial = trial(&self.model, &items, &prompts);
         let sets = TuneSets {
             train: vec![trial],
             validation: vec![trial],
@@ -189,13 +189,13 @@ impl Bench {
 fn trial<'a>(
     model: &'a Model,
     items: &'a [secateur::items::Item],
-    template: &'a secateur::items::Template,
+    prompts: &'a secateur::items::Prompts,
 ) -> Trial<'a> {
     Trial {
         model,
         set: "set",
         items,
-        template,
+        prompts,
         rule: Rule::Sum,
     }
 }

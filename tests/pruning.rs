@@ -5,7 +5,7 @@ mod common;
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
 use secateur::attribution::{Attribution, Settings, attribute};
-use secateur::items::{Item, Template};
+use secateur::items::{Item, Prompts};
 use secateur::model::{Gains, Model, Site};
 use secateur::pruning::effect::{control, neuron_card, prune};
 use secateur::pruning::mask::LayerMask;
@@ -21,18 +21,18 @@ const TOLERANCE: f64 = 5e-5;
 struct Bench {
     model: Model,
     items: Vec<Item>,
-    template: Template,
+    prompts: Prompts,
     scores: SetScores,
 }
 
 impl Bench {
     fn new(folder: &str) -> Self {
-        let (model, items, template) = (model(folder), items(folder), plain());
-        let scores = scored(&model, &items, &template, &Gains::none());
+        let (model, items, prompts) = (model(folder), items(folder), plain());
+        let scores = scored(&model, &items, &prompts, &Gains::none());
         Self {
             model,
             items,
-            template,
+            prompts,
             scores,
         }
     }
@@ -42,7 +42,7 @@ impl Bench {
             model: &self.model,
             set: "set",
             items: &self.items,
-            template: &self.template,
+            prompts: &self.prompts,
             rule: Rule::Sum,
         }
     }
@@ -60,7 +60,7 @@ impl Bench {
             let device = self.model.decoder.device();
             gains.insert(layer.layer, Tensor::from_data(factors, device));
         }
-        scored(&self.model, &self.items, &self.template, &gains)
+        scored(&self.model, &self.items, &self.prompts, &gains)
     }
 
     fn attribution(&self) -> Attribution {
@@ -73,7 +73,7 @@ impl Bench {
         wait(attribute(
             &self.model,
             named,
-            &self.template,
+            &self.prompts,
             scores,
             &settings,
             job(),
@@ -82,11 +82,11 @@ impl Bench {
     }
 }
 
-fn scored(model: &Model, items: &[Item], template: &Template, gains: &Gains) -> SetScores {
+fn scored(model: &Model, items: &[Item], prompts: &Prompts, gains: &Gains) -> SetScores {
     wait(score(
         model,
         ("set", items),
-        template,
+        prompts,
         Rule::Sum,
         gains,
         job(),

@@ -3,10 +3,12 @@
 mod common;
 
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
-use secateur::items::Item;
+use secateur::items::{FewShot, Item, Prompts, Template};
 use secateur::model::{Gains, Model};
+use secateur::pruning::Trial;
 use secateur::scoring::metrics::softmax;
-use secateur::scoring::{Rule, ScoringError, SetScores, batches, encode, score};
+use secateur::scoring::position::position_bias;
+use secateur::scoring::{Orders, Rule, ScoringError, SetScores, batches, encode, score};
 
 /// Of a summed log-likelihood in nats: f32 on both sides, sums of up to five terms of magnitude 10.
 const TOLERANCE: f64 = 5e-5;
@@ -91,7 +93,7 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
     for folder in common::SCORED {
         let model = model(folder);
         let golden = golden_items(folder);
-        for rule in [Rule::Sum, Rule::PerCharacter] {
+        for rule in [Rule::Sum, Rule::PerCharacter, Rule::PerByte, Rule::PerToken] {
             let scores = scored(&model, &items(folder), rule, &Gains::none());
             assert_eq!(scores.set, "set");
             let mut correct = 0;
@@ -101,14 +103,15 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
                 let tokens: Vec<usize> = found.choices.iter().map(|c| c.tokens).collect();
                 let expected: Vec<usize> = golden.choice_ids.iter().map(Vec::len).collect();
                 assert_eq!(tokens, expected);
-                let deciding: Vec<f64> = golden
-                    .sums
-                    .iter()
-                    .zip(&golden.characters)
-                    .map(|(sum, &characters)| match rule {
-                        Rule::Sum => *sum,
-                        Rule::PerCharacter => sum / characters as f64,
-                    })
+                let divisor = |choice: usize| match rule {
+                    Rule::Sum | Rule::MutualInformation => 1,
+                    Rule::PerCharacter => golden.characters[choice],
+                    Rule::PerByte => golden.item.choices[choice].len(),
+                    Rule::PerToken => golden.choice_ids[choice].len(),
+                };
+                let sums = golden.sums.iter().enumerate();
+                let deciding: Vec<f64> = sums
+                    .map(|(choice, sum)| sum / divisor(choice) as f64)
                     .collect();
                 let best = (0..deciding.len())
                     .max_by(|&a, &b| deciding[a].total_cmp(&deciding[b]))
@@ -303,4 +306,205 @@ fn an_empty_set_is_an_error_that_names_it() {
     ))
     .unwrap_err();
     assert!(matches!(error, ScoringError::Empty(set) if set == "nothing"));
+}
+
+fn with_shots(k: usize, pool: &[Item]) -> Prompts {
+    let few_shot = FewShot {
+        k,
+        seed: None,
+        set: None,
+    };
+    Prompts::with_shots(plain().template().clone(), &few_shot, pool).unwrap()
+}
+
+/// The same prompt as one text, without anything to share it with.
+fn spelt_out(prompts: &Prompts, item: &Item) -> Item {
+    Item {
+        context: prompts.render(item).unwrap().prompt().to_owned(),
+        ..item.clone()
+    }
+}
+
+/// Prompts that begin with the same shots share a run: they score as each does alone, and fork as each does alone.
+#[test]
+fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
+    let model = model("tiny-llama-tied");
+    let pool: Vec<Item> = (0..4)
+        .map(|index| {
+            item(
+                &format!("{index}"),
+                "the small dog sees the red house and",
+                &["the cat", &"the bird ".repeat(index + 1)],
+            )
+        })
+        .collect();
+    let prompts = with_shots(2, &pool);
+    let items = uneven();
+    let encoded = encode(&model, &items, &prompts).unwrap();
+    let batches = batches(&encoded, model.config());
+    assert!(batches.iter().all(|batch| batch.shared.len() >= 16));
+    let mask = mask("tiny-llama-tied").checked(model.config()).unwrap();
+    let gains = mask.gains(model.config(), model.decoder.device());
+    let trial = Trial {
+        model: &model,
+        set: "set",
+        items: &items,
+        prompts: &prompts,
+        rule: Rule::Sum,
+    };
+    let none = Gains::none();
+    let shared = wait(score(
+        &model,
+        ("set", &items),
+        &prompts,
+        Rule::Sum,
+        &none,
+        job(),
+    ))
+    .unwrap();
+    let masked = wait(score(
+        &model,
+        ("set", &items),
+        &prompts,
+        Rule::Sum,
+        &gains,
+        job(),
+    ))
+    .unwrap();
+    // What forks from the run without a mask is what a run under the mask gives.
+    let report = wait(secateur::pruning::effect::prune(
+        &[(trial, &shared)],
+        mask,
+        job(),
+    ))
+    .unwrap();
+    for (index, item) in items.iter().enumerate() {
+        let alone = [spelt_out(&prompts, item)];
+        let expected = sums(&scored(&model, &alone, Rule::Sum, &none));
+        assert_close(&sums(&shared)[index], &expected[0], TOLERANCE, &item.id);
+        let expected = sums(&scored(&model, &alone, Rule::Sum, &gains));
+        assert_close(&sums(&masked)[index], &expected[0], TOLERANCE, &item.id);
+        assert_close(
+            &sums(&report.sets[0].after)[index],
+            &expected[0],
+            TOLERANCE,
+            &item.id,
+        );
+    }
+}
+
+/// A blank that is filled: each choice has its own prompt, and only what follows the blank is scored. Both choices'
+/// sums are differences of sums of plain continuations.
+#[test]
+fn a_choice_in_the_prompt_is_read_and_not_scored() {
+    let model = model("tiny-llama-tied");
+    let template = Template::named("winogrande").unwrap();
+    let filled = item(
+        "w",
+        "the dog sees the _ in the garden",
+        &["red house", "bird"],
+    );
+    let none = Gains::none();
+    let prompts = Prompts::from(template);
+    let found = wait(score(
+        &model,
+        ("set", std::slice::from_ref(&filled)),
+        &prompts,
+        Rule::Sum,
+        &none,
+        job(),
+    ))
+    .unwrap();
+    for (index, choice) in filled.choices.iter().enumerate() {
+        let whole = item(
+            "x",
+            "the dog sees the",
+            &[choice, &format!("{choice} in the garden")],
+        );
+        let plain = sums(&scored(&model, &[whole], Rule::Sum, &none));
+        let expected = plain[0][1] - plain[0][0];
+        assert_close(&[sums(&found)[0][index]], &[expected], TOLERANCE, choice);
+        assert_eq!(found.items[0].choices[index].tokens, 3);
+    }
+}
+
+#[test]
+fn every_tokens_log_probability_is_kept_and_is_that_of_transformers() {
+    for folder in common::SCORED {
+        let scores = scored(&model(folder), &items(folder), Rule::Sum, &Gains::none());
+        for (golden, found) in golden_items(folder).iter().zip(&scores.items) {
+            for (golden, found) in golden.token_log_probs.iter().zip(&found.choices) {
+                assert_close(
+                    &found.token_log_probabilities,
+                    golden,
+                    TOLERANCE,
+                    &found.text,
+                );
+            }
+        }
+    }
+}
+
+/// A template without letters: one run says what every order gives, and the places follow from the rotations alone.
+#[test]
+fn a_template_without_letters_has_no_position_bias() {
+    let model = model("tiny-llama-tied");
+    let items: Vec<Item> = items("tiny-llama-tied");
+    let report = wait(position_bias(
+        &model,
+        ("set", &items),
+        &plain(),
+        Rule::Sum,
+        Orders::Cyclic,
+        job(),
+    ))
+    .unwrap();
+    assert!(!report.depends_on_order);
+    assert_eq!(report.consistent.correct, items.len());
+    let choices: usize = items.iter().map(|item| item.choices.len()).sum();
+    assert_eq!(report.accuracy.total, choices);
+    let narrowest = items.iter().map(|item| item.choices.len()).min().unwrap();
+    for place in report.places.iter().take(narrowest) {
+        assert_eq!((place.gold, place.predicted), (items.len(), items.len()));
+    }
+}
+
+/// A vocabulary of words reads every letter as the same unknown token: the letters score alike, and the first of
+/// equals is predicted, wherever the choices stand.
+#[test]
+fn a_model_that_always_takes_the_first_letter_is_found_out() {
+    let model = model("tiny-llama-tied");
+    let items = [
+        item("1", "what is it", &["cat", "dog", "bird"]),
+        item("2", "who is it", &["fish", "it", "the"]),
+    ];
+    let prompts = Prompts::from(Template::named("lettered").unwrap());
+    for orders in [Orders::Cyclic, Orders::Seeded { orders: 6, seed: 1 }] {
+        let report = wait(position_bias(
+            &model,
+            ("set", &items),
+            &prompts,
+            Rule::Sum,
+            orders,
+            job(),
+        ))
+        .unwrap();
+        assert!(report.depends_on_order);
+        assert_eq!(report.places[0].predicted, report.accuracy.total);
+        assert_eq!(report.places[0].accuracy.correct, report.places[0].gold);
+        assert_eq!(report.places[1].accuracy.correct, 0);
+        assert_eq!(report.consistent.correct, 0);
+    }
+    let none = Orders::Seeded { orders: 0, seed: 1 };
+    assert!(
+        wait(position_bias(
+            &model,
+            ("set", &items),
+            &prompts,
+            Rule::Sum,
+            none,
+            job()
+        ))
+        .is_err()
+    );
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const FOLDER: &str = "tiny-llama-tied";
 
 fn session(folder: &str) -> Session {
-    Session::new(Compute::flex(), model(folder), plain())
+    Session::new(Compute::flex(), model(folder), plain().template().clone())
 }
 
 /// Items for validation: prompts of the reference items with other choices.
@@ -357,7 +357,8 @@ fn parts_that_need_other_parts_say_so() {
 
     let mut unknown = document();
     unknown["template"] = json!("plain@7");
-    assert!(refused(&unknown).contains("plain@1"));
+    let error = Study::from_json(&unknown.to_string()).unwrap_err();
+    assert!(error.to_string().contains("plain@1"), "{error}");
 
     let mut search_alone = document();
     search_alone.as_object_mut().unwrap().remove("attribution");
@@ -413,4 +414,109 @@ fn a_mask_file_is_bound_to_its_model() {
     high.mask.layers[0].layer = 2;
     let untied = model("tiny-llama-untied");
     assert!(high.for_model(untied.config(), &untied.sha256).is_err());
+}
+
+/// Everything that decides a prompt travels with the study: a template of one's own, shots, the choices' order.
+#[test]
+fn a_study_brings_its_template_its_shots_and_the_order_of_its_choices() {
+    let mut document = document();
+    document["template"] = json!({
+        "name": "mine", "version": 1, "prompt": "the cat: {context}", "choice": "{choice}"
+    });
+    document["few_shot"] = json!({"k": 1, "seed": 5});
+    document["choice_order"] = json!({"seed": 9});
+    document["scoring"] = json!({"rule": "per_token", "keep_tokens": true});
+    let report = run(FOLDER, &study(&document)).unwrap();
+    let study = &report.study;
+    assert_eq!(
+        Study::from_json(&serde_json::to_string(study).unwrap()).unwrap(),
+        *study
+    );
+    let plain = run(FOLDER, &self::study(&self::document())).unwrap();
+    let mut moved = 0;
+    for (set, plain) in report.baseline.iter().zip(&plain.baseline) {
+        for (item, plain) in set.items.iter().zip(&plain.items) {
+            let mut texts: Vec<&str> = item.choices.iter().map(|c| c.text.as_str()).collect();
+            let mut before: Vec<&str> = plain.choices.iter().map(|c| c.text.as_str()).collect();
+            assert_eq!(texts[item.gold], before[plain.gold]);
+            moved += usize::from(texts != before);
+            texts.sort_unstable();
+            before.sort_unstable();
+            assert_eq!(texts, before);
+            assert!(
+                item.choices
+                    .iter()
+                    .all(|c| c.token_log_probabilities.len() == c.tokens)
+            );
+            assert!(
+                plain
+                    .choices
+                    .iter()
+                    .all(|c| c.token_log_probabilities.is_empty())
+            );
+        }
+    }
+    assert!(moved > 0);
+}
+
+#[test]
+fn a_set_can_be_a_part_of_a_seeded_split_and_a_test_of_another_kind() {
+    let mut document = document();
+    let sets = document["item_sets"].as_array().unwrap().clone();
+    let whole = sets.last().unwrap().clone();
+    let mut parts = Vec::new();
+    for (part, role) in ["attribution", "validation", "out_of_distribution"]
+        .iter()
+        .enumerate()
+    {
+        let mut set = whole.clone();
+        set["name"] = json!(role);
+        set["roles"] = json!([role]);
+        set["split"] = json!({"seed": 4, "shares": [1, 1, 1], "part": part});
+        set.as_object_mut().unwrap().remove("sha256");
+        parts.push(set);
+    }
+    document["item_sets"] = json!(parts);
+    document.as_object_mut().unwrap().remove("tuning");
+    let report = run(FOLDER, &study(&document)).unwrap();
+    let mut ids: Vec<&str> = report
+        .baseline
+        .iter()
+        .flat_map(|set| &set.items)
+        .map(|item| item.id.as_str())
+        .collect();
+    ids.sort_unstable();
+    let all = whole["items"].as_array().unwrap();
+    let mut expected: Vec<&str> = all
+        .iter()
+        .map(|item| item["id"].as_str().unwrap())
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    let reported: Vec<&str> = report
+        .pruned
+        .as_ref()
+        .unwrap()
+        .sets
+        .iter()
+        .map(|set| set.set.as_str())
+        .collect();
+    assert_eq!(reported, ["out_of_distribution"]);
+    assert!(report.pruned.unwrap().sets[0].paired.is_some());
+}
+
+#[test]
+fn shots_that_cannot_be_drawn_are_refused_with_the_reason() {
+    for (few_shot, named) in [
+        (json!({"k": 0}), "1 to 64"),
+        (json!({"k": 1, "set": "elsewhere"}), "`elsewhere`"),
+    ] {
+        let mut document = document();
+        document["few_shot"] = few_shot;
+        let error = Study::from_json(&document.to_string()).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    let mut document = document();
+    document["few_shot"] = json!({"k": 60});
+    assert!(refused(&document).contains("60 shots"));
 }

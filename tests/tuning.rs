@@ -9,13 +9,13 @@ use std::pin::Pin;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, host, items, job, json, mask, model, plain, wait};
-use secateur::items::{Item, Template};
+use secateur::items::{Item, Prompts};
 use secateur::job::{Host, Job, Progress};
 use secateur::model::{Capture, Gains, Model, Site};
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::{Mask, Trial};
 use secateur::scoring::metrics::softmax;
-use secateur::scoring::{BatchRun, Rule, SetScores, batches, encode, score};
+use secateur::scoring::{BatchRun, Rule, SetScores, SharedRun, batches, encode, score};
 use secateur::tuning::{TuneCurve, TuneReport, TuneSets, TuneSettings, TuningError, tune};
 use serde::Deserialize;
 
@@ -45,7 +45,7 @@ struct GoldenRun {
 struct Bench {
     model: Model,
     items: Vec<Item>,
-    template: Template,
+    prompts: Prompts,
     scores: SetScores,
 }
 
@@ -55,14 +55,14 @@ impl Bench {
     }
 
     fn with_items(folder: &str, items: Vec<Item>) -> Self {
-        let (model, template) = (model(folder), plain());
+        let (model, prompts) = (model(folder), plain());
         let none = Gains::none();
         let named = ("set", items.as_slice());
-        let scores = wait(score(&model, named, &template, Rule::Sum, &none, job())).unwrap();
+        let scores = wait(score(&model, named, &prompts, Rule::Sum, &none, job())).unwrap();
         Self {
             model,
             items,
-            template,
+            prompts,
             scores,
         }
     }
@@ -72,7 +72,7 @@ impl Bench {
             model: &self.model,
             set: "set",
             items: &self.items,
-            template: &self.template,
+            prompts: &self.prompts,
             rule: Rule::Sum,
         }
     }
@@ -207,11 +207,19 @@ fn the_first_gradient_is_that_of_pytorch() {
             let mask = Mask::of_layer(Site::Post, run.layer, run.pruned.clone());
             let keep = mask.factors(run.layer, config.d_mlp);
             let mut gradient = vec![0f32; config.d_mlp];
-            let encoded = encode(&bench.model, &bench.items, &bench.template).unwrap();
+            let encoded = encode(&bench.model, &bench.items, &bench.prompts).unwrap();
             for batch in batches(&encoded, config) {
                 let capture = Capture::Layer(run.layer);
                 let none = Gains::none();
-                let whole = wait(BatchRun::new(decoder, &batch, &none, capture, job())).unwrap();
+                let whole = wait(BatchRun::new(
+                    decoder,
+                    &batch,
+                    &none,
+                    capture,
+                    &mut SharedRun::default(),
+                    job(),
+                ))
+                .unwrap();
                 let gains =
                     Tensor::<1>::from_data(TensorData::new(keep.clone(), [keep.len()]), device)
                         .autodiff()
@@ -282,7 +290,7 @@ fn training_starts_from_the_pruned_model_wherever_the_mask_lies() {
         let expected = score(
             &bench.model,
             named,
-            &bench.template,
+            &bench.prompts,
             Rule::Sum,
             &gains,
             job(),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use settings::{Path, Positions, Settings, TargetKind};
 
-use crate::items::{Item, Template};
+use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
 use crate::model::{Capture, Gains, Model, ModelError};
@@ -144,7 +144,7 @@ struct ItemResult {
 pub async fn attribute(
     model: &Model,
     (set, items): (&str, &[Item]),
-    template: &Template,
+    prompts: &Prompts,
     scores: &[ItemScore],
     settings: &Settings,
     job: Job<'_>,
@@ -165,12 +165,13 @@ pub async fn attribute(
             highest: confidences.fold(0.0, f64::max),
         });
     }
-    let encoded = encode(model, &kept, template)?;
+    let encoded = encode(model, &kept, prompts)?;
     let mut results: Vec<Option<ItemResult>> = kept.iter().map(|_| None).collect();
     let mut done = 0;
     job.progress("attribution", 0, kept.len());
     for batch in batches(&encoded, &config) {
-        let longest = Sweep::prompts_at_once(&config, batch.prompts[0].len(), settings);
+        let positions = batch.shared.len() + batch.prompts.first().map_or(0, Vec::len);
+        let longest = Sweep::prompts_at_once(&config, positions, settings);
         for indices in batch.items.chunks(longest) {
             let prompts: Vec<&[u32]> = indices
                 .iter()

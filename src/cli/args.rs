@@ -70,10 +70,37 @@ pub enum Command {
     Score {
         #[command(flatten)]
         input: Input,
+        /// Keep the log-probability of every token of the choices.
+        #[arg(long)]
+        tokens: bool,
         /// Where to write the scores (JSON); standard output when absent.
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// The same items with their choices in several orders: does the model prefer a place?
+    PositionBias {
+        #[command(flatten)]
+        input: Input,
+        /// Seeded orders to try; every rotation when absent.
+        #[arg(long)]
+        orders: Option<usize>,
+        /// Seed of the orders.
+        #[arg(long, default_value_t = 0, requires = "orders")]
+        seed: u64,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Two outputs of `score` over the same items: changed answers, and an exact test of the change.
+    Compare {
+        /// Scores of the first run.
+        before: PathBuf,
+        /// Scores of the second run.
+        after: PathBuf,
+    },
+    /// Look at, convert and split item files; needs no model.
+    #[command(subcommand)]
+    Items(ItemsCommand),
     /// Integrated Gradients of every feed-forward neuron.
     Attribute {
         #[command(flatten)]
@@ -210,18 +237,79 @@ pub enum Command {
     },
 }
 
+#[derive(Subcommand)]
+pub enum ItemsCommand {
+    /// Format, numbers, first items and every wrong line, as JSON.
+    Preview {
+        /// The file.
+        file: PathBuf,
+        /// Items to show.
+        #[arg(long, default_value_t = 5)]
+        show: usize,
+    },
+    /// Write items as JSONL or CSV.
+    Convert {
+        /// The file.
+        file: PathBuf,
+        /// What to write.
+        #[arg(long, value_enum, default_value_t = ItemsFormat::Jsonl)]
+        to: ItemsFormat,
+        /// Leave out wrong lines, and say how many, where they are else an error.
+        #[arg(long)]
+        partial: bool,
+        /// Where to write; standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Deal items out to attribution.jsonl, validation.jsonl and test.jsonl, stratified by the place of the right
+    /// choice.
+    Split {
+        /// The file.
+        file: PathBuf,
+        /// Sizes of the three parts in relation to each other.
+        #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
+        shares: Vec<f64>,
+        /// Seed of the split.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Folder for the three files.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ItemsFormat {
+    /// One JSON object a line, in canonical form.
+    Jsonl,
+    /// id, question, a, b, …, correct.
+    Csv,
+}
+
 #[derive(ClapArgs)]
 pub struct Input {
     /// A folder (shards as well), a GGUF or safetensors file, or a catalogue id.
     #[arg(long)]
     pub model: String,
-    /// Items: JSONL or JSON.
+    /// Items in any format.
     #[arg(long)]
     pub items: PathBuf,
-    /// Prompt template.
+    /// Prompt template: a name, or the file of one of your own (JSON).
     #[arg(long, default_value = "question-answer")]
     pub template: String,
-    /// By which number a choice is predicted: sum or per_character.
+    /// Solved items before each prompt.
+    #[arg(long, value_name = "K")]
+    pub few_shot: Option<usize>,
+    /// Seed of their draw; the first ones when absent.
+    #[arg(long, value_name = "SEED", requires = "few_shot")]
+    pub few_shot_seed: Option<u64>,
+    /// Items they are drawn from; those of --items, each itself left out, when absent.
+    #[arg(long, value_name = "FILE", requires = "few_shot")]
+    pub few_shot_items: Option<PathBuf>,
+    /// Seed of an order of every item's choices; the file's order when absent.
+    #[arg(long, value_name = "SEED")]
+    pub choice_order: Option<u64>,
+    /// By which number a choice is predicted: sum, per_character, per_byte, per_token or mutual_information.
     #[arg(long, default_value = "sum", value_parser = named::<scoring::Rule>)]
     pub prediction: scoring::Rule,
 }

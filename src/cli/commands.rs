@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::CliError;
 use super::args::{self, Args, Command, Device, Input};
+use super::items::read_items;
 use super::terminal::Terminal;
+use super::{CliError, items};
 use crate::export::mask_file::MaskFile;
 use crate::export::tensors::{attribution_tensors, forward_tensors};
-use crate::items::{Item, Template, parse_items};
+use crate::items::{FewShot, Item, Template};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
@@ -18,9 +19,10 @@ use crate::model::forward::{Forward, likely};
 use crate::model::{Model, ModelError, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
+use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
 use crate::study::report::{Expected, FORMAT, Report, VERSION};
-use crate::study::session::TuneRequest;
+use crate::study::session::{Prompting, TuneRequest};
 use crate::study::{Session, Study, StudyError, link, runner};
 use crate::tuning::TuneSettings;
 
@@ -44,6 +46,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
 
 /// The set's name when there is only one.
 const ITEMS: &str = "items";
+/// The name of the set that shots are drawn from.
+const SHOTS: &str = "few-shot items";
 
 struct Shell<'a> {
     device: Device,
@@ -61,11 +65,32 @@ impl Shell<'_> {
                 top,
                 out,
             } => self.forward(&model, &prompt, (tokens, top), out).await,
-            Command::Score { input, out } => {
+            Command::Score { input, tokens, out } => {
                 let mut session = self.session(&input).await?;
-                let scores = session.score(ITEMS, self.job).await?;
-                write_json(out.as_deref(), scores)
+                let scores = session.score(ITEMS, self.job).await?.clone();
+                let scores = if tokens {
+                    scores
+                } else {
+                    scores.without_tokens()
+                };
+                write_json(out.as_deref(), &scores)
             }
+            Command::PositionBias {
+                input,
+                orders,
+                seed,
+                out,
+            } => {
+                let session = self.session(&input).await?;
+                let orders = match orders {
+                    Some(orders) => Orders::Seeded { orders, seed },
+                    None => Orders::Cyclic,
+                };
+                let report = session.position_bias(ITEMS, orders, self.job).await?;
+                write_json(out.as_deref(), &report)
+            }
+            Command::Compare { before, after } => items::compare(&before, &after),
+            Command::Items(command) => items::run(command),
             Command::Attribute {
                 input,
                 settings,
@@ -218,9 +243,7 @@ impl Shell<'_> {
         let study = Study::from_json(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
         let spec = model.unwrap_or_else(|| study.model.id.clone());
-        let template = Template::named(&study.template);
-        let template = template.map_err(|error| CliError::Input(error.to_string()))?;
-        let mut session = self.open(&spec, template).await?;
+        let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(path.parent());
         let report = runner::run(&mut session, &study, sample, self.job).await?;
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
@@ -269,9 +292,7 @@ impl Shell<'_> {
             (report.study, expected, path.parent().map(Path::to_path_buf))
         };
         let spec = model.unwrap_or_else(|| study.model.id.clone());
-        let template = Template::named(&study.template);
-        let template = template.map_err(|error| CliError::Input(error.to_string()))?;
-        let mut session = self.open(&spec, template).await?;
+        let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(folder.as_deref());
         let (_, reproduction) =
             runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
@@ -341,18 +362,33 @@ impl Shell<'_> {
     async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
         let items = read_items(&input.items)?;
-        let template =
-            Template::named(&input.template).map_err(|error| CliError::Input(error.to_string()))?;
-        let mut session = self.open(&input.model, template).await?;
+        let prompting = Prompting {
+            template: read_template(&input.template)?,
+            few_shot: input.few_shot.map(|k| FewShot {
+                k,
+                seed: input.few_shot_seed,
+                set: input.few_shot_items.as_ref().map(|_| SHOTS.to_owned()),
+            }),
+            choice_order: input.choice_order,
+        };
+        let shots = input
+            .few_shot_items
+            .as_deref()
+            .map(read_items)
+            .transpose()?;
+        let mut session = self.open(&input.model, prompting).await?;
         session.set_rule(input.prediction);
         session.set_items(ITEMS, items);
+        if let Some(shots) = shots {
+            session.set_items(SHOTS, shots);
+        }
         Ok(session)
     }
 
-    async fn open(&self, spec: &str, template: Template) -> Result<Session, CliError> {
+    async fn open(&self, spec: &str, prompting: impl Into<Prompting>) -> Result<Session, CliError> {
         let compute = self.compute().await?;
         let model = self.model(spec, &compute).await?;
-        Ok(Session::new(compute, model, template))
+        Ok(Session::new(compute, model, prompting))
     }
 
     async fn model(&self, spec: &str, compute: &Compute) -> Result<Model, CliError> {
@@ -419,25 +455,16 @@ pub async fn load(
     })
 }
 
-/// Reads an item file; a file with any wrong line is refused, every wrong line named.
-fn read_items(path: &Path) -> Result<Vec<Item>, CliError> {
-    let parsed = parse_items(&read_text(path)?);
-    if let Some(first) = parsed.errors.first() {
-        let more = match parsed.errors.len() {
-            1 => String::new(),
-            n => format!(" (and {} more lines)", n - 1),
-        };
-        return Err(CliError::Input(format!(
-            "{}:{}: {}{more}",
-            path.display(),
-            first.line,
-            first.message
-        )));
+/// A built-in template by name, or one from a file.
+fn read_template(spec: &str) -> Result<Template, CliError> {
+    let path = Path::new(spec);
+    if !path.is_file() {
+        return Template::named(spec).map_err(|error| CliError::Input(error.to_string()));
     }
-    if parsed.items.is_empty() {
-        return Err(CliError::Input(format!("{}: no items", path.display())));
-    }
-    Ok(parsed.items)
+    let fail = |error: &dyn std::fmt::Display| CliError::Input(format!("{spec}: {error}"));
+    let template: Template =
+        serde_json::from_str(&read_text(path)?).map_err(|error| fail(&error))?;
+    template.checked().map_err(|error| fail(&error))
 }
 
 /// Finds a study's samples: beside the study, then among the bundled sets.
@@ -453,24 +480,24 @@ fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, St
     }
 }
 
-fn file_error(path: &Path, error: std::io::Error) -> CliError {
+pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
     CliError::File {
         path: path.display().to_string(),
         error,
     }
 }
 
-fn read_text(path: &Path) -> Result<String, CliError> {
+pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
     let bytes = fs::read(path).map_err(|error| file_error(path, error))?;
     String::from_utf8(bytes).map_err(|_| CliError::Input(format!("{}: not UTF-8", path.display())))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     fs::write(path, bytes).map_err(|error| file_error(path, error))
 }
 
 /// Writes JSON to a file or to standard output.
-fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
+pub(super) fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
     match path {

@@ -102,7 +102,7 @@ impl Question {
 
     fn end(self, number: usize, answer: &str) -> Found {
         if let Some((line, message)) = self.error {
-            return (line, Err(message));
+            return (line, Err(message.into()));
         }
         let gold = match answer.as_bytes() {
             [letter] if letter.is_ascii_alphabetic() => {
@@ -126,7 +126,7 @@ impl Question {
                     "the answer is `{}`, and must be the letter of one of {count} choices",
                     quoted(answer)
                 );
-                (number, Err(message))
+                (number, Err(message.into()))
             }
         }
     }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::jsonl::{located, not_json, what};
-use super::read::{Draft, Found};
+use super::jsonl::{broken, located, read_one};
+use super::read::{Draft, Fault, Found};
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -65,22 +65,22 @@ pub(super) fn read<'a>(text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
     match serde_json::from_str::<Document>(text) {
         Ok(document) => {
             let examples = located(text, document.examples).enumerate();
-            Box::new(examples.map(|(index, (line, raw))| {
+            Box::new(examples.map(move |(index, (line, raw))| {
                 let number = index + 1;
-                let draft = example(raw, number);
-                (
-                    line,
-                    draft.map_err(|error| format!("example {number}: {error}")),
-                )
+                let found = read_one(text, raw, |found: &Example| example(found, number));
+                let named = |fault: Fault| Fault {
+                    message: format!("example {number}: {}", fault.message),
+                    ..fault
+                };
+                (line, found.map_err(named))
             }))
         }
-        Err(error) => Box::new(std::iter::once((error.line(), Err(not_json(&error))))),
+        Err(error) => Box::new(std::iter::once(broken(text, &error))),
     }
 }
 
-fn example(raw: &str, number: usize) -> Result<Draft, String> {
-    let example: Example = serde_json::from_str(raw).map_err(|error| what(&error))?;
-    let Scores(scores) = example.target_scores;
+fn example(example: &Example, number: usize) -> Result<Draft, String> {
+    let Scores(scores) = &example.target_scores;
     let highest = scores
         .iter()
         .map(|(_, score)| *score)
@@ -89,7 +89,7 @@ fn example(raw: &str, number: usize) -> Result<Draft, String> {
         return Err("no choice has a score above 0".into());
     }
     let mut right = (0..)
-        .zip(&scores)
+        .zip(scores)
         .filter(|(_, (_, score))| *score >= highest);
     let gold = right.next().map_or(0, |(index, _)| index);
     if right.next().is_some() {
@@ -97,8 +97,8 @@ fn example(raw: &str, number: usize) -> Result<Draft, String> {
     }
     Ok(Draft {
         id: Some(format!("example-{number}")),
-        context: example.input,
-        choices: scores.into_iter().map(|(choice, _)| choice).collect(),
+        context: example.input.clone(),
+        choices: scores.iter().map(|(choice, _)| choice.clone()).collect(),
         gold,
     })
 }

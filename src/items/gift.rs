@@ -6,7 +6,7 @@
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::moodle::html_to_text;
-use super::read::{Draft, Found, MAX_CHOICES, MAX_TEXT, quoted, tidy};
+use super::read::{Draft, Fault, Found, MAX_CHOICES, MAX_TEXT, quoted, tidy};
 
 /// Longest question that is looked at, in bytes.
 const MAX_QUESTION: usize = MAX_TEXT * MAX_CHOICES;
@@ -56,7 +56,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
                 }
             }
         }
-        block.map(|(line, block)| (line, question(&block)))
+        block.map(|(line, block)| (line, question(&block).map_err(Fault::from)))
     })
 }
 

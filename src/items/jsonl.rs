@@ -3,10 +3,10 @@
 //! What an object may look like is in [`super::shapes`]. A wrong line is reported with its number and what is
 //! wrong; the good ones are kept.
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::read::{Found, LineCounter};
+use super::read::{Draft, Fault, Found, LineCounter, offset_of};
 use super::shapes::draft;
 
 /// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
@@ -28,21 +28,39 @@ pub(super) fn read_lines(text: &str) -> impl Iterator<Item = Found> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(index, line)| {
-            let value = serde_json::from_str::<Value>(line).map_err(|error| not_json(&error));
-            (index + 1, value.and_then(|value| draft(&value)))
-        })
+        .map(move |(index, line)| (index + 1, read_one(text, line, draft)))
 }
 
 /// One array of objects.
 pub(super) fn read_array<'a>(text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
     match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(values) => Box::new(located(text, values).map(|(line, raw)| {
-            let value = serde_json::from_str::<Value>(raw).map_err(|error| what(&error));
-            (line, value.and_then(|value| draft(&value)))
-        })),
-        Err(error) => Box::new(std::iter::once((error.line(), Err(not_json(&error))))),
+        Ok(values) => Box::new(
+            located(text, values).map(move |(line, raw)| (line, read_one(text, raw, draft))),
+        ),
+        Err(error) => Box::new(std::iter::once(broken(text, &error))),
     }
+}
+
+/// What `draft` makes of a value of a text; a fault has the place of the field that its message names first.
+pub(super) fn read_one<T: DeserializeOwned>(
+    text: &str,
+    raw: &str,
+    draft: impl FnOnce(&T) -> Result<Draft, String>,
+) -> Result<Draft, Fault> {
+    let start = offset_of(text, raw);
+    let value = serde_json::from_str::<T>(raw)
+        .map_err(|error| Fault::at(start + place(raw, &error), not_json(&error)))?;
+    draft(&value).map_err(|message| {
+        let named = message.split('`').nth(1);
+        let field = named.and_then(|name| raw.find(&format!("\"{name}\"")));
+        Fault::at(start + field.unwrap_or(0), message)
+    })
+}
+
+/// A text that is not JSON at all.
+pub(super) fn broken(text: &str, error: &serde_json::Error) -> Found {
+    let fault = Fault::at(place(text, error), not_json(error));
+    (error.line(), Err(fault))
 }
 
 /// The values of a text, each with its line.
@@ -51,19 +69,30 @@ pub(super) fn located<'a>(
     values: Vec<&'a RawValue>,
 ) -> impl Iterator<Item = (usize, &'a str)> {
     let mut lines = LineCounter::new(text);
-    values.into_iter().map(move |raw| {
-        let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-        (lines.at(start), raw.get())
-    })
+    values
+        .into_iter()
+        .map(move |raw| (lines.at(offset_of(text, raw.get())), raw.get()))
 }
 
-/// Where and why a text is not JSON; the line is told apart.
-pub(super) fn not_json(error: &serde_json::Error) -> String {
-    format!("not JSON at column {}: {}", error.column(), what(error))
+/// The byte at which a text is found not to be what it should.
+fn place(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
+    let start: usize = lines.map(str::len).sum();
+    start + error.column().saturating_sub(1)
+}
+
+/// Why a text is not JSON; the place is told apart. JSON of another shape than the wanted one is not called so.
+fn not_json(error: &serde_json::Error) -> String {
+    match error.is_data() {
+        true => what(error),
+        false => format!("not JSON: {}", what(error)),
+    }
 }
 
 /// What is wrong with a JSON text, without the place, whose line counts from the value's start.
-pub(super) fn what(error: &serde_json::Error) -> String {
+fn what(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&place).unwrap_or(&text).to_owned()
@@ -107,7 +136,9 @@ mod tests {
         assert_eq!(ids, ["line-1", "line-6"]);
         let lines: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [3, 4, 5]);
-        assert!(parsed.errors[0].message.contains("column"));
+        assert!(parsed.errors[0].message.contains("not JSON"));
+        let columns: Vec<usize> = parsed.errors.iter().map(|error| error.column).collect();
+        assert_eq!(columns, [2, 1, 36], "where `gold` stands");
         assert!(parsed.errors[1].message.contains("2 to 26"));
         assert!(parsed.errors[2].message.contains("`gold` is 2"));
     }

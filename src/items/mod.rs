@@ -5,25 +5,35 @@
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like
 //! - `table`: CSV and TSV
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes
-//! - [`template`]: prompts as data
+//! - `copa_xml`: Balanced COPA
+//! - [`template`]: prompts as data; [`few_shot`]: solved items before them
+//! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
 mod aiken;
 mod big_bench;
+mod copa_xml;
+pub mod export;
+pub mod few_shot;
 mod gift;
 mod jsonl;
 mod moodle;
+pub mod order;
 mod read;
 mod shapes;
+pub mod split;
 mod table;
 pub mod template;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use few_shot::{FewShot, Prompts};
 pub use read::{
-    LineError, MAX_BYTES, MAX_CHOICES, MAX_ERRORS, MAX_ITEMS, MAX_TEXT, ParsedItems, parse_items,
+    LineError, MAX_BYTES, MAX_CHOICES, MAX_ERRORS, MAX_ITEMS, MAX_TEXT, ParsedItems, Preview,
+    parse_items,
 };
-pub use template::{Rendered, Template, TemplateError};
+pub use split::SplitPart;
+pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};
 
 /// One multiple-choice question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::read::{Draft, Found, LineCounter, quoted, tidy};
+use super::read::{Draft, Fault, Found, LineCounter, quoted, tidy};
 
 /// Deepest element; the format needs five.
 const MAX_DEPTH: usize = 32;
@@ -39,8 +39,8 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
         // After broken XML nothing is known of what follows.
         has_ended = !matches!(found, Step::Question(..));
         match found {
-            Step::Question(line, question) => Some((line, question.draft())),
-            Step::Broken(line, message) => Some((line, Err(message))),
+            Step::Question(line, question) => Some((line, question.draft().map_err(Fault::from))),
+            Step::Broken(line, message) => Some((line, Err(message.into()))),
             Step::End => None,
         }
     })
@@ -139,7 +139,8 @@ fn inner(path: &[String]) -> &[String] {
     path.get(2..).unwrap_or_default()
 }
 
-fn attribute(element: &BytesStart, name: &str) -> String {
+/// An attribute of an element; empty where there is none.
+pub(super) fn attribute(element: &BytesStart, name: &str) -> String {
     let attribute = element.try_get_attribute(name).ok().flatten();
     attribute.map_or_else(String::new, |attribute| attribute.value.into_owned())
 }
@@ -316,7 +317,7 @@ fn entity(text: &str) -> Option<(char, usize)> {
 }
 
 /// The character of one of XML's five entities or of a number.
-fn character(name: &str) -> Option<char> {
+pub(super) fn character(name: &str) -> Option<char> {
     let number = |digits: &str, radix| {
         let char = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
         (char != '\0').then_some(char)

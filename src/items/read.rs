@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::table::{self, Table};
-use super::{Item, aiken, big_bench, gift, jsonl, moodle};
+use super::{Item, aiken, big_bench, copa_xml, gift, jsonl, moodle};
 
 /// Largest text accepted, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -26,13 +26,15 @@ const QUOTED: usize = 60;
 /// What is said of a text that is in none of the formats.
 const NO_FORMAT: &str = "no item file: read are JSON objects, one a line or in one list; BIG-bench's JSON; CSV or TSV \
     whose first line names the columns `question`, `a`, `b`, … and `correct`, or MMLU's without such a line; Aiken; \
-    GIFT; Moodle XML";
+    GIFT; Moodle XML; COPA's XML";
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LineError {
     /// Line number, from 1.
     pub line: usize,
+    /// Character of that line, from 1: where the wrong part begins, or the line where that is not known.
+    pub column: usize,
     /// What is wrong.
     pub message: String,
 }
@@ -44,8 +46,47 @@ pub struct ParsedItems {
     pub items: Vec<Item>,
     /// The wrong lines.
     pub errors: Vec<LineError>,
-    /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", or "unknown".
+    /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", "copa-xml", or "unknown".
     pub format: &'static str,
+}
+
+/// What there is to see of a file before it is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Preview<'a> {
+    /// As in [`ParsedItems`].
+    pub format: &'static str,
+    /// How many good items.
+    pub items: usize,
+    /// Fewest and most choices of an item; none without items.
+    pub choices: Option<(usize, usize)>,
+    /// How often each place holds the right choice.
+    pub gold: Vec<usize>,
+    /// The first items.
+    pub first: &'a [Item],
+    /// The wrong lines.
+    pub errors: &'a [LineError],
+}
+
+impl ParsedItems {
+    /// A look at it, with the first `show` items.
+    pub fn preview(&self, show: usize) -> Preview<'_> {
+        let counts = self.items.iter().map(|item| item.choices.len());
+        let widest = counts.clone().max();
+        let mut gold = vec![0; widest.unwrap_or(0)];
+        for item in &self.items {
+            if let Some(count) = gold.get_mut(item.gold) {
+                *count += 1;
+            }
+        }
+        Preview {
+            format: self.format,
+            items: self.items.len(),
+            choices: counts.min().zip(widest),
+            gold,
+            first: self.items.get(..show).unwrap_or(&self.items),
+            errors: &self.errors,
+        }
+    }
 }
 
 /// An item as a format gives it, not yet checked.
@@ -58,8 +99,40 @@ pub(super) struct Draft {
     pub gold: usize,
 }
 
+/// What is wrong with a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub message: String,
+    /// Byte of the whole text at which the wrong part begins; none: that of the draft's line.
+    pub offset: Option<usize>,
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            offset: None,
+        }
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl Fault {
+    pub fn at(offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            offset: Some(offset),
+        }
+    }
+}
+
 /// A draft, or what is wrong with it, and its line.
-pub(super) type Found = (usize, Result<Draft, String>);
+pub(super) type Found = (usize, Result<Draft, Fault>);
 
 /// Reads items from text; its format is told from the text alone.
 ///
@@ -70,16 +143,16 @@ pub(super) type Found = (usize, Result<Draft, String>);
 pub fn parse_items(text: &str) -> ParsedItems {
     let text = text.trim_start_matches('\u{feff}');
     if text.len() > MAX_BYTES {
-        let mut collector = Collector::new(Format::Unknown.name());
+        let mut collector = Collector::new(Format::Unknown.name(), "");
         let message = format!(
             "the text has {} bytes, at most {MAX_BYTES} are read",
             text.len()
         );
-        collector.refuse(1, message);
+        collector.refuse(1, message.into());
         return collector.parsed;
     }
     let format = Format::of(text);
-    let mut collector = Collector::new(format.name());
+    let mut collector = Collector::new(format.name(), text);
     for (line, draft) in format.read(text) {
         if collector.take(line, draft).is_break() {
             break;
@@ -92,6 +165,7 @@ pub fn parse_items(text: &str) -> ParsedItems {
 enum Format {
     Json,
     Moodle,
+    CopaXml,
     BigBench,
     Table(Table),
     Jsonl,
@@ -107,6 +181,8 @@ impl Format {
             Self::Json
         } else if moodle::fits(start) {
             Self::Moodle
+        } else if copa_xml::fits(start) {
+            Self::CopaXml
         } else if big_bench::fits(start) {
             Self::BigBench
         } else if start.starts_with('{') {
@@ -130,6 +206,7 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Moodle => "moodle-xml",
+            Self::CopaXml => "copa-xml",
             Self::BigBench => "big-bench",
             Self::Table(table) => table.name(),
             Self::Jsonl => "jsonl",
@@ -143,27 +220,30 @@ impl Format {
         match self {
             Self::Json => jsonl::read_array(text),
             Self::Moodle => Box::new(moodle::read(text)),
+            Self::CopaXml => Box::new(copa_xml::read(text)),
             Self::BigBench => big_bench::read(text),
             Self::Table(table) => Box::new(table::read(table, text)),
             Self::Jsonl => Box::new(jsonl::read_lines(text)),
             Self::Aiken => Box::new(aiken::read(text)),
             Self::Gift => Box::new(gift::read(text)),
-            Self::Unknown => Box::new(std::iter::once((1, Err(NO_FORMAT.to_owned())))),
+            Self::Unknown => Box::new(std::iter::once((1, Err(NO_FORMAT.to_owned().into())))),
         }
     }
 }
 
 /// Turns drafts into items.
-struct Collector {
+struct Collector<'a> {
     parsed: ParsedItems,
+    places: Places<'a>,
     ids: HashSet<String>,
     /// The last line whose item was called after it, and how many were.
     called: (usize, usize),
 }
 
-impl Collector {
-    fn new(format: &'static str) -> Self {
+impl<'a> Collector<'a> {
+    fn new(format: &'static str, text: &'a str) -> Self {
         Self {
+            places: Places::new(text),
             parsed: ParsedItems {
                 items: Vec::new(),
                 errors: Vec::new(),
@@ -174,27 +254,33 @@ impl Collector {
         }
     }
 
-    fn refuse(&mut self, line: usize, message: String) {
-        self.parsed.errors.push(LineError { line, message });
+    fn refuse(&mut self, line: usize, fault: Fault) {
+        let (line, column) = match fault.offset {
+            Some(offset) => self.places.of(offset),
+            None => (line, self.places.first_character(line)),
+        };
+        self.parsed.errors.push(LineError {
+            line,
+            column,
+            message: fault.message,
+        });
     }
 
     /// Takes one draft; breaks when no more are wanted.
-    fn take(&mut self, line: usize, draft: Result<Draft, String>) -> ControlFlow<()> {
+    fn take(&mut self, line: usize, draft: Result<Draft, Fault>) -> ControlFlow<()> {
         if self.parsed.items.len() >= MAX_ITEMS {
-            self.refuse(
-                line,
-                format!("more than {MAX_ITEMS} items; the rest is left out"),
-            );
+            let message = format!("more than {MAX_ITEMS} items; the rest is left out");
+            self.refuse(line, message.into());
             return ControlFlow::Break(());
         }
         if self.parsed.errors.len() >= MAX_ERRORS {
             let message = format!("more than {MAX_ERRORS} wrong lines; the rest is left out");
-            self.refuse(line, message);
+            self.refuse(line, message.into());
             return ControlFlow::Break(());
         }
-        match draft.and_then(|draft| self.item(draft, line)) {
+        match draft.and_then(|draft| Ok(self.item(draft, line)?)) {
             Ok(item) => self.parsed.items.push(item),
-            Err(message) => self.refuse(line, message),
+            Err(fault) => self.refuse(line, fault),
         }
         ControlFlow::Continue(())
     }
@@ -290,6 +376,70 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn tidy(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Lines and columns of places, asked for in ascending order for the most part: going back begins anew.
+struct Places<'a> {
+    text: &'a str,
+    line: usize,
+    /// Where that line begins.
+    start: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            line: 1,
+            start: 0,
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    /// Goes on to the next line as long as `wanted` says so of its number and beginning.
+    fn advance(&mut self, wanted: impl Fn(usize, usize) -> bool) {
+        while let Some(end) = self.rest().find('\n') {
+            let next = (self.line + 1, self.start + end + 1);
+            if !wanted(next.0, next.1) {
+                break;
+            }
+            (self.line, self.start) = next;
+        }
+    }
+
+    /// Line and column, from 1, of a byte.
+    fn of(&mut self, offset: usize) -> (usize, usize) {
+        if offset < self.start {
+            (self.line, self.start) = (1, 0);
+        }
+        self.advance(|_, start| start <= offset);
+        let before = self.rest().char_indices();
+        let column = before
+            .take_while(|(at, _)| self.start + at < offset)
+            .count();
+        (self.line, column + 1)
+    }
+
+    /// Column of the first character of a line that is no white space.
+    fn first_character(&mut self, line: usize) -> usize {
+        if line < self.line {
+            (self.line, self.start) = (1, 0);
+        }
+        self.advance(|number, _| number <= line);
+        let blank = self
+            .rest()
+            .chars()
+            .take_while(|char| matches!(char, ' ' | '\t'));
+        blank.count() + 1
+    }
+}
+
+/// The byte of `text` at which `part`, a piece of it, begins.
+pub(super) fn offset_of(text: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
 
 /// Line numbers of places that are asked for in ascending order: the text is read once.

@@ -2,9 +2,9 @@
 //!
 //! | shape | fields | source |
 //! |---|---|---|
-//! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA | `context` or `question`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
+//! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
 //! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
-//! | HellaSwag | `ctx`, `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
+//! | HellaSwag | `activity_label`, `ctx_a`, `ctx_b` or `ctx`; `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
 //! | BoolQ | `passage`, `question`, `answer` or `label` | [BoolQ](https://huggingface.co/datasets/google/boolq) |
 //! | WinoGrande | `sentence`, `option1`, `option2`, `answer` | [WinoGrande](https://huggingface.co/datasets/allenai/winogrande) |
 //! | PIQA | `goal`, `sol1`, `sol2`, `label` | [PIQA](https://huggingface.co/datasets/ybisk/piqa) |
@@ -54,26 +54,37 @@ fn unnamed(context: String, choices: Vec<String>, gold: usize) -> Draft {
     }
 }
 
-/// COPA as lm-evaluation-harness asks it: the premise without its full stop, then "because" or "therefore".
+/// COPA: see [`copa_draft`].
 fn copa(fields: &Fields) -> Result<Draft, String> {
-    let connector = match needed(fields, "question")?.as_str() {
+    let (premise, question) = (needed(fields, "premise")?, needed(fields, "question")?);
+    let choices = [needed(fields, "choice1")?, needed(fields, "choice2")?];
+    let gold = index(fields, &["label"], 0, 2)?;
+    let [first, second] = &choices;
+    copa_draft(("question", &question), &premise, [first, second], gold)
+}
+
+/// COPA as lm-evaluation-harness asks it (`super_glue/copa/utils.py`): the premise without its full stop, then
+/// "because" or "therefore", and choices that begin with a small letter. `question` is the field's name and value.
+pub(super) fn copa_draft(
+    question: (&str, &str),
+    premise: &str,
+    choices: [&str; 2],
+    gold: usize,
+) -> Result<Draft, String> {
+    let connector = match question.1 {
         "cause" => "because",
         "effect" => "therefore",
         other => {
             return Err(format!(
-                "`question` is `{}`, and must be `cause` or `effect`",
+                "`{}` is `{}`, and must be `cause` or `effect`",
+                question.0,
                 quoted(other)
             ));
         }
     };
-    let premise = needed(fields, "premise")?;
     let premise = premise.trim();
     let premise = premise.strip_suffix('.').unwrap_or(premise);
-    let choices = vec![
-        lower_first(&needed(fields, "choice1")?),
-        lower_first(&needed(fields, "choice2")?),
-    ];
-    let gold = index(fields, &["label"], 0, 2)?;
+    let choices = choices.map(lower_first).to_vec();
     Ok(unnamed(format!("{premise} {connector}"), choices, gold))
 }
 
@@ -85,12 +96,57 @@ fn lower_first(text: &str) -> String {
     }
 }
 
-/// HellaSwag with its text as it is: the harness' cleaning of `[title]` and the like is not applied.
+/// HellaSwag as the harness asks it (`hellaswag/utils.py`): activity and both parts of the context, and the marks of
+/// WikiHow taken out. Without those parts, `ctx` takes their place.
 fn hellaswag(fields: &Fields) -> Result<Draft, String> {
-    let context = needed(fields, "ctx")?;
+    let part = |name: &str| {
+        given(fields, name)
+            .map(|value| text(value, name))
+            .transpose()
+    };
+    let context = match (part("activity_label")?, part("ctx_a")?, part("ctx_b")?) {
+        (Some(activity), Some(first), second) => {
+            let second = capitalized(&second.unwrap_or_default());
+            format!("{activity}: {first} {second}")
+        }
+        _ => needed(fields, "ctx")?,
+    };
     let endings = list(given(fields, "endings").unwrap_or(&Value::Null), "endings")?;
     let gold = index(fields, &["label"], 0, endings.len())?;
-    Ok(unnamed(context, endings, gold))
+    let endings = endings.iter().map(|ending| without_marks(ending)).collect();
+    Ok(unnamed(without_marks(&context), endings, gold))
+}
+
+/// The first letter large and all others small, as Python's `capitalize`.
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first
+            .to_uppercase()
+            .chain(chars.as_str().to_lowercase().chars())
+            .collect(),
+        None => String::new(),
+    }
+}
+
+/// `[title]` becomes a full stop, other words in brackets nothing, two spaces one.
+fn without_marks(text: &str) -> String {
+    let text = text.trim().replace(" [title]", ". ");
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, mark)) = rest.split_once('[') {
+        kept.push_str(before);
+        // As the harness' pattern, a mark does not go over a line's end.
+        match mark.find([']', '\n']).map(|end| mark.split_at(end)) {
+            Some((_, after)) if after.starts_with(']') => rest = after.get(1..).unwrap_or_default(),
+            _ => {
+                kept.push('[');
+                rest = mark;
+            }
+        }
+    }
+    kept.push_str(rest);
+    kept.replace("  ", " ")
 }
 
 /// BoolQ: the passage, the question with its question mark, and the choices no and yes.
@@ -135,7 +191,8 @@ fn sciq(fields: &Fields) -> Result<Draft, String> {
         Some(value) => text(value, "support")?,
         None => String::new(),
     };
-    let context = match support.trim() {
+    // The support ends as the harness leaves it; without one the template's passage is empty.
+    let context = match support.trim_start() {
         "" => question,
         support => format!("{support}\n{question}"),
     };
@@ -180,7 +237,8 @@ fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
 fn general(fields: &Fields) -> Result<Draft, String> {
     let choices = choices(fields)?;
-    let context = match (given(fields, "context"), given(fields, "question")) {
+    let question = given(fields, "question").or_else(|| given(fields, "question_stem"));
+    let context = match (given(fields, "context"), question) {
         (Some(context), Some(question)) => {
             let (context, question) = (text(context, "context")?, text(question, "question")?);
             if context.is_empty() {

@@ -6,7 +6,7 @@
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::read::{Draft, Found, LineCounter, answered, quoted};
+use super::read::{Draft, Fault, Found, LineCounter, answered, quoted};
 use super::template::letter;
 
 /// Separators, in the order in which they are tried.
@@ -109,17 +109,19 @@ impl Table {
         }
     }
 
-    fn draft(&self, row: &StringRecord) -> Result<Draft, String> {
+    /// The item of a row; with a message the number of the field that is wrong.
+    fn draft(&self, row: &StringRecord) -> Result<Draft, (usize, String)> {
         if row.len() != self.fields {
             let hint = match row.iter().any(|field| field.contains('\n')) {
                 true => "; is a quotation mark not closed?",
                 false => "",
             };
-            return Err(format!(
+            let message = format!(
                 "the row has {} fields, and the first has {}{hint}",
                 row.len(),
                 self.fields
-            ));
+            );
+            return Err((0, message));
         }
         let field = |index: usize| row.get(index).unwrap_or_default();
         let mut choices: Vec<String> = self
@@ -137,29 +139,28 @@ impl Table {
             .zip(&choices)
             .find(|(_, text)| text.is_empty())
         {
-            return Err(format!(
-                "field {} (`{}`) is empty",
-                column.index + 1,
-                column.name
-            ));
+            let message = format!("field {} (`{}`) is empty", column.index + 1, column.name);
+            return Err((column.index, message));
         }
-        let answer = self
-            .answer
-            .ok_or("the first row names no column `correct` or `answer`")?;
+        let answer = self.answer.ok_or_else(|| {
+            let message = "the first row names no column `correct` or `answer`";
+            (0, message.to_owned())
+        })?;
         let gold = self
             .right(field(answer).trim(), &choices)
             .filter(|gold| *gold < choices.len())
             .ok_or_else(|| {
-                format!(
+                let message = format!(
                     "field {} is `{}`: neither a letter nor an index from 0 nor the text of one of {} choices",
                     answer + 1,
                     quoted(field(answer)),
                     choices.len()
-                )
+                );
+                (answer, message)
             })?;
         let id = self.id.map(field).filter(|id| !id.trim().is_empty());
         if id.is_some_and(|id| id.len() > 1000) {
-            return Err("`id` must be a short text".into());
+            return Err((self.id.unwrap_or(0), "`id` must be a short text".into()));
         }
         Ok(Draft {
             id: id.map(str::to_owned),
@@ -220,10 +221,16 @@ pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = 
         .map(move |row| match row {
             Ok(row) => {
                 let start = row.position().map_or(0, |position| position.byte());
-                let line = lines.at(first_byte(text, start));
-                (line, table.draft(&row))
+                let first = first_byte(text, start);
+                let wrong = |(field, message): (usize, String)| {
+                    Fault::at(
+                        first + field_offset(text, first, table.delimiter, field),
+                        message,
+                    )
+                };
+                (lines.at(first), table.draft(&row).map_err(wrong))
             }
-            Err(error) => (lines.at(0), Err(error.to_string())),
+            Err(error) => (lines.at(0), Err(error.to_string().into())),
         })
 }
 
@@ -233,6 +240,27 @@ fn first_byte(text: &str, start: u64) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let breaks = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
     start.saturating_add(breaks)
+}
+
+/// Bytes from a row's beginning to that of one of its fields.
+fn field_offset(text: &str, row: usize, delimiter: u8, field: usize) -> usize {
+    let rest = text.as_bytes().get(row..).unwrap_or_default();
+    let (mut passed, mut is_quoted) = (0, false);
+    let ends = |&(_, byte): &(usize, &u8)| {
+        is_quoted ^= *byte == b'"';
+        if *byte == delimiter && !is_quoted {
+            passed += 1;
+        }
+        passed == field
+    };
+    match field {
+        0 => 0,
+        _ => rest
+            .iter()
+            .enumerate()
+            .find(ends)
+            .map_or(0, |(at, _)| at + 1),
+    }
 }
 
 #[cfg(test)]
@@ -290,6 +318,8 @@ mod tests {
             (8, "is a quotation mark not closed?"),
         ];
         assert_eq!(errors.len(), wanted.len(), "{errors:?}");
+        let columns: Vec<usize> = parsed.errors.iter().map(|error| error.column).collect();
+        assert_eq!(columns, [5, 1, 9, 1]);
         for ((line, message), (wanted_line, named)) in errors.iter().zip(wanted) {
             assert_eq!(*line, wanted_line);
             assert!(message.contains(named), "{message}");

@@ -1,62 +1,338 @@
 //! Prompt templates: data with a version, rendered without surprises.
+//!
+//! The built-in ones are `templates.json`, and follow
+//! [lm-evaluation-harness 0.4.13](https://github.com/EleutherAI/lm-evaluation-harness/tree/v0.4.13/lm_eval/tasks); a
+//! test compares what they make with the requests of the harness' own tasks. A study may bring its own.
 
 use serde::{Deserialize, Serialize};
 
 use super::Item;
 
-/// How items become prompts; the list is `templates.json`.
+/// How items become prompts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Template {
     /// Its name.
     pub name: String,
     /// Raised whenever a prompt would change.
     pub version: u32,
     /// For people.
+    #[serde(default)]
     pub description: String,
-    /// The prompt: `{context}` and, on a line of its own, `{lettered_choices}` are replaced.
-    prompt: String,
-    /// The continuation: `{choice}` or `{letter}` is replaced.
-    continuation: String,
+    /// Stands once before everything, shots included; nothing in it is replaced (the harness' `description`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preamble: String,
+    /// The prompt, with placeholders. One that holds `{choice}` or `{letter}` makes a prompt for each choice.
+    pub prompt: String,
+    /// What joins prompt and choice (the harness' `target_delimiter`).
+    #[serde(default = "space")]
+    pub delimiter: String,
+    /// What is scored after prompt and delimiter, with placeholders.
+    pub choice: String,
 }
 
-/// A prompt and one continuation per choice.
+fn space() -> String {
+    " ".to_owned()
+}
+
+/// A template by name, or in full: how a study refers to one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TemplateSpec {
+    /// `name@version` of a built-in one.
+    Named(String),
+    /// One that the study brings along.
+    Own(Template),
+}
+
+impl TemplateSpec {
+    /// The shortest way to name a template.
+    pub fn of(template: &Template) -> Self {
+        match Template::named(&template.id()) {
+            Ok(known) if known == *template => Self::Named(template.id()),
+            _ => Self::Own(template.clone()),
+        }
+    }
+
+    /// The template.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] for an unknown name or a template that cannot be used.
+    pub fn resolve(&self) -> Result<Template, TemplateError> {
+        match self {
+            Self::Named(name) => Template::named(name),
+            Self::Own(template) => template.clone().checked(),
+        }
+    }
+}
+
+/// One choice as the model gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedChoice {
+    /// What the model reads.
+    pub context: String,
+    /// What is scored after it: delimiter and choice.
+    pub continuation: String,
+    /// The text whose length `acc_norm` and `acc_bytes` divide by, and which `acc_mutual_info` scores without the
+    /// context: the choice, or where each choice has its own prompt, that prompt (as in the harness).
+    pub measured: String,
+}
+
+/// An item as the model gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// What the model reads.
-    pub prompt: String,
-    /// What is scored after it.
-    pub continuations: Vec<String>,
+    /// In the item's order.
+    pub choices: Vec<RenderedChoice>,
 }
 
-/// There is no template of a name and version.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("there is no template `{asked}`; known are {known}")]
-pub struct TemplateError {
-    asked: String,
-    known: String,
+impl Rendered {
+    /// The beginning that all contexts share: all of it, unless each choice has a prompt of its own.
+    pub fn prompt(&self) -> &str {
+        let Some(first) = self.choices.first() else {
+            return "";
+        };
+        let shared = self
+            .choices
+            .iter()
+            .fold(first.context.len(), |shared, choice| {
+                let pairs = first.context.bytes().zip(choice.context.bytes());
+                let same = pairs.take_while(|(a, b)| a == b).count();
+                shared.min(same)
+            });
+        // The bytes agree; the end of a character may not be among them.
+        let end = (0..=shared)
+            .rev()
+            .find(|end| first.context.is_char_boundary(*end));
+        first.context.get(..end.unwrap_or(0)).unwrap_or_default()
+    }
+}
+
+/// Why there is no such template, or no such prompt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// There is no template of a name and version.
+    #[error("there is no template `{asked}`; known are {known}")]
+    Unknown {
+        /// What was asked for.
+        asked: String,
+        /// Every template there is.
+        known: String,
+    },
+    /// A template of one's own cannot be used.
+    #[error("the template's {part}: {message}")]
+    Own {
+        /// Which of its fields.
+        part: &'static str,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The template asks for something that an item lacks.
+    #[error("{0}")]
+    Item(String),
 }
 
 const TEMPLATES: &str = include_str!("templates.json");
+/// Longest text of a template, in bytes.
+const MAX_BYTES: usize = 20_000;
+/// Longest name of a template, in characters.
+const MAX_NAME: usize = 60;
+
+/// What stands in braces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
+    Context,
+    TrimmedContext,
+    Passage,
+    Question,
+    BeforeBlank,
+    AfterBlank,
+    Rest,
+    LetteredChoices,
+    Choice,
+    Letter,
+}
+
+/// The placeholders: names, what they become, and what for.
+pub const PLACEHOLDERS: [(&str, &str); 10] = [
+    ("context", "the item's context"),
+    (
+        "trimmed_context",
+        "the context without white space around it",
+    ),
+    ("passage", "the context without its last line"),
+    ("question", "the context's last line"),
+    (
+        "before_blank",
+        "the context up to its blank (`_`, or several)",
+    ),
+    (
+        "after_blank",
+        "the context after its blank, without white space around it",
+    ),
+    ("rest", "the context after its blank, as it is"),
+    ("lettered_choices", "the choices as lines `A. …`"),
+    ("choice", "the choice"),
+    ("letter", "the choice's letter"),
+];
+
+impl Placeholder {
+    const ALL: [Self; 10] = [
+        Self::Context,
+        Self::TrimmedContext,
+        Self::Passage,
+        Self::Question,
+        Self::BeforeBlank,
+        Self::AfterBlank,
+        Self::Rest,
+        Self::LetteredChoices,
+        Self::Choice,
+        Self::Letter,
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        let index = PLACEHOLDERS.iter().position(|(known, _)| *known == name)?;
+        Self::ALL.get(index).copied()
+    }
+
+    /// Whether it is another text for each choice.
+    fn differs(self) -> bool {
+        matches!(self, Self::Choice | Self::Letter)
+    }
+
+    fn fill(self, item: &Item, choice: usize) -> Result<String, TemplateError> {
+        let context = item.context.as_str();
+        Ok(match self {
+            Self::Context => context.to_owned(),
+            Self::TrimmedContext => context.trim().to_owned(),
+            Self::Passage => context
+                .rsplit_once('\n')
+                .map_or("", |(passage, _)| passage)
+                .to_owned(),
+            Self::Question => context
+                .rsplit_once('\n')
+                .map_or(context, |(_, line)| line)
+                .to_owned(),
+            Self::BeforeBlank => blank(context)?.0.to_owned(),
+            Self::AfterBlank => blank(context)?.1.trim().to_owned(),
+            Self::Rest => blank(context)?.1.to_owned(),
+            Self::LetteredChoices => {
+                let lines = item.choices.iter().enumerate();
+                let lines = lines.map(|(index, choice)| format!("{}. {choice}", letter(index)));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+            Self::Choice => item.choices.get(choice).cloned().unwrap_or_default(),
+            Self::Letter => letter(choice).to_string(),
+        })
+    }
+}
+
+/// A context before and after its first run of underscores.
+fn blank(context: &str) -> Result<(&str, &str), TemplateError> {
+    let (before, after) = context.split_once('_').ok_or_else(|| {
+        TemplateError::Item("the context has no blank (`_`), which this template fills".into())
+    })?;
+    Ok((before, after.trim_start_matches('_')))
+}
+
+/// A piece of a template's text.
+enum Piece<'a> {
+    Text(&'a str),
+    Filled(Placeholder),
+}
+
+/// A template's text in pieces; `{{` and `}}` are braces.
+fn pieces<'a>(text: &'a str, part: &'static str) -> Result<Vec<Piece<'a>>, TemplateError> {
+    let fail = |at: usize, message: String| {
+        let character = text.get(..at).unwrap_or_default().chars().count() + 1;
+        Err(TemplateError::Own {
+            part,
+            message: format!("{message} (character {character})"),
+        })
+    };
+    let mut found = Vec::new();
+    let mut start = 0;
+    while let Some(offset) = text.get(start..).and_then(|rest| rest.find(['{', '}'])) {
+        let at = start + offset;
+        let rest = text.get(at..).unwrap_or_default();
+        found.push(Piece::Text(text.get(start..at).unwrap_or_default()));
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            found.push(Piece::Text(rest.get(..1).unwrap_or_default()));
+            start = at + 2;
+            continue;
+        }
+        if rest.starts_with('}') {
+            return fail(
+                at,
+                "a `}` without its `{`; a brace itself is written `}}`".into(),
+            );
+        }
+        let Some(end) = rest.find('}') else {
+            return fail(
+                at,
+                "a `{` without its `}`; a brace itself is written `{{`".into(),
+            );
+        };
+        let name = rest.get(1..end).unwrap_or_default();
+        let Some(placeholder) = Placeholder::named(name.trim()) else {
+            let known: Vec<String> = PLACEHOLDERS
+                .iter()
+                .map(|(name, _)| format!("{{{name}}}"))
+                .collect();
+            let shown: String = name.chars().take(40).collect();
+            return fail(
+                at,
+                format!(
+                    "`{{{shown}}}` is no placeholder; known are {}",
+                    known.join(", ")
+                ),
+            );
+        };
+        found.push(Piece::Filled(placeholder));
+        start = at + end + 1;
+    }
+    found.push(Piece::Text(text.get(start..).unwrap_or_default()));
+    Ok(found)
+}
+
+fn fill(pieces: &[Piece<'_>], item: &Item, choice: usize) -> Result<String, TemplateError> {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(part) => text.push_str(part),
+            Piece::Filled(placeholder) => text.push_str(&placeholder.fill(item, choice)?),
+        }
+    }
+    Ok(text)
+}
+
+fn holds(pieces: &[Piece<'_>], wanted: impl Fn(Placeholder) -> bool) -> bool {
+    let mut filled = pieces.iter();
+    filled.any(|piece| matches!(piece, Piece::Filled(placeholder) if wanted(*placeholder)))
+}
 
 impl Template {
-    /// All templates.
+    /// All built-in templates.
     pub fn all() -> Vec<Self> {
         // The file is part of the program, and a test reads it.
         serde_json::from_str(TEMPLATES).unwrap_or_default()
     }
 
-    /// A template by `name` or `name@version`.
+    /// A built-in template by `name` or `name@version`.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] lists the known ones.
+    /// [`TemplateError::Unknown`] lists the known ones.
     pub fn named(asked: &str) -> Result<Self, TemplateError> {
         let all = Self::all();
         let fits = |template: &&Self| template.name == asked || template.id() == asked;
-        all.iter().find(fits).cloned().ok_or_else(|| TemplateError {
-            asked: asked.to_owned(),
-            known: all.iter().map(Self::id).collect::<Vec<_>>().join(", "),
-        })
+        all.iter()
+            .find(fits)
+            .cloned()
+            .ok_or_else(|| TemplateError::Unknown {
+                asked: asked.to_owned(),
+                known: all.iter().map(Self::id).collect::<Vec<_>>().join(", "),
+            })
     }
 
     /// `name@version`.
@@ -64,37 +340,83 @@ impl Template {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// The prompt and continuations of an item.
-    pub fn render(&self, item: &Item) -> Rendered {
-        let lettered: Vec<String> = item
-            .choices
-            .iter()
-            .enumerate()
-            .map(|(index, choice)| format!("{}. {choice}", letter(index)))
-            .collect();
-        // The list first: an item's own text is never searched for placeholders.
-        let (before, after) = self
-            .prompt
-            .split_once("{context}")
-            .unwrap_or((&self.prompt, ""));
-        let list = lettered.join("\n");
-        let fill = |part: &str| part.replace("{lettered_choices}", &list);
-        Rendered {
-            prompt: format!("{}{}{}", fill(before), item.context, fill(after)),
-            continuations: item
-                .choices
-                .iter()
-                .enumerate()
-                .map(
-                    |(index, choice)| match self.continuation.split_once("{choice}") {
-                        Some((before, after)) => format!("{before}{choice}{after}"),
-                        None => self
-                            .continuation
-                            .replace("{letter}", &letter(index).to_string()),
-                    },
-                )
-                .collect(),
+    /// The template, if it can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::Own`] names the field and what is wrong with it.
+    pub fn checked(self) -> Result<Self, TemplateError> {
+        let fail = |part, message: &str| {
+            Err(TemplateError::Own {
+                part,
+                message: message.to_owned(),
+            })
+        };
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME || name.contains('@') {
+            return fail("name", "1 to 60 characters, and no `@`");
         }
+        for (part, text) in [
+            ("preamble", &self.preamble),
+            ("prompt", &self.prompt),
+            ("delimiter", &self.delimiter),
+            ("choice", &self.choice),
+            ("description", &self.description),
+        ] {
+            if text.len() > MAX_BYTES {
+                return fail(part, "longer than 20,000 bytes");
+            }
+        }
+        let prompt = pieces(&self.prompt, "prompt")?;
+        let choice = pieces(&self.choice, "choice")?;
+        if self.choice.trim().is_empty() {
+            return fail("choice", "empty, so nothing would be scored");
+        }
+        if !holds(&prompt, Placeholder::differs) && !holds(&choice, Placeholder::differs) {
+            return fail(
+                "choice",
+                "neither it nor the prompt holds `{choice}` or `{letter}`, so all choices would score the same",
+            );
+        }
+        Ok(self)
+    }
+
+    /// Whether what the model gets for a choice depends on the order of the choices.
+    pub fn depends_on_order(&self) -> bool {
+        let lists = |text: &str, part| {
+            let wanted = |placeholder| {
+                matches!(
+                    placeholder,
+                    Placeholder::Letter | Placeholder::LetteredChoices
+                )
+            };
+            pieces(text, part).is_ok_and(|pieces| holds(&pieces, wanted))
+        };
+        lists(&self.prompt, "prompt") || lists(&self.choice, "choice")
+    }
+
+    /// What the model gets for an item. An item's own text is never searched for placeholders.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::Item`] when the item lacks what the template asks for, [`TemplateError::Own`] for a template
+    /// that cannot be used.
+    pub fn render(&self, item: &Item) -> Result<Rendered, TemplateError> {
+        let prompt = pieces(&self.prompt, "prompt")?;
+        let scored = pieces(&self.choice, "choice")?;
+        let differs = holds(&prompt, Placeholder::differs);
+        let choices = (0..item.choices.len())
+            .map(|index| {
+                let context = fill(&prompt, item, index)?;
+                let text = fill(&scored, item, index)?;
+                Ok(RenderedChoice {
+                    continuation: format!("{}{text}", self.delimiter),
+                    measured: if differs { context.clone() } else { text },
+                    context: format!("{}{context}", self.preamble),
+                })
+            })
+            .collect::<Result<_, TemplateError>>()?;
+        Ok(Rendered { choices })
     }
 }
 
@@ -110,39 +432,144 @@ pub fn letter(index: usize) -> char {
 mod tests {
     use super::*;
 
-    fn item() -> Item {
+    fn item(context: &str) -> Item {
         Item {
             id: "1".into(),
-            context: "Is {choice} {lettered_choices} text?".into(),
+            context: context.into(),
             choices: vec!["yes".into(), "no".into()],
             gold: 0,
         }
     }
 
-    #[test]
-    fn question_answer_is_the_harness_prompt() {
-        let rendered = Template::named("question-answer@1")
+    fn rendered(name: &str, context: &str) -> Vec<(String, String)> {
+        let rendered = Template::named(name)
             .unwrap()
-            .render(&item());
+            .render(&item(context))
+            .unwrap();
+        let pair = |choice: RenderedChoice| (choice.context, choice.continuation);
+        rendered.choices.into_iter().map(pair).collect()
+    }
+
+    fn own(prompt: &str, choice: &str) -> Result<Template, TemplateError> {
+        let text =
+            serde_json::json!({"name": "own", "version": 1, "prompt": prompt, "choice": choice});
+        serde_json::from_value::<Template>(text).unwrap().checked()
+    }
+
+    #[test]
+    fn every_built_in_template_can_be_used_and_is_there_once() {
+        let all = Template::all();
+        assert!(all.len() >= 8);
+        for template in &all {
+            assert!(template.clone().checked().is_ok(), "{}", template.name);
+            assert!(!template.description.is_empty());
+            let same = all.iter().filter(|other| other.id() == template.id());
+            assert_eq!(same.count(), 1, "{}", template.id());
+            assert_eq!(
+                TemplateSpec::of(template),
+                TemplateSpec::Named(template.id())
+            );
+        }
+    }
+
+    #[test]
+    fn an_items_own_braces_are_text() {
+        let found = rendered("question-answer@1", "Is {choice} {lettered_choices} text?");
+        let (prompt, continuation) = &found[0];
         assert_eq!(
-            rendered.prompt,
+            prompt,
             "Question: Is {choice} {lettered_choices} text?\nAnswer:"
         );
-        assert_eq!(rendered.continuations, [" yes", " no"]);
+        assert_eq!(continuation, " yes");
     }
 
     #[test]
     fn lettered_lists_the_choices_and_scores_the_letters() {
-        let rendered = Template::named("lettered").unwrap().render(&item());
-        assert!(rendered.prompt.ends_with("text?\nA. yes\nB. no\nAnswer:"));
-        assert_eq!(rendered.continuations, [" A", " B"]);
+        let found = rendered("lettered", "text?");
+        assert_eq!(found[1].0, "Question: text?\nA. yes\nB. no\nAnswer:");
+        assert_eq!(found[1].1, " B");
     }
 
     #[test]
-    fn an_unknown_template_names_the_known_ones() {
-        let error = Template::named("question-answer@9")
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("question-answer@1") && error.contains("plain@1"));
+    fn a_blank_is_filled_before_or_after_the_cut() {
+        let context = "I say ___ to you.";
+        let found = rendered("winogrande@1", context);
+        assert_eq!(found[0], ("I say yes".into(), " to you.".into()));
+        assert_eq!(found[1].0, "I say no");
+        let found = rendered("cloze@1", context);
+        assert_eq!(found[1], ("I say ".into(), "no to you.".into()));
+        let error = Template::named("winogrande")
+            .unwrap()
+            .render(&item("no blank"));
+        assert!(error.unwrap_err().to_string().contains("blank"));
+    }
+
+    #[test]
+    fn contexts_of_their_own_share_their_beginning() {
+        let template = Template::named("winogrande").unwrap();
+        let mut item = item("Say _.");
+        item.choices = vec!["é".into(), "è".into()];
+        let rendered = template.render(&item).unwrap();
+        assert_eq!(rendered.prompt(), "Say ");
+        assert_eq!(rendered.choices[0].measured, "Say é");
+    }
+
+    #[test]
+    fn the_last_line_is_the_question() {
+        let found = rendered("passage", "A passage.\nWith lines.\nIs it?");
+        assert_eq!(
+            found[0].0,
+            "A passage.\nWith lines.\nQuestion: Is it?\nAnswer:"
+        );
+        assert_eq!(
+            rendered("passage", "Is it?")[0].0,
+            "\nQuestion: Is it?\nAnswer:"
+        );
+    }
+
+    #[test]
+    fn a_template_of_ones_own_is_checked_and_says_what_is_wrong() {
+        assert!(own("{{{context}}}", "{choice}").is_ok());
+        let braces = own("{{{context}}}", "{choice}")
+            .unwrap()
+            .render(&item("a"))
+            .unwrap();
+        assert_eq!(braces.prompt(), "{a}");
+        for (prompt, choice, named) in [
+            (
+                "é {contxt}",
+                "{choice}",
+                "`{contxt}` is no placeholder; known are {context}",
+            ),
+            ("é {contxt}", "{choice}", "(character 3)"),
+            ("{context", "{choice}", "without its `}`"),
+            ("context}", "{choice}", "without its `{`"),
+            ("{context}", "yes", "all choices would score the same"),
+            ("{context}", " ", "nothing would be scored"),
+        ] {
+            let error = own(prompt, choice).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        assert!(own(&"x".repeat(20_001), "{choice}").is_err());
+    }
+
+    #[test]
+    fn a_study_names_a_template_or_brings_it() {
+        let named: TemplateSpec = serde_json::from_str(r#""plain@1""#).unwrap();
+        assert_eq!(named.resolve().unwrap().name, "plain");
+        let brought = TemplateSpec::of(&own("{context}:", "{choice}").unwrap());
+        let text = serde_json::to_string(&brought).unwrap();
+        let again: TemplateSpec = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, brought);
+        assert_eq!(again.resolve().unwrap().prompt, "{context}:");
+        let unknown = TemplateSpec::Named("plain@9".into()).resolve().unwrap_err();
+        assert!(unknown.to_string().contains("question-answer@1"));
+    }
+
+    #[test]
+    fn only_a_template_with_letters_depends_on_the_order() {
+        let depends = |name| Template::named(name).unwrap().depends_on_order();
+        assert!(depends("lettered") && depends("mmlu"));
+        assert!(!depends("plain") && !depends("winogrande"));
     }
 }

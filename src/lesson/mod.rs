@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::attribution::Settings;
-use crate::items::{Item, Template, canonical_jsonl};
+use crate::items::{Item, Template, TemplateSpec, canonical_jsonl};
 use crate::job::Job;
 use crate::model::Model;
 use crate::model::device::Compute;
@@ -195,9 +195,12 @@ fn study_of(sets: &[Set], sha256: String, template: &Template, seed: u64) -> Stu
                 sample: Some(set.sample_name()),
                 first: None,
                 count: None,
+                split: None,
             })
             .collect(),
-        template: template.id(),
+        template: TemplateSpec::of(template),
+        few_shot: None,
+        choice_order: None,
         scoring: ScoringSpec::default(),
         attribution: Settings::preset("paper"),
         search: Some(SearchSpec {

@@ -8,20 +8,8 @@ use super::{PruningError, Trial};
 use crate::attribution::Attribution;
 use crate::job::Job;
 use crate::model::Site;
-use crate::scoring::{Accuracy, ItemScore, SetScores};
-
-/// An item whose predicted choice changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flip {
-    /// The item's id.
-    pub id: String,
-    /// Index of the right choice.
-    pub gold: usize,
-    /// Prediction without the mask.
-    pub before: usize,
-    /// Prediction with it.
-    pub after: usize,
-}
+use crate::scoring::paired::flips;
+use crate::scoring::{Accuracy, Flip, Paired, SetScores};
 
 /// One set before and after.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +22,9 @@ pub struct PrunedSet {
     pub after: SetScores,
     /// Items whose prediction changed.
     pub flipped: Vec<Flip>,
+    /// Right and wrong before and after, and whether the change may be chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
 }
 
 /// A mask's effect on some sets.
@@ -75,6 +66,7 @@ pub async fn prune(
             set: trial.set.to_owned(),
             before: before.accuracy_by(trial.rule),
             flipped: flips(&before.items, &after.items),
+            paired: Some(Paired::of(&before.items, &after.items)),
             after,
         });
     }
@@ -84,21 +76,6 @@ pub async fn prune(
         sets,
         seconds: job.now_secs() - start,
     })
-}
-
-/// Items whose prediction changed.
-pub fn flips(before: &[ItemScore], after: &[ItemScore]) -> Vec<Flip> {
-    before
-        .iter()
-        .zip(after)
-        .filter(|(before, after)| before.predicted != after.predicted)
-        .map(|(before, after)| Flip {
-            id: before.id.clone(),
-            gold: before.gold,
-            before: before.predicted,
-            after: after.predicted,
-        })
-        .collect()
 }
 
 /// Accuracy of one set under random masks.

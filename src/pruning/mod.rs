@@ -14,10 +14,10 @@ pub use effect::{ControlReport, PruneReport};
 pub use mask::Mask;
 pub use search::SearchReport;
 
-use crate::items::{Item, Template};
+use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::{Capture, Gains, Model, ModelError};
-use crate::scoring::{BatchRun, Encoded, Rule, ScoringError, SetScores, batches, encode};
+use crate::scoring::{BatchRun, Plan, Rule, ScoringError, SetScores, SharedRun};
 
 /// Why a mask could not be made or tried.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub struct Trial<'a> {
     /// Its items.
     pub items: &'a [Item],
     /// How they are put to the model.
-    pub template: &'a Template,
+    pub prompts: &'a Prompts,
     /// How predictions are made.
     pub rule: Rule,
 }
@@ -72,26 +72,31 @@ impl Trial<'_> {
         job: Job<'_>,
     ) -> Result<Vec<SetScores>, ScoringError> {
         let start = job.now_secs();
-        let encoded: Vec<Encoded> = encode(self.model, self.items, self.template)?;
+        let plan = Plan::new(self.model, (self.set, self.items), self.prompts, self.rule)?;
         let decoder = &self.model.decoder;
-        let mut sums = vec![vec![Vec::new(); self.items.len()]; candidates.len()];
+        let mut found = vec![vec![Vec::new(); plan.entries()]; candidates.len()];
         let mut done = 0;
-        for batch in batches(&encoded, self.model.config()) {
-            let run = BatchRun::new(decoder, &batch, &Gains::none(), Capture::All, job).await?;
-            for (gains, sums) in candidates.iter().zip(&mut sums) {
+        let mut shared = SharedRun::default();
+        for batch in plan.batches() {
+            let (none, capture) = (Gains::none(), Capture::All);
+            let run = BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?;
+            for (gains, found) in candidates.iter().zip(&mut found) {
                 let fork = run.fork(decoder, gains, job).await?;
-                let values = fork.read_log_likelihoods(decoder, &batch, job).await?;
+                let values = fork.read_log_probabilities(decoder, batch, job).await?;
                 for (&index, values) in batch.items.iter().zip(values) {
-                    sums[index] = values;
+                    found[index] = values;
                 }
-                done += batch.items.len();
+                // Entries without a context are no items of their own.
+                let items = batch
+                    .items
+                    .iter()
+                    .filter(|index| **index < self.items.len());
+                done += items.count();
                 note(done);
             }
         }
         let seconds = job.now_secs() - start;
-        let scores = |sums: &Vec<Vec<f64>>| {
-            SetScores::new(self.set, self.items, sums, &encoded, self.rule, seconds)
-        };
-        Ok(sums.iter().map(scores).collect())
+        let scores = |found: Vec<_>| plan.scores(self.set, &found, seconds).without_tokens();
+        Ok(found.into_iter().map(scores).collect())
     }
 }

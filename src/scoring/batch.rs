@@ -1,82 +1,32 @@
-//! Items as batches of prompts of one length, with their choices as forks of the prompt's run.
+//! Encoded items as batches: prompts of one length that share a beginning, with their choices as forks of the
+//! prompt's run.
+//!
+//! Items whose prompts begin with the same tokens, such as shots or a passage, share the run of that beginning: it is
+//! run once, the rests of the prompts continue it side by side, and the choices continue those.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::ScoringError;
-use crate::items::{Item, Template};
+use super::encode::{Encoded, shared_tokens};
 use crate::job::Job;
+use crate::model::attention::{Geometry, KeyValues};
 use crate::model::run::{log_probabilities_of, read};
-use crate::model::{Capture, Config, Decoder, Gains, Model, ModelError, Run};
-
-/// Token ids of one item.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Encoded {
-    /// The prompt's tokens.
-    pub prompt: Vec<u32>,
-    /// Each choice's tokens, at least one.
-    pub choices: Vec<Vec<u32>>,
-}
-
-/// Renders and tokenises items.
-///
-/// # Errors
-///
-/// [`ScoringError::Item`] names the item whose prompt or choice gives no token or does not fit the context.
-pub fn encode(
-    model: &Model,
-    items: &[Item],
-    template: &Template,
-) -> Result<Vec<Encoded>, ScoringError> {
-    items
-        .iter()
-        .map(|item| {
-            let fail = |message: String| ScoringError::Item {
-                id: item.id.clone(),
-                message,
-            };
-            let rendered = template.render(item);
-            let mut prompt = None;
-            let mut choices = Vec::with_capacity(rendered.continuations.len());
-            for continuation in &rendered.continuations {
-                let (context, choice) = model
-                    .tokenizer
-                    .encode_pair(&rendered.prompt, continuation)
-                    .map_err(|error| fail(error.to_string()))?;
-                if choice.is_empty() {
-                    return Err(fail(format!("choice `{continuation}` gives no token")));
-                }
-                prompt = Some(context);
-                choices.push(choice);
-            }
-            let prompt = prompt
-                .filter(|prompt| !prompt.is_empty())
-                .ok_or_else(|| fail("the prompt gives no token".into()))?;
-            let longest = choices.iter().map(Vec::len).max().unwrap_or(0);
-            let context_length = model.config().context_length;
-            let tokens = prompt.len() + longest;
-            if tokens > context_length {
-                let error = ModelError::TooLong {
-                    tokens,
-                    context_length,
-                };
-                return Err(fail(error.to_string()));
-            }
-            Ok(Encoded { prompt, choices })
-        })
-        .collect()
-}
+use crate::model::{Capture, Config, Decoder, Gains, ModelError, Run};
 
 /// Items whose prompts have one length.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Their indices among the encoded items.
     pub items: Vec<usize>,
-    /// Prompts, `[items][positions]`.
+    /// Prompts, `[items][positions]`, without what they share.
     pub prompts: Vec<Vec<u32>>,
+    /// The tokens before each of them; may be none.
+    pub shared: Vec<u32>,
     /// Choices, `[items][choices]` of at least one token each.
     choices: Vec<Vec<Vec<u32>>>,
+    /// Tokens of a choice that are not scored, `[items][choices]`.
+    scored_from: Vec<Vec<usize>>,
 }
 
 /// Logits in one piece, in bytes: stays below WebGPU's default binding of 128 MiB, and on WebAssembly within a
@@ -88,33 +38,101 @@ const LOGITS_BYTES: usize = if cfg!(target_family = "wasm") {
 };
 /// Most tokens of one batch, whatever the vocabulary.
 const BATCH_TOKENS: usize = 4096;
+/// Fewest tokens for which a shared beginning is run on its own.
+const WORTH_SHARING: usize = 16;
 
-/// Groups encoded items by prompt length, in batches of bounded size. Every item is in exactly one.
+/// Groups encoded items by what their prompts share and by the length of the rest, in batches of bounded size. Every
+/// item is in exactly one.
 pub fn batches(encoded: &[Encoded], config: &Config) -> Vec<Batch> {
     let budget = (LOGITS_BYTES / (4 * config.vocabulary)).min(BATCH_TOKENS);
-    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, item) in encoded.iter().enumerate() {
-        by_length.entry(item.prompt.len()).or_default().push(index);
-    }
     let mut batches = Vec::new();
-    for indices in by_length.into_values() {
-        let tokens = |index: &usize| {
-            let item = &encoded[*index];
-            item.prompt.len() + item.choices.iter().map(Vec::len).sum::<usize>()
-        };
-        let widest = indices.iter().map(tokens).max().unwrap_or(1);
-        for items in indices.chunks((budget / widest).max(1)) {
-            batches.push(Batch {
-                items: items.to_vec(),
-                prompts: items.iter().map(|&i| encoded[i].prompt.clone()).collect(),
-                choices: items.iter().map(|&i| encoded[i].choices.clone()).collect(),
-            });
+    for (shared, indices) in sharing(encoded) {
+        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for index in indices {
+            by_length
+                .entry(encoded[index].prompt.len())
+                .or_default()
+                .push(index);
+        }
+        for indices in by_length.into_values() {
+            let tokens = |index: &usize| {
+                let item = &encoded[*index];
+                item.prompt.len() + item.choices.iter().map(Vec::len).sum::<usize>()
+            };
+            let widest = indices.iter().map(tokens).max().unwrap_or(1);
+            for items in indices.chunks((budget / widest).max(1)) {
+                batches.push(Batch::new(encoded, items, shared));
+            }
         }
     }
     batches
 }
 
+/// Groups of items with the number of tokens that their prompts share, 0 for those that share too little.
+fn sharing(encoded: &[Encoded]) -> Vec<(usize, Vec<usize>)> {
+    let mut order: Vec<usize> = (0..encoded.len()).collect();
+    order.sort_by(|&a, &b| encoded[a].prompt.cmp(&encoded[b].prompt).then(a.cmp(&b)));
+    let mut alone = Vec::new();
+    let mut groups = Vec::new();
+    let mut open: (usize, Vec<usize>) = (0, Vec::new());
+    let mut close = |(shared, mut group): (usize, Vec<usize>)| {
+        if group.len() > 1 {
+            group.sort_unstable();
+            groups.push((shared, group));
+        } else {
+            alone.extend(group);
+        }
+    };
+    for index in order {
+        let prompt = &encoded[index].prompt;
+        let joined = open.1.last().map_or(0, |&last| {
+            let shared = shared_tokens(&encoded[last].prompt, prompt);
+            let kept = if open.1.len() > 1 { open.0 } else { shared };
+            // A rest of at least one token continues what is shared.
+            kept.min(shared)
+                .min(prompt.len() - 1)
+                .min(encoded[last].prompt.len() - 1)
+        });
+        // Two prompts that are nearly the same do not keep away a third that shares what all share.
+        if joined >= WORTH_SHARING && (open.1.len() < 3 || joined * 2 >= open.0) {
+            open.0 = joined;
+            open.1.push(index);
+        } else {
+            close(std::mem::replace(&mut open, (0, vec![index])));
+        }
+    }
+    close(open);
+    if !alone.is_empty() {
+        alone.sort_unstable();
+        groups.push((0, alone));
+    }
+    groups
+}
+
 impl Batch {
+    fn new(encoded: &[Encoded], items: &[usize], shared: usize) -> Self {
+        let of = |&index: &usize| &encoded[index];
+        let first = items.first().map(of);
+        Self {
+            items: items.to_vec(),
+            prompts: items
+                .iter()
+                .map(|index| of(index).prompt[shared..].to_vec())
+                .collect(),
+            shared: first
+                .map(|item| item.prompt[..shared].to_vec())
+                .unwrap_or_default(),
+            choices: items
+                .iter()
+                .map(|index| of(index).choices.clone())
+                .collect(),
+            scored_from: items
+                .iter()
+                .map(|index| of(index).scored_from.clone())
+                .collect(),
+        }
+    }
+
     /// Choices of the item that has most; the others' rows are padding.
     fn n_choices(&self) -> usize {
         self.choices.iter().map(Vec::len).max().unwrap_or(0)
@@ -135,6 +153,12 @@ impl Batch {
         self.choices.get(item)?.get(choice)?.get(index).copied()
     }
 
+    /// Whether that token is scored.
+    fn is_scored(&self, item: usize, choice: usize, index: usize) -> bool {
+        let from = self.scored_from.get(item).and_then(|item| item.get(choice));
+        self.token(item, choice, index).is_some() && from.is_some_and(|from| index >= *from)
+    }
+
     /// The choices without their last token, padded: what the model reads, `[items][choices][tail]`.
     fn tails(&self) -> Option<Vec<Vec<Vec<u32>>>> {
         let tail = self.longest().checked_sub(1).filter(|tail| *tail > 0)?;
@@ -148,17 +172,47 @@ impl Batch {
     }
 }
 
+/// The run of what the last batch shared: batches of one beginning follow each other.
+#[derive(Default)]
+pub struct SharedRun(Option<(Vec<u32>, Run)>);
+
+impl SharedRun {
+    async fn of(
+        &mut self,
+        decoder: &Decoder,
+        tokens: &[u32],
+        gains: &Gains,
+        capture: Capture,
+        job: Job<'_>,
+    ) -> Result<Option<Run>, ModelError> {
+        if tokens.is_empty() {
+            self.0 = None;
+            return Ok(None);
+        }
+        if let Some((known, run)) = &self.0
+            && known == tokens
+        {
+            return Ok(Some(run.clone()));
+        }
+        let run = decoder.base_run(&[tokens], gains, capture, job).await?;
+        self.0 = Some((tokens.to_vec(), run.clone()));
+        Ok(Some(run))
+    }
+}
+
 /// A batch's base run and the run of its choices' tokens.
 #[derive(Clone)]
 pub struct BatchRun {
-    /// The prompts.
-    pub base: Run,
+    /// What the prompts share, one prompt; `None` when that is nothing.
+    shared: Option<Run>,
+    /// The prompts; where they share something, its continuations: one prompt, the items as rows.
+    base: Run,
     /// The choices beyond their first token; `None` when every choice is one token.
-    pub tails: Option<Run>,
+    tails: Option<Run>,
 }
 
 impl BatchRun {
-    /// Runs a batch from the bottom.
+    /// Runs a batch from the bottom. `shared` is kept from batch to batch under the same gains and capture.
     ///
     /// # Errors
     ///
@@ -168,19 +222,37 @@ impl BatchRun {
         batch: &Batch,
         gains: &Gains,
         capture: Capture,
+        shared: &mut SharedRun,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
-        let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
-        let base = decoder.base_run(&prompts, gains, capture, job).await?;
-        let tails = match batch.tails() {
-            Some(tails) => Some(
+        let shared = shared
+            .of(decoder, &batch.shared, gains, capture, job)
+            .await?;
+        let base = match &shared {
+            Some(shared) => {
+                let rests = std::slice::from_ref(&batch.prompts);
                 decoder
-                    .continue_run(&base, &tails, gains, capture, job)
-                    .await?,
-            ),
+                    .continue_run(shared, rests, gains, capture, job)
+                    .await?
+            }
+            None => {
+                let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
+                decoder.base_run(&prompts, gains, capture, job).await?
+            }
+        };
+        let tails = match batch.tails() {
+            Some(tails) => {
+                let prompts = prompts(shared.as_ref(), &base);
+                let run = decoder.continue_run(&prompts, &tails, gains, capture, job);
+                Some(run.await?)
+            }
             None => None,
         };
-        Ok(Self { base, tails })
+        Ok(Self {
+            shared,
+            base,
+            tails,
+        })
     }
 
     /// Leaves this run at the lowest layer that `gains` change.
@@ -194,12 +266,25 @@ impl BatchRun {
         gains: &Gains,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
-        let base = decoder.fork_run(&self.base, None, gains, job).await?;
-        let tails = match &self.tails {
-            Some(tails) => Some(decoder.fork_run(tails, Some(&base), gains, job).await?),
+        let shared = match &self.shared {
+            Some(shared) => Some(decoder.fork_run(shared, None, gains, job).await?),
             None => None,
         };
-        Ok(Self { base, tails })
+        let base = decoder
+            .fork_run(&self.base, shared.as_ref(), gains, job)
+            .await?;
+        let tails = match &self.tails {
+            Some(tails) => {
+                let prompts = prompts(shared.as_ref(), &base);
+                Some(decoder.fork_run(tails, Some(&prompts), gains, job).await?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            shared,
+            base,
+            tails,
+        })
     }
 
     /// Summed log-likelihood of every choice, `[items, choices]`; rows beyond an item's own choices are
@@ -214,85 +299,193 @@ impl BatchRun {
         batch: &Batch,
         job: Job<'_>,
     ) -> Result<Tensor<2>, ModelError> {
-        let (n_items, n_choices) = (batch.items.len(), batch.n_choices());
+        let tokens = self.log_probabilities(decoder, batch, job).await?;
+        let [n_items, n_choices, _] = tokens.dims();
+        Ok(tokens.sum_dim(2).reshape([n_items, n_choices]))
+    }
+
+    /// Log-probability of every scored token, `[items, choices, tokens of the longest choice]`; 0 for the others.
+    async fn log_probabilities(
+        &self,
+        decoder: &Decoder,
+        batch: &Batch,
+        job: Job<'_>,
+    ) -> Result<Tensor<3>, ModelError> {
+        let (n_items, n_choices, longest) = (batch.items.len(), batch.n_choices(), batch.longest());
         let first: Vec<u32> = (0..n_items)
             .flat_map(|item| {
                 (0..n_choices).map(move |choice| batch.token(item, choice, 0).unwrap_or(0))
             })
             .collect();
-        let logits = decoder.last_logits(&self.base);
+        let logits = decoder.last_logits(&prompts(self.shared.as_ref(), &self.base));
         let vocabulary = decoder.config.vocabulary;
         let spread = logits.expand([n_items, n_choices, vocabulary]);
-        let mut total = log_probabilities_of(spread, &first);
+        let mut parts = vec![log_probabilities_of(spread, &first).reshape([n_items, n_choices, 1])];
         if let Some(tails) = &self.tails {
-            total = total
-                + self
-                    .tail_log_likelihoods(decoder, batch, tails, job)
-                    .await?;
+            let tail = tails.geometry.tail;
+            let rest = tail_log_probabilities(decoder, batch, tails, job).await?;
+            parts.push(rest.reshape([n_items, n_choices, tail]));
         }
-        Ok(total)
-    }
-
-    async fn tail_log_likelihoods(
-        &self,
-        decoder: &Decoder,
-        batch: &Batch,
-        tails: &Run,
-        job: Job<'_>,
-    ) -> Result<Tensor<2>, ModelError> {
-        let (n_items, n_choices) = (batch.items.len(), batch.n_choices());
-        let tail = tails.geometry.tail;
-        let positions = n_choices * tail;
-        let mut ids = vec![0; n_items * positions];
-        let mut counts = vec![0f32; n_items * positions];
-        for (slot, (id, count)) in ids.iter_mut().zip(&mut counts).enumerate() {
-            let (item, position) = (slot / positions, slot % positions);
-            if let Some(token) = batch.token(item, position / tail, position % tail + 1) {
-                (*id, *count) = (token, 1.0);
+        let mut counts = Vec::with_capacity(n_items * n_choices * longest);
+        for item in 0..n_items {
+            for choice in 0..n_choices {
+                let scored = (0..longest).map(|index| batch.is_scored(item, choice, index));
+                counts.extend(scored.map(|scored| f32::from(u8::from(scored))));
             }
         }
-        // The vocabulary makes this the widest tensor of all: a few positions at a time.
-        let normed = decoder.final_norm(tails.resid_final.clone());
-        let step = (LOGITS_BYTES / (4 * decoder.config.vocabulary * n_items)).max(1);
-        let mut parts = Vec::new();
-        for from in (0..positions).step_by(step) {
-            job.checkpoint().await?;
-            let width = step.min(positions - from);
-            let logits = decoder.unembed(normed.clone().narrow(1, from, width));
-            let part: Vec<u32> = (0..n_items)
-                .flat_map(|item| {
-                    let start = item * positions + from;
-                    ids[start..start + width].iter().copied()
-                })
-                .collect();
-            parts.push(log_probabilities_of(logits, &part));
-        }
-        let device = decoder.device();
-        let counts = Tensor::<2>::from_data(TensorData::new(counts, [n_items, positions]), device);
-        Ok((Tensor::cat(parts, 1) * counts)
-            .reshape([n_items, n_choices, tail])
-            .sum_dim(2)
-            .reshape([n_items, n_choices]))
+        let data = TensorData::new(counts, [n_items, n_choices, longest]);
+        Ok(Tensor::cat(parts, 2) * Tensor::<3>::from_data(data, decoder.device()))
     }
 
-    /// The log-likelihoods on the host, each item's own choices only.
+    /// The log-probability of each scored token on the host, `[items][choices][tokens]`.
     ///
     /// # Errors
     ///
     /// [`ModelError::Device`] when the device cannot be read or gave a value that is no number,
     /// [`ModelError::Cancelled`].
-    pub async fn read_log_likelihoods(
+    pub async fn read_log_probabilities(
         &self,
         decoder: &Decoder,
         batch: &Batch,
         job: Job<'_>,
-    ) -> Result<Vec<Vec<f64>>, ModelError> {
-        let width = batch.n_choices();
-        let values = read(self.log_likelihoods(decoder, batch, job).await?).await?;
+    ) -> Result<Vec<Vec<Vec<f32>>>, ModelError> {
+        let (n_choices, longest) = (batch.n_choices().max(1), batch.longest().max(1));
+        let values = read(self.log_probabilities(decoder, batch, job).await?).await?;
+        let of_item = |(item, values): (usize, &[f32])| {
+            let own = batch.choices.get(item).map_or(0, Vec::len);
+            let scored = |(choice, row): (usize, &[f32])| {
+                let kept = row.iter().enumerate();
+                kept.filter(|(index, _)| batch.is_scored(item, choice, *index))
+                    .map(|(_, value)| *value)
+                    .collect()
+            };
+            values
+                .chunks(longest)
+                .take(own)
+                .enumerate()
+                .map(scored)
+                .collect()
+        };
         Ok(values
-            .chunks(width.max(1))
-            .zip(&batch.choices)
-            .map(|(row, choices)| row.iter().take(choices.len()).map(|&v| v.into()).collect())
+            .chunks(n_choices * longest)
+            .enumerate()
+            .map(of_item)
             .collect())
+    }
+}
+
+/// The prompts as runs of their own, one a row of `base`: with the keys and values of what they share before theirs.
+fn prompts(shared: Option<&Run>, base: &Run) -> Run {
+    let Some(shared) = shared else {
+        return base.clone();
+    };
+    let Geometry { batch, rows, tail } = base.geometry;
+    let items = batch * rows;
+    let join = |shared: &Tensor<4>, own: &Tensor<4>| {
+        let [_, heads, positions, d_head] = shared.dims();
+        let spread = shared.clone().expand([items, heads, positions, d_head]);
+        Tensor::cat(vec![spread, own.clone()], 2)
+    };
+    let layers = shared.key_values.iter().zip(&base.key_values);
+    let key_values = layers.map(|(shared, own)| {
+        let (shared, own) = (shared.as_ref()?, own.as_ref()?);
+        Some(KeyValues {
+            keys: join(&shared.keys, &own.keys),
+            values: join(&shared.values, &own.values),
+        })
+    });
+    let d_model = base.resid_final.dims()[2];
+    Run {
+        geometry: Geometry {
+            batch: items,
+            rows: 1,
+            tail,
+        },
+        first_position: base.first_position,
+        key_values: key_values.collect(),
+        states: Vec::new(),
+        resid_final: base.resid_final.clone().reshape([items, tail, d_model]),
+    }
+}
+
+/// Log-probabilities of the choices' tokens after their first, `[items, choices · tail]`.
+async fn tail_log_probabilities(
+    decoder: &Decoder,
+    batch: &Batch,
+    tails: &Run,
+    job: Job<'_>,
+) -> Result<Tensor<2>, ModelError> {
+    let (n_items, n_choices) = (batch.items.len(), batch.n_choices());
+    let tail = tails.geometry.tail;
+    let positions = n_choices * tail;
+    let ids: Vec<u32> = (0..n_items * positions)
+        .map(|slot| {
+            let (item, position) = (slot / positions, slot % positions);
+            let token = batch.token(item, position / tail, position % tail + 1);
+            token.unwrap_or(0)
+        })
+        .collect();
+    // The vocabulary makes this the widest tensor of all: a few positions at a time.
+    let normed = decoder.final_norm(tails.resid_final.clone());
+    let step = (LOGITS_BYTES / (4 * decoder.config.vocabulary * n_items)).max(1);
+    let mut parts = Vec::new();
+    for from in (0..positions).step_by(step) {
+        job.checkpoint().await?;
+        let width = step.min(positions - from);
+        let logits = decoder.unembed(normed.clone().narrow(1, from, width));
+        let part: Vec<u32> = (0..n_items)
+            .flat_map(|item| {
+                let start = item * positions + from;
+                ids[start..start + width].iter().copied()
+            })
+            .collect();
+        parts.push(log_probabilities_of(logits, &part));
+    }
+    Ok(Tensor::cat(parts, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(prompt: Vec<u32>) -> Encoded {
+        Encoded {
+            prompt,
+            choices: vec![vec![1], vec![2]],
+            scored_from: vec![0, 0],
+            extents: Vec::new(),
+        }
+    }
+
+    fn after(shared: u32, rest: &[u32]) -> Encoded {
+        encoded(
+            (0..shared)
+                .map(|id| id + 100)
+                .chain(rest.iter().copied())
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn prompts_that_begin_alike_share_their_beginning() {
+        let items = [
+            after(20, &[1, 2]),
+            encoded(vec![7, 8]),
+            after(20, &[3]),
+            after(20, &[1, 5, 6]),
+        ];
+        assert_eq!(sharing(&items), [(20, vec![0, 2, 3]), (0, vec![1])]);
+    }
+
+    #[test]
+    fn a_beginning_of_few_tokens_is_not_worth_a_run() {
+        let items = [after(15, &[1]), after(15, &[2])];
+        assert_eq!(sharing(&items), [(0, vec![0, 1])]);
+    }
+
+    #[test]
+    fn equal_prompts_keep_a_token_to_continue_with() {
+        let items = [after(20, &[]), after(20, &[])];
+        assert_eq!(sharing(&items), [(19, vec![0, 1])]);
     }
 }

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::items::Item;
-
 /// By which number the predicted choice is picked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -11,23 +9,53 @@ pub enum Rule {
     /// Sum of the choice's token log-likelihoods (`acc`).
     #[default]
     Sum,
-    /// The sum over the choice's number of Unicode characters (`acc_norm`).
+    /// The sum over the text's number of Unicode characters (`acc_norm`).
     PerCharacter,
+    /// The sum over the text's number of UTF-8 bytes (`acc_bytes`).
+    PerByte,
+    /// The sum over the number of its tokens.
+    PerToken,
+    /// The sum less the log-likelihood of the text without the context (`acc_mutual_info`).
+    MutualInformation,
 }
 
 /// One choice of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceScore {
-    /// The choice's text.
+    /// The choice's text in the item.
     pub text: String,
-    /// Sum of its tokens' log-probabilities given the prompt, in nats.
+    /// Sum of its scored tokens' log-probabilities given the prompt, in nats.
     pub log_likelihood: f64,
-    /// Tokens of the continuation.
+    /// Tokens that are scored.
     pub tokens: usize,
-    /// Unicode characters of the choice's text.
+    /// Unicode characters of the text that the template makes of the choice.
     pub characters: usize,
     /// `log_likelihood / characters`.
     pub per_character: f64,
+    /// UTF-8 bytes of that text.
+    #[serde(default)]
+    pub bytes: usize,
+    /// Log-likelihood of the same continuation after the model's first token alone, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconditional: Option<f64>,
+    /// Log-probability of each scored token, in nats, where they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_log_probabilities: Vec<f32>,
+}
+
+impl ChoiceScore {
+    /// The number that a rule compares. Mutual information needs [`ChoiceScore::unconditional`] and is the sum
+    /// without it.
+    pub fn by(&self, rule: Rule) -> f64 {
+        let per = |count: usize| self.log_likelihood / count.max(1) as f64;
+        match rule {
+            Rule::Sum => self.log_likelihood,
+            Rule::PerCharacter => self.per_character,
+            Rule::PerByte => per(self.bytes),
+            Rule::PerToken => per(self.tokens),
+            Rule::MutualInformation => self.log_likelihood - self.unconditional.unwrap_or(0.0),
+        }
+    }
 }
 
 /// One scored item.
@@ -48,27 +76,12 @@ pub struct ItemScore {
 }
 
 impl ItemScore {
-    /// From the summed log-likelihood and the number of tokens of each choice.
-    pub fn new(item: &Item, sums: &[f64], tokens: impl Iterator<Item = usize>, rule: Rule) -> Self {
-        let choices: Vec<ChoiceScore> = item
-            .choices
-            .iter()
-            .zip(sums)
-            .zip(tokens)
-            .map(|((text, &log_likelihood), tokens)| {
-                let characters = text.chars().count();
-                ChoiceScore {
-                    text: text.clone(),
-                    log_likelihood,
-                    tokens,
-                    characters,
-                    per_character: log_likelihood / characters.max(1) as f64,
-                }
-            })
-            .collect();
+    /// From the scores of an item's choices.
+    pub fn new(id: &str, gold: usize, choices: Vec<ChoiceScore>, rule: Rule) -> Self {
+        let sums: Vec<f64> = choices.iter().map(|choice| choice.log_likelihood).collect();
         let mut score = Self {
-            id: item.id.clone(),
-            gold: item.gold,
+            id: id.to_owned(),
+            gold,
             predicted: 0,
             correct: false,
             confidence: 0.0,
@@ -76,16 +89,13 @@ impl ItemScore {
         };
         score.predicted = score.predicted_by(rule);
         score.correct = score.predicted == score.gold;
-        score.confidence = softmax(sums).get(score.predicted).copied().unwrap_or(0.0);
+        score.confidence = softmax(&sums).get(score.predicted).copied().unwrap_or(0.0);
         score
     }
 
     /// The predicted choice by a rule.
     pub fn predicted_by(&self, rule: Rule) -> usize {
-        arg_max(self.choices.iter().map(|choice| match rule {
-            Rule::Sum => choice.log_likelihood,
-            Rule::PerCharacter => choice.per_character,
-        }))
+        arg_max(self.choices.iter().map(|choice| choice.by(rule)))
     }
 
     /// Log-likelihood of the gold choice minus that of the best wrong one, in nats.
@@ -178,32 +188,57 @@ impl Accuracy {
 mod tests {
     use super::*;
 
-    fn item() -> Item {
-        Item {
-            id: "a".into(),
-            context: String::new(),
-            choices: vec!["é".into(), "long".into()],
-            gold: 1,
+    fn choice(text: &str, log_likelihood: f64, tokens: usize) -> ChoiceScore {
+        let characters = text.chars().count();
+        ChoiceScore {
+            text: text.into(),
+            log_likelihood,
+            tokens,
+            characters,
+            per_character: log_likelihood / characters as f64,
+            bytes: text.len(),
+            unconditional: None,
+            token_log_probabilities: Vec::new(),
+        }
+    }
+
+    fn score(sums: [f64; 2], rule: Rule) -> ItemScore {
+        let choices = vec![choice("é", sums[0], 1), choice("long", sums[1], 8)];
+        ItemScore::new("a", 1, choices, rule)
+    }
+
+    /// "é" has one character and two bytes, "long" four of each and here eight tokens: −2 and −6 make −2 and −1.5 a
+    /// character, −1 and −1.5 a byte, −2 and −0.75 a token.
+    #[test]
+    fn the_rule_decides_between_a_short_and_a_long_choice() {
+        for (rule, predicted) in [
+            (Rule::Sum, 0),
+            (Rule::PerCharacter, 1),
+            (Rule::PerByte, 0),
+            (Rule::PerToken, 1),
+            (Rule::MutualInformation, 0),
+        ] {
+            let score = score([-2.0, -6.0], rule);
+            assert_eq!(
+                (score.predicted, score.correct),
+                (predicted, predicted == 1),
+                "{rule:?}"
+            );
         }
     }
 
     #[test]
-    fn the_rule_decides_between_a_short_and_a_long_choice() {
-        let sum = ItemScore::new(&item(), &[-2.0, -4.0], [1, 2].into_iter(), Rule::Sum);
-        assert_eq!((sum.predicted, sum.correct), (0, false));
-        let per_character = ItemScore::new(
-            &item(),
-            &[-2.0, -4.0],
-            [1, 2].into_iter(),
-            Rule::PerCharacter,
-        );
-        assert_eq!((per_character.predicted, per_character.correct), (1, true));
-        assert_eq!(per_character.choices[0].characters, 1);
+    fn mutual_information_takes_off_what_a_choice_has_without_the_context() {
+        let mut choices = vec![choice("a", -2.0, 1), choice("b", -3.0, 1)];
+        choices[0].unconditional = Some(-1.0);
+        choices[1].unconditional = Some(-5.0);
+        let score = ItemScore::new("a", 1, choices, Rule::MutualInformation);
+        assert_eq!(score.predicted, 1);
     }
 
     #[test]
     fn confidence_is_the_softmax_over_the_choices() {
-        let score = ItemScore::new(&item(), &[0.0, 3f64.ln()], [1, 1].into_iter(), Rule::Sum);
+        let score = score([0.0, 3f64.ln()], Rule::Sum);
         assert!((score.confidence - 0.75).abs() < 1e-12);
         assert!((score.gold_margin() - 3f64.ln()).abs() < 1e-12);
     }

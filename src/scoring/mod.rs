@@ -1,17 +1,28 @@
 //! Log-likelihoods of choices, and what follows from them.
 //!
-//! - [`batch`]: items to batches of prompts of one length, and their runs on the decoder
+//! - [`encode`]: items to token ids
+//! - [`batch`]: those to batches of prompts of one length, and their runs on the decoder
 //! - [`metrics`]: predictions, confidence, accuracy with its interval; pure functions of log-likelihoods
+//! - [`calibration`]: confidence against accuracy; [`paired`]: two runs over the same items
+//! - [`position`]: the same items with their choices in several orders
 
 pub mod batch;
+pub mod calibration;
+pub mod encode;
 pub mod metrics;
+pub mod paired;
+pub mod position;
 
 use serde::{Deserialize, Serialize};
 
-pub use batch::{Batch, BatchRun, Encoded, batches, encode};
+pub use batch::{Batch, BatchRun, SharedRun, batches};
+pub use calibration::Calibration;
+pub use encode::{Encoded, encode, encode_unconditional};
 pub use metrics::{Accuracy, ChoiceScore, ItemScore, Rule};
+pub use paired::{Flip, Paired};
+pub use position::{Orders, PositionBias};
 
-use crate::items::{Item, Template};
+use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::{Capture, Gains, Model, ModelError};
 
@@ -26,6 +37,9 @@ pub enum ScoringError {
         /// What is wrong.
         message: String,
     },
+    /// A setting is out of range.
+    #[error("{0}")]
+    Settings(String),
     /// There is nothing to score.
     #[error("the item set `{0}` is empty")]
     Empty(String),
@@ -49,6 +63,21 @@ pub struct SetScores {
     pub accuracy: Accuracy,
     /// Accuracy by log-likelihood per character (`acc_norm`).
     pub accuracy_per_character: Accuracy,
+    /// Accuracy by log-likelihood per byte (`acc_bytes`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_per_byte: Option<Accuracy>,
+    /// Accuracy by log-likelihood per token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_per_token: Option<Accuracy>,
+    /// Accuracy by mutual information (`acc_mutual_info`), where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_mutual_information: Option<Accuracy>,
+    /// Pairs of mirrored items of which both are answered right, by the rule in use, where the set has such pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_both_of_pair: Option<Accuracy>,
+    /// Confidence against accuracy, by the rule in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// One entry per item, in the set's order.
     pub items: Vec<ItemScore>,
     /// Wall-clock time.
@@ -61,40 +90,148 @@ impl SetScores {
         match rule {
             Rule::Sum => self.accuracy,
             Rule::PerCharacter => self.accuracy_per_character,
+            _ => accuracy(&self.items, rule),
         }
     }
 
-    /// From each item's log-likelihoods, in the set's order.
-    pub fn new(
-        set: &str,
-        items: &[Item],
-        log_likelihoods: &[Vec<f64>],
-        encoded: &[Encoded],
-        rule: Rule,
-        seconds: f64,
-    ) -> Self {
-        let scores: Vec<ItemScore> = items
-            .iter()
-            .zip(log_likelihoods)
-            .zip(encoded)
-            .map(|((item, sums), encoded)| {
-                let tokens = encoded.choices.iter().map(Vec::len);
-                ItemScore::new(item, sums, tokens, rule)
-            })
-            .collect();
-        let accuracy = |rule| {
-            let correct = scores
+    /// From the scores of the items, in the set's order.
+    pub fn new(set: &str, items: Vec<ItemScore>, seconds: f64) -> Self {
+        let has_unconditional = |item: &ItemScore| {
+            item.choices
                 .iter()
-                .filter(|item| item.predicted_by(rule) == item.gold);
-            Accuracy::wilson(correct.count(), scores.len())
+                .all(|choice| choice.unconditional.is_some())
         };
+        let is_measured = !items.is_empty() && items.iter().all(has_unconditional);
         Self {
             set: set.to_owned(),
-            accuracy: accuracy(Rule::Sum),
-            accuracy_per_character: accuracy(Rule::PerCharacter),
-            items: scores,
+            accuracy: accuracy(&items, Rule::Sum),
+            accuracy_per_character: accuracy(&items, Rule::PerCharacter),
+            accuracy_per_byte: Some(accuracy(&items, Rule::PerByte)),
+            accuracy_per_token: Some(accuracy(&items, Rule::PerToken)),
+            accuracy_mutual_information: is_measured
+                .then(|| accuracy(&items, Rule::MutualInformation)),
+            accuracy_both_of_pair: both_of_pair(&items),
+            calibration: Some(Calibration::of(&items)),
+            items,
             seconds,
         }
+    }
+
+    /// The same without the log-probabilities of single tokens.
+    pub fn without_tokens(mut self) -> Self {
+        for item in &mut self.items {
+            for choice in &mut item.choices {
+                choice.token_log_probabilities = Vec::new();
+            }
+        }
+        self
+    }
+}
+
+fn accuracy(items: &[ItemScore], rule: Rule) -> Accuracy {
+    let correct = items
+        .iter()
+        .filter(|item| item.predicted_by(rule) == item.gold);
+    Accuracy::wilson(correct.count(), items.len())
+}
+
+/// Distance of the ids of two mirrored items in Balanced COPA (Kavumba et al., 2019).
+const MIRRORED: u64 = 1000;
+
+/// Pairs of items whose ids are numbers below 1000 and the same plus 1000, and how many are right in both.
+fn both_of_pair(items: &[ItemScore]) -> Option<Accuracy> {
+    let numbered = items
+        .iter()
+        .filter_map(|item| Some((item.id.parse().ok()?, item.correct)));
+    let correct: std::collections::HashMap<u64, bool> = numbered.collect();
+    let (mut right, mut pairs) = (0, 0);
+    for (id, first) in correct.iter().filter(|(id, _)| **id < MIRRORED) {
+        if let Some(second) = correct.get(&(id + MIRRORED)) {
+            pairs += 1;
+            right += usize::from(*first && *second);
+        }
+    }
+    (pairs > 0).then(|| Accuracy::wilson(right, pairs))
+}
+
+/// A set made ready to be run: once, or under many gains.
+pub struct Plan<'a> {
+    items: &'a [Item],
+    rule: Rule,
+    /// The items, and after them, where the rule needs it, the same without their contexts.
+    encoded: Vec<Encoded>,
+    batches: Vec<Batch>,
+}
+
+impl<'a> Plan<'a> {
+    /// Encodes a set's items.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`], and [`ScoringError::Empty`].
+    pub fn new(
+        model: &Model,
+        (set, items): (&str, &'a [Item]),
+        prompts: &Prompts,
+        rule: Rule,
+    ) -> Result<Self, ScoringError> {
+        if items.is_empty() {
+            return Err(ScoringError::Empty(set.to_owned()));
+        }
+        let mut encoded = encode(model, items, prompts)?;
+        if rule == Rule::MutualInformation {
+            encoded.extend(encode_unconditional(model, items, prompts)?);
+        }
+        Ok(Self {
+            items,
+            rule,
+            batches: batches(&encoded, model.config()),
+            encoded,
+        })
+    }
+
+    /// The batches, which together hold every item, and those without contexts as further ones.
+    pub fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+
+    /// How many entries the batches hold.
+    pub fn entries(&self) -> usize {
+        self.encoded.len()
+    }
+
+    /// The scores that follow from every entry's log-probabilities, `[entries][choices][tokens]`.
+    pub fn scores(&self, set: &str, found: &[Vec<Vec<f32>>], seconds: f64) -> SetScores {
+        let (conditional, unconditional) = found.split_at(self.items.len().min(found.len()));
+        let sum = |tokens: &Vec<f32>| tokens.iter().map(|&value| f64::from(value)).sum::<f64>();
+        let of_item = |(index, item): (usize, &Item)| {
+            let encoded = self.encoded.get(index);
+            let found = conditional
+                .get(index)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let without = unconditional.get(index);
+            let choice = |(choice, text): (usize, &String)| {
+                let tokens = found.get(choice).cloned().unwrap_or_default();
+                let extent = encoded.and_then(|encoded| encoded.extents.get(choice));
+                let (characters, bytes) = extent.map_or((0, 0), |e| (e.characters, e.bytes));
+                let log_likelihood = sum(&tokens);
+                ChoiceScore {
+                    text: text.clone(),
+                    log_likelihood,
+                    tokens: tokens.len(),
+                    characters,
+                    per_character: log_likelihood / characters.max(1) as f64,
+                    bytes,
+                    unconditional: without.and_then(|tokens| tokens.get(choice)).map(sum),
+                    token_log_probabilities: tokens,
+                }
+            };
+            let choices = item.choices.iter().enumerate().map(choice).collect();
+            ItemScore::new(&item.id, item.gold, choices, self.rule)
+        };
+        let items = self.items.iter().enumerate().map(of_item).collect();
+        SetScores::new(set, items, seconds)
     }
 }
 
@@ -106,29 +243,54 @@ impl SetScores {
 pub async fn score(
     model: &Model,
     (set, items): (&str, &[Item]),
-    template: &Template,
+    prompts: &Prompts,
     rule: Rule,
     gains: &Gains,
     job: Job<'_>,
 ) -> Result<SetScores, ScoringError> {
     let start = job.now_secs();
-    if items.is_empty() {
-        return Err(ScoringError::Empty(set.to_owned()));
-    }
-    let encoded = encode(model, items, template)?;
-    let mut sums = vec![Vec::new(); items.len()];
+    let plan = Plan::new(model, (set, items), prompts, rule)?;
+    let decoder = &model.decoder;
+    let mut found = vec![Vec::new(); plan.entries()];
     let mut done = 0;
-    for batch in batches(&encoded, model.config()) {
-        let run = BatchRun::new(&model.decoder, &batch, gains, Capture::KeyValues, job).await?;
-        let values = run
-            .read_log_likelihoods(&model.decoder, &batch, job)
-            .await?;
+    let mut shared = SharedRun::default();
+    for batch in plan.batches() {
+        let capture = Capture::KeyValues;
+        let run = BatchRun::new(decoder, batch, gains, capture, &mut shared, job).await?;
+        let values = run.read_log_probabilities(decoder, batch, job).await?;
         done += batch.items.len();
         for (&index, values) in batch.items.iter().zip(values) {
-            sums[index] = values;
+            found[index] = values;
         }
-        job.progress("scoring", done, items.len());
+        job.progress("scoring", done, plan.entries());
     }
-    let seconds = job.now_secs() - start;
-    Ok(SetScores::new(set, items, &sums, &encoded, rule, seconds))
+    Ok(plan.scores(set, &found, job.now_secs() - start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_counts_when_both_of_its_items_are_right() {
+        let item = |id: &str, correct: bool| ItemScore {
+            id: id.into(),
+            gold: 0,
+            predicted: usize::from(!correct),
+            correct,
+            confidence: 1.0,
+            choices: Vec::new(),
+        };
+        let items = [
+            item("1", true),
+            item("1001", true),
+            item("2", true),
+            item("1002", false),
+            item("3", true),
+            item("x", true),
+        ];
+        let pairs = both_of_pair(&items).unwrap();
+        assert_eq!((pairs.correct, pairs.total), (1, 2));
+        assert!(both_of_pair(&items[4..]).is_none());
+    }
 }

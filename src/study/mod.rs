@@ -17,7 +17,7 @@ pub use report::{Report, Reproduction};
 pub use session::Session;
 
 use crate::attribution::{AttributionError, Settings};
-use crate::items::Item;
+use crate::items::{FewShot, Item, SplitPart, TemplateSpec};
 use crate::job::Cancelled;
 use crate::model::ModelError;
 use crate::pruning::selection::TopPercent;
@@ -79,6 +79,15 @@ pub enum Role {
     Validation,
     /// Reported on, before and after.
     Test,
+    /// Reported on as well: items of another kind than those the mask was made with.
+    OutOfDistribution,
+}
+
+impl Role {
+    /// Whether results are reported on such sets.
+    pub fn is_reported(self) -> bool {
+        matches!(self, Self::Test | Self::OutOfDistribution)
+    }
 }
 
 /// A named item set: inline, or a slice of a bundled sample.
@@ -103,6 +112,27 @@ pub struct ItemSetSpec {
     /// Items of the slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
+    /// A part of a seeded split of the slice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitPart>,
+}
+
+impl ItemSetSpec {
+    /// The set's items out of all that it names.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::Document`] for a split that makes no sense.
+    pub fn select(&self, all: Vec<Item>) -> Result<Vec<Item>, StudyError> {
+        let rest = all.into_iter().skip(self.first.unwrap_or(0));
+        let slice: Vec<Item> = rest.take(self.count.unwrap_or(usize::MAX)).collect();
+        match &self.split {
+            Some(split) => split.of(&slice).map_err(|message| {
+                StudyError::Document(format!("item set `{}`: {message}", self.name))
+            }),
+            None => Ok(slice),
+        }
+    }
 }
 
 /// The model of a study.
@@ -122,6 +152,16 @@ pub struct ModelSpec {
 pub struct ScoringSpec {
     /// By which number a choice is predicted.
     pub rule: Rule,
+    /// Whether the report keeps the log-probability of every token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_tokens: bool,
+}
+
+/// The order of the choices that the model sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceOrder {
+    /// Seed of the order of every item's choices.
+    pub seed: u64,
 }
 
 /// Which cells a search tries.
@@ -165,8 +205,14 @@ pub struct Study {
     pub model: ModelSpec,
     /// The item sets.
     pub item_sets: Vec<ItemSetSpec>,
-    /// `name@version` of the prompt template.
-    pub template: String,
+    /// The prompt template: `name@version`, or in full.
+    pub template: TemplateSpec,
+    /// Solved items before each prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few_shot: Option<FewShot>,
+    /// A seeded order of the choices; that of the items without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice_order: Option<ChoiceOrder>,
     /// How items are scored.
     #[serde(default)]
     pub scoring: ScoringSpec,
@@ -240,10 +286,45 @@ impl Study {
                 ));
             }
         }
+        if let Some(few_shot) = &self.few_shot {
+            few_shot.check().map_err(StudyError::Document)?;
+            if let Some(set) = &few_shot.set
+                && !self.item_sets.iter().any(|other| other.name == *set)
+            {
+                return fail(format!(
+                    "`few_shot` names the item set `{set}`, which the study lacks"
+                ));
+            }
+        }
+        self.prompting()?;
         if let Some(settings) = &self.attribution {
             settings.check()?;
         }
         Ok(())
+    }
+
+    /// How the study's items are put to the model.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::Document`] for a template that is unknown or cannot be used.
+    pub fn prompting(&self) -> Result<session::Prompting, StudyError> {
+        let template = self.template.resolve();
+        Ok(session::Prompting {
+            template: template.map_err(|error| StudyError::Document(error.to_string()))?,
+            few_shot: self.few_shot.clone(),
+            choice_order: self.choice_order.map(|order| order.seed),
+        })
+    }
+
+    /// Names of the sets that are reported on: those of the roles `test` and `out_of_distribution`, in the study's
+    /// order.
+    pub fn reported_sets(&self) -> Vec<&str> {
+        self.item_sets
+            .iter()
+            .filter(|set| set.roles.iter().any(|role| role.is_reported()))
+            .map(|set| set.name.as_str())
+            .collect()
     }
 
     /// Names of the sets of a role, in the study's order.

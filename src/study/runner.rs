@@ -3,7 +3,7 @@
 use super::report::{Expected, FORMAT, Report, Reproduction, VERSION};
 use super::session::TuneRequest;
 use super::{PruningSpec, Role, Session, Study, StudyError};
-use crate::items::{Item, Template, items_sha256};
+use crate::items::{Item, items_sha256};
 use crate::job::Job;
 use crate::model::Site;
 use crate::pruning::Mask;
@@ -24,9 +24,7 @@ pub async fn run(
     let start = job.now_secs();
     study.check()?;
     check_model(session, study)?;
-    let template = Template::named(&study.template)
-        .map_err(|error| StudyError::Document(error.to_string()))?;
-    session.set_template(template);
+    session.set_prompting(study.prompting()?);
     session.set_rule(study.scoring.rule);
     let mut study = study.clone();
     for set in &mut study.item_sets {
@@ -35,8 +33,7 @@ pub async fn run(
             (None, Some(name)) => sample(name).map_err(StudyError::Document)?,
             (None, None) => Vec::new(),
         };
-        let rest = all.into_iter().skip(set.first.unwrap_or(0));
-        let items: Vec<Item> = rest.take(set.count.unwrap_or(usize::MAX)).collect();
+        let items = set.select(all)?;
         let found = items_sha256(&items);
         if set.sha256.is_empty() {
             set.sha256 = found;
@@ -51,11 +48,12 @@ pub async fn run(
     let all: Vec<String> = study.item_sets.iter().map(|set| set.name.clone()).collect();
     let named =
         |role| -> Vec<String> { study.sets_of(role).into_iter().map(str::to_owned).collect() };
-    let (attributed, validation, mut test) = (
-        named(Role::Attribution),
-        named(Role::Validation),
-        named(Role::Test),
-    );
+    let (attributed, validation) = (named(Role::Attribution), named(Role::Validation));
+    let mut test: Vec<String> = study
+        .reported_sets()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     if test.is_empty() {
         test.clone_from(&all);
     }
@@ -121,6 +119,10 @@ pub async fn run(
         });
     }
     let baseline = all.iter().filter_map(|set| session.baseline(set).cloned());
+    let baseline = baseline.map(|scores| match study.scoring.keep_tokens {
+        true => scores,
+        false => scores.without_tokens(),
+    });
     Ok(Report {
         format: FORMAT.to_owned(),
         version: VERSION,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{ModelSpec, StudyError};
 use crate::attribution::{self, Attribution, Settings};
-use crate::items::{Item, Template};
+use crate::items::order::shuffled;
+use crate::items::{FewShot, Item, Prompts, Template};
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{Gains, Model};
@@ -13,7 +14,7 @@ use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
 use crate::pruning::search::{self, SearchReport};
 use crate::pruning::selection::TopPercent;
 use crate::pruning::{Mask, Trial};
-use crate::scoring::{self, Rule, ScoringError, SetScores};
+use crate::scoring::{self, Orders, PositionBias, Rule, ScoringError, SetScores};
 use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// One model with items.
@@ -22,11 +23,35 @@ pub struct Session {
     pub compute: Compute,
     /// The model.
     pub model: Model,
-    template: Template,
+    prompting: Prompting,
     rule: Rule,
+    /// As they were given.
+    given: BTreeMap<String, Vec<Item>>,
+    /// With their choices in the order that the model sees.
     sets: BTreeMap<String, Vec<Item>>,
     baselines: BTreeMap<String, SetScores>,
     attribution: Option<Attribution>,
+}
+
+/// How items are put to the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompting {
+    /// The prompt.
+    pub template: Template,
+    /// Solved items before it.
+    pub few_shot: Option<FewShot>,
+    /// Seed of the choices' order; the file's order without it.
+    pub choice_order: Option<u64>,
+}
+
+impl From<Template> for Prompting {
+    fn from(template: Template) -> Self {
+        Self {
+            template,
+            few_shot: None,
+            choice_order: None,
+        }
+    }
 }
 
 /// Which sets a tuning uses, by name.
@@ -50,12 +75,13 @@ pub struct TuneRequest {
 
 impl Session {
     /// A session without items.
-    pub fn new(compute: Compute, model: Model, template: Template) -> Self {
+    pub fn new(compute: Compute, model: Model, prompting: impl Into<Prompting>) -> Self {
         Self {
             compute,
             model,
-            template,
+            prompting: prompting.into(),
             rule: Rule::Sum,
+            given: BTreeMap::new(),
             sets: BTreeMap::new(),
             baselines: BTreeMap::new(),
             attribution: None,
@@ -83,24 +109,70 @@ impl Session {
 
     /// Adds or replaces a set; what was known of it is forgotten.
     pub fn set_items(&mut self, name: &str, items: Vec<Item>) {
-        if self.sets.get(name) == Some(&items) {
+        if self.given.get(name) == Some(&items) {
             return;
         }
         self.forget(name);
-        self.sets.insert(name.to_owned(), items);
+        self.sets.insert(name.to_owned(), self.ordered(&items));
+        self.given.insert(name.to_owned(), items);
     }
 
     /// Removes a set.
     pub fn remove_items(&mut self, name: &str) {
         self.forget(name);
+        self.given.remove(name);
         self.sets.remove(name);
     }
 
-    /// Changes the prompt template; all results are forgotten.
-    pub fn set_template(&mut self, template: Template) {
-        self.template = template;
+    /// Changes how items are put to the model; all results are forgotten.
+    pub fn set_prompting(&mut self, prompting: Prompting) {
+        if prompting == self.prompting {
+            return;
+        }
+        self.prompting = prompting;
+        let ordered = |(name, items): (&String, &Vec<Item>)| (name.clone(), self.ordered(items));
+        self.sets = self.given.iter().map(ordered).collect();
         self.baselines.clear();
         self.attribution = None;
+    }
+
+    /// How items are put to the model.
+    pub fn prompting(&self) -> &Prompting {
+        &self.prompting
+    }
+
+    fn ordered(&self, items: &[Item]) -> Vec<Item> {
+        match self.prompting.choice_order {
+            Some(seed) => shuffled(items, seed),
+            None => items.to_vec(),
+        }
+    }
+
+    /// The items of a set as the model gets them.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] for an unknown set.
+    pub fn items(&self, set: &str) -> Result<&[Item], StudyError> {
+        self.sets
+            .get(set)
+            .map(Vec::as_slice)
+            .ok_or_else(|| StudyError::NotYet(format!("there is no item set `{set}`")))
+    }
+
+    /// The prompts of a set: the template and the shots drawn for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] when the shots' set is not there, [`StudyError::Document`] when it has too few items.
+    pub fn prompts(&self, set: &str) -> Result<Prompts, StudyError> {
+        let template = self.prompting.template.clone();
+        let Some(few_shot) = &self.prompting.few_shot else {
+            return Ok(template.into());
+        };
+        let pool = self.items(few_shot.set.as_deref().unwrap_or(set))?;
+        Prompts::with_shots(template, few_shot, pool)
+            .map_err(|error| StudyError::Document(error.to_string()))
     }
 
     /// Changes how predictions are made; all results are forgotten.
@@ -113,20 +185,19 @@ impl Session {
     }
 
     fn forget(&mut self, set: &str) {
+        // Other sets may have their shots from this one.
+        let few_shot = self.prompting.few_shot.as_ref();
+        if few_shot.is_some_and(|few_shot| few_shot.set.as_deref() == Some(set)) {
+            self.baselines.clear();
+            self.attribution = None;
+        }
         self.baselines.remove(set);
         if self.attribution.as_ref().is_some_and(|a| a.set == set) {
             self.attribution = None;
         }
     }
 
-    fn items(&self, set: &str) -> Result<&[Item], StudyError> {
-        self.sets
-            .get(set)
-            .map(Vec::as_slice)
-            .ok_or_else(|| StudyError::NotYet(format!("there is no item set `{set}`")))
-    }
-
-    fn trial<'a>(&'a self, set: &'a str) -> Result<Trial<'a>, StudyError> {
+    fn trial<'a>(&'a self, set: &'a str, prompts: &'a Prompts) -> Result<Trial<'a>, StudyError> {
         let items = self.items(set)?;
         if items.is_empty() {
             return Err(ScoringError::Empty(set.to_owned()).into());
@@ -135,27 +206,46 @@ impl Session {
             model: &self.model,
             set,
             items,
-            template: &self.template,
+            prompts,
             rule: self.rule,
         })
     }
 
-    fn trials<'a>(&'a self, sets: &'a [String]) -> Result<Vec<Trial<'a>>, StudyError> {
-        sets.iter().map(|set| self.trial(set)).collect()
+    fn all_prompts(&self, sets: &[String]) -> Result<Vec<Prompts>, StudyError> {
+        sets.iter().map(|set| self.prompts(set)).collect()
+    }
+
+    fn trials<'a>(
+        &'a self,
+        sets: &'a [String],
+        prompts: &'a [Prompts],
+    ) -> Result<Vec<Trial<'a>>, StudyError> {
+        let pairs = sets.iter().zip(prompts);
+        pairs
+            .map(|(set, prompts)| self.trial(set, prompts))
+            .collect()
     }
 
     fn all_scored<'a>(
         &'a self,
         sets: &'a [String],
+        prompts: &'a [Prompts],
     ) -> Result<Vec<(Trial<'a>, &'a SetScores)>, StudyError> {
-        sets.iter().map(|set| self.scored(set)).collect()
+        let pairs = sets.iter().zip(prompts);
+        pairs
+            .map(|(set, prompts)| self.scored(set, prompts))
+            .collect()
     }
 
-    fn scored<'a>(&'a self, set: &'a str) -> Result<(Trial<'a>, &'a SetScores), StudyError> {
+    fn scored<'a>(
+        &'a self,
+        set: &'a str,
+        prompts: &'a Prompts,
+    ) -> Result<(Trial<'a>, &'a SetScores), StudyError> {
         let baseline = self
             .baseline(set)
             .ok_or_else(|| StudyError::NotYet(format!("the item set `{set}` is not scored yet")))?;
-        Ok((self.trial(set)?, baseline))
+        Ok((self.trial(set, prompts)?, baseline))
     }
 
     /// Scores a set without any mask; a set scored before is not run again.
@@ -166,14 +256,34 @@ impl Session {
     pub async fn score(&mut self, set: &str, job: Job<'_>) -> Result<&SetScores, StudyError> {
         if !self.baselines.contains_key(set) {
             let named = (set, self.items(set)?);
-            let gains = Gains::none();
+            let (gains, prompts) = (Gains::none(), self.prompts(set)?);
             let scores =
-                scoring::score(&self.model, named, &self.template, self.rule, &gains, job).await?;
+                scoring::score(&self.model, named, &prompts, self.rule, &gains, job).await?;
             self.compute.faults.check()?;
             self.baselines.insert(set.to_owned(), scores);
         }
         self.baseline(set)
             .ok_or_else(|| StudyError::NotYet(format!("the item set `{set}` is not scored")))
+    }
+
+    /// A set with its choices in several orders.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn position_bias(
+        &self,
+        set: &str,
+        orders: Orders,
+        job: Job<'_>,
+    ) -> Result<PositionBias, StudyError> {
+        let named = (set, self.items(set)?);
+        let prompts = self.prompts(set)?;
+        let found =
+            scoring::position::position_bias(&self.model, named, &prompts, self.rule, orders, job)
+                .await?;
+        self.compute.faults.check()?;
+        Ok(found)
     }
 
     /// Scores whatever of `sets` has not been scored.
@@ -204,11 +314,12 @@ impl Session {
         job: Job<'_>,
     ) -> Result<&Attribution, StudyError> {
         self.score(set, job).await?;
-        let (trial, baseline) = self.scored(set)?;
+        let prompts = self.prompts(set)?;
+        let (trial, baseline) = self.scored(set, &prompts)?;
         let found = attribution::attribute(
             &self.model,
             (set, trial.items),
-            &self.template,
+            &prompts,
             &baseline.items,
             settings,
             job,
@@ -245,7 +356,8 @@ impl Session {
         job: Job<'_>,
     ) -> Result<PruneReport, StudyError> {
         self.score_all(sets, job).await?;
-        let trials = self.all_scored(sets)?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.all_scored(sets, &prompts)?;
         let report = effect::prune(&trials, mask, job).await?;
         self.compute.faults.check()?;
         Ok(report)
@@ -263,7 +375,8 @@ impl Session {
         (masks, seed): (usize, u64),
         job: Job<'_>,
     ) -> Result<ControlReport, StudyError> {
-        let trials = self.trials(sets)?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.trials(sets, &prompts)?;
         let report = effect::control(&trials, mask, masks, seed, job).await?;
         self.compute.faults.check()?;
         Ok(report)
@@ -284,7 +397,8 @@ impl Session {
         self.attributed()?;
         self.score_all(sets, job).await?;
         let all: Vec<usize> = (0..self.model.config().n_layers).collect();
-        let trials = self.all_scored(sets)?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.all_scored(sets, &prompts)?;
         let layers = layers.unwrap_or(&all);
         let report = search::search(&trials, self.attributed()?, layers, percents, job).await?;
         self.compute.faults.check()?;
@@ -302,10 +416,13 @@ impl Session {
         job: Job<'_>,
     ) -> Result<TuneReport, StudyError> {
         self.score_all(&request.test, job).await?;
+        let train = self.all_prompts(&request.train)?;
+        let validation = self.all_prompts(&request.validation)?;
+        let test = self.all_prompts(&request.test)?;
         let sets = TuneSets {
-            train: self.trials(&request.train)?,
-            validation: self.trials(&request.validation)?,
-            test: self.all_scored(&request.test)?,
+            train: self.trials(&request.train, &train)?,
+            validation: self.trials(&request.validation, &validation)?,
+            test: self.all_scored(&request.test, &test)?,
         };
         let report = tuning::tune(
             &sets,
@@ -333,7 +450,8 @@ impl Session {
         job: Job<'_>,
     ) -> Result<NeuronCard, StudyError> {
         self.score(set, job).await?;
-        let (trial, baseline) = self.scored(set)?;
+        let prompts = self.prompts(set)?;
+        let (trial, baseline) = self.scored(set, &prompts)?;
         let attribution = self.attribution.as_ref();
         let card = effect::neuron_card(trial, baseline, attribution, (layer, neuron), job).await?;
         self.compute.faults.check()?;

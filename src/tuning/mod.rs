@@ -25,7 +25,9 @@ use crate::job::{Cancelled, Job};
 use crate::model::run::read;
 use crate::model::{Capture, Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
-use crate::scoring::{Accuracy, Batch, BatchRun, ScoringError, SetScores, batches, encode};
+use crate::scoring::{
+    Accuracy, Batch, BatchRun, ScoringError, SetScores, SharedRun, batches, encode,
+};
 
 pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation};
 pub use settings::{MAX_STEPS, TuneSettings};
@@ -449,20 +451,21 @@ async fn prepare(
     job: Job<'_>,
 ) -> Result<Vec<Prepared>, TuningError> {
     let decoder = &trial.model.decoder;
-    let encoded = encode(trial.model, trial.items, trial.template)?;
+    let encoded = encode(trial.model, trial.items, trial.prompts)?;
     // No batch larger than a step; prompts of one length only go together.
     let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, item) in encoded.iter().enumerate() {
         by_length.entry(item.prompt.len()).or_default().push(index);
     }
     let mut prepared = Vec::new();
+    let mut shared = SharedRun::default();
     let mut done = 0;
     for indices in by_length.into_values() {
         for chunk in indices.chunks(settings.batch_size) {
             let part: Vec<_> = chunk.iter().map(|&index| encoded[index].clone()).collect();
             for batch in batches(&part, trial.model.config()) {
                 let capture = Capture::Layer(settings.layer);
-                let run = BatchRun::new(decoder, &batch, below, capture, job).await?;
+                let run = BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;
                 let items: Vec<_> = batch
                     .items
                     .iter()

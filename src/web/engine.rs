@@ -24,18 +24,18 @@ use crate::pruning::selection::{TopPercent, ranked};
 use crate::scoring::Rule;
 use crate::study::link::{self, Shared};
 use crate::study::report::{Expected, Report};
-use crate::study::session::TuneRequest;
+use crate::study::session::{Prompting, TuneRequest};
 use crate::study::{Session, Study, StudyError, runner};
 
-type Result<T> = std::result::Result<T, WebError>;
+pub(super) type Result<T> = std::result::Result<T, WebError>;
 
 /// The engine in the page's worker.
 #[wasm_bindgen]
 pub struct Engine {
     compute: Compute,
-    session: Option<Session>,
-    sets: BTreeMap<String, Vec<Item>>,
-    template: Template,
+    pub(super) session: Option<Session>,
+    pub(super) sets: BTreeMap<String, Vec<Item>>,
+    pub(super) prompting: Prompting,
     rule: Rule,
 }
 
@@ -146,14 +146,6 @@ struct SnippetRequest {
     repo: Option<String>,
 }
 
-#[derive(Serialize)]
-struct PromptView {
-    prompt: String,
-    continuations: Vec<String>,
-    tokens: Vec<String>,
-    choice_tokens: Vec<Vec<String>>,
-}
-
 impl Engine {
     pub(super) fn session(&mut self) -> Result<&mut Session> {
         self.session.as_mut().ok_or_else(WebError::no_model)
@@ -168,8 +160,8 @@ impl Engine {
 
     /// After a study has run, its sets are the page's sets.
     fn adopt(&mut self, report: &Report) {
-        if let Ok(template) = Template::named(&report.study.template) {
-            self.template = template;
+        if let Ok(prompting) = report.study.prompting() {
+            self.prompting = prompting;
         }
         self.rule = report.study.scoring.rule;
     }
@@ -196,7 +188,9 @@ impl Engine {
             compute,
             session: None,
             sets: BTreeMap::new(),
-            template: Template::named("question-answer").map_err(WebError::request)?,
+            prompting: Template::named("question-answer")
+                .map_err(WebError::request)?
+                .into(),
             rule: Rule::Sum,
         })
     }
@@ -244,7 +238,7 @@ impl Engine {
                 model.sha256
             )));
         }
-        let mut session = Session::new(self.compute.clone(), model, self.template.clone());
+        let mut session = Session::new(self.compute.clone(), model, self.prompting.clone());
         session.set_rule(self.rule);
         for (name, items) in &self.sets {
             session.set_items(name, items.clone());
@@ -278,15 +272,6 @@ impl Engine {
         }
     }
 
-    /// Changes the prompt template.
-    pub fn set_template(&mut self, name: &str) -> Result<()> {
-        self.template = Template::named(name).map_err(WebError::request)?;
-        if let Some(session) = &mut self.session {
-            session.set_template(self.template.clone());
-        }
-        Ok(())
-    }
-
     /// Changes how predictions are made.
     pub fn set_rule(&mut self, rule: JsValue) -> Result<()> {
         self.rule = from_js(rule)?;
@@ -294,30 +279,6 @@ impl Engine {
             session.set_rule(self.rule);
         }
         Ok(())
-    }
-
-    /// The exact prompt of an item and, with a model, its tokens.
-    pub fn prompt(&self, item: JsValue) -> Result<JsValue> {
-        let item: Item = from_js(item)?;
-        let rendered = self.template.render(&item);
-        let mut view = PromptView {
-            prompt: rendered.prompt,
-            continuations: rendered.continuations,
-            tokens: Vec::new(),
-            choice_tokens: Vec::new(),
-        };
-        if let Some(session) = &self.session {
-            let tokenizer = &session.model.tokenizer;
-            let texts = |ids: &[u32]| ids.iter().map(|&id| tokenizer.token_text(id)).collect();
-            for continuation in &view.continuations {
-                let (prompt, choice) = tokenizer
-                    .encode_pair(&view.prompt, continuation)
-                    .map_err(WebError::request)?;
-                view.tokens = texts(&prompt);
-                view.choice_tokens.push(texts(&choice));
-            }
-        }
-        to_js(&view)
     }
 
     /// Scores a set.

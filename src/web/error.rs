@@ -76,6 +76,7 @@ fn of_scoring(error: &ScoringError) -> (&'static str, &'static str) {
     match error {
         ScoringError::Item { .. } => ("item", "Edit or remove that item."),
         ScoringError::Empty(_) => ("no_items", "Add items first."),
+        ScoringError::Settings(_) => ("settings", "Change that setting."),
         ScoringError::Model(error) => of_model(error),
     }
 }

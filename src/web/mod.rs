@@ -5,6 +5,7 @@
 //! - [`error`]: every error as `{code, message, hint}`, converted once
 //! - [`forward`]: a forward pass laid open
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
+//! - `scoring`: its part for items and scores
 //! - [`source`]: weight files as `Blob`s, read by ranges
 
 mod engine;
@@ -12,6 +13,7 @@ mod error;
 mod files;
 mod forward;
 mod host;
+mod scoring;
 mod source;
 
 pub use engine::Engine;

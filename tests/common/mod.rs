@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
-use secateur::items::{Item, Template};
+use secateur::items::{Item, Prompts, Template};
 use secateur::job::{Job, Silent};
 use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
@@ -81,8 +81,8 @@ pub fn model(path: &str) -> Model {
 }
 
 /// The template of `scores.json`.
-pub fn plain() -> Template {
-    Template::named("plain@1").unwrap()
+pub fn plain() -> Prompts {
+    Template::named("plain@1").unwrap().into()
 }
 
 /// One item of `scores.json`.

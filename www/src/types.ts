@@ -16,8 +16,20 @@ export interface Item {
   gold: number;
 }
 
-export type Role = "attribution" | "validation" | "test";
-export const ROLES: readonly Role[] = ["attribution", "validation", "test"];
+export type Role = "attribution" | "validation" | "test" | "out_of_distribution";
+export const ROLES: readonly Role[] = ["attribution", "validation", "test", "out_of_distribution"];
+
+/** Whether results are reported on sets of a role. */
+export function isReported(role: Role): boolean {
+  return role === "test" || role === "out_of_distribution";
+}
+
+/** One part of a seeded split, stratified by the place of the right choice. */
+export interface SplitPart {
+  seed: number;
+  shares: number[];
+  part: number;
+}
 
 /** An item set as a study names it: inline, or (a slice of) a bundled sample. */
 export interface ItemSetSpec {
@@ -28,9 +40,27 @@ export interface ItemSetSpec {
   sample?: string;
   first?: number;
   count?: number;
+  split?: SplitPart;
 }
 
-export type ScoringRule = "sum" | "per_character";
+export type ScoringRule = "sum" | "per_character" | "per_byte" | "per_token" | "mutual_information";
+
+/** Solved items before each prompt. */
+export interface FewShot {
+  k: number;
+  /** The first `k` without it. */
+  seed?: number;
+  /** The set they are drawn from; the asked one without it. */
+  set?: string;
+}
+
+/** How items are put to the model. */
+export interface Prompting {
+  template: string | Template;
+  few_shot?: FewShot | null;
+  /** Seed of the choices' order. */
+  choice_order?: number | null;
+}
 export type Site = "post" | "gate_pre";
 
 export interface AttributionSettings {
@@ -81,9 +111,11 @@ export interface Study {
   version: 1;
   model: { id: string; sha256: string; name?: string };
   item_sets: ItemSetSpec[];
-  /** `name@version`. */
-  template: string;
-  scoring: { rule: ScoringRule };
+  /** `name@version`, or in full. */
+  template: string | Template;
+  few_shot?: FewShot;
+  choice_order?: { seed: number };
+  scoring: { rule: ScoringRule; keep_tokens?: boolean };
   attribution?: AttributionSettings;
   search?: { layers?: number[]; percents: number[] };
   pruning?: { mask?: Mask; selection?: Selection };
@@ -108,6 +140,10 @@ export interface ChoiceScore {
   tokens: number;
   characters: number;
   per_character: number;
+  bytes?: number;
+  /** Without the context, where it was measured. */
+  unconditional?: number;
+  token_log_probabilities?: number[];
 }
 
 export interface ItemScore {
@@ -123,7 +159,44 @@ export interface SetScores {
   set: string;
   accuracy: Accuracy;
   accuracy_per_character: Accuracy;
+  accuracy_per_byte?: Accuracy;
+  accuracy_per_token?: Accuracy;
+  accuracy_mutual_information?: Accuracy;
+  /** Of pairs of mirrored items. */
+  accuracy_both_of_pair?: Accuracy;
+  calibration?: Calibration;
   items: ItemScore[];
+  seconds: number;
+}
+
+/** Confidence against accuracy. */
+export interface Calibration {
+  expected_error: number;
+  confidence: number;
+  bins: { low: number; high: number; items: number; confidence: number; accuracy: number }[];
+}
+
+/** Two runs over the same items, and McNemar's exact test. */
+export interface Paired {
+  items: number;
+  both_right: number;
+  both_wrong: number;
+  improved: number;
+  worsened: number;
+  p_value: number;
+}
+
+export type Orders = { kind: "cyclic" } | { kind: "seeded"; orders: number; seed: number };
+
+/** The same items with their choices in several orders. */
+export interface PositionBias {
+  set: string;
+  orders: Orders;
+  depends_on_order: boolean;
+  accuracy: Accuracy;
+  /** Items answered with the same choice in every order. */
+  consistent: Accuracy;
+  places: { position: number; gold: number; predicted: number; accuracy: Accuracy }[];
   seconds: number;
 }
 
@@ -198,6 +271,7 @@ export interface PrunedSet {
   before: Accuracy;
   after: SetScores;
   flipped: Flip[];
+  paired?: Paired;
 }
 
 export interface PruneReport {
@@ -355,20 +429,38 @@ export interface Template {
   name: string;
   version: number;
   description: string;
+  /** Stands once before everything. */
+  preamble?: string;
   prompt: string;
-  continuation: string;
+  /** Between prompt and choice; a space where absent. */
+  delimiter?: string;
+  choice: string;
+}
+
+/** `name@version`. */
+export function templateId(template: string | Template): string {
+  return typeof template === "string" ? template : `${template.name}@${template.version}`;
 }
 
 export interface PromptView {
+  /** What all choices begin with. */
   prompt: string;
-  continuations: string[];
+  /** Index of the right choice in the order that the model sees. */
+  gold: number;
+  /** Tokens of what all choices begin with; empty without a model. */
   tokens: string[];
-  choice_tokens: string[][];
+  choices: { context: string; continuation: string; tokens: string[]; scored_from: number }[];
+}
+
+export interface LineError {
+  line: number;
+  column: number;
+  message: string;
 }
 
 export interface ParsedItems {
   items: Item[];
-  errors: { line: number; message: string }[];
+  errors: LineError[];
   format: string;
 }
 

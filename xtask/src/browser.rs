@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The model that the tests on a real language model use.
-const MODEL: &str = "smollm2-135m-instruct";
+pub const MODEL: &str = "smollm2-135m-instruct";
 
 /// Items that the page and the command line are compared on.
 const ITEMS_COMPARED: usize = 3;

@@ -1,9 +1,9 @@
 // Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
 
-import type { Item, ParsedItems, Role, SampleSet, ScoringRule } from "../types";
+import { type Item, type ParsedItems, type Prompting, ROLES, type Role, type SampleSet, type ScoringRule } from "../types";
 import { engine } from "./engine";
 import { report } from "./jobs";
-import { store, type PageSet } from "./store";
+import { store, type PageSet, type State } from "./store";
 
 let history: PageSet[][] = [];
 
@@ -47,8 +47,8 @@ async function send(name: string): Promise<void> {
 
 /** Gives the engine everything it forgot with its worker. */
 export async function sendAll(): Promise<void> {
-  const { sets, template, rule } = store.state;
-  await engine.call("set_template", [template]);
+  const { sets, rule } = store.state;
+  await engine.call("set_prompting", [prompting(store.state)]);
   await engine.call("set_rule", [rule]);
   for (const { name } of sets) await send(name);
 }
@@ -161,40 +161,22 @@ export function addItem(name: string): void {
   });
 }
 
-/** Deals a set out to the three roles, in an order drawn from the study's seed. */
-export function splitSet(name: string): void {
-  const { sets, seed } = store.state;
+/** Deals a set out to the three roles, stratified by the place of the right choice. */
+export async function splitSet(name: string, shares: number[], seed: number): Promise<void> {
+  const { sets } = store.state;
   const set = sets.find((other) => other.name === name);
   if (!set || set.items.length < 3) return;
-  const order = shuffled(set.items, seed);
-  const third = Math.max(1, Math.floor(set.items.length / 3));
-  const parts: [Role, Item[]][] = [
-    ["attribution", order.slice(0, third)],
-    ["validation", order.slice(third, 2 * third)],
-    ["test", order.slice(2 * third)],
-  ];
+  const parts = await engine.call("split", [{ items: set.items, shares, seed }]);
   const others = sets.filter((other) => other.name !== name).map((other) => ({
     ...other, roles: other.roles.filter((role) => role !== "attribution"),
   }));
-  const made = parts.map(([role, items]): PageSet => ({ name: `${name}-${role}`, roles: [role], items, sha256: "" }));
+  const made = parts.map((items, part): PageSet => {
+    const role = ROLES[part] as Role;
+    // A part of a part has no name in a study; its items travel with it.
+    const sample = set.sample && !set.sample.split ? { ...set.sample, split: { seed, shares, part } } : undefined;
+    return { name: `${name}-${role}`, roles: [role], items, sha256: "", ...(sample ? { sample } : {}) };
+  });
   replaceSets([...others, ...made]);
-}
-
-/** Fisher and Yates' shuffle with mulberry32, a small seeded generator. */
-function shuffled<T>(values: readonly T[], seed: number): T[] {
-  const result = [...values];
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  for (let last = result.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(next() * (last + 1));
-    [result[last], result[other]] = [result[other] as T, result[last] as T];
-  }
-  return result;
 }
 
 /** Reads text as items; the engine does the reading. */
@@ -226,10 +208,17 @@ export async function sampleItems(name: string): Promise<Item[]> {
   return (await parse(await sampleText(sample))).items;
 }
 
-export async function setTemplate(template: string): Promise<void> {
-  store.set({ template });
+/** How the page's items are put to the model. */
+export function prompting({ template, few_shot, choice_order }: Readonly<State>): Prompting {
+  return { template, few_shot, choice_order };
+}
+
+/** Changes how items are put to the model: template, shots, order of the choices. The engine says what is wrong. */
+export async function setPrompting(change: Partial<Pick<State, "template" | "few_shot" | "choice_order">>): Promise<void> {
+  const next = { ...store.state, ...change };
+  if (store.state.engine === "ready") await engine.call("set_prompting", [prompting(next)]);
+  store.set(change);
   forgetAllResults();
-  if (store.state.engine === "ready") await engine.call("set_template", [template]);
 }
 
 export async function setRule(rule: ScoringRule): Promise<void> {

@@ -94,8 +94,8 @@ async function offerSample(): Promise<void> {
     const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
       name, roles, items: part, sha256: "", sample: { name: FIRST_SAMPLE, first, count: part.length },
     });
-    store.set({ template: "question-answer@1" });
-    await engine.call("set_template", ["question-answer@1"]);
+    store.set({ template: "question-answer@1", few_shot: null, choice_order: null });
+    await engine.call("set_prompting", [{ template: "question-answer@1" }]);
     replaceSets([
       slice("attribution", ["attribution"], 0, items.slice(0, third)),
       slice("validation", ["validation"], third, items.slice(third, 2 * third)),

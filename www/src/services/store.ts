@@ -2,10 +2,11 @@
 // to it; services write.
 
 import type {
-  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, Item, Mask, ModelInfo,
+  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo,
   NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
-  Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
+  Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
+import { isReported } from "../types";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
 
@@ -18,7 +19,7 @@ export interface PageSet {
   items: Item[];
   sha256: string;
   /** The bundled sample that the items are, or a slice of; gone once an item is edited. */
-  sample?: { name: string; first?: number; count?: number };
+  sample?: { name: string; first?: number; count?: number; split?: SplitPart };
 }
 
 export interface Model {
@@ -84,7 +85,11 @@ export interface State {
   // Items.
   samples: SampleSet[];
   sets: PageSet[];
-  template: string;
+  /** `name@version`, or one of the user's own. */
+  template: string | Template;
+  few_shot: FewShot | null;
+  /** Seed of the choices' order. */
+  choice_order: number | null;
   rule: ScoringRule;
   seed: number;
   // Results.
@@ -156,6 +161,8 @@ export const INITIAL: State = {
   samples: [],
   sets: [],
   template: "question-answer@1",
+  few_shot: null,
+  choice_order: null,
   rule: "sum",
   seed: 0,
   scores: {},
@@ -233,6 +240,6 @@ export function unmeasuredSets(state: Readonly<State>): string[] {
 
 /** The sets that results are reported on: those of the role test, else all. */
 export function reportedSets(state: Readonly<State>): string[] {
-  const test = setsOf(state, "test");
+  const test = state.sets.filter((set) => set.items.length > 0 && set.roles.some(isReported)).map((set) => set.name);
   return test.length > 0 ? test : state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
 }

@@ -14,18 +14,19 @@ function setSpec({ name, roles, sha256, items, sample }: PageSet): ItemSetSpec {
   // A set without a role is reported on where no set has the role test.
   const named = { name, roles: roles.length > 0 ? roles : ["test" as const], sha256 };
   if (!sample) return { ...named, items };
-  const { name: sampleName, first, count } = sample;
+  const { name: sampleName, first, count, split } = sample;
   return {
     ...named,
     sample: sampleName,
     ...(first === undefined ? {} : { first }),
     ...(count === undefined ? {} : { count }),
+    ...(split ? { split } : {}),
   };
 }
 
 /** The page's state as a study document. `with_results` says which parts were run. */
 export function study(state: Readonly<State>): Study {
-  const { model, sets, template, rule, attribution, search, percents, mask, selection, control, tuning, seed } = state;
+  const { model, sets, template, few_shot, choice_order, rule, attribution, search, percents, mask, selection, control, tuning, seed } = state;
   const hasMask = neuronCount(mask) > 0;
   return {
     format: "secateur-study",
@@ -33,6 +34,8 @@ export function study(state: Readonly<State>): Study {
     model: { id: model?.info.id ?? "", sha256: model?.info.sha256 ?? "", ...(model ? { name: model.name } : {}) },
     item_sets: sets.filter((set) => set.items.length > 0).map(setSpec),
     template,
+    ...(few_shot ? { few_shot } : {}),
+    ...(choice_order === null ? {} : { choice_order: { seed: choice_order } }),
     scoring: { rule },
     ...(attribution ? { attribution: attribution.settings } : {}),
     ...(attribution && search ? { search: { percents } } : {}),
@@ -52,14 +55,16 @@ function flat(attribution: NonNullable<Report["attribution"]>): Attribution {
 
 /** The items that a study's set stands for. */
 async function itemsOf(spec: ItemSetSpec): Promise<PageSet> {
-  const { name, roles, sha256, first, count } = spec;
-  if (spec.items) return { name, roles, sha256, items: spec.items };
-  const all = await sampleItems(spec.sample ?? name);
-  const items = all.slice(first ?? 0, count === undefined ? undefined : (first ?? 0) + count);
+  const { name, roles, sha256, first, count, split } = spec;
+  const all = spec.items ?? await sampleItems(spec.sample ?? name);
+  const slice = all.slice(first ?? 0, count === undefined ? undefined : (first ?? 0) + count);
+  const items = split ? (await engine.call("split", [{ items: slice, ...split }]))[split.part] ?? [] : slice;
+  if (spec.items) return { name, roles, sha256, items };
   const sample = {
     name: spec.sample ?? name,
     ...(first === undefined ? {} : { first }),
     ...(count === undefined ? {} : { count }),
+    ...(split ? { split } : {}),
   };
   return { name, roles, sha256, items, sample };
 }
@@ -87,6 +92,8 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
   store.set({
     shape: { n_layers: model.n_layers, d_mlp: model.d_mlp },
     template: made.template,
+    few_shot: made.few_shot ?? null,
+    choice_order: made.choice_order?.seed ?? null,
     rule: made.scoring?.rule ?? "sum",
     seed: made.seed,
     scores,

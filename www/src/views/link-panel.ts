@@ -6,7 +6,7 @@ import { backToEarlier, closeLink, neededModel, runLink } from "../services/link
 import { ofDialog } from "../services/model-files";
 import { chooseFiles } from "../services/models";
 import { neuronCount } from "../services/mask";
-import type { Reproduction, SharedStudy } from "../types";
+import { templateId, type Reproduction, type SharedStudy } from "../types";
 import { filePicker } from "./widgets";
 
 class LinkPanel extends View {
@@ -65,7 +65,7 @@ class LinkPanel extends View {
 }
 
 function describe({ study, expected }: SharedStudy): HTMLElement {
-  const { model, item_sets, template, attribution, pruning, search, control, tuning } = study;
+  const { model, item_sets, template, few_shot, choice_order, attribution, pruning, search, control, tuning } = study;
   const sets = item_sets.map((set) => {
     const size = set.items?.length ?? set.count;
     return `${set.name} (${size === undefined ? set.sample ?? "sample" : count(size, "item")}; ${set.roles.join(", ")})`;
@@ -75,7 +75,8 @@ function describe({ study, expected }: SharedStudy): HTMLElement {
   const rows: [string, string][] = [
     ["Model", `${model.name ?? model.id}${model.sha256 ? `, sha256 ${model.sha256.slice(0, 12)}…` : ""}`],
     ["Items", sets.join("; ")],
-    ["Prompt", template],
+    ["Prompt", [templateId(template), few_shot ? count(few_shot.k, "shot") : "", choice_order ? "choices in a seeded order" : ""]
+      .filter((part) => part !== "").join(", ")],
   ];
   if (attribution) {
     rows.push(["Attribution", `Integrated Gradients, ${attribution.path}, ${attribution.site}, ${attribution.positions}, `

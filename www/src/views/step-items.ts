@@ -4,7 +4,7 @@ import { h, refill, view, View } from "../dom";
 import { clip, count } from "../format";
 import { toError } from "../services/jobs";
 import {
-  addSet, canUndoItems, parse, removeSet, renameSet, replaceSets, sampleItems, setRole, setTemplate, splitSet, undoItems,
+  addSet, canUndoItems, parse, removeSet, renameSet, replaceSets, sampleItems, setPrompting, setRole, splitSet, undoItems,
 } from "../services/items";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
@@ -16,6 +16,7 @@ const ROLE_HINTS = {
   attribution: "Neurons are scored on these items, and a tuning learns from them. One set has this role.",
   validation: "These items pick the layer and percentage, and the best state of a tuning.",
   test: "Results are reported on these items.",
+  out_of_distribution: "Results are reported on these items too: of another kind than those the mask is made with.",
 };
 
 const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": 1}';
@@ -57,10 +58,11 @@ class StepItems extends View {
     refill(this.#sets,
       sets.length > 0 ? this.#table() : h("p", { class: "note" }, "There are no items yet."), this.#setTools());
     const named = templates.map((other) => [`${other.name}@${other.version}`, other.name] as const);
-    const current = templates.find((other) => `${other.name}@${other.version}` === template);
+    const id = typeof template === "string" ? template : `${template.name}@${template.version}`;
+    const current = templates.find((other) => `${other.name}@${other.version}` === id);
     refill(this.#tools, h("h2", {}, "Prompt"),
-      named.length > 0 ? choice("Template", "template", named, template, (value) => {
-        setTemplate(value).catch(report);
+      named.length > 0 ? choice("Template", "template", named, id, (value) => {
+        setPrompting({ template: value }).catch(report);
       }) : null,
       current ? h("p", { class: "note" }, current.description) : null);
     void this.#showPrompt();
@@ -83,7 +85,7 @@ class StepItems extends View {
           const name = prompt("Name of the set", set.name);
           if (name !== null) renameSet(set.name, name);
         } }, "Rename"),
-        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => splitSet(set.name),
+        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => void splitSet(set.name, [1, 1, 1], this.state.seed).catch(report),
           title: "Deal the items out to three sets: attribution, validation, test" }, "Split in 3") : null,
         h("button", { class: "small", "data-key": `remove-${set.name}`, onclick: () => removeSet(set.name),
           "aria-label": `Remove ${set.name}` }, "Remove")));
@@ -161,21 +163,21 @@ class StepItems extends View {
     if (job || wanted === this.#previewed) return;
     this.#previewed = wanted;
     try {
-      const found = await engine.call("prompt", [item]);
-      refill(this.#preview, preview(found, item.gold, item.id));
+      const found = await engine.call("prompt", [{ item, ...(this.#open ? { set: this.#open } : {}) }]);
+      refill(this.#preview, preview(found, item.id));
     } catch (thrown) {
       refill(this.#preview, h("p", { class: "note" }, toError(thrown).message));
     }
   }
 }
 
-function preview({ prompt: text, continuations, tokens, choice_tokens }: PromptView, gold: number, id: string): HTMLElement {
+function preview({ prompt: text, choices, tokens, gold }: PromptView, id: string): HTMLElement {
   return h("div", {},
     h("p", { class: "note" }, `Item ${clip(id, 30)} as the model reads it; each choice is scored as a continuation`,
       tokens.length > 0 ? ` (${count(tokens.length, "token")} of prompt):` : ":"),
-    h("pre", { class: "prompt" }, text, h("span", { class: "choices" }, ...continuations.map((continuation, index) =>
-      h("span", { class: index === gold ? "gold" : "", title: (choice_tokens[index] ?? []).join(" | ") },
-        continuation, index === gold ? " ✓" : "")))),
+    h("pre", { class: "prompt" }, text, h("span", { class: "choices" }, ...choices.map((choice, index) =>
+      h("span", { class: index === gold ? "gold" : "", title: choice.tokens.join(" | ") },
+        choice.context, choice.continuation, index === gold ? " ✓" : "")))),
     tokens.length > 0 ? h("p", { class: "tokens", "aria-label": "Tokens of the prompt" }, ...tokens.slice(0, 200).map((token) =>
       h("span", {}, token.replace(/\n/g, "⏎")))) : null);
 }

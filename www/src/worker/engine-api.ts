@@ -1,8 +1,9 @@
 // The engine's surface (`src/web/engine.rs`) with the types that wasm-bindgen cannot know.
 
 import type {
-  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Forward, ImportedMask, Item, Mask, ModelInfo,
-  NeuronCard, ParsedItems, Precision, Progress, PromptView, PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
+  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Flip, Forward, ImportedMask, Item, ItemScore,
+  Mask, ModelInfo, NeuronCard, Orders, Paired, ParsedItems, PositionBias, Precision, Progress, Prompting, PromptView,
+  PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
   SearchReport, Selection, SetScores, SharedStudy, Study, Template, TuneReport, TuneSettings,
 } from "../types";
 
@@ -38,9 +39,14 @@ export interface Engine {
   parse_items(text: string): ParsedItems;
   set_items(set: { name: string; items: Item[] }): { sha256: string };
   remove_items(name: string): void;
-  set_template(name: string): void;
+  set_prompting(prompting: Prompting): void;
   set_rule(rule: ScoringRule): void;
-  prompt(item: Item): PromptView;
+  /** With another prompting than the one in use for a template that is being written. */
+  prompt(request: { item: Item; set?: string; prompting?: Prompting }): PromptView;
+  placeholders(): { name: string; becomes: string }[];
+  split(request: { items: Item[]; shares: number[]; seed: number }): Item[][];
+  export_items(request: { items: Item[]; format: "jsonl" | "csv" }): string;
+  compare(request: { before: ItemScore[]; after: ItemScore[] }): { paired: Paired; flipped: Flip[] };
   ranked(request: { layer?: number; top: number; mask?: Mask }): RankedNeuron[];
   mask_top(selection: Selection): Mask;
   export_mask(request: { study: Study; prune: PruneReport; control?: ControlReport }): string;
@@ -54,6 +60,7 @@ export interface Engine {
   ): Promise<ModelInfo>;
   forward(request: { prompt: string; tokens: number }, progress: OnProgress): Promise<Forward>;
   score(request: { set: string }, progress: OnProgress): Promise<SetScores>;
+  position_bias(request: { set: string; orders: Orders }, progress: OnProgress): Promise<PositionBias>;
   attribute(
     request: { set: string; settings: AttributionSettings }, progress: OnProgress,
   ): Promise<Attribution>;

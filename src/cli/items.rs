@@ -1,0 +1,134 @@
+//! What needs items or scores but no model: previews, conversions, splits, comparisons.
+
+use std::fs;
+use std::path::Path;
+
+use super::CliError;
+use super::args::{ItemsCommand, ItemsFormat};
+use super::commands::{file_error, read_text, write, write_json};
+use crate::items::export::to_csv;
+use crate::items::split::split;
+use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};
+use crate::scoring::paired::flips;
+use crate::scoring::{Paired, SetScores};
+
+/// The parts of a split, as files and as roles.
+const PARTS: [&str; 3] = ["attribution", "validation", "test"];
+
+/// Runs a command on item files.
+pub fn run(command: ItemsCommand) -> Result<(), CliError> {
+    match command {
+        ItemsCommand::Preview { file, show } => {
+            write_json(None, &parse_items(&read_text(&file)?).preview(show))
+        }
+        ItemsCommand::Convert {
+            file,
+            to,
+            partial,
+            out,
+        } => {
+            let items = if partial {
+                read_good_items(&file)?
+            } else {
+                read_items(&file)?
+            };
+            let text = match to {
+                ItemsFormat::Jsonl => canonical_jsonl(&items),
+                ItemsFormat::Csv => to_csv(&items),
+            };
+            match out {
+                Some(path) => write(&path, text.as_bytes()),
+                None => {
+                    print!("{text}");
+                    Ok(())
+                }
+            }
+        }
+        ItemsCommand::Split {
+            file,
+            shares,
+            seed,
+            out,
+        } => {
+            if shares.len() != PARTS.len() {
+                return Err(CliError::Input(format!(
+                    "--shares takes {} numbers, not {}",
+                    PARTS.len(),
+                    shares.len()
+                )));
+            }
+            let parts = split(&read_items(&file)?, &shares, seed).map_err(CliError::Input)?;
+            fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
+            for (name, items) in PARTS.iter().zip(parts) {
+                let path = out.join(format!("{name}.jsonl"));
+                write(&path, canonical_jsonl(&items).as_bytes())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Compares two outputs of `score`.
+pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
+    let read = |path: &Path| -> Result<SetScores, CliError> {
+        serde_json::from_str(&read_text(path)?)
+            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+    };
+    let (before_scores, after_scores) = (read(before)?, read(after)?);
+    let paired = Paired::of(&before_scores.items, &after_scores.items);
+    if paired.items == 0 {
+        return Err(CliError::Input(format!(
+            "{} and {} have no item in common",
+            before.display(),
+            after.display()
+        )));
+    }
+    let flipped = flips(&before_scores.items, &after_scores.items);
+    write_json(
+        None,
+        &serde_json::json!({ "paired": paired, "flipped": flipped }),
+    )
+}
+
+/// Reads an item file; a file with any wrong line is refused, the first one named.
+pub fn read_items(path: &Path) -> Result<Vec<Item>, CliError> {
+    let parsed = parse_items(&read_text(path)?);
+    if let Some(first) = parsed.errors.first() {
+        let more = match parsed.errors.len() {
+            1 => String::new(),
+            n => format!(" (and {} more lines)", n - 1),
+        };
+        return Err(CliError::Input(format!(
+            "{}:{}:{}: {}{more}",
+            path.display(),
+            first.line,
+            first.column,
+            first.message
+        )));
+    }
+    some(parsed, path)
+}
+
+/// The good items of a file, and on standard error every wrong line and how many there are of each.
+fn read_good_items(path: &Path) -> Result<Vec<Item>, CliError> {
+    let parsed = parse_items(&read_text(path)?);
+    let shown = path.display();
+    for error in &parsed.errors {
+        eprintln!("{shown}:{}:{}: {}", error.line, error.column, error.message);
+    }
+    if !parsed.errors.is_empty() {
+        eprintln!(
+            "{shown}: {} items taken, {} lines left out",
+            parsed.items.len(),
+            parsed.errors.len()
+        );
+    }
+    some(parsed, path)
+}
+
+fn some(parsed: ParsedItems, path: &Path) -> Result<Vec<Item>, CliError> {
+    if parsed.items.is_empty() {
+        return Err(CliError::Input(format!("{}: no items", path.display())));
+    }
+    Ok(parsed.items)
+}
