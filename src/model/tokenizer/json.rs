@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
+use super::{Around, LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
@@ -19,13 +19,17 @@ impl Tokenizer {
         if bytes.len() > MAX_BYTES {
             return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
         }
-        let file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
+        let mut file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
         check_merges(&file["model"])?;
         check_ids(&file)?;
-        let mut inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(file_error)?;
-        // Prompts are encoded as they are: nothing is cut and nothing padded.
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(file_error)?;
+        let around = around(&file["post_processor"])?;
+        // Prompts are encoded as they are: nothing is cut and nothing padded. What comes around them was read.
+        for part in ["post_processor", "padding", "truncation"] {
+            if let Some(value) = file.get_mut(part) {
+                value.take();
+            }
+        }
+        let inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(file_error)?;
         let start = [
             "<s>",
             "<bos>",
@@ -38,6 +42,7 @@ impl Tokenizer {
         .find_map(|name| inner.token_to_id(name));
         Ok(Self {
             inner,
+            around,
             start,
             chat_template: None,
         })
@@ -121,6 +126,67 @@ impl ChatTemplate {
                 .map(|template| template.template),
         }
     }
+}
+
+/// What a post-processor puts before and after the ids of one text. The crate's own panics on a template with
+/// a token that it does not describe.
+fn around(processor: &Json) -> Result<Around, TokenizerError> {
+    let fail = |what: &str| TokenizerError::File(format!("the post-processor {what}"));
+    match processor["type"].as_str() {
+        // The byte-level one changes offsets only.
+        None | Some("ByteLevel") => Ok(Around::default()),
+        Some("BertProcessing" | "RobertaProcessing") => {
+            let token = |name: &str| match id(&processor[name][1]) {
+                Some(id) => Ok(vec![id]),
+                None => Err(fail(&format!("has no token `{name}`"))),
+            };
+            Ok(Around {
+                before: token("cls")?,
+                after: token("sep")?,
+            })
+        }
+        Some("TemplateProcessing") => template(processor),
+        Some("Sequence") => {
+            let mut whole = Around::default();
+            for step in processor["processors"].as_array().into_iter().flatten() {
+                let outer = around(step)?;
+                whole.before.splice(..0, outer.before);
+                whole.after.extend(outer.after);
+            }
+            Ok(whole)
+        }
+        Some(other) => Err(fail(&format!("`{other}` is not known"))),
+    }
+}
+
+fn template(processor: &Json) -> Result<Around, TokenizerError> {
+    let fail = |what: &str| TokenizerError::File(format!("the post-processor's template {what}"));
+    let (mut before, mut after, mut has_text) = (Vec::new(), Vec::new(), false);
+    for piece in processor["single"].as_array().into_iter().flatten() {
+        if piece.get("Sequence").is_some() {
+            if has_text {
+                return Err(fail("repeats the text"));
+            }
+            has_text = true;
+            continue;
+        }
+        let name = piece["SpecialToken"]["id"].as_str().unwrap_or_default();
+        let ids = processor["special_tokens"][name]["ids"].as_array();
+        let Some(ids) = ids.and_then(|ids| ids.iter().map(id).collect::<Option<Vec<u32>>>()) else {
+            return Err(fail(&format!(
+                "has the token `{name}`, which it does not describe"
+            )));
+        };
+        if has_text { &mut after } else { &mut before }.extend(ids);
+    }
+    if !has_text {
+        return Err(fail("leaves out the text"));
+    }
+    Ok(Around { before, after })
+}
+
+fn id(value: &Json) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
 }
 
 /// Holds the merges of a BPE model, in either form, against its vocabulary.
