@@ -7,6 +7,11 @@ use super::{Around, LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
+/// Most commas, colons and opening brackets: each may begin a value, which takes far more memory than its byte.
+/// Gemma's file has about two million.
+const MAX_VALUES: usize = 6_000_000;
+/// Most tokens that a prompt begins or ends with.
+const MAX_AROUND: usize = 64;
 
 impl Tokenizer {
     /// From Hugging Face's `tokenizer.json`. Its post-processor says which tokens a prompt begins and ends with,
@@ -18,6 +23,10 @@ impl Tokenizer {
     pub fn from_json(bytes: &[u8]) -> Result<Self, TokenizerError> {
         if bytes.len() > MAX_BYTES {
             return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
+        }
+        let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
+        if bytes.iter().filter(begins_value).count() > MAX_VALUES {
+            return Err(TokenizerError::File("too many values".into()));
         }
         let mut file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
         check_merges(&file["model"])?;
@@ -152,6 +161,9 @@ fn around(processor: &Json) -> Result<Around, TokenizerError> {
                 let outer = around(step)?;
                 whole.before.splice(..0, outer.before);
                 whole.after.extend(outer.after);
+                if whole.before.len().max(whole.after.len()) > MAX_AROUND {
+                    return Err(fail("adds too many tokens"));
+                }
             }
             Ok(whole)
         }
@@ -177,7 +189,11 @@ fn template(processor: &Json) -> Result<Around, TokenizerError> {
                 "has the token `{name}`, which it does not describe"
             )));
         };
-        if has_text { &mut after } else { &mut before }.extend(ids);
+        let side = if has_text { &mut after } else { &mut before };
+        side.extend(ids);
+        if side.len() > MAX_AROUND {
+            return Err(fail("adds too many tokens"));
+        }
     }
     if !has_text {
         return Err(fail("leaves out the text"));
