@@ -295,9 +295,9 @@ fn safetensors_headers_that_lie_are_refused() {
             "`a`",
         ),
         (
-            r#"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#,
+            r#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#,
             8,
-            "`a` is stored as F64",
+            "`a` is stored as C64",
         ),
         (r#"{"a":{"dtype":"F32","data_offsets":[0,4]}}"#, 4, "shape"),
         (r#"{"a":[]}"#, 4, "`a`"),

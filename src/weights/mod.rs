@@ -209,6 +209,11 @@ impl WeightFile {
         self.sources.iter().map(AsRef::as_ref)
     }
 
+    /// Bytes of all files.
+    pub fn n_bytes(&self) -> u64 {
+        self.sources().map(ByteSource::len).sum()
+    }
+
     /// The file's format.
     pub fn kind(&self) -> WeightKind {
         self.kind
@@ -278,8 +283,16 @@ impl WeightFile {
     }
 
     fn expect(&self, name: &str) -> Result<&TensorInfo, WeightsError> {
-        self.tensor(name)
-            .ok_or_else(|| WeightsError::NoTensor(name.to_owned()))
+        let tensor = self
+            .tensor(name)
+            .ok_or_else(|| WeightsError::NoTensor(name.to_owned()))?;
+        match tensor.kind {
+            TensorType::Other(kind, _) => Err(WeightsError::UnsupportedType {
+                name: name.to_owned(),
+                kind: kind.to_owned(),
+            }),
+            _ => Ok(tensor),
+        }
     }
 
     /// Whole blocks from a byte of a tensor on; `first_element` is the index of the first value.

@@ -37,6 +37,9 @@ pub enum TensorType {
     Q5K,
     /// 6 bits, sixteen scales for 256.
     Q6K,
+    /// A type that no weight has: buffers of a model are stored in it. Its name in safetensors, and the bytes of an
+    /// element.
+    Other(&'static str, usize),
 }
 
 impl fmt::Display for TensorType {
@@ -55,6 +58,7 @@ impl fmt::Display for TensorType {
             Self::Q4K => "Q4_K",
             Self::Q5K => "Q5_K",
             Self::Q6K => "Q6_K",
+            Self::Other(name, _) => name,
         })
     }
 }
@@ -80,6 +84,31 @@ impl TensorType {
         })
     }
 
+    /// The type of a name in a safetensors file, where the format has it.
+    pub fn from_safetensors(name: &str) -> Option<Self> {
+        const OTHERS: [(&str, usize); 10] = [
+            ("BOOL", 1),
+            ("U8", 1),
+            ("I8", 1),
+            ("U16", 2),
+            ("I16", 2),
+            ("U32", 4),
+            ("I32", 4),
+            ("U64", 8),
+            ("I64", 8),
+            ("F64", 8),
+        ];
+        match name {
+            "F32" => Some(Self::F32),
+            "F16" => Some(Self::F16),
+            "BF16" => Some(Self::Bf16),
+            _ => OTHERS
+                .into_iter()
+                .find(|(other, _)| *other == name)
+                .map(|(other, bytes)| Self::Other(other, bytes)),
+        }
+    }
+
     /// Elements and bytes of one block.
     pub fn block(self) -> (usize, usize) {
         match self {
@@ -95,6 +124,7 @@ impl TensorType {
             Self::Q4K => (256, 144),
             Self::Q5K => (256, 176),
             Self::Q6K => (256, 210),
+            Self::Other(_, bytes) => (1, bytes),
         }
     }
 
@@ -126,6 +156,7 @@ impl TensorType {
             Self::Q4K => q4_k,
             Self::Q5K => q5_k,
             Self::Q6K => q6_k,
+            Self::Other(..) => |_, out| out[0] = f32::NAN,
         };
         for (block, out) in bytes.chunks_exact(size).zip(values.chunks_exact_mut(width)) {
             one(block, out);

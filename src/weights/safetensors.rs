@@ -117,16 +117,11 @@ pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, Wei
     let data_start = 8 + length;
     let mut tensors = Vec::with_capacity(entries.len());
     for (name, tensor) in entries {
-        let kind = match tensor.dtype.as_str() {
-            "F32" => TensorType::F32,
-            "F16" => TensorType::F16,
-            "BF16" => TensorType::Bf16,
-            other => {
-                return Err(WeightsError::UnsupportedType {
-                    name,
-                    kind: other.to_owned(),
-                });
-            }
+        let Some(kind) = TensorType::from_safetensors(&tensor.dtype) else {
+            return Err(WeightsError::UnsupportedType {
+                name,
+                kind: tensor.dtype,
+            });
         };
         let (start, end) = tensor.data_offsets;
         let n_bytes = kind.n_bytes(n_elements(&name, &tensor.shape.0)?);
@@ -193,7 +188,7 @@ mod tests {
             r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#,
             r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,4]}}"#,
             r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551616]}}"#,
-            r#"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#,
+            r#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#,
             r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
             r#"{"a":"#,
         ];
@@ -203,6 +198,17 @@ mod tests {
         assert!(open(Vec::new()).is_err());
         assert!(open(b"\xff\xff\xff\xff\xff\xff\xff\xff{".to_vec()).is_err());
         assert!(open(b"\x10\0\0\0\0\0\0\0{}".to_vec()).is_err());
+    }
+
+    /// Older versions of transformers stored masks as `BOOL` or `U8` beside the weights.
+    #[test]
+    fn a_tensor_of_another_type_is_refused_only_when_it_is_read() {
+        let header = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+            "mask":{"dtype":"BOOL","shape":[2,2],"data_offsets":[4,8]}}"#;
+        let file = open(file(header, &[0, 0, 128, 63, 1, 0, 1, 1])).unwrap();
+        assert_eq!(pollster::block_on(file.read_f32("a")).unwrap(), [1.0]);
+        let error = pollster::block_on(file.read_f32("mask")).unwrap_err();
+        assert!(error.to_string().contains("BOOL"), "{error}");
     }
 
     #[test]
