@@ -2,6 +2,10 @@
 //! are damaged on purpose.
 
 use std::collections::HashMap;
+#[path = "common/gguf.rs"]
+#[allow(dead_code)]
+mod gguf;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -227,12 +231,12 @@ fn rows_that_a_table_does_not_have_are_refused() {
     let empty = pollster::block_on(file.read_rows_f32("token_embd.weight", 340..340)).unwrap();
     assert!(empty.is_empty());
     // A vector of quantised blocks: its elements are no rows.
-    let bytes = gguf(3, &[], &[("t", &[32], Q4_0, 0)], 32);
+    let bytes = gguf::file(3, &[], &[("t", &[32], gguf::Q4_0, 0)], 32);
     let file = open_bytes(bytes).unwrap();
     let result = pollster::block_on(file.read_rows_f32("t", 0..16));
     assert!(matches!(result, Err(WeightsError::Rows { .. })));
     // The index of a value that is no number counts from the table's start.
-    let mut bytes = gguf(3, &[], &[("t", &[1, 4], F32, 0)], 0);
+    let mut bytes = gguf::file(3, &[], &[("t", &[1, 4], gguf::F32, 0)], 0);
     for value in [1.0, 2.0, 3.0, f32::NAN] {
         bytes.extend(value.to_le_bytes());
     }
@@ -328,172 +332,15 @@ fn a_file_of_another_kind_is_not_taken_for_weights() {
     }
 }
 
-/// A GGUF file from its parts: metadata entries as bytes, then tensors as name, dimensions, type and offset.
-fn gguf(
-    version: u32,
-    entries: &[Vec<u8>],
-    tensors: &[(&str, &[u64], u32, u64)],
-    data: usize,
-) -> Vec<u8> {
-    let mut bytes = b"GGUF".to_vec();
-    bytes.extend(version.to_le_bytes());
-    bytes.extend((tensors.len() as u64).to_le_bytes());
-    bytes.extend((entries.len() as u64).to_le_bytes());
-    entries.iter().for_each(|entry| bytes.extend(entry));
-    for (name, dimensions, kind, offset) in tensors {
-        bytes.extend(string(name));
-        bytes.extend((dimensions.len() as u32).to_le_bytes());
-        dimensions
-            .iter()
-            .for_each(|dimension| bytes.extend(dimension.to_le_bytes()));
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend(offset.to_le_bytes());
-    }
-    bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
-    bytes
-}
-
-fn string(text: &str) -> Vec<u8> {
-    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(text.as_bytes());
-    bytes
-}
-
-/// A metadata entry: key, type number, value's bytes.
-fn entry(key: &str, kind: u32, value: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = string(key);
-    bytes.extend(kind.to_le_bytes());
-    value.iter().for_each(|part| bytes.extend(*part));
-    bytes
-}
-
-const F32: u32 = 0;
-const Q4_0: u32 = 2;
-
-#[test]
-fn gguf_headers_that_lie_are_refused() {
-    let array = 9u32;
-    let string_kind = 8u32;
-    let huge = u64::MAX.to_le_bytes();
-    let much = (1u64 << 27).to_le_bytes();
-    let deep = {
-        let mut value = Vec::new();
-        for _ in 0..1000 {
-            value.extend(array.to_le_bytes());
-            value.extend(1u64.to_le_bytes());
-        }
-        value
-    };
-    let files = [
-        ("version 1", gguf(1, &[], &[], 0)),
-        ("version 4", gguf(4, &[], &[], 0)),
-        ("big endian", gguf(3u32.swap_bytes(), &[], &[], 0)),
-        (
-            "a string longer than the file",
-            gguf(3, &[entry("k", string_kind, &[&much])], &[], 0),
-        ),
-        (
-            "a string of 2^64 bytes",
-            gguf(3, &[entry("k", string_kind, &[&huge])], &[], 0),
-        ),
-        (
-            "an array longer than the file",
-            gguf(
-                3,
-                &[entry("k", array, &[&F32.to_le_bytes(), &much])],
-                &[],
-                0,
-            ),
-        ),
-        (
-            "an array of 2^64 values",
-            gguf(
-                3,
-                &[entry("k", array, &[&F32.to_le_bytes(), &huge])],
-                &[],
-                0,
-            ),
-        ),
-        (
-            "arrays in arrays",
-            gguf(3, &[entry("k", array, &[&deep])], &[], 0),
-        ),
-        (
-            "an unknown value type",
-            gguf(3, &[entry("k", 13, &[&huge])], &[], 0),
-        ),
-        (
-            "alignment 0",
-            gguf(3, &[entry("general.alignment", 4, &[&[0; 4]])], &[], 0),
-        ),
-        (
-            "alignment 33",
-            gguf(
-                3,
-                &[entry("general.alignment", 4, &[&[33, 0, 0, 0]])],
-                &[],
-                0,
-            ),
-        ),
-        (
-            "an unknown tensor type",
-            gguf(3, &[], &[("t", &[2], 99, 0)], 64),
-        ),
-        (
-            "nine dimensions",
-            gguf(3, &[], &[("t", &[1; 9], F32, 0)], 64),
-        ),
-        (
-            "more elements than there are numbers",
-            gguf(3, &[], &[("t", &[1 << 40, 1 << 40], F32, 0)], 64),
-        ),
-        (
-            "more elements than bytes",
-            gguf(3, &[], &[("t", &[17], F32, 0)], 64),
-        ),
-        (
-            "an offset beyond the file",
-            gguf(3, &[], &[("t", &[1], F32, 64)], 64),
-        ),
-        (
-            "an offset that overflows",
-            gguf(3, &[], &[("t", &[1], F32, u64::MAX - 3)], 64),
-        ),
-        (
-            "half a block",
-            gguf(3, &[], &[("t", &[16, 2], Q4_0, 0)], 64),
-        ),
-        (
-            "overlapping tensors",
-            gguf(3, &[], &[("t", &[4], F32, 0), ("u", &[4], F32, 12)], 64),
-        ),
-        (
-            "one name for two tensors",
-            gguf(3, &[], &[("t", &[1], F32, 0), ("t", &[1], F32, 32)], 64),
-        ),
-    ];
-    for (what, bytes) in files {
-        assert!(open_bytes(bytes).is_err(), "{what}");
-    }
-    // The same builder, nothing wrong.
-    let good = gguf(
-        2,
-        &[entry("general.alignment", 4, &[&[32, 0, 0, 0]])],
-        &[("t", &[4], F32, 0), ("u", &[4], F32, 32)],
-        64,
-    );
-    assert_eq!(read(&open_bytes(good).unwrap(), "u"), [0.0; 4]);
-}
-
 #[test]
 fn errors_name_the_tensor() {
-    let unsupported = gguf(3, &[], &[("strange", &[2], 99, 0)], 64);
-    let cut = gguf(3, &[], &[("long", &[17], F32, 0)], 64);
+    let unsupported = gguf::file(3, &[], &[("strange", &[2], 99, 0)], 64);
+    let cut = gguf::file(3, &[], &[("long", &[17], gguf::F32, 0)], 64);
     for (bytes, name) in [(unsupported, "strange"), (cut, "long")] {
         let error = open_bytes(bytes).err().unwrap().to_string();
         assert!(error.contains(&format!("`{name}`")), "{error}");
     }
-    let mut bytes = gguf(3, &[], &[("t", &[4], F32, 0)], 0);
+    let mut bytes = gguf::file(3, &[], &[("t", &[4], gguf::F32, 0)], 0);
     for value in [1.0, f32::NEG_INFINITY, f32::NAN, 0.0] {
         bytes.extend(value.to_le_bytes());
     }

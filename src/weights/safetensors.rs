@@ -2,22 +2,86 @@
 //!
 //! Only the header is read here, with the limits of the reference implementation.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::quantised::TensorType;
 use super::source::ByteSource;
-use super::{MAX_TENSORS, TensorInfo, WeightsError, n_elements};
+use super::{MAX_DIMENSIONS, MAX_TENSORS, TensorInfo, WeightsError, n_elements};
 
 /// Largest header accepted, as in the reference implementation.
 const MAX_HEADER: u64 = 100_000_000;
 
+/// A tensor's entry. Its shape is read by hand, so that a long one is refused before it takes memory.
 #[derive(Deserialize)]
 struct RawTensor {
     dtype: String,
-    shape: Vec<usize>,
+    shape: Shape,
     data_offsets: (u64, u64),
+}
+
+/// The entries of a header in the file's order.
+struct Header(Vec<(String, RawTensor)>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from names to tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut tensors = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    if tensors.len() == MAX_TENSORS {
+                        return Err(A::Error::custom("too many tensors"));
+                    }
+                    let tensor = map
+                        .next_value()
+                        .map_err(|error| A::Error::custom(format!("tensor `{name}`: {error}")))?;
+                    tensors.push((name, tensor));
+                }
+                Ok(Header(tensors))
+            }
+        }
+        deserializer.deserialize_map(Map)
+    }
+}
+
+struct Shape(Vec<usize>);
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Dimensions;
+        impl<'de> Visitor<'de> for Dimensions {
+            type Value = Shape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of dimensions")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+                let mut shape = Vec::new();
+                while let Some(dimension) = list.next_element()? {
+                    if shape.len() == MAX_DIMENSIONS {
+                        return Err(A::Error::custom("too many dimensions"));
+                    }
+                    shape.push(dimension);
+                }
+                Ok(Shape(shape))
+            }
+        }
+        deserializer.deserialize_seq(Dimensions)
+    }
 }
 
 /// Reads the header.
@@ -48,19 +112,11 @@ pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, Wei
         )));
     }
     let header = source.read(8, length as usize).await?;
-    let raw: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
+    let Header(entries) = serde_json::from_slice(&header)
         .map_err(|error| WeightsError::Header(format!("safetensors header: {error}")))?;
-    if raw.len() > MAX_TENSORS {
-        return Err(WeightsError::Header(format!("{} tensors", raw.len())));
-    }
     let data_start = 8 + length;
-    let mut tensors = Vec::with_capacity(raw.len());
-    for (name, value) in raw {
-        if name == "__metadata__" {
-            continue;
-        }
-        let tensor: RawTensor = serde_json::from_value(value)
-            .map_err(|error| WeightsError::Header(format!("tensor `{name}`: {error}")))?;
+    let mut tensors = Vec::with_capacity(entries.len());
+    for (name, tensor) in entries {
         let Some(kind) = TensorType::from_safetensors(&tensor.dtype) else {
             return Err(WeightsError::UnsupportedType {
                 name,
@@ -68,11 +124,11 @@ pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, Wei
             });
         };
         let (start, end) = tensor.data_offsets;
-        let n_bytes = kind.n_bytes(n_elements(&name, &tensor.shape)?);
+        let n_bytes = kind.n_bytes(n_elements(&name, &tensor.shape.0)?);
         if end.checked_sub(start) != n_bytes {
             return Err(WeightsError::Header(format!(
                 "tensor `{name}` of shape {:?} and type {kind} lies at {start}..{end}",
-                tensor.shape
+                tensor.shape.0
             )));
         }
         let offset = data_start
@@ -80,7 +136,7 @@ pub async fn read_header(source: &dyn ByteSource) -> Result<Vec<TensorInfo>, Wei
             .ok_or_else(|| WeightsError::Header(format!("tensor `{name}` starts at {start}")))?;
         tensors.push(TensorInfo {
             name,
-            shape: tensor.shape,
+            shape: tensor.shape.0,
             kind,
             source: 0,
             offset,

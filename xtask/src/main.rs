@@ -9,11 +9,13 @@
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
 //! | `fixtures` | the golden fixtures, made anew by the reference implementation |
+//! | `fuzz [target]` | what the fuzzer found, in `fuzz/artifacts/` |
 
 mod browser;
 mod catalog;
 mod checks;
 mod fixtures;
+mod fuzz;
 mod model;
 mod page;
 mod rooms;
@@ -76,6 +78,14 @@ enum Command {
     Catalog,
     /// Make the golden fixtures of the tests anew (Python, in an environment of its own)
     Fixtures,
+    /// Fuzz the readers of files: one target, or all of them one after the other
+    Fuzz {
+        /// A file of fuzz/fuzz_targets/, without its ending
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 600)]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -137,6 +147,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Model { id } => model::fetch(&id)?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,11 @@
 //! A tokenizer from the metadata of a GGUF file.
 
-use serde_json::json;
+use tokenizers::AddedToken;
 use tokenizers::models::bpe::Vocab;
-use tokenizers::{AddedToken, PostProcessorWrapper};
 
-use super::{LARGEST_ID, Tokenizer, TokenizerError, byte_level, file_error, merges, sentencepiece};
+use super::{
+    Around, LARGEST_ID, Tokenizer, TokenizerError, byte_level, file_error, merges, sentencepiece,
+};
 use crate::weights::gguf::{Array, Metadata, Value};
 
 /// ggml's token type of the token for what no token covers.
@@ -35,19 +36,19 @@ impl Tokenizer {
             .map_err(file_error)?;
         let id = |key: &str| {
             let id = u32::try_from(metadata.get(key)?.as_u64()?).ok()?;
-            tokens.get(id as usize).map(|token| (id, token.as_str()))
+            ((id as usize) < tokens.len()).then_some(id)
         };
-        let (bos, eos) = (
-            id("tokenizer.ggml.bos_token_id"),
-            id("tokenizer.ggml.eos_token_id"),
-        );
+        let bos = id("tokenizer.ggml.bos_token_id");
+        let eos = id("tokenizer.ggml.eos_token_id");
         let flag = |key, default| file.flag(key).unwrap_or(default);
-        let before = bos.filter(|_| flag("tokenizer.ggml.add_bos_token", adds_bos));
-        let after = eos.filter(|_| flag("tokenizer.ggml.add_eos_token", false));
-        inner.with_post_processor(Some(template(before, after)?));
+        let around = Around {
+            before: Vec::from_iter(bos.filter(|_| flag("tokenizer.ggml.add_bos_token", adds_bos))),
+            after: Vec::from_iter(eos.filter(|_| flag("tokenizer.ggml.add_eos_token", false))),
+        };
         Ok(Self {
             inner,
-            start: bos.or(eos).map(|(id, _)| id),
+            around,
+            start: bos.or(eos),
             chat_template: file.text("tokenizer.chat_template").map(str::to_owned),
         })
     }
@@ -162,33 +163,4 @@ impl<'a> File<'a> {
 fn vocabulary(tokens: &[String]) -> Vocab {
     let ids = tokens.iter().cloned().zip(0..);
     ids.collect()
-}
-
-/// What puts a token before a text and one after it.
-fn template(
-    before: Option<(u32, &str)>,
-    after: Option<(u32, &str)>,
-) -> Result<PostProcessorWrapper, TokenizerError> {
-    let special = |(_, token): (u32, &str)| json!({"SpecialToken": {"id": token, "type_id": 0}});
-    let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
-    let around = |name| -> Vec<_> {
-        let parts = [before.map(special), Some(text(name)), after.map(special)];
-        parts.into_iter().flatten().collect()
-    };
-    let named: serde_json::Map<_, _> = before
-        .into_iter()
-        .chain(after)
-        .map(|(id, token)| {
-            let entry = json!({"id": token, "ids": [id], "tokens": [token]});
-            (token.to_owned(), entry)
-        })
-        .collect();
-    let pair = [around("A"), around("B")].concat();
-    serde_json::from_value(json!({
-        "type": "TemplateProcessing",
-        "single": around("A"),
-        "pair": pair,
-        "special_tokens": named,
-    }))
-    .map_err(file_error)
 }

@@ -3,10 +3,15 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
+use super::{Around, LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
+/// Most commas, colons and opening brackets: each may begin a value, which takes far more memory than its byte.
+/// Gemma's file has about two million.
+const MAX_VALUES: usize = 6_000_000;
+/// Most tokens that a prompt begins or ends with.
+const MAX_AROUND: usize = 64;
 
 impl Tokenizer {
     /// From Hugging Face's `tokenizer.json`. Its post-processor says which tokens a prompt begins and ends with,
@@ -19,13 +24,21 @@ impl Tokenizer {
         if bytes.len() > MAX_BYTES {
             return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
         }
-        let file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
+        let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
+        if bytes.iter().filter(begins_value).count() > MAX_VALUES {
+            return Err(TokenizerError::File("too many values".into()));
+        }
+        let mut file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
         check_merges(&file["model"])?;
         check_ids(&file)?;
-        let mut inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(file_error)?;
-        // Prompts are encoded as they are: nothing is cut and nothing padded.
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(file_error)?;
+        let around = around(&file["post_processor"])?;
+        // Prompts are encoded as they are: nothing is cut and nothing padded. What comes around them was read.
+        for part in ["post_processor", "padding", "truncation"] {
+            if let Some(value) = file.get_mut(part) {
+                value.take();
+            }
+        }
+        let inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(file_error)?;
         let start = [
             "<s>",
             "<bos>",
@@ -38,6 +51,7 @@ impl Tokenizer {
         .find_map(|name| inner.token_to_id(name));
         Ok(Self {
             inner,
+            around,
             start,
             chat_template: None,
         })
@@ -121,6 +135,74 @@ impl ChatTemplate {
                 .map(|template| template.template),
         }
     }
+}
+
+/// What a post-processor puts before and after the ids of one text. The crate's own panics on a template with
+/// a token that it does not describe.
+fn around(processor: &Json) -> Result<Around, TokenizerError> {
+    let fail = |what: &str| TokenizerError::File(format!("the post-processor {what}"));
+    match processor["type"].as_str() {
+        // The byte-level one changes offsets only.
+        None | Some("ByteLevel") => Ok(Around::default()),
+        Some("BertProcessing" | "RobertaProcessing") => {
+            let token = |name: &str| match id(&processor[name][1]) {
+                Some(id) => Ok(vec![id]),
+                None => Err(fail(&format!("has no token `{name}`"))),
+            };
+            Ok(Around {
+                before: token("cls")?,
+                after: token("sep")?,
+            })
+        }
+        Some("TemplateProcessing") => template(processor),
+        Some("Sequence") => {
+            let mut whole = Around::default();
+            for step in processor["processors"].as_array().into_iter().flatten() {
+                let outer = around(step)?;
+                whole.before.splice(..0, outer.before);
+                whole.after.extend(outer.after);
+                if whole.before.len().max(whole.after.len()) > MAX_AROUND {
+                    return Err(fail("adds too many tokens"));
+                }
+            }
+            Ok(whole)
+        }
+        Some(other) => Err(fail(&format!("`{other}` is not known"))),
+    }
+}
+
+fn template(processor: &Json) -> Result<Around, TokenizerError> {
+    let fail = |what: &str| TokenizerError::File(format!("the post-processor's template {what}"));
+    let (mut before, mut after, mut has_text) = (Vec::new(), Vec::new(), false);
+    for piece in processor["single"].as_array().into_iter().flatten() {
+        if piece.get("Sequence").is_some() {
+            if has_text {
+                return Err(fail("repeats the text"));
+            }
+            has_text = true;
+            continue;
+        }
+        let name = piece["SpecialToken"]["id"].as_str().unwrap_or_default();
+        let ids = processor["special_tokens"][name]["ids"].as_array();
+        let Some(ids) = ids.and_then(|ids| ids.iter().map(id).collect::<Option<Vec<u32>>>()) else {
+            return Err(fail(&format!(
+                "has the token `{name}`, which it does not describe"
+            )));
+        };
+        let side = if has_text { &mut after } else { &mut before };
+        side.extend(ids);
+        if side.len() > MAX_AROUND {
+            return Err(fail("adds too many tokens"));
+        }
+    }
+    if !has_text {
+        return Err(fail("leaves out the text"));
+    }
+    Ok(Around { before, after })
+}
+
+fn id(value: &Json) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
 }
 
 /// Holds the merges of a BPE model, in either form, against its vocabulary.

@@ -34,9 +34,18 @@ fn file_error(error: impl std::fmt::Display) -> TokenizerError {
 /// A model's tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// What a prompt begins and ends with.
+    around: Around,
     /// What an empty prompt is replaced with: the token that begins a text, or else the one that ends it.
     start: Option<u32>,
     chat_template: Option<String>,
+}
+
+/// Tokens before and after a text: what a post-processor does to ids.
+#[derive(Debug, Default, PartialEq)]
+struct Around {
+    before: Vec<u32>,
+    after: Vec<u32>,
 }
 
 /// Largest id of a token accepted: above every vocabulary there is, and far from where ids overflow.
@@ -49,13 +58,9 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::Text`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        self.encode_with(text, false)
-    }
-
-    fn encode_with(&self, text: &str, special: bool) -> Result<Vec<u32>, TokenizerError> {
         let encoding = self
             .inner
-            .encode_fast(text, special)
+            .encode_fast(text, false)
             .map_err(|error| TokenizerError::Text(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -70,7 +75,11 @@ impl Tokenizer {
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let start = self.start.map(|id| self.decode(&[id])).transpose()?;
         let has_start = start.is_some_and(|start| text.starts_with(&start));
-        self.encode_with(text, !has_start)
+        let ids = self.encode(text)?;
+        if has_start {
+            return Ok(ids);
+        }
+        Ok([&self.around.before[..], &ids, &self.around.after].concat())
     }
 
     /// Token ids of a prompt and its continuation, as lm-evaluation-harness' `_encode_pair` makes them:
