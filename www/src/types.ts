@@ -273,9 +273,26 @@ export interface Limits {
   memory_bytes?: number | null;
 }
 
+/** How a model's weights are held. */
+export type Precision = "f32" | "f16" | "int8";
+
+/** A forward pass laid open. */
+export interface Forward {
+  ids: number[];
+  tokens: string[];
+  /** `[n_layers + 1, positions, d_model]` */
+  residuals: Float32Array;
+  /** Of the next token, `[vocabulary]`. */
+  logits: Float32Array;
+  continuation: number[];
+  text: string;
+}
+
 export interface LoadReport {
   source: string;
   bytes: number;
+  precision: Precision;
+  has_chat_template: boolean;
   applied: number;
   unused: string[];
   /** How many tensors of each stored type. */
@@ -401,7 +418,8 @@ export interface CatalogFile {
 export type CatalogSource =
   | { kind: "local"; path: string }
   | { kind: "hub"; repo: string; revision: string; file: string }
-  | { kind: "pip" };
+  | { kind: "pip" }
+  | { kind: "wheels" };
 
 /** An entry of `models/items/index.json`. */
 export interface SampleSet {

@@ -1,8 +1,8 @@
 // The engine's surface (`src/web/engine.rs`) with the types that wasm-bindgen cannot know.
 
 import type {
-  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, ImportedMask, Item, Mask, ModelInfo,
-  NeuronCard, ParsedItems, Progress, PromptView, PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
+  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Forward, ImportedMask, Item, Mask, ModelInfo,
+  NeuronCard, ParsedItems, Precision, Progress, PromptView, PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
   SearchReport, Selection, SetScores, SharedStudy, Study, Template, TuneReport, TuneSettings,
 } from "../types";
 
@@ -50,8 +50,9 @@ export interface Engine {
   decode_link(fragment: string): SharedStudy;
 
   load_model(
-    request: { id: string; name: string; sha256?: string }, files: ModelFile[], progress: OnProgress,
+    request: { id: string; name: string; sha256?: string; precision?: Precision }, files: ModelFile[], progress: OnProgress,
   ): Promise<ModelInfo>;
+  forward(request: { prompt: string; tokens: number }, progress: OnProgress): Promise<Forward>;
   score(request: { set: string }, progress: OnProgress): Promise<SetScores>;
   attribute(
     request: { set: string; settings: AttributionSettings }, progress: OnProgress,
