@@ -82,6 +82,8 @@ async function reloadFormer(): Promise<void> {
 
 /** Loads another model than the one at hand, chosen by the user. */
 export async function choose(source: ModelSource): Promise<void> {
+  // Only the page can ask the browser not to clear what it keeps; some browsers ask the user.
+  if (source.kind !== "site" && source.kind !== "stored") void navigator.storage?.persist?.().catch(() => false);
   if (!(await load(source))) return;
   const { sets, model } = store.state;
   const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;

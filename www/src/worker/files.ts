@@ -128,7 +128,6 @@ async function copyAll(
     files: picked.map((file) => ({ name: file.name, bytes: file.size, sha256: null })),
   };
   await storage.commit(model);
-  await navigator.storage.persist?.().catch(() => false);
   return storage.files(model);
 }
 
