@@ -20,7 +20,7 @@ export interface HubRepository {
   files: Record<string, HubFile>;
 }
 
-/** What goes wrong with a file; each is used up by the request that meets it, `wrong` and `noRange` stay. */
+/** What goes wrong with a file; a cut or held connection is used up by the request that meets it, the others stay. */
 export interface Fault {
   /** The connection is cut after so many bytes. */
   cutAfter?: number;
@@ -29,6 +29,8 @@ export interface Fault {
   noRange?: boolean;
   /** Other bytes of the same length. */
   wrong?: boolean;
+  /** Another version of the file, by its name. */
+  etag?: string;
 }
 
 export interface Served {
@@ -146,7 +148,7 @@ export class HubServer {
     const entry: Served = { path: request.url ?? "", range: request.headers.range ?? null, sent: Math.min(limit, rest.length), status: range ? 206 : 200 };
     this.served.push(entry);
     response.writeHead(entry.status, {
-      "content-type": "application/octet-stream", "content-length": rest.length, etag: `"${sha256(file.bytes)}"`,
+      "content-type": "application/octet-stream", "content-length": rest.length, etag: fault.etag ?? `"${sha256(file.bytes)}"`,
       "accept-ranges": "bytes", ...(range ? { "content-range": `bytes ${from}-${all.length - 1}/${all.length}` } : {}),
     });
     response.write(rest.subarray(0, limit));

@@ -67,6 +67,12 @@ function repositories(): Record<string, HubRepository> {
       "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true), "mixed.gguf": file(join(FIXTURES, "tiny-llama-bpe/mixed.gguf"), true),
     } },
     "tests/other": { commit: COMMIT, files: { ...companions, "config.json": { bytes: Buffer.from('{"model_type":"mamba"}'), lfs: false }, "model.safetensors": weights } },
+    "tests/large": { commit: COMMIT, files: {
+      ...companions, "model.safetensors": weights, "config.json": { lfs: false, bytes: Buffer.from(JSON.stringify({
+        ...(JSON.parse(companions["config.json"].bytes.toString()) as object), hidden_size: 4096, intermediate_size: 11_008,
+        num_hidden_layers: 32, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 128, vocab_size: 32_000,
+      })) },
+    } },
     "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
     "tests/gated": { commit: COMMIT, gated: true, files: {} },
   };
@@ -232,6 +238,19 @@ test("a server that knows no ranges begins anew", async ({ page, hub }) => {
   expect(hub.take("model.safetensors")).toMatchObject([{ sent: 12_000 }, { range: "bytes=12000-", status: 200, sent: size }]);
 });
 
+test("bytes of another version of the file are not put together", async ({ page, hub }) => {
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { cutAfter: 12_000, etag: '"old"' });
+  await fetchFromHub(page, "tests/tiny");
+  await expect.poll(() => hub.served.filter(({ path }) => path.endsWith("model.safetensors")).length).toBe(1);
+  hub.faults.set("model.safetensors", { etag: '"new"' });
+  await loaded(page, "tests--tiny");
+  const size = readFileSync(join(TINY, "model.safetensors")).length;
+  expect(hub.take("model.safetensors")).toMatchObject([
+    { sent: 12_000 }, { range: "bytes=12000-", status: 206 }, { range: null, status: 200, sent: size },
+  ]);
+});
+
 test("wrong bytes are refused and nothing of them is kept", async ({ page, hub }) => {
   await openModels(page, hub);
   hub.faults.set("model.safetensors", { wrong: true });
@@ -322,6 +341,22 @@ test("files of a family that the engine does not know are refused before they ar
   await expect(page.locator("body")).toHaveAttribute("data-model", "lesson-planted");
 });
 
+test("files are dropped anywhere on the step", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const files = ["model.safetensors", "config.json", "tokenizer.json"]
+    .map((name) => ({ name, base64: readFileSync(join(TINY, name)).toString("base64") }));
+  const transfer = await page.evaluateHandle(async (all) => {
+    const data = new DataTransfer();
+    for (const { name, base64 } of all) {
+      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+      data.items.add(new File([bytes], name));
+    }
+    return data;
+  }, files);
+  await page.dispatchEvent("model-catalogue", "drop", { dataTransfer: transfer });
+  await loaded(page, "model");
+});
+
 test("a shard that is missing is named", async ({ page, hub }) => {
   await openModels(page, hub);
   const parts = hub.repositories["tests/sharded"]?.files ?? {};
@@ -338,4 +373,31 @@ test.fixme("a model in shards is fetched from the hub", async ({ page, hub }) =>
   await expect(page.locator(".hub-listing")).toContainText("commit");
   await control(page, "hub-load").click();
   await loaded(page, "tests--sharded");
+});
+
+// Until the engine holds weights in fewer bits.
+test.fixme("weights held in eight bits are said to be, and a reload keeps them so", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/gguf");
+  await control(page, "hub-load").click();
+  await loaded(page, "tests--gguf--mixed.gguf");
+  await control(page, "precision").selectOption("int8");
+  await expect(page.locator("model-loaded dl")).toContainText("8-bit integers");
+  await idle(page);
+  await noError(page);
+  await page.waitForTimeout(600);
+  await page.reload();
+  await ready(page);
+  await expect(page.locator("model-loaded dl")).toContainText("8-bit integers");
+});
+
+// Until the device tells what it holds.
+test.fixme("a model that does not fit says so before the download, with what would", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/large");
+  await expect(page.locator(".hub-listing .fit.no")).toContainText("A model of up to 805 million parameters fits");
+  await expect(control(page, "hub-load")).toBeDisabled();
+  // In eight bits there is room for more, though not for this one.
+  await control(page, "precision").selectOption("int8");
+  await expect(page.locator(".hub-listing .fit.no")).toContainText("A model of up to 2,863 million parameters fits");
 });

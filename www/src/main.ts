@@ -1,7 +1,7 @@
 // The page: views over services over one worker. It computes no result; every number comes from the engine.
 //
 // - types.ts          the engine's documents
-// - worker/           the one worker: protocol, engine surface, downloads, storage of models
+// - worker/           the one worker: protocol, engine surface, the hub, downloads, storage of models
 // - services/         state and actions: store, engine client, jobs, items, mask, study, links, session, boot
 // - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
 // - dom.ts, format.ts elements in one expression; numbers as people read them

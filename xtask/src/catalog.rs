@@ -273,3 +273,45 @@ pub fn check() -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of one hub source.
+    fn file(sha256: &str, revision: &str) -> File {
+        File {
+            name: "model.safetensors".into(),
+            bytes: Some(1),
+            sha256: Some(sha256.into()),
+            sources: vec![Source::Hub {
+                repo: "owner/name".into(),
+                revision: revision.into(),
+                file: "model.safetensors".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_catalogue_holds() {
+        check().unwrap();
+    }
+
+    #[test]
+    fn a_branch_or_a_cut_hash_is_no_pin() {
+        let (hash, commit) = ("0".repeat(64), "a".repeat(40));
+        file(&hash, &commit).check_pinned().unwrap();
+        for (sha256, revision) in [
+            (&hash, "main"),
+            (&commit, &*commit),
+            (&"0".repeat(63), &commit),
+        ] {
+            assert!(file(sha256, revision).check_pinned().is_err());
+        }
+        let unknown = File {
+            bytes: None,
+            ..file(&hash, &commit)
+        };
+        assert!(unknown.check_pinned().is_err());
+    }
+}

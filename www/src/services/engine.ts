@@ -1,6 +1,6 @@
 // The page's side of the worker: typed calls, progress, and a cancel that always answers.
 
-import type { Progress, SecateurError } from "../types";
+import type { Precision, Progress, SecateurError } from "../types";
 import type { HubListing } from "../worker/plan";
 import type {
   DeviceChoice, EngineArguments, EngineMethod, EngineResult, FromWorker, Loaded, ModelSource, Request, Started,
@@ -51,8 +51,8 @@ class EngineClient extends EventTarget {
     return this.#ask<Started>({ kind: "start", device, hub: HUB });
   }
 
-  load(source: ModelSource, onProgress: OnProgress): Promise<Loaded> {
-    return this.#ask({ kind: "load", source }, onProgress);
+  load(source: ModelSource, precision: Precision, onProgress: OnProgress): Promise<Loaded> {
+    return this.#ask({ kind: "load", source, precision }, onProgress);
   }
 
   /** What a repository of the hub offers. */

@@ -1,6 +1,6 @@
 // Models: the catalogue, what is kept in this browser, and which one is loaded.
 
-import type { CatalogEntry, Item } from "../types";
+import type { CatalogEntry, Item, Precision } from "../types";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
@@ -36,7 +36,8 @@ async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
   const { info, name, warning } = loaded;
   const before = store.state.shape;
   const former = store.state.model;
-  const isSame = former?.info.sha256 === info.sha256;
+  // Fewer bits are another model: its numbers differ.
+  const isSame = former?.info.sha256 === info.sha256 && former.info.report.precision === info.report.precision;
   const kept = sourceAfter(source, loaded);
   attributionIsGone();
   store.set({
@@ -52,12 +53,15 @@ async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
 }
 
 /** Loads a model as a job; whether it is there. */
-export async function load(source: ModelSource, title = "Loading the model"): Promise<boolean> {
+export async function load(
+  source: ModelSource, title = "Loading the model", onFailure: () => void = () => undefined,
+): Promise<boolean> {
   const isDone = await runJob(title, async (onProgress) => {
-    const loaded = await engine.load(source, onProgress);
+    const loaded = await engine.load(source, store.state.precision, onProgress);
     await adopt(source, loaded);
     await sendAll();
   });
+  if (!isDone) onFailure();
   if (!isDone && !store.state.job) await reloadFormer();
   await refreshStorage();
   return isDone;
@@ -70,7 +74,7 @@ async function reloadFormer(): Promise<void> {
   if (!source || store.state.engine !== "ready") return;
   const { error } = store.state;
   const isBack = await runJob("Bringing back the earlier model", async (onProgress) => {
-    await adopt(source, await engine.load(source, onProgress));
+    await adopt(source, await engine.load(source, store.state.precision, onProgress));
     await sendAll();
   });
   if (isBack && error) store.set({ error });
@@ -78,6 +82,8 @@ async function reloadFormer(): Promise<void> {
 
 /** Loads another model than the one at hand, chosen by the user. */
 export async function choose(source: ModelSource): Promise<void> {
+  // Only the page can ask the browser not to clear what it keeps; some browsers ask the user.
+  if (source.kind !== "site" && source.kind !== "stored") void navigator.storage?.persist?.().catch(() => false);
   if (!(await load(source))) return;
   const { sets, model } = store.state;
   const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;
@@ -105,6 +111,17 @@ async function offerSample(): Promise<void> {
   } catch (thrown) {
     report(thrown);
   }
+}
+
+/** Holds the weights another way: the model at hand is loaded anew. */
+export async function changePrecision(precision: Precision): Promise<void> {
+  const before = store.state.precision;
+  if (store.state.job || precision === before) return;
+  store.set({ precision });
+  const source = store.state.model?.source;
+  if (!source) return;
+  // What this device cannot do is taken back, and what worked comes back.
+  await load(source, "Loading the model anew", () => store.set({ precision: before }));
 }
 
 export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {

@@ -11,7 +11,7 @@ const WRITE_DELAY_MS = 400;
 const KEPT = [
   "step", "model", "shape", "sets", "template", "rule", "seed", "scores", "settings", "attribution", "ranked",
   "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
-  "search", "tuning_settings", "tuning", "precomputed",
+  "search", "tuning_settings", "tuning", "precomputed", "precision",
 ] as const satisfies readonly (keyof State)[];
 
 /** Raised when the kept fields change their meaning: older ones are then left alone. */

@@ -3,7 +3,7 @@
 
 import type {
   Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo,
-  NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
+  NeuronCard, Precision, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
   Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
 import { isReported } from "../types";
@@ -70,6 +70,7 @@ export interface State {
   job: Job | null;
   // The engine.
   device: DeviceChoice;
+  precision: Precision;
   device_info: DeviceInfo | null;
   engine: "starting" | "ready" | "failed";
   version: string;
@@ -148,6 +149,7 @@ export const INITIAL: State = {
   notice: null,
   job: null,
   device: "auto",
+  precision: "f32",
   device_info: null,
   engine: "starting",
   version: "",

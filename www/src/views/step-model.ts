@@ -4,7 +4,8 @@ import { h, refill, view, View } from "../dom";
 import { bytes, parameters, short } from "../format";
 import { changeDevice } from "../services/boot";
 import { ofDialog, ofDrop } from "../services/model-files";
-import { chooseFiles } from "../services/models";
+import { changePrecision, chooseFiles } from "../services/models";
+import type { Precision } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { dropTarget, filePicker, folderPicker, heading } from "./widgets";
 
@@ -36,6 +37,10 @@ class StepModel extends View {
   protected render(): void {}
 }
 
+const PRECISIONS: readonly (readonly [Precision, string])[] = [
+  ["f32", "32-bit floats (exact)"], ["f16", "16-bit floats (half the memory)"], ["int8", "8-bit integers (a quarter)"],
+];
+
 class ModelLoaded extends View {
   protected readonly keys = ["model", "catalog", "storage"] as const;
 
@@ -60,6 +65,8 @@ class ModelLoaded extends View {
       ["Neurons", `${(info.n_layers * info.d_mlp).toLocaleString("en")}: ${info.n_layers} layers of ${info.d_mlp.toLocaleString("en")}`],
       ["Shape", `family ${info.family}, d_model ${info.d_model}, ${info.n_heads} heads (${info.n_kv_heads} key/value)`],
       ["Vocabulary", `${info.vocabulary.toLocaleString("en")} tokens, ${info.tied ? "tied" : "untied"} output, context ${info.context_length.toLocaleString("en")}`],
+      ["Held as", PRECISIONS.find(([value]) => value === report.precision)?.[1] ?? report.precision],
+      ["Chat template", report.has_chat_template ? "there is one; prompts are scored without it, as they stand" : "none"],
       ["Tensors", `${report.applied} read (${types}), none missing, ${report.unused.length} unused`],
       ...(source ? [["From", `${source.repo} at ${source.commit}`] as [string, string]] : []),
       ["sha256", `${info.sha256} (${check})`],
@@ -79,7 +86,16 @@ const DEVICES: readonly (readonly [DeviceChoice, string])[] = [
 ];
 
 class ModelDevice extends View {
-  protected readonly keys = ["device", "device_info", "engine", "job", "version"] as const;
+  protected readonly keys = ["device", "device_info", "engine", "job", "version", "precision"] as const;
+
+  #precision(isDisabled: boolean): HTMLElement {
+    const select = h("select", { "data-key": "precision", disabled: isDisabled,
+      title: "Fewer bits take less memory and change every number a little. Computation and gradients stay in 32-bit floats.",
+      onchange: (event: Event) => void changePrecision((event.target as HTMLSelectElement).value as Precision) },
+    ...PRECISIONS.map(([value, text]) => h("option", { value }, text)));
+    select.value = this.state.precision;
+    return select;
+  }
 
   protected render(): void {
     const { device, device_info, engine, job, version } = this.state;
@@ -89,7 +105,9 @@ class ModelDevice extends View {
     select.value = device;
     const memory = device_info?.limits?.memory_bytes;
     refill(this, h("section", { class: "device" }, h("h2", {}, "Device"),
-      h("label", { class: "field" }, h("span", {}, "Compute with"), select),
+      h("p", { class: "tools" },
+        h("label", { class: "field" }, h("span", {}, "Compute with"), select),
+        h("label", { class: "field" }, h("span", {}, "Hold weights as"), this.#precision(job !== null || engine !== "ready"))),
       device_info ? h("p", { class: "note" }, `Now: ${device_info.kind === "webgpu" ? "WebGPU" : "WebAssembly"}, ${device_info.adapter}. `,
         memory ? `It holds models of up to ${bytes(memory)} of memory. ` : "",
         device_info.kind === "webgpu"

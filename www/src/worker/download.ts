@@ -337,7 +337,6 @@ export async function download(wanted: DownloadPlan, onProgress: OnProgress, sig
     let held = 0;
     for (const file of plan.files) held += await storage.heldBytes(plan.id, file.name);
     await checkRoom(Math.max(0, total - held), plan.id);
-    await navigator.storage.persist?.().catch(() => false);
     await storage.writePlan(plan);
     try {
       return await fetchToStorage(plan, new Meter("downloading", total, onProgress, held), signal);

@@ -1,7 +1,8 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
 import { estimate } from "../../engine/engine.js";
-import type { CatalogEntry, CatalogSource, SecateurError, StoredModel } from "../types";
+import { bytesPerWeight, weightBytes } from "../precision";
+import type { CatalogEntry, CatalogSource, Precision, SecateurError, StoredModel } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
@@ -30,6 +31,7 @@ export interface Places {
   hub: string;
   /** Bytes for a model; null where nobody knows. */
   memory_bytes: number | null;
+  precision: Precision;
 }
 
 /** The address of a catalogue source; null for one that a page cannot use. */
@@ -126,26 +128,26 @@ async function copyAll(
     files: picked.map((file) => ({ name: file.name, bytes: file.size, sha256: null })),
   };
   await storage.commit(model);
-  await navigator.storage.persist?.().catch(() => false);
   return storage.files(model);
 }
 
 /** Refuses, before anything is copied, what the engine would refuse by the configuration alone. */
-async function checkConfig(picked: readonly File[], limit: number | null): Promise<void> {
+async function checkConfig(picked: readonly File[], { memory_bytes: limit, precision }: Places): Promise<void> {
   const config = picked.find((file) => file.name === "config.json");
   if (!config) return;
   const { memory_bytes } = estimate(new Uint8Array(await config.arrayBuffer())) as { memory_bytes: number };
-  if (limit !== null && memory_bytes > limit) {
-    fail("too_large", `the model needs ${megabytes(memory_bytes)} of memory, and this device holds ${megabytes(limit)}`,
-      `Choose a model of up to ${Math.floor(limit / 4e6).toLocaleString("en")} million parameters.`);
+  const needed = weightBytes(memory_bytes, precision);
+  if (limit !== null && needed > limit) {
+    fail("too_large", `the model needs ${megabytes(needed)} of memory, and this device holds ${megabytes(limit)}`,
+      `Choose a model of up to ${Math.floor(limit / bytesPerWeight(precision) / 1e6).toLocaleString("en")} million parameters.`);
   }
 }
 
 /** Copies the user's files; where there is no room, the model still runs from where it lies. */
 async function fromUser(
-  { id, name, files: picked }: ModelSource & { kind: "files" }, limit: number | null, onProgress: OnProgress, signal: AbortSignal,
+  { id, name, files: picked }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress, signal: AbortSignal,
 ): Promise<Opened> {
-  await checkConfig(picked, limit);
+  await checkConfig(picked, places);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       try {
@@ -182,7 +184,7 @@ export function open(
     case "catalog": return fromPlan(planOf(source.entry, places), onProgress, signal);
     case "hub": return fromPlan(source.plan, onProgress, signal);
     case "unfinished": return resume(source.id, onProgress, signal);
-    case "files": return fromUser(source, places.memory_bytes, onProgress, signal);
+    case "files": return fromUser(source, places, onProgress, signal);
     case "stored": return fromStorage(source.id);
   }
 }

@@ -1,6 +1,6 @@
 // What the page and its worker say to each other. One request, any number of progress messages, one answer.
 
-import type { CatalogEntry, DeviceInfo, ModelInfo, Progress, SecateurError, StoredModel } from "../types";
+import type { CatalogEntry, DeviceInfo, ModelInfo, Precision, Progress, SecateurError, StoredModel } from "../types";
 import type { AttributionSettings, Template } from "../types";
 import type { Engine } from "./engine-api";
 import type { DownloadPlan, UnfinishedModel } from "./plan";
@@ -56,7 +56,7 @@ export type Request =
   /** `hub` is where models are fetched from: an origin, with a path where there is one, without a slash at its end. */
   | { kind: "start"; device: DeviceChoice; hub: string }
   | { kind: "look"; text: string }
-  | { kind: "load"; source: ModelSource }
+  | { kind: "load"; source: ModelSource; precision: Precision }
   | { kind: "storage" }
   | { kind: "forget"; id: string }
   | { kind: "call"; method: EngineMethod; arguments: unknown[] };

@@ -58,7 +58,8 @@ function running(): Engine {
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
   const { signal } = aborter;
   const memory_bytes = running().device().limits?.memory_bytes ?? null;
-  const { files, ...opened } = await open(request.source, { page: base, hub, memory_bytes }, onProgress, signal);
+  const places = { page: base, hub, memory_bytes, precision: request.precision };
+  const { files, ...opened } = await open(request.source, places, onProgress, signal);
   signal.throwIfAborted();
   // No other tab may delete the files while they are read.
   return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress));
@@ -68,13 +69,16 @@ async function loadFiles(
   request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress,
 ): Promise<Loaded> {
   try {
-    const named = { id: opened.id, name: opened.name, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
+    const { precision } = request;
+    const named = { id: opened.id, name: opened.name, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
     return { info, name: opened.name, kept: opened.kept, ...(opened.warning ? { warning: opened.warning } : {}) };
   } catch (thrown) {
     // A file that cannot be used is not worth its room, and would fail at the next visit too.
     const { code } = toError(thrown);
-    if (request.source.kind !== "site" && (code === "file" || code === "model_file" || code === "unsupported")) {
+    // In fewer bits it may be the device that does not support them.
+    const isUseless = code === "file" || code === "model_file" || (code === "unsupported" && request.precision === "f32");
+    if (request.source.kind !== "site" && isUseless) {
       await storage.remove(opened.id).catch(() => undefined);
     }
     throw thrown;
