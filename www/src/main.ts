@@ -23,6 +23,8 @@ import "./views/link-panel";
 import "./views/mask-summary";
 import "./views/message-bar";
 import "./views/neuron-card";
+import "./views/position-bias";
+import "./views/prompt-settings";
 import "./views/ranked-table";
 import "./views/step-rail";
 import "./views/step-start";

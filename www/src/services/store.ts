@@ -3,7 +3,7 @@
 
 import type {
   Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo,
-  NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
+  NeuronCard, PositionBias, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
   Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
 import { isReported } from "../types";
@@ -80,6 +80,8 @@ export interface State {
   seed: number;
   // Results.
   scores: Record<string, SetScores>;
+  /** Of the set that it was last measured on. */
+  bias: PositionBias | null;
   settings: AttributionSettings;
   attribution: Attribution | null;
   ranked: RankedNeuron[] | null;
@@ -151,6 +153,7 @@ export const INITIAL: State = {
   rule: "sum",
   seed: 0,
   scores: {},
+  bias: null,
   settings: DEFAULT_SETTINGS,
   attribution: null,
   ranked: null,
