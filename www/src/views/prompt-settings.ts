@@ -75,8 +75,14 @@ class PromptSettings extends View {
             this.#apply({ choice_order: (event.target as HTMLInputElement).checked ? 0 : null }) }), "shuffle the choices"),
         choice_order === null ? null : numeric("Order's seed", "choice-order-seed", choice_order, { min: 0, max: 2 ** 31, step: 1 },
           (seed) => this.#apply({ choice_order: seed }))),
-      h("p", { class: "note" }, isOwn ? "A template of your own; it travels in the study and its link." : current?.description ?? ""));
+      h("p", { class: "note" }, this.#isWritten() ? "Being written: items are scored with it once you use it."
+        : isOwn ? "A template of your own; it travels in the study and its link." : current?.description ?? ""));
     if (isOwn && !this.#editor.hasChildNodes() && typeof template !== "string") void this.#edit();
+  }
+
+  /** Whether the editor holds another template than the one in use. */
+  #isWritten(): boolean {
+    return this.#draft !== null && JSON.stringify(this.#draft) !== JSON.stringify(this.state.template);
   }
 
   #apply(change: Parameters<typeof setPrompting>[0]): void {

@@ -50,7 +50,7 @@ class StepScores extends View {
           setRule(value).catch(report);
         })),
       names.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
-        h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error", "Time"]
+        h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
           .map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores))))) : h("p", { class: "note" }, "Nothing is scored yet."),
       open ? this.#items(open) : null));
@@ -66,7 +66,7 @@ class StepScores extends View {
         this.#page = 0;
         this.#item = null;
         this.render();
-      } }, scored.set)),
+      } }, scored.set), h("small", { class: "block" }, duration(scored.seconds))),
       h("td", { class: "accuracy-text" }, accuracyText(accuracy),
         pairs ? h("small", { class: "block" }, `both of a mirrored pair: ${accuracyText(pairs)}`) : null),
       h("td", {}, accuracyBar(accuracy)),
@@ -74,8 +74,7 @@ class StepScores extends View {
         const value = accuracyBy(scored, name);
         return h("td", { class: `number ${name === rule ? "in-use" : ""}` }, value ? percent(value.value) : "–");
       }),
-      h("td", { class: "number" }, scored.calibration ? percent(scored.calibration.expected_error) : "–"),
-      h("td", { class: "number" }, duration(scored.seconds)));
+      h("td", { class: "number" }, scored.calibration ? percent(scored.calibration.expected_error) : "–"));
   }
 
   #items(scored: SetScores): HTMLElement {
@@ -89,8 +88,8 @@ class StepScores extends View {
         this.render();
       } }, text);
     return h("div", {},
-      h("div", { class: "two halves" }, scored.calibration ? calibrationChart(scored.calibration) : null,
-        h("section", {}, view("position-bias", { "data-set": scored.set }))),
+      scored.calibration ? calibrationChart(scored.calibration) : null,
+      view("position-bias", { "data-set": scored.set }),
       h("div", { class: "table-head" }, h("h2", {}, `Items of “${scored.set}”`),
         pages > 1 ? h("span", { class: "tools" }, turn(-1, "‹"), h("small", {}, `page ${this.#page + 1} of ${pages}`), turn(1, "›")) : null),
       h("div", { class: "table-scroll" }, h("table", { class: "scores" },
