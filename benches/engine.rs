@@ -17,11 +17,9 @@ use burn::tensor::{Device, Distribution, Tensor};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
-use secateur::items::{FewShot, Prompts, Template, parse_items};
 use secateur::job::{Job, Silent};
 use secateur::model::load::ModelFiles;
 use secateur::model::{Capture, Config, Gains, Model};
-use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
 use secateur::store::resolve_model;
 use secateur::weights::FileSource;
 
@@ -183,7 +181,13 @@ fn main() {
 
 /// Log-likelihoods of items after the same shots, with the shots' run shared and without.
 fn few_shots(model: &Model, job: Job<'_>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/items/general-knowledge.jsonl");
+    use secateur::items::{FewShot, Prompts, Template, parse_items};
+    use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
+
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/models/items/general-knowledge.jsonl"
+    );
     let items = parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items;
     let few_shot = FewShot {
         k: SHOTS,

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, one after the other, and a summary.
 
 use crate::wasm::{Profile, StandardLibrary, Toolchain};
-use crate::{browser, catalog, model, page, rooms, tools, wasm};
+use crate::{browser, catalog, page, rooms, tools, wasm};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::io::{BufRead, BufReader};
@@ -78,7 +78,6 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
     }
     if wanted(Part::Native) {
         provide_vulkan();
-        provide_model();
         for package in PACKAGES {
             summary.step(&format!("tests, native, {package}"), |summary| {
                 native(summary, package)
@@ -135,17 +134,6 @@ fn provide_vulkan() {
         && let Err(error) = tools::install_debian(&["mesa-vulkan-drivers"])
     {
         println!("There is no Vulkan driver for the native tests on wgpu: {error:#}");
-    }
-}
-
-/// Sees to it that the native tests with a real model find it. It is not an error to have none, since those tests say
-/// that they are skipped.
-fn provide_model() {
-    if let Err(error) = model::fetch(browser::MODEL) {
-        println!(
-            "The native tests with {} are skipped, since it cannot be had: {error:#}",
-            browser::MODEL
-        );
     }
 }
 

@@ -2,12 +2,13 @@
 // to it; services write.
 
 import type {
-  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo,
-  NeuronCard, PositionBias, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
-  Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
+  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, Item, Mask, ModelInfo,
+  NeuronCard, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
+  Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
-import { isReported } from "../types";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
+
+import { isReported, type FewShot, type PositionBias, type SplitPart } from "../types";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
