@@ -4,6 +4,7 @@
 //! |---|---|
 //! | forward | a base run of 64 tokens, with its logits, against the bare matrix products of the same run |
 //! | attribution | all-layer Integrated Gradients of one prompt: forks in one sweep, against a forward pass |
+//! | few shots | scoring items after the same shots: their run shared, against one run for each prompt |
 //! | loading | seconds, and the peak memory of this process beyond the weights in f32 (Linux) |
 //!
 //! With SmolLM2-135M-Instruct where `cargo xtask model smollm2-135m-instruct` has fetched it, else with the
@@ -22,6 +23,8 @@ use secateur::store::resolve_model;
 const FORWARD_TOKENS: usize = 64;
 const ATTRIBUTED_TOKENS: usize = 29;
 const STEPS: usize = 20;
+const SHOTS: usize = 5;
+const ASKED: usize = 16;
 
 /// Runs `work` once to warm up and then `times`; the median in seconds.
 fn median_secs(times: usize, mut work: impl FnMut()) -> f64 {
@@ -162,5 +165,65 @@ fn main() {
         config.n_layers,
         attribute_secs / short_secs,
         config.n_layers * STEPS,
+    );
+    few_shots(&model, job);
+}
+
+/// Log-likelihoods of items after the same shots, with the shots' run shared and without.
+fn few_shots(model: &Model, job: Job<'_>) {
+    use secateur::items::{FewShot, Prompts, Template, parse_items};
+    use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
+
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/models/items/general-knowledge.jsonl"
+    );
+    let items = parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items;
+    let few_shot = FewShot {
+        k: SHOTS,
+        seed: None,
+        set: None,
+    };
+    let template = Template::named("question-answer").expect("the template");
+    let (shots, asked) = items.split_at(SHOTS);
+    let asked = &asked[..ASKED.min(asked.len())];
+    let prompts = Prompts::with_shots(template, &few_shot, shots).expect("enough items");
+    let Ok(encoded) = encode(model, asked, &prompts) else {
+        println!("few shots    left out: this model has no room for them");
+        return;
+    };
+    let shared = batches(&encoded, model.config());
+    let alone: Vec<Batch> = shared
+        .iter()
+        .cloned()
+        .map(|mut batch| {
+            for prompt in &mut batch.prompts {
+                prompt.splice(0..0, batch.shared.iter().copied());
+            }
+            batch.shared.clear();
+            batch
+        })
+        .collect();
+    let run = |batches: &[Batch]| {
+        let none = Gains::none();
+        pollster::block_on(async {
+            let mut kept = SharedRun::default();
+            for batch in batches {
+                let (decoder, capture) = (&model.decoder, Capture::KeyValues);
+                let run = BatchRun::new(decoder, batch, &none, capture, &mut kept, job).await?;
+                std::hint::black_box(run.read_log_probabilities(decoder, batch, job).await?);
+            }
+            Ok::<(), secateur::model::ModelError>(())
+        })
+        .expect("scores");
+    };
+    let shared_secs = median_secs(3, || run(&shared));
+    let alone_secs = median_secs(3, || run(&alone));
+    let tokens = shared.first().map_or(0, |batch| batch.shared.len());
+    println!(
+        "few shots    {} items after {SHOTS} shots ({tokens} tokens shared) {shared_secs:.2} s; without sharing {:.1} times \
+         as long",
+        asked.len(),
+        alone_secs / shared_secs
     );
 }

@@ -152,6 +152,104 @@ fn another_prediction_rule_changes_who_is_predicted_and_nothing_else() {
 }
 
 #[test]
+fn item_files_are_looked_at_converted_and_split_without_a_model() {
+    let desk = Desk::new("items");
+    desk.put(
+        "some.csv",
+        "question,a,b,correct\nq1,x,y,a\nq2,x,y,c\nq3,x,y,b\n",
+    );
+    let preview: Value = parsed(&desk.ok(&["items", "preview", "some.csv", "--show", "1"]));
+    assert_eq!(
+        (&preview["format"], &preview["items"]),
+        (&json!("csv"), &json!(2))
+    );
+    assert_eq!(preview["gold"], json!([1, 1]));
+    assert_eq!(preview["first"].as_array().unwrap().len(), 1);
+    let error = &preview["errors"][0];
+    assert_eq!((&error["line"], &error["column"]), (&json!(3), &json!(8)));
+
+    let refused = desk.wrong(&["items", "convert", "some.csv"]);
+    assert!(refused.contains("some.csv:3:8: field 4"), "{refused}");
+    let partial = desk.run(&["items", "convert", "some.csv", "--partial", "--to", "csv"]);
+    assert!(partial.status.success());
+    let said = String::from_utf8(partial.stderr).unwrap();
+    assert!(said.contains("2 items taken, 1 lines left out"), "{said}");
+    desk.put("good.csv", &partial.stdout);
+    let jsonl = desk.ok(&["items", "convert", "good.csv"]);
+    assert_eq!(String::from_utf8(jsonl).unwrap().lines().count(), 2);
+
+    desk.ok(&[
+        "items",
+        "split",
+        "items.jsonl",
+        "--shares",
+        "2,1,1",
+        "--seed",
+        "3",
+        "--out",
+        "parts",
+    ]);
+    let parts = ["attribution", "validation", "test"]
+        .map(|part| desk.bytes(&format!("parts/{part}.jsonl")));
+    let lines: usize = parts
+        .iter()
+        .map(|part| String::from_utf8_lossy(part).lines().count())
+        .sum();
+    assert_eq!(lines, items(FOLDER).len());
+}
+
+#[test]
+fn two_runs_are_compared_and_places_are_counted() {
+    let desk = Desk::new("compare");
+    desk.ok(&with("score", &["--out", "before.json"]));
+    desk.put(
+        "own.json",
+        r#"{"name":"own","version":1,"prompt":"{context} the","choice":"{choice}"}"#,
+    );
+    let mut own = with(
+        "score",
+        &[
+            "--out",
+            "after.json",
+            "--few-shot",
+            "1",
+            "--few-shot-seed",
+            "2",
+            "--choice-order",
+            "1",
+            "--tokens",
+        ],
+    );
+    own[6] = "own.json";
+    desk.ok(&own);
+    let after: SetScores = desk.json("after.json");
+    assert!(
+        after
+            .items
+            .iter()
+            .flat_map(|item| &item.choices)
+            .all(|choice| choice.token_log_probabilities.len() == choice.tokens)
+    );
+    let compared: Value = parsed(&desk.ok(&["compare", "before.json", "after.json"]));
+    assert_eq!(compared["paired"]["items"], json!(items(FOLDER).len()));
+    assert!(compared["paired"]["p_value"].as_f64().unwrap() <= 1.0);
+    let same: Value = parsed(&desk.ok(&["compare", "before.json", "before.json"]));
+    assert_eq!(
+        (&same["flipped"], &same["paired"]["p_value"]),
+        (&json!([]), &json!(1.0))
+    );
+
+    let bias: Value = parsed(&desk.ok(&with("position-bias", &["--orders", "2", "--seed", "1"])));
+    assert_eq!(bias["accuracy"]["total"], json!(2 * items(FOLDER).len()));
+    desk.put(
+        "bad.json",
+        r#"{"name":"own","version":1,"prompt":"{contxt}","choice":"{choice}"}"#,
+    );
+    own[6] = "bad.json";
+    assert!(desk.wrong(&own).contains("`{contxt}` is no placeholder"));
+}
+
+#[test]
 fn attribute_writes_scores_and_gaps_of_every_item_with_the_settings() {
     let desk = Desk::new("attribute");
     for (path, gaps) in [("per_layer", 3), ("joint", 1)] {
@@ -721,102 +819,4 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .chunks_exact(4)
         .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         .collect()
-}
-
-#[test]
-fn item_files_are_looked_at_converted_and_split_without_a_model() {
-    let desk = Desk::new("items");
-    desk.put(
-        "some.csv",
-        "question,a,b,correct\nq1,x,y,a\nq2,x,y,c\nq3,x,y,b\n",
-    );
-    let preview: Value = parsed(&desk.ok(&["items", "preview", "some.csv", "--show", "1"]));
-    assert_eq!(
-        (&preview["format"], &preview["items"]),
-        (&json!("csv"), &json!(2))
-    );
-    assert_eq!(preview["gold"], json!([1, 1]));
-    assert_eq!(preview["first"].as_array().unwrap().len(), 1);
-    let error = &preview["errors"][0];
-    assert_eq!((&error["line"], &error["column"]), (&json!(3), &json!(8)));
-
-    let refused = desk.wrong(&["items", "convert", "some.csv"]);
-    assert!(refused.contains("some.csv:3:8: field 4"), "{refused}");
-    let partial = desk.run(&["items", "convert", "some.csv", "--partial", "--to", "csv"]);
-    assert!(partial.status.success());
-    let said = String::from_utf8(partial.stderr).unwrap();
-    assert!(said.contains("2 items taken, 1 lines left out"), "{said}");
-    desk.put("good.csv", &partial.stdout);
-    let jsonl = desk.ok(&["items", "convert", "good.csv"]);
-    assert_eq!(String::from_utf8(jsonl).unwrap().lines().count(), 2);
-
-    desk.ok(&[
-        "items",
-        "split",
-        "items.jsonl",
-        "--shares",
-        "2,1,1",
-        "--seed",
-        "3",
-        "--out",
-        "parts",
-    ]);
-    let parts = ["attribution", "validation", "test"]
-        .map(|part| desk.bytes(&format!("parts/{part}.jsonl")));
-    let lines: usize = parts
-        .iter()
-        .map(|part| String::from_utf8_lossy(part).lines().count())
-        .sum();
-    assert_eq!(lines, items(FOLDER).len());
-}
-
-#[test]
-fn two_runs_are_compared_and_places_are_counted() {
-    let desk = Desk::new("compare");
-    desk.ok(&with("score", &["--out", "before.json"]));
-    desk.put(
-        "own.json",
-        r#"{"name":"own","version":1,"prompt":"{context} the","choice":"{choice}"}"#,
-    );
-    let mut own = with(
-        "score",
-        &[
-            "--out",
-            "after.json",
-            "--few-shot",
-            "1",
-            "--few-shot-seed",
-            "2",
-            "--choice-order",
-            "1",
-            "--tokens",
-        ],
-    );
-    own[6] = "own.json";
-    desk.ok(&own);
-    let after: SetScores = desk.json("after.json");
-    assert!(
-        after
-            .items
-            .iter()
-            .flat_map(|item| &item.choices)
-            .all(|choice| choice.token_log_probabilities.len() == choice.tokens)
-    );
-    let compared: Value = parsed(&desk.ok(&["compare", "before.json", "after.json"]));
-    assert_eq!(compared["paired"]["items"], json!(items(FOLDER).len()));
-    assert!(compared["paired"]["p_value"].as_f64().unwrap() <= 1.0);
-    let same: Value = parsed(&desk.ok(&["compare", "before.json", "before.json"]));
-    assert_eq!(
-        (&same["flipped"], &same["paired"]["p_value"]),
-        (&json!([]), &json!(1.0))
-    );
-
-    let bias: Value = parsed(&desk.ok(&with("position-bias", &["--orders", "2", "--seed", "1"])));
-    assert_eq!(bias["accuracy"]["total"], json!(2 * items(FOLDER).len()));
-    desk.put(
-        "bad.json",
-        r#"{"name":"own","version":1,"prompt":"{contxt}","choice":"{choice}"}"#,
-    );
-    own[6] = "bad.json";
-    assert!(desk.wrong(&own).contains("`{contxt}` is no placeholder"));
 }

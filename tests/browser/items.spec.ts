@@ -1,7 +1,7 @@
 // Items come in with errors by line, are edited in place, and every change can be undone.
 
 import { expect, test } from "@playwright/test";
-import { control, open, step, useItems } from "./support";
+import { control, idle, noError, open, readDownload, setNumber, step, useItems } from "./support";
 
 const GOOD = '{"id": "first", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": "B"}';
 const LINES = [
@@ -18,10 +18,18 @@ test("a bad file names its lines and keeps the good ones", async ({ page }) => {
   await page.locator("step-items input[type=file]").setInputFiles({
     name: "mine.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(LINES),
   });
+  const preview = page.locator(".import-preview");
+  await expect(preview).toHaveAttribute("data-format", "jsonl");
+  await expect(preview).toContainText("2 items can be read, 3 lines cannot");
+  await expect(preview.locator(".first-items")).toContainText("Which one is a fruit?");
+  await expect(preview).toContainText("Line 4, column 60: `gold` is 7");
+  await expect(page.locator("tr[data-set=mine]")).toHaveCount(0);
+  await control(page, "add-mine").click();
   const messages = page.locator(".line-errors");
-  await expect(messages).toContainText("2 items added as “mine”");
-  for (const line of [2, 3, 4]) await expect(messages).toContainText(`Line ${line}:`);
-  await expect(messages).not.toContainText("Line 5:");
+  await expect(messages).toContainText("2 items added as “mine”. 3 lines left out");
+  for (const line of [2, 3, 4]) await expect(messages).toContainText(`Line ${line}, column`);
+  await expect(messages).not.toContainText("Line 5,");
+  await expect(preview).toHaveCount(0);
   await expect(page.locator("item-list .item")).toHaveCount(2);
 });
 
@@ -55,4 +63,82 @@ test("a sample set is added, split and given roles", async ({ page }) => {
   }
   await control(page, "role-general-knowledge-test-attribution").check();
   await expect(control(page, "role-general-knowledge-attribution-attribution")).not.toBeChecked();
+});
+
+test("a split has its share of every place of the right choice, and its seed and shares", async ({ page }) => {
+  await open(page, "wasm");
+  const item = (index: number): string => JSON.stringify({ id: `i${index}`, context: `q${index}`, choices: ["a", "b"], gold: index % 2 });
+  await useItems(page, Array.from({ length: 24 }, (_, index) => item(index)).join("\n"));
+  await setNumber(page, "share-0", 2);
+  await setNumber(page, "split-seed", 5);
+  await control(page, "split-pasted").click();
+  const sizes = { attribution: 12, validation: 6, test: 6 };
+  for (const [role, size] of Object.entries(sizes)) {
+    await expect(page.locator(`tr[data-set=pasted-${role}] td.number`)).toHaveText(String(size));
+  }
+  await control(page, "open-pasted-validation").click();
+  await expect(page.locator("item-list .item")).toHaveCount(6);
+  await expect(page.locator("item-list .item .choices .gold", { hasText: "a" })).toHaveCount(3);
+});
+
+test("items are saved as files that read back as the same items", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, GOOD);
+  for (const [format, text] of [
+    ["jsonl", '{"id":"first","context":"Which one is a fruit?","choices":["hammer","apple"],"gold":1}\n'],
+    ["csv", "id,question,a,b,correct\nfirst,Which one is a fruit?,hammer,apple,b\n"],
+  ] as const) {
+    const waiting = page.waitForEvent("download");
+    await control(page, `export-${format}`).click();
+    expect(await readDownload(await waiting)).toBe(text);
+  }
+});
+
+test("a template of one's own is written by keyboard, seen token by token, and used", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, LINES.split("\n").filter((line) => line.includes("fifth") || line.includes("first")).join("\n"));
+  await control(page, "template").selectOption("own");
+  await control(page, "template-prompt").fill("{contxt} Q");
+  await expect(page.locator(".template-error")).toContainText("`{contxt}` is no placeholder; known are {context}");
+  await control(page, "template-prompt").fill("{context} Q");
+  await expect(page.locator(".template-error")).toBeEmpty();
+  await expect(page.locator("pre.prompt")).toContainText("Which one is a fruit? Q");
+  await expect(page.locator(".choice-tokens > li")).toHaveCount(2);
+  await control(page, "template-name").fill("mine");
+  await control(page, "use-template").focus();
+  await page.keyboard.press("Enter");
+  await expect(page.locator("prompt-settings")).toContainText("A template of your own");
+  await setNumber(page, "few-shot-k", 1);
+  await expect(page.locator("pre.prompt")).toContainText("Three? Q c\n\nWhich one is a fruit? Q");
+  await control(page, "preview1").click();
+  await expect(page.locator("pre.prompt")).toContainText("Which one is a fruit? Q apple\n\nThree? Q");
+  await setNumber(page, "few-shot-k", 9);
+  await expect(page.locator("prompt-settings")).toContainText("9 shots need as many");
+});
+
+test("scores show every metric, single tokens, calibration and the preference for a place", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "scores");
+  await control(page, "rule").selectOption("per_byte");
+  await control(page, "score").click();
+  await idle(page);
+  await noError(page);
+  const row = page.locator("table.summary tbody tr.selected");
+  await expect(row.locator("td.in-use")).toHaveText(/%$/);
+  await expect(page.locator(".calibration")).toContainText("expected error");
+  const first = page.locator(".scores tbody tr").first();
+  const sum = Number(await first.locator("li").first().getAttribute("data-log-likelihood"));
+  await first.getByRole("button", { name: "Tokens" }).click();
+  const tokens = page.locator(".token-row li").first().locator(".token");
+  await expect(tokens.first().locator("code")).not.toHaveText("…");
+  const values = await tokens.locator("small").allTextContents();
+  const total = values.reduce((all, value) => all + Number(value.replace("−", "-")), 0);
+  expect(Math.abs(total - sum)).toBeLessThan(0.01 * values.length);
+
+  await page.locator(".position-bias summary").click();
+  await control(page, "measure-bias").click();
+  await idle(page);
+  await noError(page);
+  await expect(page.locator("[data-result=bias]")).toContainText("get the same answer in every order");
+  await expect(page.locator("[data-result=bias]")).toContainText("shows the model no list");
 });

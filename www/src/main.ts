@@ -27,6 +27,8 @@ import "./views/model-catalogue";
 import "./views/model-hub";
 import "./views/model-stored";
 import "./views/neuron-card";
+import "./views/position-bias";
+import "./views/prompt-settings";
 import "./views/ranked-table";
 import "./views/step-rail";
 import "./views/step-start";

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The model that the tests on a real language model use.
-pub const MODEL: &str = "smollm2-135m-instruct";
+const MODEL: &str = "smollm2-135m-instruct";
 
 /// Items that the page and the command line are compared on.
 const ITEMS_COMPARED: usize = 3;

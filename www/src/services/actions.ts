@@ -1,6 +1,6 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Mask, Selection } from "../types";
+import type { Mask, Orders, Selection } from "../types";
 import { engine } from "./engine";
 import { report, runJob, toError } from "./jobs";
 import { neuronCount, sameMask, setMask } from "./mask";
@@ -29,6 +29,13 @@ export function scoreAll(): Promise<boolean> {
       const scored = await engine.call("score", [{ set: name }], onProgress);
       store.set({ scores: { ...store.state.scores, [name]: scored }, precomputed: false });
     }
+  });
+}
+
+/** A set with its choices in several orders. */
+export function measureBias(set: string, orders: Orders): Promise<boolean> {
+  return runJob("Position bias", async (onProgress) => {
+    store.set({ bias: await engine.call("position_bias", [{ set, orders }], onProgress) });
   });
 }
 

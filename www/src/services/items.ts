@@ -9,12 +9,13 @@ let history: PageSet[][] = [];
 
 /** Results of these sets no longer hold. */
 function forgetResults(names: readonly string[]): void {
-  const { scores, attribution, pruned, control, search, tuning } = store.state;
+  const { scores, bias, attribution, pruned, control, search, tuning } = store.state;
   const touches = (sets: readonly string[]): boolean => sets.some((name) => names.includes(name));
   const kept = Object.fromEntries(Object.entries(scores).filter(([name]) => !names.includes(name)));
   const isAttributed = attribution !== null && names.includes(attribution.set);
   store.set({
     scores: kept,
+    ...(bias && names.includes(bias.set) ? { bias: null } : {}),
     ...(isAttributed ? { attribution: null, ranked: null, card: null, search: null } : {}),
     ...(pruned && touches(pruned.sets.map((set) => set.set)) ? { pruned: null } : {}),
     ...(control && touches(control.sets.map((set) => set.set)) ? { control: null } : {}),
@@ -26,7 +27,7 @@ function forgetResults(names: readonly string[]): void {
 /** All results no longer hold: another model, template or rule. */
 export function forgetAllResults(): void {
   store.set({
-    scores: {}, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
+    scores: {}, bias: null, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
     live_curves: [], reproduction: null, precomputed: false,
   });
 }
@@ -177,6 +178,12 @@ export async function splitSet(name: string, shares: number[], seed: number): Pr
     return { name: `${name}-${role}`, roles: [role], items, sha256: "", ...(sample ? { sample } : {}) };
   });
   replaceSets([...others, ...made]);
+}
+
+/** A set's items as the text of a file. */
+export function exportItems(name: string, format: "jsonl" | "csv"): Promise<string> {
+  const items = store.state.sets.find((set) => set.name === name)?.items ?? [];
+  return engine.call("export_items", [{ items, format }]);
 }
 
 /** Reads text as items; the engine does the reading. */

@@ -2,13 +2,14 @@
 // to it; services write.
 
 import type {
-  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo,
+  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, Item, Mask, ModelInfo,
   NeuronCard, Precision, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
-  Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
+  Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
 } from "../types";
-import { isReported } from "../types";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
+
+import { isReported, type FewShot, type PositionBias, type SplitPart } from "../types";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
@@ -95,6 +96,8 @@ export interface State {
   seed: number;
   // Results.
   scores: Record<string, SetScores>;
+  /** Of the set that it was last measured on. */
+  bias: PositionBias | null;
   settings: AttributionSettings;
   attribution: Attribution | null;
   ranked: RankedNeuron[] | null;
@@ -168,6 +171,7 @@ export const INITIAL: State = {
   rule: "sum",
   seed: 0,
   scores: {},
+  bias: null,
   settings: DEFAULT_SETTINGS,
   attribution: null,
   ranked: null,

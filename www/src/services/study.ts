@@ -97,6 +97,7 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
     rule: made.scoring?.rule ?? "sum",
     seed: made.seed,
     scores,
+    bias: null,
     attribution,
     ranked: null,
     selected: null,

@@ -2,7 +2,7 @@
 
 import { h, refill, View } from "../dom";
 import { clip, count, percent } from "../format";
-import type { ItemScore, PrunedSet } from "../types";
+import type { ItemScore, Paired, PrunedSet } from "../types";
 import { mark } from "./accuracy";
 
 const PAGE = 10;
@@ -56,11 +56,17 @@ class AnswersTable extends View {
   }
 }
 
-function flips({ flipped, after }: PrunedSet): string {
+/** `p = 0.031`, or below what three digits show. */
+function chance({ p_value }: Paired): string {
+  return p_value < 0.001 ? "p < 0.001" : `p = ${p_value.toFixed(3)}`;
+}
+
+function flips({ flipped, after, paired }: PrunedSet): string {
   const better = flipped.filter((flip) => flip.after === flip.gold).length;
   const worse = flipped.filter((flip) => flip.before === flip.gold).length;
   return `${flipped.length} of ${count(after.items.length, "item")} changed their answer: ${better} to the right one, ${worse} from it`
-    + `, ${flipped.length - better - worse} from wrong to wrong.`;
+    + `, ${flipped.length - better - worse} from wrong to wrong.`
+    + (paired ? ` Exact test of the change (McNemar, two-sided): ${chance(paired)}.` : "");
 }
 
 function answer(item: ItemScore | undefined): HTMLElement {

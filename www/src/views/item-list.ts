@@ -1,15 +1,16 @@
 // The items of one set, edited in place. Rows become fields where they are clicked; long lists come in pages.
 
-import { h, refill, View } from "../dom";
+import { download, h, refill, View } from "../dom";
 import { clip, count } from "../format";
-import { addItem, deleteItem, updateItem } from "../services/items";
+import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
+import { report } from "../services/jobs";
 import type { PageSet } from "../services/store";
 import type { Item } from "../types";
 
 const PAGE = 25;
 
 class ItemList extends View {
-  protected readonly keys = ["sets"] as const;
+  protected readonly keys = ["sets", "engine"] as const;
   #page = 0;
   #editing: number | null = null;
   #shown = "";
@@ -47,6 +48,12 @@ class ItemList extends View {
             this.#editing = set.items.length;
             this.#page = Math.floor(set.items.length / PAGE);
           } }, "Add an item"),
+          ...(["jsonl", "csv"] as const).map((format) => h("button", { class: "small", "data-key": `export-${format}`,
+            disabled: set.items.length === 0 || this.state.engine !== "ready", title: `Save these items as ${format.toUpperCase()}`,
+            onclick: () => {
+              exportItems(name, format).then((text) =>
+                download(`${name}.${format}`, text, format === "csv" ? "text/csv" : "application/jsonl")).catch(report);
+            } }, `Save as ${format.toUpperCase()}`)),
           pages > 1 ? turn(-1, "‹") : null,
           pages > 1 ? h("small", {}, `${first + 1}–${Math.min(set.items.length, first + PAGE)} of ${count(set.items.length, "item")}`) : null,
           pages > 1 ? turn(1, "›") : null)),

@@ -1,16 +1,15 @@
 // Step 2: the questions. In from text, file or sample; sets with roles; the prompt that the model will read.
 
 import { h, refill, view, View } from "../dom";
-import { clip, count } from "../format";
-import { toError } from "../services/jobs";
+import { count } from "../format";
 import {
-  addSet, canUndoItems, parse, removeSet, renameSet, replaceSets, sampleItems, setPrompting, setRole, splitSet, undoItems,
+  addSet, canUndoItems, parse, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems,
 } from "../services/items";
-import { engine } from "../services/engine";
-import { report } from "../services/jobs";
+import { report, toError } from "../services/jobs";
 import { store, type PageSet } from "../services/store";
-import { ROLES, type PromptView } from "../types";
-import { choice, dropTarget, filePicker, heading } from "./widgets";
+import { ROLES, type ParsedItems } from "../types";
+import { errorList, importPreview } from "./import-preview";
+import { dropTarget, filePicker, heading, numeric } from "./widgets";
 
 const ROLE_HINTS = {
   attribution: "Neurons are scored on these items, and a tuning learns from them. One set has this role.",
@@ -21,51 +20,54 @@ const ROLE_HINTS = {
 
 const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": 1}';
 
+/** The name of a text that was not a file. */
+const PASTED = "pasted";
+
 class StepItems extends View {
-  protected readonly keys = ["sets", "samples", "template", "templates", "job", "engine", "model"] as const;
+  protected readonly keys = ["sets", "samples", "job", "engine", "model"] as const;
   #open: string | null = null;
   #text = h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as text", placeholder: EXAMPLE });
   #messages = h("div", { class: "line-errors", role: "status" });
-  #preview = h("div", { class: "preview" });
+  #pending = h("div", { class: "pending" });
   #list = view("item-list");
   #sets = h("div", {});
-  #tools = h("div", {});
-  #previewed = "";
+  #prompt = view("prompt-settings");
+  /** Texts that are looked at and not yet taken. */
+  #waiting: { name: string; parsed: ParsedItems }[] = [];
+  #shares = [1, 1, 1];
+  #splitSeed = 0;
+  #typing: ReturnType<typeof setTimeout> | undefined;
 
   protected override setup(): void {
     dropTarget(this, (files) => void this.#readFiles(files));
-    this.#text.addEventListener("paste", () => setTimeout(() => void this.#read("pasted", this.#text.value)));
+    this.#text.addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => void this.#look(PASTED, this.#text.value), 250);
+    });
     this.replaceChildren(h("section", { class: "panel" },
       heading("Items", "Multiple-choice questions with a known answer: bring your own, or take a sample.",
         "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or the fields of a known data set (COPA, HellaSwag, PIQA, …). "
-        + "Also CSV or TSV (question, a, b, …, correct), Aiken, GIFT, Moodle XML, and BIG-bench's JSON. The format is told from the text."),
+        + "Also CSV or TSV (question, a, b, …, correct), Aiken, GIFT, Moodle XML, COPA's XML, and BIG-bench's JSON. The format is told from the text."),
       this.#sets,
       h("div", { class: "drop-zone" },
         h("p", {}, h("b", {}, "Add items: "), "paste lines here, or drop a file anywhere on this step."),
         this.#text,
         h("div", { class: "tools" },
-          h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#read("pasted", this.#text.value) }, "Add these lines"),
+          h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#addPasted() }, "Add these lines"),
           filePicker("Choose a file …", ".jsonl,.json,.txt,.csv,.tsv,.xml,.gift", (files) => void this.#readFiles(files))),
-        this.#messages),
-      this.#tools, this.#preview, this.#list));
+        this.#pending, this.#messages),
+      this.#prompt, this.#list));
   }
 
   protected render(): void {
-    const { sets, templates, template } = this.state;
+    const { sets } = this.state;
     if (!sets.some((set) => set.name === this.#open)) this.#open = sets[0]?.name ?? null;
-    this.#list.setAttribute("data-set", this.#open ?? "");
-    this.#list.dispatchEvent(new Event("refresh"));
+    for (const part of [this.#list, this.#prompt]) {
+      part.setAttribute("data-set", this.#open ?? "");
+      part.dispatchEvent(new Event("refresh"));
+    }
     refill(this.#sets,
       sets.length > 0 ? this.#table() : h("p", { class: "note" }, "There are no items yet."), this.#setTools());
-    const named = templates.map((other) => [`${other.name}@${other.version}`, other.name] as const);
-    const id = typeof template === "string" ? template : `${template.name}@${template.version}`;
-    const current = templates.find((other) => `${other.name}@${other.version}` === id);
-    refill(this.#tools, h("h2", {}, "Prompt"),
-      named.length > 0 ? choice("Template", "template", named, id, (value) => {
-        setPrompting({ template: value }).catch(report);
-      }) : null,
-      current ? h("p", { class: "note" }, current.description) : null);
-    void this.#showPrompt();
   }
 
   #table(): HTMLElement {
@@ -85,15 +87,15 @@ class StepItems extends View {
           const name = prompt("Name of the set", set.name);
           if (name !== null) renameSet(set.name, name);
         } }, "Rename"),
-        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => void splitSet(set.name, [1, 1, 1], this.state.seed).catch(report),
-          title: "Deal the items out to three sets: attribution, validation, test" }, "Split in 3") : null,
+        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => void splitSet(set.name, this.#shares, this.#splitSeed).catch(report),
+          title: "Deal the items out to three sets, attribution, validation and test, each with its share of every place of the right choice" }, "Split in 3") : null,
         h("button", { class: "small", "data-key": `remove-${set.name}`, onclick: () => removeSet(set.name),
           "aria-label": `Remove ${set.name}` }, "Remove")));
     const isReused = sets.some((set) => set.roles.length > 1 && set.roles.includes("test"));
     return h("div", {},
       h("div", { class: "table-scroll" }, h("table", { class: "sets" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Set"), h("th", { scope: "col", class: "number" }, "Items"),
-          ...ROLES.map((role) => h("th", { scope: "col", class: "center", title: ROLE_HINTS[role] }, role)),
+          ...ROLES.map((role) => h("th", { scope: "col", class: "center", title: ROLE_HINTS[role] }, role.replaceAll("_", " "))),
           h("th", { scope: "col" }, "From"), h("th", { scope: "col" }))),
         h("tbody", {}, ...sets.map(row)))),
       isReused ? h("p", { class: "note" }, "A set that is tested on and also picks the neurons makes pruning look better than it is. "
@@ -108,9 +110,17 @@ class StepItems extends View {
     } }, h("option", { value: "" }, "Add a sample set …"),
     ...samples.map((sample) => h("option", { value: sample.name, title: sample.description },
       `${sample.title} (${count(sample.items, "item")}, ${sample.licence})`)));
+    const share = (part: number): HTMLElement => numeric(part === 0 ? "Split" : ":", `share-${part}`, this.#shares[part] ?? 1,
+      { min: 0.01, max: 1000, step: "any" }, (value) => {
+        this.#shares[part] = value;
+      }, `Share of ${ROLES[part]}`);
     return h("div", { class: "tools" }, pick,
       h("button", { "data-key": "undo-items", disabled: !canUndoItems(), onclick: undoItems }, "Undo"),
-      h("button", { "data-key": "remove-all", disabled: sets.length === 0, onclick: () => replaceSets([]) }, "Remove all sets"));
+      h("button", { "data-key": "remove-all", disabled: sets.length === 0, onclick: () => replaceSets([]) }, "Remove all sets"),
+      sets.some((set) => set.items.length >= 6) ? h("span", { class: "split-shares" }, share(0), share(1), share(2),
+        numeric("seed", "split-seed", this.#splitSeed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
+          this.#splitSeed = value;
+        })) : null);
   }
 
   async #addSample(name: string): Promise<void> {
@@ -124,62 +134,50 @@ class StepItems extends View {
   }
 
   async #readFiles(files: File[]): Promise<void> {
-    for (const file of files) await this.#read(file.name.replace(/\.(jsonl?|txt|csv|tsv|xml|gift)$/, ""), await file.text());
+    for (const file of files) await this.#look(file.name.replace(/\.(jsonl?|txt|csv|tsv|xml|gift)$/, ""), await file.text());
+  }
+
+  /** Shows what a text holds. */
+  async #look(name: string, text: string): Promise<void> {
+    this.#waiting = this.#waiting.filter((other) => other.name !== name);
+    refill(this.#messages);
+    if (text.trim() !== "") {
+      try {
+        this.#waiting.push({ name, parsed: await parse(text) });
+      } catch (thrown) {
+        refill(this.#messages, h("p", {}, toError(thrown).message));
+      }
+    }
+    this.#drawWaiting();
+  }
+
+  #drawWaiting(): void {
+    refill(this.#pending, ...this.#waiting.map((waiting) => importPreview(waiting.name, waiting.parsed,
+      () => this.#take(waiting), () => this.#forget(waiting.name))));
+  }
+
+  #forget(name: string): void {
+    this.#waiting = this.#waiting.filter((other) => other.name !== name);
+    if (name === PASTED) this.#text.value = "";
+    this.#drawWaiting();
+  }
+
+  async #addPasted(): Promise<void> {
+    clearTimeout(this.#typing);
+    await this.#look(PASTED, this.#text.value);
+    const waiting = this.#waiting.find((other) => other.name === PASTED);
+    if (waiting && waiting.parsed.items.length > 0) this.#take(waiting);
   }
 
   /** Takes the good lines as a set and says what is wrong with the others. */
-  async #read(name: string, text: string): Promise<void> {
-    if (text.trim() === "") return;
-    refill(this.#messages, h("p", { class: "note" }, "Reading …"));
-    try {
-      const { items, errors } = await parse(text);
-      if (items.length > 0) {
-        addSet(name, items);
-        this.#open = store.state.sets.at(-1)?.name ?? null;
-        this.#text.value = "";
-      }
-      const kept = items.length > 0 ? `${count(items.length, "item")} added as “${this.#open}”.` : "No item could be read.";
-      refill(this.#messages, h("p", {}, kept, errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : ""),
-        errors.length > 0 ? h("ul", {}, ...errors.slice(0, 50).map(({ line, message }) =>
-          h("li", {}, h("b", {}, `Line ${line}: `), message))) : null,
-        errors.length > 50 ? h("p", { class: "note" }, `and ${errors.length - 50} more.`) : null);
-      this.render();
-    } catch (thrown) {
-      refill(this.#messages, h("p", {}, toError(thrown).message));
-    }
+  #take({ name, parsed: { items, errors } }: { name: string; parsed: ParsedItems }): void {
+    addSet(name, items);
+    this.#open = store.state.sets.at(-1)?.name ?? null;
+    this.#forget(name);
+    refill(this.#messages, h("p", {}, `${count(items.length, "item")} added as “${this.#open}”.`,
+      errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : ""), errorList(errors));
+    this.render();
   }
-
-  /** The first item of the open set as the model reads it. */
-  async #showPrompt(): Promise<void> {
-    const { sets, template, engine: status, model, job } = this.state;
-    const item = sets.find((set) => set.name === this.#open)?.items[0];
-    const wanted = `${template}/${model?.info.sha256 ?? ""}/${JSON.stringify(item)}`;
-    if (!item || status !== "ready") {
-      this.#previewed = "";
-      refill(this.#preview);
-      return;
-    }
-    // A running job keeps the engine; the preview follows when it has ended.
-    if (job || wanted === this.#previewed) return;
-    this.#previewed = wanted;
-    try {
-      const found = await engine.call("prompt", [{ item, ...(this.#open ? { set: this.#open } : {}) }]);
-      refill(this.#preview, preview(found, item.id));
-    } catch (thrown) {
-      refill(this.#preview, h("p", { class: "note" }, toError(thrown).message));
-    }
-  }
-}
-
-function preview({ prompt: text, choices, tokens, gold }: PromptView, id: string): HTMLElement {
-  return h("div", {},
-    h("p", { class: "note" }, `Item ${clip(id, 30)} as the model reads it; each choice is scored as a continuation`,
-      tokens.length > 0 ? ` (${count(tokens.length, "token")} of prompt):` : ":"),
-    h("pre", { class: "prompt" }, text, h("span", { class: "choices" }, ...choices.map((choice, index) =>
-      h("span", { class: index === gold ? "gold" : "", title: choice.tokens.join(" | ") },
-        choice.context, choice.continuation, index === gold ? " ✓" : "")))),
-    tokens.length > 0 ? h("p", { class: "tokens", "aria-label": "Tokens of the prompt" }, ...tokens.slice(0, 200).map((token) =>
-      h("span", {}, token.replace(/\n/g, "⏎")))) : null);
 }
 
 customElements.define("step-items", StepItems);

@@ -1,17 +1,26 @@
 // Step 3: what the model answers, and how sure it is.
 
-import { h, isBusy, refill, View } from "../dom";
+import { h, isBusy, refill, view, View } from "../dom";
 import { accuracyText, clip, duration, fixed, percent } from "../format";
 import { scoreAll } from "../services/actions";
+import { engine } from "../services/engine";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
-import { reportedSets } from "../services/store";
-import type { Item, ItemScore, ScoringRule, SetScores } from "../types";
-import { accuracyBar, accuracyOf, mark } from "./accuracy";
+import { reportedSets, type State } from "../services/store";
+import type { Item, ItemScore, PromptView, ScoringRule, SetScores } from "../types";
+import { accuracyBar, accuracyBy, accuracyOf, mark } from "./accuracy";
+import { calibrationChart } from "./calibration-chart";
+import { tokenText } from "./prompt-view";
 import { choice, heading } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
   ["sum", "largest sum of log-likelihoods (acc)"], ["per_character", "largest per character (acc_norm)"],
+  ["per_byte", "largest per byte (acc_bytes)"], ["per_token", "largest per token"],
+  ["mutual_information", "largest gain over no context (acc_mutual_info)"],
+];
+/** Columns of the summary, in the words of lm-evaluation-harness where it has them. */
+const METRICS: readonly (readonly [ScoringRule, string])[] = [
+  ["sum", "acc"], ["per_character", "acc_norm"], ["per_byte", "acc_bytes"], ["per_token", "per token"], ["mutual_information", "mutual info"],
 ];
 const PAGE = 50;
 
@@ -19,9 +28,14 @@ class StepScores extends View {
   protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
   #open: string | null = null;
   #page = 0;
+  /** The item whose tokens are shown. */
+  #item: string | null = null;
+  #tokens = new Map<string, PromptView>();
 
-  protected render(): void {
+  protected render(changed: ReadonlySet<keyof State> = new Set()): void {
     const { scores, rule, sets } = this.state;
+    // Other prompts have other tokens.
+    if (changed.has("scores")) this.#tokens.clear();
     const names = Object.keys(scores);
     if (!this.#open || !scores[this.#open]) this.#open = reportedSets(this.state).find((name) => scores[name]) ?? names[0] ?? null;
     const open = this.#open ? scores[this.#open] : undefined;
@@ -35,26 +49,32 @@ class StepScores extends View {
         choice("Prediction", "rule", RULES, rule, (value) => {
           setRule(value).catch(report);
         })),
-      names.length > 0 ? h("table", { class: "summary" },
-        h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", "Per character", "Time"].map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores)))) : h("p", { class: "note" }, "Nothing is scored yet."),
+      names.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
+        h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
+          .map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores))))) : h("p", { class: "note" }, "Nothing is scored yet."),
       open ? this.#items(open) : null));
   }
 
   #summary(scored: SetScores): HTMLElement {
     const { rule } = this.state;
     const accuracy = accuracyOf(scored, rule);
-    const other = scored.accuracy_per_character;
+    const pairs = scored.accuracy_both_of_pair;
     return h("tr", { class: scored.set === this.#open ? "selected" : "", "data-set": scored.set },
       h("td", {}, h("button", { class: "link", "data-key": `scores-${scored.set}`, onclick: () => {
         this.#open = scored.set;
         this.#page = 0;
+        this.#item = null;
         this.render();
-      } }, scored.set)),
-      h("td", { class: "accuracy-text" }, accuracyText(accuracy)),
+      } }, scored.set), h("small", { class: "block" }, duration(scored.seconds))),
+      h("td", { class: "accuracy-text" }, accuracyText(accuracy),
+        pairs ? h("small", { class: "block" }, `both of a mirrored pair: ${accuracyText(pairs)}`) : null),
       h("td", {}, accuracyBar(accuracy)),
-      h("td", { class: "number" }, percent(other.value)),
-      h("td", { class: "number" }, duration(scored.seconds)));
+      ...METRICS.map(([name]) => {
+        const value = accuracyBy(scored, name);
+        return h("td", { class: `number ${name === rule ? "in-use" : ""}` }, value ? percent(value.value) : "–");
+      }),
+      h("td", { class: "number" }, scored.calibration ? percent(scored.calibration.expected_error) : "–"));
   }
 
   #items(scored: SetScores): HTMLElement {
@@ -68,16 +88,57 @@ class StepScores extends View {
         this.render();
       } }, text);
     return h("div", {},
+      scored.calibration ? calibrationChart(scored.calibration) : null,
+      view("position-bias", { "data-set": scored.set }),
       h("div", { class: "table-head" }, h("h2", {}, `Items of “${scored.set}”`),
         pages > 1 ? h("span", { class: "tools" }, turn(-1, "‹"), h("small", {}, `page ${this.#page + 1} of ${pages}`), turn(1, "›")) : null),
       h("div", { class: "table-scroll" }, h("table", { class: "scores" },
-        h("thead", {}, h("tr", {}, ...["", "Item", "Choices: log-likelihood, per character", "Confidence"].map((text) =>
+        h("thead", {}, h("tr", {}, ...["", "Item", "Choices: log-likelihood, per character", "Confidence", ""].map((text) =>
           h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...rows.map((score) => itemRow(score, items.get(score.id)))))));
+        h("tbody", {}, ...rows.flatMap((score) => this.#row(scored.set, score, items.get(score.id)))))));
+  }
+
+  /** An item, and under it the tokens of its choices where they are asked for. */
+  #row(set: string, score: ItemScore, item: Item | undefined): HTMLElement[] {
+    const key = `${set}/${score.id}`;
+    const isOpen = this.#item === key;
+    const toggle = h("button", { class: "small", "data-key": `tokens-${score.id}`, "aria-expanded": isOpen ? "true" : "false", onclick: () => {
+      this.#item = isOpen ? null : key;
+      this.render();
+      if (!isOpen && item) void this.#readTokens(set, item, key);
+    } }, "Tokens");
+    const row = itemRow(score, item, toggle);
+    return isOpen ? [row, h("tr", { class: "token-row" }, h("td", { colspan: 5 }, tokenTable(score, this.#tokens.get(key))))] : [row];
+  }
+
+  /** The tokens' texts come from the engine; the numbers are the score's. */
+  async #readTokens(set: string, item: Item, key: string): Promise<void> {
+    try {
+      this.#tokens.set(key, await engine.call("prompt", [{ item, set }]));
+    } catch (thrown) {
+      report(thrown);
+    }
+    if (this.#item === key) this.render();
   }
 }
 
-function itemRow(score: ItemScore, item: Item | undefined): HTMLElement {
+/** Every choice's scored tokens with their log-probabilities. */
+function tokenTable(score: ItemScore, found: PromptView | undefined): HTMLElement {
+  if (score.choices.every((choice) => (choice.token_log_probabilities ?? []).length === 0)) {
+    return h("p", { class: "note" }, "These scores came without single tokens: “Score again” keeps them.");
+  }
+  return h("ol", { class: "token-scores", type: "A" }, ...score.choices.map((choice, index) => {
+    const view = found?.choices[index];
+    const texts = view?.tokens.slice(view.scored_from) ?? [];
+    return h("li", { class: index === score.gold ? "gold" : "" }, ...(choice.token_log_probabilities ?? []).map((value, at) =>
+      h("span", { class: "token", title: `log-probability ${fixed(value, 4)}, probability ${percent(Math.exp(value))}` },
+        h("code", {}, texts[at] === undefined ? "…" : tokenText(texts[at])), h("small", {}, fixed(value, 2)))),
+    h("span", { class: "note" }, ` sum ${fixed(choice.log_likelihood, 3)} over ${choice.tokens}`
+      + (choice.unconditional === undefined ? "" : `, without the context ${fixed(choice.unconditional, 3)}`)));
+  }));
+}
+
+function itemRow(score: ItemScore, item: Item | undefined, toggle: HTMLElement): HTMLElement {
   const confidence = h("i");
   confidence.style.width = `${score.confidence * 100}%`;
   return h("tr", { "data-item": score.id },
@@ -92,7 +153,8 @@ function itemRow(score: ItemScore, item: Item | undefined): HTMLElement {
       h("span", { class: "number" }, fixed(choice.per_character, 3)));
     }))),
     h("td", { class: "confidence", title: "Probability of the predicted choice among the choices" },
-      h("span", { class: "track" }, confidence), h("span", { class: "number" }, percent(score.confidence, 0))));
+      h("span", { class: "track" }, confidence), h("span", { class: "number" }, percent(score.confidence, 0))),
+    h("td", { class: "tools" }, toggle));
 }
 
 customElements.define("step-scores", StepScores);

@@ -1,0 +1,31 @@
+// Confidence against accuracy, bin by bin, as bars beside the diagonal where both would be the same.
+
+import { h, svg } from "../dom";
+import { count, percent } from "../format";
+import type { Calibration } from "../types";
+
+const SIZE = 150;
+const EDGE = 26;
+
+export function calibrationChart({ bins, expected_error, confidence }: Calibration): HTMLElement {
+  const x = (value: number): number => EDGE + value * (SIZE - EDGE - 6);
+  const y = (value: number): number => SIZE - EDGE - value * (SIZE - EDGE - 6);
+  const filled = bins.filter((bin) => bin.items > 0);
+  const most = Math.max(1, ...filled.map((bin) => bin.items));
+  const bars = filled.map((bin) => svg("g", { class: "bin" },
+    svg("rect", { x: x(bin.low) + 1, width: x(bin.high) - x(bin.low) - 2, y: y(bin.accuracy), height: Math.max(1, y(0) - y(bin.accuracy)),
+      "fill-opacity": 0.35 + 0.65 * (bin.items / most) }),
+    svg("line", { class: "mean", x1: x(bin.low) + 1, x2: x(bin.high) - 1, y1: y(bin.confidence), y2: y(bin.confidence) }),
+    svg("title", {}, `${percent(bin.low, 0)} to ${percent(bin.high, 0)}: ${count(bin.items, "item")}, confidence ${percent(bin.confidence)}, right ${percent(bin.accuracy)}`)));
+  const ticks = [0, 0.5, 1].map((value) => svg("g", {},
+    svg("line", { class: "grid", x1: x(0), x2: x(1), y1: y(value), y2: y(value) }),
+    svg("text", { class: "tick", x: x(0) - 4, y: y(value) + 3.5, "text-anchor": "end" }, `${value * 100}`),
+    svg("text", { class: "tick", x: x(value), y: SIZE - EDGE + 12, "text-anchor": "middle" }, `${value * 100}`)));
+  const words = filled.map((bin) => `confidence ${percent(bin.confidence, 0)}: right ${percent(bin.accuracy, 0)} of ${bin.items}`).join("; ");
+  return h("figure", { class: "calibration" },
+    h("figcaption", {}, h("b", {}, "Calibration"), ` expected error ${percent(expected_error)}, mean confidence ${percent(confidence)}`),
+    svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": `Calibration: ${words}` }, ticks, bars,
+      svg("line", { class: "diagonal", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }),
+      svg("text", { class: "tick", x: x(0.5), y: SIZE - 2, "text-anchor": "middle" }, "confidence, %")),
+    h("p", { class: "note" }, "Bars: share answered right (%), darker with more items; the line in each: its mean confidence."));
+}

@@ -1,0 +1,50 @@
+// What a text holds before it is taken: format, numbers, the first items, and every wrong line with its column.
+
+import { h } from "../dom";
+import { clip, count } from "../format";
+import type { LineError, ParsedItems } from "../types";
+
+const FORMATS: Record<string, string> = {
+  jsonl: "JSON, one object a line", json: "a list in JSON", "big-bench": "BIG-bench's JSON", csv: "CSV", tsv: "TSV", aiken: "Aiken",
+  gift: "GIFT", "moodle-xml": "Moodle XML", "copa-xml": "COPA's XML",
+};
+const SHOWN_ITEMS = 3;
+const SHOWN_ERRORS = 50;
+
+/** Wrong lines as a list. */
+export function errorList(errors: readonly LineError[]): HTMLElement | null {
+  if (errors.length === 0) return null;
+  return h("div", {},
+    h("ul", {}, ...errors.slice(0, SHOWN_ERRORS).map(({ line, column, message }) =>
+      h("li", {}, h("b", {}, `Line ${line}, column ${column}: `), message))),
+    errors.length > SHOWN_ERRORS ? h("p", { class: "note" }, `and ${count(errors.length - SHOWN_ERRORS, "more line")}.`) : null);
+}
+
+/** "2 to 4 choices; the right one stands in place A 3 times, B 2". */
+function summary({ items }: ParsedItems): string {
+  const sizes = items.map((item) => item.choices.length);
+  const [fewest, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const places = Array.from({ length: most }, (_, place) => items.filter((item) => item.gold === place).length);
+  const named = places.map((times, place) => `${String.fromCharCode(65 + place)} ${times}`).slice(0, 8);
+  return `${fewest === most ? fewest : `${fewest} to ${most}`} choices each; the right one stands at ${named.join(", ")}${most > 8 ? ", …" : ""}.`;
+}
+
+/** A text's preview with what can be done about it. */
+export function importPreview(name: string, parsed: ParsedItems, add: () => void, drop: () => void): HTMLElement {
+  const { items, errors, format } = parsed;
+  const known = FORMATS[format];
+  return h("div", { class: "import-preview", "data-format": format },
+    h("p", {}, h("b", {}, name), known ? ` is ${known}: ` : ": ",
+      items.length > 0 ? `${count(items.length, "item")} can be read` : "no item can be read",
+      errors.length > 0 ? `, ${count(errors.length, "line")} cannot:` : "."),
+    items.length > 0 ? h("p", { class: "note" }, summary(parsed)) : null,
+    items.length > 0 ? h("ol", { class: "first-items", "aria-label": "First items" }, ...items.slice(0, SHOWN_ITEMS).map((item) => h("li", {},
+      h("span", { class: "context" }, clip(item.context || "(no context)", 160)), " ",
+      h("span", { class: "choices" }, ...item.choices.slice(0, 6).map((choice, index) =>
+        h("span", { class: index === item.gold ? "gold" : "" }, clip(choice, 50), index === item.gold ? " ✓ " : " ")))))) : null,
+    errorList(errors),
+    h("div", { class: "tools" },
+      items.length > 0 ? h("button", { class: "primary", "data-key": `add-${name}`, onclick: add },
+        `Add ${errors.length > 0 ? "the " : ""}${count(items.length, "item")}${errors.length > 0 ? ` and leave out ${count(errors.length, "line")}` : ""}`) : null,
+      h("button", { "data-key": `discard-${name}`, onclick: drop }, "Discard")));
+}
