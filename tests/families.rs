@@ -321,7 +321,7 @@ fn a_model_that_does_not_fit_is_refused_with_what_would() {
 /// in f16, by 1/250 of its block's largest in eight bits.
 #[test]
 fn weights_held_smaller_change_little() {
-    for (precision, share) in [(Precision::F16, 1e-3), (Precision::Int8, 3e-2)] {
+    for (precision, share) in [(Precision::F16, 5e-3), (Precision::Int8, 8e-2)] {
         for folder in ["tiny-llama3", "tiny-gpt2"] {
             let mut compute = Compute::flex();
             compute.precision = precision;
