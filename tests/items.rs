@@ -248,7 +248,7 @@ fn items_of_one_line_have_names_of_their_own() {
 }
 
 /// One good file of each format.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("jsonl", r#"{"goal":"g","sol1":"ä","sol2":"b","label":0}"#),
     (
         "json",
@@ -264,6 +264,11 @@ const FILES: [(&str, &str); 8] = [
     (
         "gift",
         "// c\n::t\\:: [html]<p>ä {\n=%100%x\\=#f\n~y####g\n}\n\n1 {T#a}\n",
+    ),
+    (
+        "copa-xml",
+        "<copa-corpus><item id=\"1\" asks-for=\"cause\" most-plausible-alternative=\"1\"><p>ä &amp; p.</p><a1>É</a1><a2>b</a2></item>\
+        </copa-corpus>",
     ),
     (
         "moodle-xml",
@@ -311,6 +316,12 @@ fn a_long_broken_text_is_read_in_linear_time() {
         ("question,a,b,correct\n", "\"\n,"),
         ("question,a,b,correct\n", "\n\r"),
         ("<quiz>", "<question>"),
+        (
+            "<item most-plausible-alternative=\"1\">",
+            "<p>&a;</p></item><item>",
+        ),
+        ("<item most-plausible-alternative=\"1\"><p>", "<![CDATA[<&"),
+        ("[{\"choices\":0},", "{\"choices\":\n0},"),
         ("<quiz>", "<question/>&a;"),
         ("<quiz><question><questiontext><text><![CDATA[", "<a&<!--"),
         ("{\"examples\":", "[{\"target_scores\":"),
@@ -324,4 +335,29 @@ fn a_long_broken_text_is_read_in_linear_time() {
         "{:?}",
         start.elapsed()
     );
+}
+
+/// Columns are characters, from 1, of the line in which the wrong part stands.
+#[test]
+fn a_wrong_field_is_named_with_its_place() {
+    let list = "[\n  {\"context\": \"ä\", \"choices\": [\"a\", \"b\"], \"gold\": 1},\n  {\"context\": \"ä\",\n   \"choices\": \"ab\", \"gold\": 0}\n]";
+    let csv = "id,question,a,b,correct\n1,\"ä,\nq\",x,y,z\n";
+    for (text, line, column) in [
+        (list, 4, 4),
+        (csv, 3, 8),
+        ("q ä\n  A. x\n  C. y\n  ANSWER: A\n", 3, 3),
+        (
+            "{\"premise\":\"ä\",\"choice1\":\"a\",\"choice2\":\"b\",\"question\":\"why\",\"label\":0}",
+            1,
+            44,
+        ),
+    ] {
+        let parsed = parse_items(text);
+        let found: Vec<(usize, usize)> = parsed
+            .errors
+            .iter()
+            .map(|error| (error.line, error.column))
+            .collect();
+        assert_eq!(found, [(line, column)], "{:?}", parsed.errors);
+    }
 }

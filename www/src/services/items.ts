@@ -9,6 +9,12 @@ let history: PageSet[][] = [];
 
 /** Results of these sets no longer hold. */
 function forgetResults(names: readonly string[]): void {
+  const { few_shot } = store.state;
+  // Every prompt begins with shots of that set.
+  if (few_shot?.set !== undefined && names.includes(few_shot.set)) {
+    forgetAllResults();
+    return;
+  }
   const { scores, bias, attribution, pruned, control, search, tuning } = store.state;
   const touches = (sets: readonly string[]): boolean => sets.some((name) => names.includes(name));
   const kept = Object.fromEntries(Object.entries(scores).filter(([name]) => !names.includes(name)));
@@ -126,6 +132,8 @@ export function renameSet(name: string, wanted: string): void {
   if (trimmed === "" || trimmed === name) return;
   const renamed = freeName(trimmed);
   replaceSets(store.state.sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
+  const { few_shot } = store.state;
+  if (few_shot?.set === name) setPrompting({ few_shot: { ...few_shot, set: renamed } }).catch(report);
 }
 
 /** Only one set is attributed; validation and test may be several. */
