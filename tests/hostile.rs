@@ -423,6 +423,25 @@ fn a_template_that_is_not_a_prompts_is_refused() {
     tokenizer_refused(&json(r#"{"type":"Other"}"#), "`Other`", MIB);
 }
 
+/// A step that replaces nothing by something made the `tokenizers` crate panic at the next step; the fuzzer found
+/// it.
+#[test]
+fn a_step_with_an_empty_pattern_is_refused() {
+    let step = |pattern: &str| format!(r#"{{"type":"Replace","pattern":{pattern},"content":"x"}}"#);
+    for pattern in [r#"{"String":""}"#, r#"{"Regex":""}"#] {
+        for part in ["normalizer", "decoder"] {
+            let list = part.replace("er", "ers");
+            let steps = format!(r#"{{"type":"Sequence","{list}":[{}]}}"#, step(pattern));
+            for value in [step(pattern), steps] {
+                let json = format!(
+                    r#"{{"version":"1.0","{part}":{value},"model":{{"type":"WordLevel","vocab":{{"a":0}},"unk_token":"a"}}}}"#
+                );
+                tokenizer_refused(&json, "empty pattern", MIB);
+            }
+        }
+    }
+}
+
 fn vocabulary(tokens: &[String], more: &[Vec<u8>]) -> Result<Tokenizer, TokenizerError> {
     let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token)).collect();
     let mut entries = vec![

@@ -31,6 +31,9 @@ impl Tokenizer {
         let mut file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
         check_merges(&file["model"])?;
         check_ids(&file)?;
+        for part in ["normalizer", "pre_tokenizer", "decoder"] {
+            check_patterns(&file[part])?;
+        }
         let around = around(&file["post_processor"])?;
         // Prompts are encoded as they are: nothing is cut and nothing padded. What comes around them was read.
         for part in ["post_processor", "padding", "truncation"] {
@@ -224,6 +227,22 @@ fn check_merges(model: &Json) -> Result<(), TokenizerError> {
         merges::check(left, right, prefix, |token| vocabulary.contains_key(token))?;
     }
     Ok(())
+}
+
+/// The crate panics on a text after a step whose pattern is empty.
+fn check_patterns(step: &Json) -> Result<(), TokenizerError> {
+    match step {
+        Json::Object(fields) => {
+            let is_empty =
+                |pattern: &Json| ["String", "Regex"].iter().any(|kind| pattern[kind] == "");
+            if fields.get("pattern").is_some_and(is_empty) {
+                return Err(TokenizerError::File("a step has an empty pattern".into()));
+            }
+            fields.values().try_for_each(check_patterns)
+        }
+        Json::Array(steps) => steps.iter().try_for_each(check_patterns),
+        _ => Ok(()),
+    }
 }
 
 /// Ids near the largest number make the crate count beyond it.
