@@ -195,7 +195,9 @@ class Transfer {
     let response: Response;
     try {
       // A range of this form needs no permission of another host's server; any other header would.
-      response = await fetch(url, { signal: this.signal, ...(held > 0 ? { headers: { Range: `bytes=${held}-` } } : {}) });
+      const headers: Record<string, string> = held > 0 ? { Range: `bytes=${held}-` } : {};
+      // The browser's cache would hold a second copy, and put ranges together as it sees fit.
+      response = await fetch(url, { signal: this.signal, cache: "no-store", headers });
     } catch (error) {
       this.signal.throwIfAborted();
       throw new Broken(`${host}: not reachable`, { cause: error });
