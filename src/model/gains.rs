@@ -13,15 +13,15 @@ pub enum Site {
     /// The activation `act(gate) · up`, the input of the output projection
     /// (TransformerLens' `blocks.{l}.mlp.hook_post`).
     Post,
-    /// The gate projection's output, before the activation function: the row of `gate_proj` that the
-    /// paper calls a neuron.
+    /// The gate projection's output, before a bias and the activation function: the row of `gate_proj` that the
+    /// paper calls a neuron. Without a gate it is the first projection's.
     GatePre,
 }
 
 /// Factors on the activations (site `post`) of some layers, in force at every position of a run.
 ///
-/// Zero at `post` and zero at `gate_pre` are the same thing in a model without feed-forward biases, since
-/// `silu(0) = 0`.
+/// Zero at `post` and zero at `gate_pre` are the same thing in a model without feed-forward biases, since every
+/// activation function here is 0 at 0. With a bias, zero at `gate_pre` would leave the activation of the bias.
 #[derive(Clone, Debug, Default)]
 pub struct Gains {
     by_layer: BTreeMap<usize, Tensor<1>>,

@@ -1,15 +1,15 @@
 // Everything that the page shows, in one typed object, and who is told when it changes. Views read it and never write
 // to it; services write.
 
-import type {
-  Accuracy, Attribution, AttributionSettings, CatalogEntry, ControlReport, DeviceInfo, Item, Mask, ModelInfo,
-  NeuronCard, Precision, PruneReport, RankedNeuron, Reproduction, Role, SampleSet, ScoringRule, SearchReport, SecateurError,
-  Selection, SetScores, SharedStudy, Template, TuneDetail, TuneReport, TuneSettings,
+import {
+  isReported, type Accuracy, type Attribution, type AttributionSettings, type CatalogEntry, type ControlReport,
+  type DeviceInfo, type FewShot, type Item, type Mask, type ModelInfo, type NeuronCard, type PositionBias, type Precision,
+  type PruneReport, type RankedNeuron, type Reproduction, type Role, type SampleSet, type ScoringRule, type SearchReport,
+  type SecateurError, type Selection, type SetScores, type SharedStudy, type SplitPart, type Template, type TuneDetail,
+  type TuneReport, type TuneSettings,
 } from "../types";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
-
-import { isReported, type FewShot, type PositionBias, type SplitPart } from "../types";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];

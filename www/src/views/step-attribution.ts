@@ -41,7 +41,7 @@ class StepAttribution extends View {
         choice("Path", "path", [["per_layer", "per layer"], ["joint", "joint"]], settings.path, (path) => change({ path }),
           "per layer: one layer grows while the others are as they are; joint: all grow together"),
         choice("Site", "site", [["post", "post"], ["gate_pre", "gate_pre"]], settings.site, (site) => change({ site }),
-          "post: the input of the FFN's output projection; gate_pre: the gate's output before its non-linearity (the paper)"),
+          "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)"),
         choice("Positions", "positions", [["last", "last"], ["all", "all"]], settings.positions, (positions) => change({ positions }),
           "Positions of the prompt whose activation grows"),
         choice("Target", "target", [["top_logit", "top_logit"], ["choice_first_token", "choice_first_token"]], settings.target,

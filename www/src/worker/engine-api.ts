@@ -1,14 +1,13 @@
 // The engine's surface (`src/web/engine.rs`) with the types that wasm-bindgen cannot know.
 
 import type {
-  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Forward, ImportedMask, Item, Mask, ModelInfo,
-  NeuronCard, ParsedItems, Precision, Progress, PromptView, PruneReport, RankedNeuron, Report, Reproduction, ScoringRule,
-  SearchReport, Selection, SetScores, SharedStudy, Study, Template, TuneReport, TuneSettings,
+  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Flip, Forward, ImportedMask, Item, ItemScore,
+  Mask, ModelInfo, NeuronCard, Orders, Paired, ParsedItems, PositionBias, Precision, Progress, Prompting, PromptView,
+  PruneReport, RankedNeuron, Report, Reproduction, ScoringRule, SearchReport, Selection, SetScores, SharedStudy, Study,
+  Template, TuneReport, TuneSettings,
 } from "../types";
 
 export type OnProgress = (progress: Progress) => void;
-
-import type { Flip, ItemScore, Orders, Paired, PositionBias, Prompting } from "../types";
 
 export interface ModelFile {
   name: string;
