@@ -48,7 +48,7 @@ def main():
             sums[precision] = np.array([choice["log_likelihood"] for item in found for choice in item["choices"]])
             predicted[precision] = [item["predicted"] for item in found]
             out = folder / "ig.safetensors"
-            run("attribute", "attributed.jsonl", precision, "--preset", "fast", "--threshold", "0", "--out", out)
+            run("attribute", "attributed.jsonl", precision, "--preset", "fast", "--confidence", "0", "--out", out)
             tensors = load_file(out)
             scores[precision] = [tensors[f"layers.{layer}"] for layer in range(len(tensors) - 1)]
 

@@ -20,7 +20,6 @@ pub mod forward;
 pub mod gains;
 mod layers;
 pub mod load;
-mod loader;
 pub mod positions;
 pub mod precision;
 mod random;

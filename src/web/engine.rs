@@ -426,7 +426,7 @@ impl Engine {
     }
 
     /// Python that applies a mask in transformers.
-    pub fn python_snippet(&self, request: JsValue) -> Result<String> {
+    pub fn python_snippet(&mut self, request: JsValue) -> Result<String> {
         let SnippetRequest { mask, repo } = from_js(request)?;
         Ok(python_snippet(
             &mask,

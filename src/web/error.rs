@@ -59,7 +59,11 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
         ModelError::TooLong { .. } => ("too_long", "Shorten the item's text."),
         ModelError::Unsupported(_) => (
             "unsupported",
-            "This version runs Llama-style decoders, such as SmolLM2.",
+            "This version runs the Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX families.",
+        ),
+        ModelError::DoesNotFit { .. } => (
+            "too_large",
+            "Choose a smaller model, hold its weights in fewer bits, or use another device.",
         ),
         ModelError::Config(_)
         | ModelError::Weights(_)

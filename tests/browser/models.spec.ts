@@ -366,8 +366,7 @@ test("a shard that is missing is named", async ({ page, hub }) => {
   await expect(page.locator(".banner.error")).toContainText("also names model-00002-of-00002.safetensors");
 });
 
-// Until the engine reads shards.
-test.fixme("a model in shards is fetched from the hub", async ({ page, hub }) => {
+test("a model in shards is fetched from the hub", async ({ page, hub }) => {
   await openModels(page, hub);
   await look(page, "tests/sharded");
   await expect(page.locator(".hub-listing")).toContainText("commit");
@@ -375,8 +374,7 @@ test.fixme("a model in shards is fetched from the hub", async ({ page, hub }) =>
   await loaded(page, "tests--sharded");
 });
 
-// Until the engine holds weights in fewer bits.
-test.fixme("weights held in eight bits are said to be, and a reload keeps them so", async ({ page, hub }) => {
+test("weights held in eight bits are said to be, and a reload keeps them so", async ({ page, hub }) => {
   await openModels(page, hub);
   await look(page, "tests/gguf");
   await control(page, "hub-load").click();
@@ -391,8 +389,7 @@ test.fixme("weights held in eight bits are said to be, and a reload keeps them s
   await expect(page.locator("model-loaded dl")).toContainText("8-bit integers");
 });
 
-// Until the device tells what it holds.
-test.fixme("a model that does not fit says so before the download, with what would", async ({ page, hub }) => {
+test("a model that does not fit says so before the download, with what would", async ({ page, hub }) => {
   await openModels(page, hub);
   await look(page, "tests/large");
   await expect(page.locator(".hub-listing .fit.no")).toContainText("A model of up to 805 million parameters fits");

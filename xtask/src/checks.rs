@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, one after the other, and a summary.
 
 use crate::wasm::{Profile, StandardLibrary, Toolchain};
-use crate::{browser, catalog, page, rooms, tools, wasm};
+use crate::{browser, catalog, model, page, rooms, tools, wasm};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::io::{BufRead, BufReader};

@@ -1,13 +1,21 @@
 //! Weight files to a decoder on a device, tensor by tensor, with a report of what was found.
+//!
+//! - this file: the files of a model, its configuration and hash
+//! - `loader`: the parts of a decoder out of a file; `reading`: one tensor by its name
+//! - `report`: what was applied, and what was left over
 
-use std::collections::BTreeMap;
+mod loader;
+mod reading;
+mod report;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::device::Compute;
-use super::loader::{Loader, ROPE_FACTORS};
-use super::{Config, Decoder, ModelError, Precision, Tokenizer};
+use super::{Config, Decoder, ModelError, Tokenizer};
+use loader::Loader;
+pub use report::LoadReport;
+use report::ROPE_FACTORS;
+
 use crate::job::Job;
 use crate::weights::gguf::Metadata;
 use crate::weights::{ByteSource, WeightFile, WeightsError};
@@ -38,27 +46,6 @@ pub struct Model {
     pub tokenizer: Tokenizer,
     /// What the files held.
     pub report: LoadReport,
-}
-
-/// What a load applied, missed and left over.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LoadReport {
-    /// "gguf" or "safetensors".
-    pub source: String,
-    /// Bytes of the weight file.
-    pub bytes: u64,
-    /// Tensors put into the decoder.
-    pub applied: usize,
-    /// Tensors of the file that nothing asked for.
-    pub unused: Vec<String>,
-    /// Whether the files bring a chat template. Prompts are scored without it.
-    #[serde(default)]
-    pub has_chat_template: bool,
-    /// How its matrices are held.
-    #[serde(default)]
-    pub precision: Precision,
-    /// How many tensors of each stored type.
-    pub tensor_types: BTreeMap<String, usize>,
 }
 
 impl Model {

@@ -1,76 +1,29 @@
 //! A weight file's tensors as the parts of a decoder: names, shapes and layouts of each family's files.
 
-use std::collections::BTreeMap;
+use burn::tensor::Device;
 
-use burn::tensor::{Device, Tensor, TensorData};
-
-use super::attention::Attention;
-use super::config::NormKind;
-use super::decoder::Block;
-use super::device::Compute;
-use super::family::{Fused, Layout};
-use super::layers::{Linear, Norm, Table};
-use super::load::LoadReport;
-use super::{Config, Decoder, ModelError, Precision, Tokenizer};
 use crate::job::Job;
-use crate::weights::{WeightFile, WeightKind};
-
-/// Divisors of the rotary frequencies in a GGUF file of Llama 3; they are part of the configuration.
-pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
-
-/// Endings of tensors that a file may hold and that are no weights: buffers which older versions of
-/// transformers stored.
-const BUFFERS: [&str; 6] = [
-    ROPE_FACTORS,
-    "rotary_emb.inv_freq",
-    ".attn.bias",
-    ".attn.masked_bias",
-    ".attention.bias",
-    ".attention.masked_bias",
-];
+use crate::model::attention::Attention;
+use crate::model::decoder::Block;
+use crate::model::device::Compute;
+use crate::model::family::{Fused, Layout};
+use crate::model::layers::Linear;
+use crate::model::{Config, Decoder, ModelError, Precision};
+use crate::weights::WeightFile;
 
 /// Reads a decoder out of a file, tensor by tensor, and keeps account.
 pub(super) struct Loader<'a> {
-    file: &'a WeightFile,
-    layout: Layout,
+    pub(super) file: &'a WeightFile,
+    pub(super) layout: Layout,
     /// Whether the file holds the bare decoder, whose names lack the layout's base.
     is_bare: bool,
-    device: &'a Device,
+    pub(super) device: &'a Device,
     /// Largest piece of a table, in bytes.
-    piece_bytes: u64,
-    precision: Precision,
+    pub(super) piece_bytes: u64,
+    pub(super) precision: Precision,
     /// Names of the tensors put into the decoder.
-    applied: Vec<String>,
-    job: Job<'a>,
-}
-
-/// A matrix on the host.
-struct Matrix {
-    values: Vec<f32>,
-    rows: usize,
-    columns: usize,
-}
-
-impl Matrix {
-    fn transposed(self) -> Self {
-        let mut turned: Vec<f32> = Vec::with_capacity(self.values.len());
-        for column in 0..self.columns {
-            turned.extend(self.values.iter().skip(column).step_by(self.columns));
-        }
-        Self {
-            values: turned,
-            rows: self.columns,
-            columns: self.rows,
-        }
-    }
-
-    fn upload(self, device: &Device, precision: Precision) -> Tensor<2> {
-        let shape = [self.rows, self.columns];
-        precision.pack(Tensor::from_data(
-            TensorData::new(self.values, shape),
-            device,
-        ))
-    }
+    pub(super) applied: Vec<String>,
+    pub(super) job: Job<'a>,
 }
 
 impl<'a> Loader<'a> {
@@ -102,7 +55,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The name in this file.
-    fn in_file<'n>(&self, name: &'n str) -> &'n str {
+    pub(super) fn in_file<'n>(&self, name: &'n str) -> &'n str {
         if self.is_bare { self.bare(name) } else { name }
     }
 
@@ -283,145 +236,6 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The stored shape of a projection from `input` to `output`.
-    fn stored(&self, output: usize, input: usize) -> Vec<usize> {
-        match self.layout.in_out {
-            true => vec![input, output],
-            false => vec![output, input],
-        }
-    }
-
-    fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
-        let Some(tensor) = self.file.tensor(name) else {
-            return Err(ModelError::MissingTensor {
-                name: name.to_owned(),
-                nearest: self.nearest(name),
-            });
-        };
-        if tensor.shape != expected {
-            return Err(ModelError::Shape {
-                name: name.to_owned(),
-                expected: expected.to_vec(),
-                found: tensor.shape.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    async fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let name = self.in_file(name).to_owned();
-        self.check(&name, shape)?;
-        self.job.checkpoint().await?;
-        let values = self.file.read_f32(&name).await?;
-        self.note(name);
-        Ok(values)
-    }
-
-    /// A tensor is in the decoder.
-    fn note(&mut self, name: String) {
-        self.applied.push(name);
-        let total = self.file.tensors().len();
-        self.job.progress("loading", self.applied.len(), total);
-    }
-
-    async fn vector(&mut self, name: &str, width: usize) -> Result<Vec<f32>, ModelError> {
-        self.values(name, &[width]).await
-    }
-
-    fn upload(&self, values: Vec<f32>) -> Tensor<1> {
-        let width = values.len();
-        Tensor::from_data(TensorData::new(values, [width]), self.device)
-    }
-
-    async fn bias(
-        &mut self,
-        name: &str,
-        width: usize,
-        has: bool,
-    ) -> Result<Option<Vec<f32>>, ModelError> {
-        match has {
-            true => self.vector(&format!("{name}.bias"), width).await.map(Some),
-            false => Ok(None),
-        }
-    }
-
-    async fn norm(
-        &mut self,
-        name: &str,
-        config: &Config,
-        width: usize,
-    ) -> Result<Norm, ModelError> {
-        let mut weight = self.vector(&format!("{name}.weight"), width).await?;
-        for value in &mut weight {
-            *value += self.layout.norm_offset;
-        }
-        let bias = self
-            .bias(name, width, config.norm == NormKind::Layer)
-            .await?;
-        Ok(Norm {
-            kind: config.norm,
-            eps: config.norm_eps,
-            weight: self.upload(weight),
-            bias: bias.map(|bias| self.upload(bias)),
-        })
-    }
-
-    /// A projection's weight as `[out, in]`.
-    async fn matrix(
-        &mut self,
-        name: &str,
-        [rows, columns]: [usize; 2],
-    ) -> Result<Matrix, ModelError> {
-        let name = format!("{name}.weight");
-        let shape = self.stored(rows, columns);
-        let values = self.values(&name, &shape).await?;
-        let stored = Matrix {
-            values,
-            rows: shape[0],
-            columns: shape[1],
-        };
-        Ok(match self.layout.in_out {
-            true => stored.transposed(),
-            false => stored,
-        })
-    }
-
-    async fn linear(
-        &mut self,
-        name: &str,
-        shape: [usize; 2],
-        has_bias: bool,
-    ) -> Result<Linear, ModelError> {
-        let weight = self.matrix(name, shape).await?;
-        let bias = self.bias(name, shape[0], has_bias).await?;
-        Ok(self.upload_linear(weight, bias))
-    }
-
-    fn upload_linear(&self, weight: Matrix, bias: Option<Vec<f32>>) -> Linear {
-        let weight = match self.precision {
-            Precision::F32 => weight.upload(self.device, self.precision).transpose(),
-            // Blocks are rows of the matrix as it is used.
-            packed => weight.transposed().upload(self.device, packed),
-        };
-        Linear {
-            weight,
-            bias: bias.map(|bias| self.upload(bias)),
-        }
-    }
-
-    /// The last projection, laid out anew as `[in, out]`: a product with the wide side inside is half as fast
-    /// again as with a transposed view, and its way back no slower (`cargo xtask bench`).
-    async fn down(&mut self, name: &str, config: &Config) -> Result<Linear, ModelError> {
-        let (d_model, d_mlp) = (config.d_model, config.d_mlp);
-        let weight = self.matrix(name, [d_model, d_mlp]).await?;
-        let weight = weight.transposed().upload(self.device, self.precision);
-        let bias = self.bias(name, d_model, config.mlp_bias).await?;
-        Ok(Linear {
-            weight,
-            bias: bias.map(|bias| self.upload(bias)),
-        })
-    }
-
     /// A projection whose output is rotated, in the half-split row order: row `(head, j, i)` for
     /// `j` in 0..2 and `i` in 0..d_head/2. Interleaved, it is stored as `(head, i, j)`.
     async fn rotary(
@@ -439,7 +253,7 @@ impl<'a> Loader<'a> {
                 let (head, place) = (row / config.d_head, row % config.d_head);
                 head * config.d_head + place % half * 2 + place / half
             };
-            weight = rows_by(&weight, shape[0], row_in_file);
+            weight = weight.rows_by(shape[0], row_in_file);
             bias = bias.map(|bias| (0..shape[0]).map(|row| bias[row_in_file(row)]).collect());
         }
         Ok(self.upload_linear(weight, bias))
@@ -469,93 +283,10 @@ impl<'a> Loader<'a> {
             };
             let bias = bias.as_ref();
             self.upload_linear(
-                rows_by(&weight, width, row_in_file),
+                weight.rows_by(width, row_in_file),
                 bias.map(|bias| (0..width).map(|row| bias[row_in_file(row)]).collect()),
             )
         };
         Ok([part(0, d_q), part(1, d_kv), part(2, d_kv)])
-    }
-
-    /// A table in pieces of whole rows.
-    async fn table(&mut self, name: &str, rows: usize, width: usize) -> Result<Table, ModelError> {
-        let name = self.in_file(&format!("{name}.weight")).to_owned();
-        self.check(&name, &[rows, width])?;
-        let height = (self.piece_bytes / (4 * width as u64)).clamp(1, rows as u64) as usize;
-        let mut pieces = Vec::with_capacity(rows.div_ceil(height));
-        for first in (0..rows).step_by(height) {
-            self.job.checkpoint().await?;
-            let last = rows.min(first + height);
-            let matrix = Matrix {
-                values: self.file.read_rows_f32(&name, first..last).await?,
-                rows: last - first,
-                columns: width,
-            };
-            pieces.push(matrix.upload(self.device, self.precision));
-        }
-        self.note(name);
-        Ok(Table { pieces })
-    }
-
-    fn nearest(&self, name: &str) -> Option<String> {
-        let common = |other: &str| {
-            let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
-            let suffix = name
-                .bytes()
-                .rev()
-                .zip(other.bytes().rev())
-                .take_while(|(a, b)| a == b);
-            prefix.count() + suffix.count()
-        };
-        let names = self.file.tensors().iter().map(|tensor| &tensor.name);
-        names
-            .max_by_key(|other| common(other))
-            .filter(|other| common(other) * 2 > name.len())
-            .cloned()
-    }
-
-    /// What was found; `tokenizer` says the rest.
-    pub(super) fn report(self, tokenizer: &Tokenizer) -> LoadReport {
-        let source = match self.file.kind() {
-            WeightKind::Safetensors => "safetensors",
-            WeightKind::Gguf => "gguf",
-        };
-        let mut tensor_types = BTreeMap::new();
-        for tensor in self.file.tensors() {
-            *tensor_types.entry(tensor.kind.to_string()).or_insert(0) += 1;
-        }
-        let is_unused = |name: &&String| {
-            !self.applied.contains(name) && !BUFFERS.iter().any(|suffix| name.ends_with(suffix))
-        };
-        LoadReport {
-            source: source.to_owned(),
-            bytes: self.file.n_bytes(),
-            precision: self.precision,
-            has_chat_template: tokenizer.chat_template().is_some(),
-            applied: self.applied.len(),
-            unused: self
-                .file
-                .tensors()
-                .iter()
-                .map(|tensor| &tensor.name)
-                .filter(is_unused)
-                .cloned()
-                .collect(),
-            tensor_types,
-        }
-    }
-}
-
-/// `count` rows of a matrix, row `i` being its row `row_in_file(i)`.
-fn rows_by(matrix: &Matrix, count: usize, row_in_file: impl Fn(usize) -> usize) -> Matrix {
-    let width = matrix.columns;
-    let mut values = Vec::with_capacity(count * width);
-    for row in 0..count {
-        let start = row_in_file(row) * width;
-        values.extend_from_slice(&matrix.values[start..start + width]);
-    }
-    Matrix {
-        values,
-        rows: count,
-        columns: width,
     }
 }

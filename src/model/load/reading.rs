@@ -1,0 +1,235 @@
+//! Tensors of a weight file by name: checked, read, laid out, put on the device.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::loader::Loader;
+use crate::model::config::NormKind;
+use crate::model::layers::{Linear, Norm, Table};
+use crate::model::{Config, ModelError, Precision};
+
+/// A matrix on the host.
+pub(super) struct Matrix {
+    values: Vec<f32>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Matrix {
+    fn transposed(self) -> Self {
+        let mut turned: Vec<f32> = Vec::with_capacity(self.values.len());
+        for column in 0..self.columns {
+            turned.extend(self.values.iter().skip(column).step_by(self.columns));
+        }
+        Self {
+            values: turned,
+            rows: self.columns,
+            columns: self.rows,
+        }
+    }
+
+    fn upload(self, device: &Device, precision: Precision) -> Tensor<2> {
+        let shape = [self.rows, self.columns];
+        precision.pack(Tensor::from_data(
+            TensorData::new(self.values, shape),
+            device,
+        ))
+    }
+
+    /// `count` of its rows, row `i` being row `row_in_file(i)`.
+    pub(super) fn rows_by(&self, count: usize, row_in_file: impl Fn(usize) -> usize) -> Self {
+        let width = self.columns;
+        let mut values = Vec::with_capacity(count * width);
+        for row in 0..count {
+            let start = row_in_file(row) * width;
+            values.extend_from_slice(&self.values[start..start + width]);
+        }
+        Self {
+            values,
+            rows: count,
+            columns: width,
+        }
+    }
+}
+
+impl Loader<'_> {
+    /// The stored shape of a projection from `input` to `output`.
+    pub(super) fn stored(&self, output: usize, input: usize) -> Vec<usize> {
+        match self.layout.in_out {
+            true => vec![input, output],
+            false => vec![output, input],
+        }
+    }
+
+    pub(super) fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
+        let Some(tensor) = self.file.tensor(name) else {
+            return Err(ModelError::MissingTensor {
+                name: name.to_owned(),
+                nearest: self.nearest(name),
+            });
+        };
+        if tensor.shape != expected {
+            return Err(ModelError::Shape {
+                name: name.to_owned(),
+                expected: expected.to_vec(),
+                found: tensor.shape.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let name = self.in_file(name).to_owned();
+        self.check(&name, shape)?;
+        self.job.checkpoint().await?;
+        let values = self.file.read_f32(&name).await?;
+        self.note(name);
+        Ok(values)
+    }
+
+    /// A tensor is in the decoder.
+    fn note(&mut self, name: String) {
+        self.applied.push(name);
+        let total = self.file.tensors().len();
+        self.job.progress("loading", self.applied.len(), total);
+    }
+
+    async fn vector(&mut self, name: &str, width: usize) -> Result<Vec<f32>, ModelError> {
+        self.values(name, &[width]).await
+    }
+
+    fn upload(&self, values: Vec<f32>) -> Tensor<1> {
+        let width = values.len();
+        Tensor::from_data(TensorData::new(values, [width]), self.device)
+    }
+
+    pub(super) async fn bias(
+        &mut self,
+        name: &str,
+        width: usize,
+        has: bool,
+    ) -> Result<Option<Vec<f32>>, ModelError> {
+        match has {
+            true => self.vector(&format!("{name}.bias"), width).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    pub(super) async fn norm(
+        &mut self,
+        name: &str,
+        config: &Config,
+        width: usize,
+    ) -> Result<Norm, ModelError> {
+        let mut weight = self.vector(&format!("{name}.weight"), width).await?;
+        for value in &mut weight {
+            *value += self.layout.norm_offset;
+        }
+        let bias = self
+            .bias(name, width, config.norm == NormKind::Layer)
+            .await?;
+        Ok(Norm {
+            kind: config.norm,
+            eps: config.norm_eps,
+            weight: self.upload(weight),
+            bias: bias.map(|bias| self.upload(bias)),
+        })
+    }
+
+    /// A projection's weight as `[out, in]`.
+    pub(super) async fn matrix(
+        &mut self,
+        name: &str,
+        [rows, columns]: [usize; 2],
+    ) -> Result<Matrix, ModelError> {
+        let name = format!("{name}.weight");
+        let shape = self.stored(rows, columns);
+        let values = self.values(&name, &shape).await?;
+        let stored = Matrix {
+            values,
+            rows: shape[0],
+            columns: shape[1],
+        };
+        Ok(match self.layout.in_out {
+            true => stored.transposed(),
+            false => stored,
+        })
+    }
+
+    pub(super) async fn linear(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        has_bias: bool,
+    ) -> Result<Linear, ModelError> {
+        let weight = self.matrix(name, shape).await?;
+        let bias = self.bias(name, shape[0], has_bias).await?;
+        Ok(self.upload_linear(weight, bias))
+    }
+
+    pub(super) fn upload_linear(&self, weight: Matrix, bias: Option<Vec<f32>>) -> Linear {
+        let weight = match self.precision {
+            Precision::F32 => weight.upload(self.device, self.precision).transpose(),
+            // Blocks are rows of the matrix as it is used.
+            packed => weight.transposed().upload(self.device, packed),
+        };
+        Linear {
+            weight,
+            bias: bias.map(|bias| self.upload(bias)),
+        }
+    }
+
+    /// The last projection, laid out anew as `[in, out]`: a product with the wide side inside is half as fast
+    /// again as with a transposed view, and its way back no slower (`cargo xtask bench`).
+    pub(super) async fn down(&mut self, name: &str, config: &Config) -> Result<Linear, ModelError> {
+        let (d_model, d_mlp) = (config.d_model, config.d_mlp);
+        let weight = self.matrix(name, [d_model, d_mlp]).await?;
+        let weight = weight.transposed().upload(self.device, self.precision);
+        let bias = self.bias(name, d_model, config.mlp_bias).await?;
+        Ok(Linear {
+            weight,
+            bias: bias.map(|bias| self.upload(bias)),
+        })
+    }
+
+    /// A table in pieces of whole rows.
+    pub(super) async fn table(
+        &mut self,
+        name: &str,
+        rows: usize,
+        width: usize,
+    ) -> Result<Table, ModelError> {
+        let name = self.in_file(&format!("{name}.weight")).to_owned();
+        self.check(&name, &[rows, width])?;
+        let height = (self.piece_bytes / (4 * width as u64)).clamp(1, rows as u64) as usize;
+        let mut pieces = Vec::with_capacity(rows.div_ceil(height));
+        for first in (0..rows).step_by(height) {
+            self.job.checkpoint().await?;
+            let last = rows.min(first + height);
+            let matrix = Matrix {
+                values: self.file.read_rows_f32(&name, first..last).await?,
+                rows: last - first,
+                columns: width,
+            };
+            pieces.push(matrix.upload(self.device, self.precision));
+        }
+        self.note(name);
+        Ok(Table { pieces })
+    }
+
+    fn nearest(&self, name: &str) -> Option<String> {
+        let common = |other: &str| {
+            let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
+            let suffix = name
+                .bytes()
+                .rev()
+                .zip(other.bytes().rev())
+                .take_while(|(a, b)| a == b);
+            prefix.count() + suffix.count()
+        };
+        let names = self.file.tensors().iter().map(|tensor| &tensor.name);
+        names
+            .max_by_key(|other| common(other))
+            .filter(|other| common(other) * 2 > name.len())
+            .cloned()
+    }
+}

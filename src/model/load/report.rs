@@ -1,0 +1,77 @@
+//! What a load found in the files.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::loader::Loader;
+use crate::model::{Precision, Tokenizer};
+use crate::weights::WeightKind;
+
+/// What a load applied, missed and left over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// "gguf" or "safetensors".
+    pub source: String,
+    /// Bytes of the weight file.
+    pub bytes: u64,
+    /// Tensors put into the decoder.
+    pub applied: usize,
+    /// Tensors of the file that nothing asked for.
+    pub unused: Vec<String>,
+    /// Whether the files bring a chat template. Prompts are scored without it.
+    #[serde(default)]
+    pub has_chat_template: bool,
+    /// How its matrices are held.
+    #[serde(default)]
+    pub precision: Precision,
+    /// How many tensors of each stored type.
+    pub tensor_types: BTreeMap<String, usize>,
+}
+
+/// Divisors of the rotary frequencies in a GGUF file of Llama 3; they are part of the configuration.
+pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
+
+/// Endings of tensors that a file may hold and that are no weights: buffers which older versions of
+/// transformers stored.
+const BUFFERS: [&str; 6] = [
+    ROPE_FACTORS,
+    "rotary_emb.inv_freq",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+];
+
+impl Loader<'_> {
+    /// What was found; `tokenizer` says the rest.
+    pub(super) fn report(self, tokenizer: &Tokenizer) -> LoadReport {
+        let source = match self.file.kind() {
+            WeightKind::Safetensors => "safetensors",
+            WeightKind::Gguf => "gguf",
+        };
+        let mut tensor_types = BTreeMap::new();
+        for tensor in self.file.tensors() {
+            *tensor_types.entry(tensor.kind.to_string()).or_insert(0) += 1;
+        }
+        let is_unused = |name: &&String| {
+            !self.applied.contains(name) && !BUFFERS.iter().any(|suffix| name.ends_with(suffix))
+        };
+        LoadReport {
+            source: source.to_owned(),
+            bytes: self.file.n_bytes(),
+            precision: self.precision,
+            has_chat_template: tokenizer.chat_template().is_some(),
+            applied: self.applied.len(),
+            unused: self
+                .file
+                .tensors()
+                .iter()
+                .map(|tensor| &tensor.name)
+                .filter(is_unused)
+                .cloned()
+                .collect(),
+            tensor_types,
+        }
+    }
+}
