@@ -11,6 +11,7 @@ import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/charts.css";
+import "./styles/items.css";
 import { boot } from "./services/boot";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
