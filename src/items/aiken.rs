@@ -3,8 +3,8 @@
 //! The question, its choices as `A. text` or `A) text`, and `ANSWER: D`. The question may have several lines; a
 //! choice is one line.
 
+use super::placeholder::letter;
 use super::read::{Draft, Found, quoted};
-use super::template::letter;
 
 /// Whether a text has a choice and, after it, the line of an answer.
 pub(super) fn fits(text: &str) -> bool {

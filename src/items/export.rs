@@ -1,7 +1,7 @@
 //! Items written to files that other programs read: [`super::canonical_jsonl`] and CSV.
 
 use super::Item;
-use super::template::letter;
+use super::placeholder::letter;
 
 /// Items as CSV (RFC 4180): `id`, `question`, a column a choice (`a`, `b`, …) and `correct`, the letter.
 ///

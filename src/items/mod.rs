@@ -6,7 +6,7 @@
 //! - `table`: CSV and TSV
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes
 //! - `copa_xml`: Balanced COPA
-//! - [`template`]: prompts as data; [`few_shot`]: solved items before them
+//! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
 mod aiken;
@@ -18,6 +18,7 @@ mod gift;
 mod jsonl;
 mod moodle;
 pub mod order;
+pub mod placeholder;
 mod read;
 mod shapes;
 pub mod split;

@@ -6,8 +6,8 @@
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
+use super::placeholder::letter;
 use super::read::{Draft, Fault, Found, LineCounter, answered, quoted};
-use super::template::letter;
 
 /// Separators, in the order in which they are tried.
 const DELIMITERS: [u8; 3] = [b'\t', b',', b';'];

@@ -12,6 +12,7 @@ import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/models.css";
 import "./styles/charts.css";
+import "./styles/items.css";
 import { boot } from "./services/boot";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
