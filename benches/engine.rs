@@ -98,7 +98,7 @@ fn main() {
     let model = load(&compute, job);
     let seconds = start.elapsed().as_secs_f64();
     let config = model.config().clone();
-    let weights = 4 * config.n_parameters() as u64;
+    let weights = 4 * config.n_parameters();
     println!(
         "model        {}, {} parameters",
         model.id,

@@ -132,7 +132,7 @@ fn published_configurations_have_the_published_sizes() {
     #[derive(Deserialize)]
     struct Published {
         model: String,
-        parameters: usize,
+        parameters: u64,
         config: serde_json::Value,
     }
     for published in json::<Vec<Published>>("published-configs.json") {

@@ -66,7 +66,7 @@ pub struct Sample {
 #[derive(Serialize)]
 struct Log {
     seed: u64,
-    parameters: usize,
+    parameters: u64,
     training: Vec<StageLog>,
     planted: Planted,
     mask: Mask,

@@ -48,8 +48,7 @@ impl Precision {
     }
 
     /// Bytes of `n` weights of a matrix whose rows are whole blocks.
-    pub fn bytes_of(self, n: usize) -> u64 {
-        let n = n as u64;
+    pub fn bytes_of(self, n: u64) -> u64 {
         match self {
             Self::F32 => 4 * n,
             Self::F16 => 2 * n,

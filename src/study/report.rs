@@ -35,7 +35,7 @@ pub struct ModelInfo {
     /// SHA-256 of the weight file.
     pub sha256: String,
     /// Parameters, a tied embedding counted once.
-    pub n_parameters: usize,
+    pub n_parameters: u64,
     /// Decoder blocks.
     pub n_layers: usize,
     /// Width of the residual stream.

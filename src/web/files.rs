@@ -55,7 +55,7 @@ pub async fn model_files(entries: Vec<JsValue>) -> Result<ModelFiles, WebError> 
 /// What a `config.json` says of the model's size.
 #[derive(Serialize)]
 struct Estimate {
-    n_parameters: usize,
+    n_parameters: u64,
     /// The weights in 32-bit floats.
     memory_bytes: f64,
 }

@@ -172,7 +172,7 @@ pub struct LocalAttention {
 }
 
 /// Largest value accepted for any dimension: far above every model this engine can hold, and small enough
-/// that products of two dimensions cannot overflow.
+/// that a model's parameters can be counted in 64 bits.
 const LARGEST_DIMENSION: usize = 1 << 24;
 
 impl Default for Config {
@@ -252,36 +252,40 @@ impl Config {
     }
 
     /// Parameters of the decoder, the tied embedding counted once.
-    pub fn n_parameters(&self) -> usize {
-        let (d_model, d_mlp) = (self.d_model, self.d_mlp);
-        let (d_q, d_kv) = (self.n_heads * self.d_head, self.n_kv_heads * self.d_head);
-        let when = |is: bool, count: usize| if is { count } else { 0 };
+    pub fn n_parameters(&self) -> u64 {
+        let (d_model, d_mlp) = (self.d_model as u64, self.d_mlp as u64);
+        let d_head = self.d_head as u64;
+        let (d_q, d_kv) = (
+            self.n_heads as u64 * d_head,
+            self.n_kv_heads as u64 * d_head,
+        );
+        let when = |is: bool, count: u64| if is { count } else { 0 };
         let norm = d_model + when(self.norm == NormKind::Layer, d_model);
         let attention = 2 * d_model * (d_q + d_kv)
             + when(self.qkv_bias, d_q + 2 * d_kv)
             + when(self.attention_output_bias, d_model)
-            + when(self.qk_norm, 2 * self.d_head);
+            + when(self.qk_norm, 2 * d_head);
         let projections = if self.gated { 2 } else { 1 };
         let feed_forward = (projections + 1) * d_model * d_mlp
             + when(self.mlp_bias, projections * d_mlp + d_model);
         let norms = norm * if self.sandwich_norms { 4 } else { 2 };
         let tables = if self.tied { 1 } else { 2 };
-        self.n_layers * (attention + feed_forward + norms)
+        self.n_layers as u64 * (attention + feed_forward + norms)
             + norm
-            + tables * self.vocabulary * d_model
-            + when(self.rope.is_none(), self.context_length * d_model)
+            + tables * self.vocabulary as u64 * d_model
+            + when(self.rope.is_none(), self.context_length as u64 * d_model)
     }
 
     /// Bytes of the largest tensor in f32.
     pub fn largest_tensor_bytes(&self) -> u64 {
-        let table = 4 * (self.vocabulary * self.d_model) as u64;
+        let table = 4 * self.vocabulary as u64 * self.d_model as u64;
         table.max(self.largest_projection_bytes())
     }
 
     /// Bytes in f32 of the largest tensor that cannot be split.
     pub fn largest_projection_bytes(&self) -> u64 {
-        let heads = self.n_heads * self.d_head;
-        4 * (self.d_model * self.d_mlp.max(heads)) as u64
+        let width = self.d_mlp.max(self.n_heads * self.d_head);
+        4 * self.d_model as u64 * width as u64
     }
 
     /// Most bytes held while the model is loaded: its parameters, and its largest tensor in f32.
@@ -304,6 +308,14 @@ impl Config {
             if value == 0 || value > LARGEST_DIMENSION {
                 return Err(ModelError::Config(format!("{name} is {value}")));
             }
+        }
+        // On a machine of 32 bits the product of two dimensions is more than it counts to.
+        let width = self.n_heads as u64 * self.d_head as u64;
+        if width > LARGEST_DIMENSION as u64 {
+            return Err(ModelError::Config(format!(
+                "{} heads of width {}",
+                self.n_heads, self.d_head
+            )));
         }
         if self.n_layers > 1024 {
             return Err(ModelError::Config(format!("n_layers is {}", self.n_layers)));
@@ -443,6 +455,23 @@ mod tests {
     }
 
     #[test]
+    fn the_parameters_of_the_largest_configuration_are_counted() {
+        let largest = r#"{"model_type":"llama","hidden_size":16777216,"intermediate_size":16777216,
+            "num_hidden_layers":1024,"num_attention_heads":16777216,"head_dim":1,"vocab_size":16777216}"#;
+        let mut largest: serde_json::Value = serde_json::from_str(largest).unwrap();
+        let config = |value: &serde_json::Value| Config::from_json(value.to_string().as_bytes());
+        assert!(
+            config(&largest).is_err(),
+            "a head of one dimension cannot be rotated"
+        );
+        largest["head_dim"] = 2.into();
+        largest["num_attention_heads"] = 8_388_608.into();
+        let parameters = config(&largest).unwrap().n_parameters();
+        // Seven squares of 2^24 a layer: queries, keys, values and output, and the feed-forward layer's three.
+        assert!(parameters > 1024 * 7 * (1 << 48));
+    }
+
+    #[test]
     fn inconsistent_shapes_are_refused() {
         for extra in [
             r#","num_key_value_heads":0"#,
@@ -451,6 +480,7 @@ mod tests {
             r#","rms_norm_eps":-1.0"#,
             r#","partial_rotary_factor":1.5"#,
             r#","max_position_embeddings":99999999999"#,
+            r#","head_dim":16777216"#,
         ] {
             assert!(small(extra).is_err(), "{extra}");
         }
