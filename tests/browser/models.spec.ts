@@ -70,7 +70,7 @@ function repositories(): Record<string, HubRepository> {
     "tests/large": { commit: COMMIT, files: {
       ...companions, "model.safetensors": weights, "config.json": { lfs: false, bytes: Buffer.from(JSON.stringify({
         ...(JSON.parse(companions["config.json"].bytes.toString()) as object), hidden_size: 4096, intermediate_size: 11_008,
-        num_hidden_layers: 32, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 128, vocab_size: 32_000,
+        num_hidden_layers: 10, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 128, vocab_size: 32_000,
       })) },
     } },
     "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
