@@ -282,7 +282,7 @@ fn a_table_in_pieces_gives_what_one_piece_gives() {
         // As much as the widest projection takes: the table of 340 tokens needs several pieces.
         let bytes = whole.config().largest_projection_bytes();
         assert!(2 * bytes < whole.config().largest_tensor_bytes());
-        small.info.limits.binding_bytes = bytes;
+        small.info.limits.binding_bytes = Some(bytes);
         let split = wait(Model::load("split", files(folder), &small, job())).unwrap();
         let found = last_logits(
             &split.decoder,
@@ -314,7 +314,7 @@ fn a_model_that_does_not_fit_is_refused_with_what_would() {
     };
     let memory = refused(|limits| limits.memory_bytes = Some(100_000));
     assert!(memory.contains("memory") && memory.contains("parameters fits"));
-    assert!(refused(|limits| limits.binding_bytes = 4096).contains("one buffer"));
+    assert!(refused(|limits| limits.binding_bytes = Some(4096)).contains("one buffer"));
 }
 
 /// Logits with weights held smaller, against f32, as a share of the largest: a weight is off by up to 1/2,000 of itself

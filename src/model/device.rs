@@ -16,8 +16,8 @@ use crate::job::Job;
 /// What a device can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Largest tensor that a computation may read, in bytes.
-    pub binding_bytes: u64,
+    /// Largest tensor that a computation may read, in bytes, where there is a limit.
+    pub binding_bytes: Option<u64>,
     /// Memory for a model and its runs, in bytes, where it is known.
     pub memory_bytes: Option<u64>,
 }
@@ -31,11 +31,11 @@ impl Limits {
     fn of_the_cpu() -> Self {
         match cfg!(target_family = "wasm") {
             true => Self {
-                binding_bytes: WASM_BINDING_BYTES,
+                binding_bytes: Some(WASM_BINDING_BYTES),
                 memory_bytes: Some(WASM_MEMORY_BYTES),
             },
             false => Self {
-                binding_bytes: u64::MAX,
+                binding_bytes: None,
                 memory_bytes: None,
             },
         }
@@ -64,11 +64,11 @@ impl Limits {
             });
         }
         let needed = config.largest_projection_bytes();
-        if needed > self.binding_bytes {
+        if let Some(limit) = self.binding_bytes.filter(|limit| needed > *limit) {
             return Err(ModelError::DoesNotFit {
                 needed,
                 holder: "one buffer of this device".into(),
-                limit: self.binding_bytes,
+                limit,
                 fits: Some("a narrower model, or the CPU, fits".into()),
             });
         }
@@ -203,9 +203,11 @@ impl Compute {
         let adapter = setup.adapter.get_info();
         let granted = setup.device.limits();
         let limits = Limits {
-            binding_bytes: granted
-                .max_storage_buffer_binding_size
-                .min(granted.max_buffer_size),
+            binding_bytes: Some(
+                granted
+                    .max_storage_buffer_binding_size
+                    .min(granted.max_buffer_size),
+            ),
             memory_bytes: None,
         };
         let max_error = self_test(&device, job).await?;

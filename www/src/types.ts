@@ -343,7 +343,7 @@ export interface DeviceInfo {
 /** What a device holds. */
 export interface Limits {
   /** Largest tensor of a computation. */
-  binding_bytes: number;
+  binding_bytes?: number | null;
   memory_bytes?: number | null;
 }
 

@@ -39,7 +39,7 @@ impl<'a> Loader<'a> {
             layout,
             is_bare: false,
             device: &compute.device,
-            piece_bytes: compute.info.limits.binding_bytes,
+            piece_bytes: compute.info.limits.binding_bytes.unwrap_or(u64::MAX),
             precision: compute.precision,
             applied: Vec::new(),
             job,
