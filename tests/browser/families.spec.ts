@@ -88,5 +88,7 @@ for (const device of ["wasm", "webgpu"] as const) {
         expect(largestDifference(found.logits, last), `${name}: logits`).toBeLessThan(TOLERANCE);
       }
     }
+    await step(page, "attribution");
+    await expect(page.locator("[data-note=family]")).toContainText("FFN biases");
   });
 }

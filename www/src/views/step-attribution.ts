@@ -8,6 +8,18 @@ import { setsOf, store } from "../services/store";
 import type { AttributionSettings } from "../types";
 import { choice, heading, numeric } from "./widgets";
 
+/** What a reader of scores should know of a family. */
+const OF_FAMILY: Readonly<Record<string, string>> = {
+  gemma3_text: "Gemma 3 norms what its FFN gives, so a factor on all activations of a layer matters only near zero: expect gaps as large as "
+    + "the difference, compare neurons within a layer, and check them by their exact effect.",
+  gpt2: ofBias("GPT-2"),
+  gpt_neox: ofBias("This family"),
+};
+
+function ofBias(name: string): string {
+  return `${name} has FFN biases: gate_pre takes away a neuron's weights and leaves its bias, post takes away both, and so does pruning.`;
+}
+
 class StepAttribution extends View {
   protected readonly keys = [
     "settings", "presets", "attribution", "sets", "scores", "job", "engine", "model", "precomputed",
@@ -24,7 +36,8 @@ class StepAttribution extends View {
   }
 
   protected render(): void {
-    const { settings, presets, attribution, precomputed } = this.state;
+    const { settings, presets, attribution, precomputed, model } = this.state;
+    const ofFamily = model ? OF_FAMILY[model.info.family] : undefined;
     const change = (patch: Partial<AttributionSettings>): void => {
       const { preset: _, ...rest } = settings;
       store.set({ settings: { ...rest, ...patch } });
@@ -52,7 +65,8 @@ class StepAttribution extends View {
           "Where in each step the gradient is taken; right is the paper's"),
         numeric("Confidence at least", "threshold", settings.confidence_threshold, { min: 0, max: 1, step: "any" },
           (confidence_threshold) => change({ confidence_threshold }), "Only items whose predicted choice has at least this probability")),
-      h("p", { class: "exact" }, "Baseline zero, signed mean over the items."));
+      h("p", { class: "exact" }, "Baseline zero, signed mean over the items."),
+      ofFamily ? h("p", { class: "note", "data-note": "family" }, ofFamily) : null);
     const [set] = setsOf(this.state, "attribution");
     const confident = confidentItems(this.state);
     const seconds = attributionSeconds(this.state);
