@@ -153,9 +153,16 @@ impl Prompts {
     }
 }
 
-/// Whether two items ask the same, whatever they are called.
+/// Whether two items ask the same, whatever they are called and in whatever order their choices stand.
 fn same(a: &Item, b: &Item) -> bool {
-    a.context == b.context && a.choices == b.choices && a.gold == b.gold
+    let sorted = |item: &Item| {
+        let mut choices = item.choices.clone();
+        choices.sort_unstable();
+        choices
+    };
+    a.context == b.context
+        && a.choices.get(a.gold) == b.choices.get(b.gold)
+        && sorted(a) == sorted(b)
 }
 
 #[cfg(test)]
@@ -170,6 +177,23 @@ mod tests {
             gold: index % 2,
         };
         (0..count).map(item).collect()
+    }
+
+    #[test]
+    fn an_item_is_no_shot_of_its_own_in_any_order_of_its_choices() {
+        let items = items(3);
+        let turned = Item {
+            choices: items[0].choices.iter().rev().cloned().collect(),
+            gold: 1 - items[0].gold,
+            ..items[0].clone()
+        };
+        let prompts = prompts(2, None, &items).unwrap();
+        for asked in [&items[0], &turned] {
+            let rendered = prompts.render(asked).unwrap();
+            let before = &rendered.choices[0].context;
+            assert_eq!(before.matches("q0").count(), 1, "{before}");
+            assert!(before.contains("q1") && before.contains("q2"), "{before}");
+        }
     }
 
     fn prompts(k: usize, seed: Option<u64>, items: &[Item]) -> Result<Prompts, TemplateError> {

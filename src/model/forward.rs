@@ -41,6 +41,14 @@ impl Model {
     ) -> Result<Forward, ModelError> {
         let decoder = &self.decoder;
         let ids = self.tokenizer.encode_prompt(prompt)?;
+        let tokens = ids.len().saturating_add(n_tokens);
+        let context_length = decoder.config.context_length;
+        if tokens > context_length {
+            return Err(ModelError::TooLong {
+                tokens,
+                context_length,
+            });
+        }
         let none = Gains::none();
         let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
         let mut residuals = read(decoder.embed(&[&ids], 0)?).await?;
@@ -48,7 +56,7 @@ impl Model {
             residuals.extend(read(self.above(layer, &run)?).await?);
         }
         let logits = read(decoder.last_logits(&run)).await?;
-        let mut continuation = Vec::with_capacity(n_tokens);
+        let mut continuation = Vec::new();
         let mut best = largest(&logits);
         while continuation.len() < n_tokens {
             continuation.push(best);

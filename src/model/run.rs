@@ -188,6 +188,16 @@ impl Decoder {
                 context_length: self.config.context_length,
             });
         }
+        let held = |base: &Run| {
+            let known = base.key_values.iter().flatten().next();
+            known.map_or(0, |layer| layer.keys.dims()[2])
+        };
+        if prefix.is_some_and(|base| held(base) != first_position) {
+            return Err(ModelError::Config(
+                "a run that continues another holds its own positions only, and cannot be continued"
+                    .into(),
+            ));
+        }
         let positions = Positions::new(&self.config, first_position, geometry.tail, &self.device);
         let n_layers = self.config.n_layers;
         let mut key_values = vec![None; n_layers];

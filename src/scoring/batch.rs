@@ -55,11 +55,14 @@ pub fn batches(encoded: &[Encoded], config: &Config) -> Vec<Batch> {
                 .push(index);
         }
         for indices in by_length.into_values() {
-            let tokens = |index: &usize| {
-                let item = &encoded[*index];
-                item.prompt.len() + item.choices.iter().map(Vec::len).sum::<usize>()
+            // All rows are as long as the longest choice of the batch, and all items have as many as the one with most.
+            let most = |of: fn(&Encoded) -> usize| {
+                let counts = indices.iter().map(|&index| of(&encoded[index]));
+                counts.max().unwrap_or(1)
             };
-            let widest = indices.iter().map(tokens).max().unwrap_or(1);
+            let rows = most(|item| item.choices.len());
+            let longest = most(|item| item.choices.iter().map(Vec::len).max().unwrap_or(1));
+            let widest = most(|item| item.prompt.len()) - shared + rows * longest;
             for items in indices.chunks((budget / widest).max(1)) {
                 batches.push(Batch::new(encoded, items, shared));
             }
@@ -317,8 +320,10 @@ impl BatchRun {
                 (0..n_choices).map(move |choice| batch.token(item, choice, 0).unwrap_or(0))
             })
             .collect();
-        let logits = decoder.last_logits(&prompts(self.shared.as_ref(), &self.base));
+        // The items are prompts or, where they share something, rows of one.
         let vocabulary = decoder.config.vocabulary;
+        let logits = decoder.last_logits(&self.base);
+        let logits = logits.reshape([n_items, 1, vocabulary]);
         let spread = logits.expand([n_items, n_choices, vocabulary]);
         let mut parts = vec![log_probabilities_of(spread, &first).reshape([n_items, n_choices, 1])];
         if let Some(tails) = &self.tails {

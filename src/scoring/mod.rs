@@ -138,17 +138,24 @@ fn accuracy(items: &[ItemScore], rule: Rule) -> Accuracy {
 /// Distance of the ids of two mirrored items in Balanced COPA (Kavumba et al., 2019).
 const MIRRORED: u64 = 1000;
 
-/// Pairs of items whose ids are numbers below 1000 and the same plus 1000, and how many are right in both.
+/// Pairs of items with the same choices whose ids are numbers below 1000 and the same plus 1000, and how many are right
+/// in both.
 fn both_of_pair(items: &[ItemScore]) -> Option<Accuracy> {
     let numbered = items
         .iter()
-        .filter_map(|item| Some((item.id.parse().ok()?, item.correct)));
-    let correct: std::collections::HashMap<u64, bool> = numbered.collect();
+        .filter_map(|item| Some((item.id.parse().ok()?, item)));
+    let by_id: std::collections::HashMap<u64, &ItemScore> = numbered.collect();
+    let choices = |item: &ItemScore| {
+        let mut texts: Vec<String> = item.choices.iter().map(|c| c.text.clone()).collect();
+        texts.sort_unstable();
+        texts
+    };
     let (mut right, mut pairs) = (0, 0);
-    for (id, first) in correct.iter().filter(|(id, _)| **id < MIRRORED) {
-        if let Some(second) = correct.get(&(id + MIRRORED)) {
+    for (id, first) in by_id.iter().filter(|(id, _)| **id < MIRRORED) {
+        let mirrored = by_id.get(&(id + MIRRORED));
+        if let Some(second) = mirrored.filter(|second| choices(second) == choices(first)) {
             pairs += 1;
-            right += usize::from(*first && *second);
+            right += usize::from(first.correct && second.correct);
         }
     }
     (pairs > 0).then(|| Accuracy::wilson(right, pairs))

@@ -61,17 +61,31 @@ impl Paired {
     }
 }
 
-/// Items whose prediction changed.
+/// Items whose predicted choice changed, by its text: the runs may have had the choices in different orders. Indices
+/// are those of the first run.
 pub fn flips(before: &[ItemScore], after: &[ItemScore]) -> Vec<Flip> {
     pairs(before, after)
-        .filter(|(before, after)| before.predicted != after.predicted)
         .map(|(before, after)| Flip {
             id: before.id.clone(),
             gold: before.gold,
             before: before.predicted,
-            after: after.predicted,
+            after: in_order_of(before, after),
         })
+        .filter(|flip| flip.before != flip.after)
         .collect()
+}
+
+/// Index among `first`'s choices of the choice that `other` predicts.
+fn in_order_of(first: &ItemScore, other: &ItemScore) -> usize {
+    let text = |item: &ItemScore, index: usize| item.choices.get(index).map(|c| c.text.clone());
+    let predicted = text(other, other.predicted);
+    if predicted == text(first, other.predicted) {
+        return other.predicted;
+    }
+    let mut choices = first.choices.iter();
+    choices
+        .position(|choice| Some(&choice.text) == predicted.as_ref())
+        .unwrap_or(other.predicted)
 }
 
 /// The same items of two runs, in the order of the first.

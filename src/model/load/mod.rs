@@ -119,11 +119,20 @@ async fn open(
     }
 }
 
+/// Most divisors of rotary frequencies: half of a head's width.
+const MOST_FACTORS: usize = 4096;
+
 /// The configuration in a GGUF file: its metadata, and what the presence of tensors says.
 async fn config_of_gguf(file: &WeightFile, metadata: &Metadata) -> Result<Config, ModelError> {
     let factors = match file.tensor(ROPE_FACTORS) {
-        Some(_) => Some(file.read_f32(ROPE_FACTORS).await?),
         None => None,
+        Some(tensor) if tensor.shape.iter().product::<usize>() > MOST_FACTORS => {
+            return Err(ModelError::Config(format!(
+                "`{ROPE_FACTORS}` has shape {:?}",
+                tensor.shape
+            )));
+        }
+        Some(_) => Some(file.read_f32(ROPE_FACTORS).await?),
     };
     let is_tied = file.tensor("output.weight").is_none();
     Config::from_gguf(metadata, is_tied, factors)
