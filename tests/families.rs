@@ -60,6 +60,36 @@ fn last_logits(decoder: &Decoder, run: &Run) -> Vec<f32> {
     host(decoder.last_logits(run))
 }
 
+/// What enters the first block, then what leaves each block, `[n_layers + 1, positions, d_model]`.
+fn residuals(decoder: &Decoder, ids: &[u32], run: &Run) -> Vec<f32> {
+    let mut residuals = host(decoder.embed(&[ids], 0).unwrap());
+    for layer in 0..decoder.config.n_layers {
+        let state = run.state(layer).unwrap();
+        let resid_mid = state.resid_mid.clone();
+        let above = decoder.from_feed_forward(layer, resid_mid, state.pre.activation());
+        residuals.extend(host(above));
+    }
+    residuals
+}
+
+/// The prompt's most likely next token, so many times over, each by a run of the whole sequence.
+fn greedy(decoder: &Decoder, ids: &[u32], count: usize) -> Vec<u32> {
+    let mut all = ids.to_vec();
+    for _ in 0..count {
+        let run = base(decoder, &[&all], &Gains::none());
+        let logits = last_logits(decoder, &run);
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        all.push(best.unwrap() as u32);
+    }
+    all.split_off(ids.len())
+}
+
+fn largest(values: &[f32]) -> f64 {
+    values
+        .iter()
+        .fold(0.0, |max: f64, value| max.max(f64::from(value.abs())))
+}
+
 #[test]
 fn logits_and_every_residual_are_those_of_transformers() {
     each_file(|folder, name, model| {
@@ -68,16 +98,7 @@ fn logits_and_every_residual_are_those_of_transformers() {
         for (index, prompt) in golden(folder).prompts.iter().enumerate() {
             let ids: &[u32] = &prompt.ids;
             let run = base(decoder, &[ids], &Gains::none());
-            let mut hidden = host(decoder.embed(&[ids], 0).unwrap());
-            for layer in 0..decoder.config.n_layers {
-                let state = run.state(layer).unwrap();
-                let activation = state.pre.activation();
-                hidden.extend(host(decoder.from_feed_forward(
-                    layer,
-                    state.resid_mid.clone(),
-                    activation,
-                )));
-            }
+            let hidden = residuals(decoder, ids, &run);
             let logits = host(decoder.unembed(decoder.final_norm(run.resid_final.clone())));
             for (what, values) in [("hidden", hidden), ("logits", logits)] {
                 let key = format!("prompt{index}.{what}");
@@ -93,14 +114,8 @@ fn twenty_greedy_tokens_are_those_of_transformers() {
     each_file(|folder, name, model| {
         for prompt in golden(folder).prompts {
             assert_eq!(model.tokenizer.encode(&prompt.text).unwrap(), prompt.ids);
-            let mut ids = prompt.ids.clone();
-            for _ in 0..prompt.greedy.len() {
-                let run = base(&model.decoder, &[&ids], &Gains::none());
-                let logits = last_logits(&model.decoder, &run);
-                let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-                ids.push(best.unwrap() as u32);
-            }
-            assert_eq!(ids[prompt.ids.len()..], prompt.greedy, "{name}");
+            let found = greedy(&model.decoder, &prompt.ids, prompt.greedy.len());
+            assert_eq!(found, prompt.greedy, "{name}");
         }
     });
 }
@@ -156,6 +171,12 @@ const PROMPTS: [&[u32]; 2] = [
     &[60, 80, 120, 7, 11, 200, 31, 5, 90],
     &[34, 14, 6, 210, 23, 77, 8, 150, 42],
 ];
+
+/// The last logits of both prompts.
+fn logits(model: &Model) -> Vec<f32> {
+    let run = base(&model.decoder, &PROMPTS, &Gains::none());
+    last_logits(&model.decoder, &run)
+}
 
 /// Different factors for every neuron of some layers, from 0 to 1.5.
 fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
@@ -261,7 +282,7 @@ fn gradients_of_gains_are_those_of_finite_differences() {
             .require_grad();
         let mut gradients = value(leaf.clone()).backward();
         let found = host(leaf.grad_remove(&mut gradients).unwrap());
-        let largest = found.iter().fold(0f32, |max, value| max.max(value.abs()));
+        let largest = largest(&found) as f32;
         for neuron in [0, 13, 47] {
             let slope = (at(neuron, 1.0 + STEP) - at(neuron, 1.0 - STEP)) / (2.0 * STEP);
             let difference = (found[neuron] - slope).abs();
@@ -284,14 +305,7 @@ fn a_table_in_pieces_gives_what_one_piece_gives() {
         assert!(2 * bytes < whole.config().largest_tensor_bytes());
         small.info.limits.binding_bytes = Some(bytes);
         let split = wait(Model::load("split", files(folder), &small, job())).unwrap();
-        let found = last_logits(
-            &split.decoder,
-            &base(&split.decoder, &PROMPTS, &Gains::none()),
-        );
-        let expected = last_logits(
-            &whole.decoder,
-            &base(&whole.decoder, &PROMPTS, &Gains::none()),
-        );
+        let (found, expected) = (logits(&split), logits(&whole));
         assert_close(&found, &expected, REORDERED, folder);
         let ids = [339, 0, 95, 96, 0, 200];
         assert_eq!(
@@ -328,16 +342,9 @@ fn weights_held_smaller_change_little() {
             let packed = wait(Model::load("packed", files(folder), &compute, job())).unwrap();
             let whole = model(folder);
             assert_eq!(packed.report.precision, precision);
-            let logits = |model: &Model| {
-                let run = base(&model.decoder, &PROMPTS, &Gains::none());
-                last_logits(&model.decoder, &run)
-            };
             let (found, expected) = (logits(&packed), logits(&whole));
             assert_ne!(found, expected, "{folder} is held in f32");
-            let largest = expected
-                .iter()
-                .fold(0f32, |max, value| max.max(value.abs()));
-            let tolerance = share * f64::from(largest);
+            let tolerance = share * largest(&expected);
             assert_close(
                 &found,
                 &expected,
@@ -378,10 +385,6 @@ fn a_model_in_shards_is_the_model_in_one_file() {
     };
     let sharded = wait(Model::load("sharded", sharded, &Compute::flex(), job())).unwrap();
     let whole = model("tiny-qwen3");
-    let logits = |model: &Model| {
-        let run = base(&model.decoder, &PROMPTS, &Gains::none());
-        last_logits(&model.decoder, &run)
-    };
     assert_eq!(logits(&sharded), logits(&whole));
     assert_eq!(sharded.report.applied, whole.report.applied);
     let digest = |bytes: &[u8]| {
@@ -411,10 +414,6 @@ fn a_bare_decoder_without_its_prefix_is_read() {
     };
     let bare = wait(Model::load("bare", files, &Compute::flex(), job())).unwrap();
     let whole = model("tiny-gpt2");
-    let logits = |model: &Model| {
-        let run = base(&model.decoder, &PROMPTS, &Gains::none());
-        last_logits(&model.decoder, &run)
-    };
     assert_eq!(logits(&bare), logits(&whole));
     assert_eq!(bare.config().activation, Activation::GeluTanh);
 }
@@ -452,35 +451,15 @@ fn gemma_3_270m_is_that_of_transformers() {
             .collect();
         let mut compared = vec![("logits", sampled)];
         if index == 0 {
-            let mut hidden = host(decoder.embed(&[&prompt.ids], 0).unwrap());
-            for layer in 0..decoder.config.n_layers {
-                let state = run.state(layer).unwrap();
-                let resid = state.resid_mid.clone();
-                hidden.extend(host(decoder.from_feed_forward(
-                    layer,
-                    resid,
-                    state.pre.activation(),
-                )));
-            }
-            compared.push(("hidden", hidden));
+            compared.push(("hidden", residuals(decoder, &prompt.ids, &run)));
         }
         for (what, values) in compared {
             let key = format!("prompt{index}.{what}");
             let expected = &golden_tensors[&key];
-            let largest = expected
-                .iter()
-                .fold(0f32, |max, value| max.max(value.abs()));
-            let tolerance = SHARE * f64::from(largest);
-            println!("{key}: largest {largest}, tolerance {tolerance:.1e}");
+            let tolerance = SHARE * largest(expected);
             assert_close(&values, expected, tolerance, &key);
         }
-        let mut ids = prompt.ids.clone();
-        for _ in 0..prompt.greedy.len() {
-            let run = base(decoder, &[&ids], &Gains::none());
-            let logits = last_logits(decoder, &run);
-            let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-            ids.push(best.unwrap() as u32);
-        }
-        assert_eq!(ids[prompt.ids.len()..], prompt.greedy);
+        let found = greedy(decoder, &prompt.ids, prompt.greedy.len());
+        assert_eq!(found, prompt.greedy);
     }
 }

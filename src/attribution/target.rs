@@ -3,9 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::TargetKind;
-use crate::model::run::{log_sum_exp, read};
+use crate::model::run::{arg_max, log_sum_exp, read};
 use crate::model::{Decoder, ModelError, Run};
-use crate::scoring::metrics::arg_max;
 
 /// One token per prompt, and whether its logit or its log-probability counts.
 pub struct Target {

@@ -8,14 +8,13 @@ use serde::Serialize;
 use super::args::{self, Args, Command, Device, Input};
 use super::items::read_items;
 use super::terminal::Terminal;
-use super::{CliError, items};
+use super::{CliError, forward, items};
 use crate::export::mask_file::MaskFile;
-use crate::export::tensors::{attribution_tensors, forward_tensors};
+use crate::export::tensors::attribution_tensors;
 use crate::items::{FewShot, Item, Template};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
-use crate::model::forward::{Forward, likely};
 use crate::model::{Model, ModelError, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::selection::TopPercent;
@@ -64,7 +63,10 @@ impl Shell<'_> {
                 tokens,
                 top,
                 out,
-            } => self.forward(&model, &prompt, (tokens, top), out).await,
+            } => {
+                let model = self.model(&model, &self.compute().await?).await?;
+                forward::run(&model, &prompt, (tokens, top), out.as_deref(), self.job).await
+            }
             Command::Score { input, tokens, out } => {
                 let mut session = self.session(&input).await?;
                 let scores = session.score(ITEMS, self.job).await?.clone();
@@ -335,29 +337,6 @@ impl Shell<'_> {
         write_json(Some(&path), &index)
     }
 
-    async fn forward(
-        &self,
-        spec: &str,
-        prompt: &str,
-        (tokens, top): (usize, usize),
-        out: Option<PathBuf>,
-    ) -> Result<(), CliError> {
-        let model = self.model(spec, &self.compute().await?).await?;
-        let found = model.forward(prompt, tokens, self.job).await?;
-        if let Some(path) = &out {
-            write(path, &forward_tensors(&found, model.config())?)?;
-        }
-        let next = likely(&found.logits, top)
-            .into_iter()
-            .map(|(id, log_probability)| NextToken {
-                id,
-                token: model.tokenizer.token_text(id),
-                log_probability,
-            })
-            .collect();
-        write_json(None, &ForwardReport { found, next })
-    }
-
     /// A session with one item set.
     async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
@@ -416,23 +395,6 @@ impl Shell<'_> {
         }
         Ok(mask)
     }
-}
-
-/// What `forward` prints.
-#[derive(Serialize)]
-struct ForwardReport {
-    #[serde(flatten)]
-    found: Forward,
-    /// The likeliest next tokens.
-    next: Vec<NextToken>,
-}
-
-#[derive(Serialize)]
-struct NextToken {
-    id: u32,
-    token: String,
-    /// In nats.
-    log_probability: f64,
 }
 
 /// Loads the files of a model.

@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what can be asked
 //! - [`commands`]: one function a subcommand
-//! - `items`: those that need no model
+//! - `forward`: a forward pass laid open; `items`: those that need no model
 //! - [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
@@ -10,6 +10,7 @@
 
 mod args;
 mod commands;
+mod forward;
 mod items;
 mod terminal;
 

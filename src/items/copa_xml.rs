@@ -4,15 +4,11 @@
 //! `<item id="1" asks-for="cause" most-plausible-alternative="1"><p>…</p><a1>…</a1><a2>…</a2></item>`. Premise and
 //! choices are made as those of COPA in JSON; ids stay, since Balanced COPA pairs an item with the one of id + 1000.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::BytesStart;
 
-use super::moodle::{attribute, character};
-use super::read::{Draft, Fault, Found, LineCounter, quoted};
+use super::read::{Draft, Fault, Found, quoted};
 use super::shapes::copa_draft;
-
-/// Deepest element; the format needs three.
-const MAX_DEPTH: usize = 32;
+use super::xml::{Document, Piece, attribute};
 
 /// Whether a text is XML with a corpus of COPA.
 pub(super) fn fits(text: &str) -> bool {
@@ -21,28 +17,11 @@ pub(super) fn fits(text: &str) -> bool {
 
 /// The items of a text.
 pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
-    let mut corpus = Corpus {
-        reader: Reader::from_str(text),
-        lines: LineCounter::new(text),
-        path: Vec::new(),
-    };
-    let mut is_broken = false;
+    let mut corpus = Document::new(text);
     std::iter::from_fn(move || {
-        if is_broken {
-            return None;
-        }
-        let (line, found) = corpus.next_item()?;
-        // After broken XML nothing is known of what follows.
-        is_broken = found.is_err();
+        let (line, found) = next_item(&mut corpus)?;
         Some((line, found.and_then(Entry::draft).map_err(Fault::from)))
     })
-}
-
-struct Corpus<'a> {
-    reader: Reader<&'a [u8]>,
-    lines: LineCounter<'a>,
-    /// Names of the open elements.
-    path: Vec<String>,
 }
 
 /// One item as it stands in the file.
@@ -56,79 +35,24 @@ struct Entry {
     error: Option<String>,
 }
 
-impl Corpus<'_> {
-    fn line_of(&mut self, position: u64) -> usize {
-        self.lines
-            .at(usize::try_from(position).unwrap_or(usize::MAX))
-    }
-
-    /// Reads to the end of the next item; an error is broken XML.
-    fn next_item(&mut self) -> Option<(usize, Result<Entry, String>)> {
-        let mut open: Option<(usize, Entry)> = None;
-        loop {
-            let start = self.reader.buffer_position();
-            let event = match self.reader.read_event() {
-                Ok(event) => event,
-                Err(error) => {
-                    let position = self.reader.error_position();
-                    return Some((self.line_of(position), Err(format!("not XML: {error}"))));
-                }
-            };
-            match event {
-                Event::Start(element) => {
-                    if self.path.len() >= MAX_DEPTH {
-                        let message = format!("more than {MAX_DEPTH} elements within each other");
-                        return Some((self.line_of(start), Err(message)));
-                    }
-                    let name = element.name().as_ref().to_owned();
-                    if name == "item" && open.is_none() {
-                        open = Some((self.line_of(start), Entry::new(&element)));
-                    }
-                    self.path.push(name);
-                }
-                Event::End(_) => {
-                    if self.path.pop().as_deref() == Some("item")
-                        && let Some((line, entry)) = open.take()
-                    {
-                        return Some((line, Ok(entry)));
-                    }
-                }
-                Event::Text(text) => self.add(open.as_mut(), &text.xml10_content()),
-                Event::CData(text) => self.add(open.as_mut(), &text.xml10_content()),
-                Event::GeneralRef(reference) => {
-                    let name = reference.xml10_content();
-                    match (character(&name), &mut open) {
-                        (Some(char), _) => self.add(open.as_mut(), char.encode_utf8(&mut [0; 4])),
-                        (None, Some((_, entry))) => {
-                            let message = format!("`&{};` is no entity of XML", quoted(&name));
-                            entry.error.get_or_insert(message);
-                        }
-                        (None, None) => {}
-                    }
-                }
-                Event::Eof => {
-                    let name = self.path.last().map(|name| quoted(name))?;
-                    let message = format!("not XML: `<{name}>` is not closed");
-                    return Some((self.line_of(start), Err(message)));
-                }
-                Event::Empty(_)
-                | Event::Comment(_)
-                | Event::Decl(_)
-                | Event::PI(_)
-                | Event::DocType(_) => {}
+/// Reads to the end of the next item; an error is broken XML.
+fn next_item(corpus: &mut Document) -> Option<(usize, Result<Entry, String>)> {
+    let mut open: Option<(usize, Entry)> = None;
+    loop {
+        let piece = corpus.next()?;
+        let name = corpus.path().last().map_or("", String::as_str);
+        match (piece, &mut open) {
+            (Err((line, message)), _) => return Some((line, Err(message))),
+            (Ok(Piece::Start(element, line)), None) if name == "item" => {
+                open = Some((line, Entry::new(&element)));
             }
-        }
-    }
-
-    fn add(&self, open: Option<&mut (usize, Entry)>, text: &str) {
-        let (Some((_, entry)), Some(name)) = (open, self.path.last()) else {
-            return;
-        };
-        let [first, second] = &mut entry.choices;
-        match name.as_str() {
-            "p" => entry.premise.push_str(text),
-            "a1" => first.push_str(text),
-            "a2" => second.push_str(text),
+            (Ok(Piece::End), Some(_)) if name == "item" => {
+                return open.map(|(line, entry)| (line, Ok(entry)));
+            }
+            (Ok(Piece::Text(text)), Some((_, entry))) => entry.add(name, &text),
+            (Ok(Piece::Unknown(message)), Some((_, entry))) => {
+                entry.error.get_or_insert(message);
+            }
             _ => {}
         }
     }
@@ -141,6 +65,17 @@ impl Entry {
             asks_for: attribute(element, "asks-for"),
             right: attribute(element, "most-plausible-alternative"),
             ..Self::default()
+        }
+    }
+
+    /// Text of one of the item's elements.
+    fn add(&mut self, element: &str, text: &str) {
+        let [first, second] = &mut self.choices;
+        match element {
+            "p" => self.premise.push_str(text),
+            "a1" => first.push_str(text),
+            "a2" => second.push_str(text),
+            _ => {}
         }
     }
 

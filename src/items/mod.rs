@@ -5,7 +5,7 @@
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like
 //! - `table`: CSV and TSV
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes
-//! - `copa_xml`: Balanced COPA
+//! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
@@ -24,6 +24,7 @@ mod shapes;
 pub mod split;
 mod table;
 pub mod template;
+mod xml;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -4,13 +4,11 @@
 //! `fraction="100"`. HTML becomes text. Categories are skipped, other types refused. No entity is expanded but the
 //! five of XML and numbers of characters.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::BytesStart;
 
-use super::read::{Draft, Fault, Found, LineCounter, quoted, tidy};
+use super::read::{Draft, Fault, Found, quoted, tidy};
+use super::xml::{Document, Piece, attribute, character};
 
-/// Deepest element; the format needs five.
-const MAX_DEPTH: usize = 32;
 /// Elements of HTML that begin a line.
 const BLOCKS: [&str; 12] = [
     "p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "pre",
@@ -25,110 +23,38 @@ pub(super) fn fits(text: &str) -> bool {
 
 /// The questions of a text.
 pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
-    let mut quiz = Quiz {
-        reader: Reader::from_str(text),
-        lines: LineCounter::new(text),
-        path: Vec::new(),
-    };
-    let mut has_ended = false;
+    let mut quiz = Document::new(text);
     std::iter::from_fn(move || {
-        if has_ended {
-            return None;
-        }
-        let found = quiz.next_question();
-        // After broken XML nothing is known of what follows.
-        has_ended = !matches!(found, Step::Question(..));
-        match found {
-            Step::Question(line, question) => Some((line, question.draft().map_err(Fault::from))),
-            Step::Broken(line, message) => Some((line, Err(message.into()))),
-            Step::End => None,
-        }
+        let (line, found) = next_question(&mut quiz)?;
+        Some((line, found.and_then(Question::draft).map_err(Fault::from)))
     })
 }
 
-enum Step {
-    Question(usize, Question),
-    Broken(usize, String),
-    End,
-}
-
-struct Quiz<'a> {
-    reader: Reader<&'a [u8]>,
-    lines: LineCounter<'a>,
-    /// Names of the open elements.
-    path: Vec<String>,
-}
-
-impl Quiz<'_> {
-    fn line_of(&mut self, position: u64) -> usize {
-        self.lines
-            .at(usize::try_from(position).unwrap_or(usize::MAX))
-    }
-
-    /// Reads to the end of the next question that is not a category.
-    fn next_question(&mut self) -> Step {
-        let mut question = Question::default();
-        let mut line = 1;
-        loop {
-            let start = self.reader.buffer_position();
-            let event = match self.reader.read_event() {
-                Ok(event) => event,
-                Err(error) => {
-                    let position = self.reader.error_position();
-                    return Step::Broken(self.line_of(position), format!("not XML: {error}"));
+/// Reads to the end of the next question that is not a category; an error is broken XML.
+fn next_question(quiz: &mut Document) -> Option<(usize, Result<Question, String>)> {
+    let mut question = Question::default();
+    let mut line = 1;
+    let is_question = |path: &[String]| matches!(path, [_, name] if name == "question");
+    loop {
+        match quiz.next()? {
+            Err((line, message)) => return Some((line, Err(message))),
+            Ok(Piece::Start(element, start)) => {
+                if is_question(quiz.path()) {
+                    line = start;
+                    question = Question::default();
+                    question.kind = attribute(&element, "type");
+                } else {
+                    question.open(inner(quiz.path()), &element);
                 }
-            };
-            let is_question = |path: &[String]| matches!(path, [_, name] if name == "question");
-            match event {
-                Event::Start(element) => {
-                    if self.path.len() >= MAX_DEPTH {
-                        let message = format!("more than {MAX_DEPTH} elements within each other");
-                        return Step::Broken(self.line_of(start), message);
-                    }
-                    self.path.push(element.name().as_ref().to_owned());
-                    if is_question(&self.path) {
-                        line = self.line_of(start);
-                        question = Question::default();
-                        question.kind = attribute(&element, "type");
-                    } else {
-                        question.open(inner(&self.path), &element);
-                    }
+            }
+            Ok(Piece::End) => {
+                if is_question(quiz.path()) && question.kind != "category" {
+                    return Some((line, Ok(question)));
                 }
-                Event::End(_) => {
-                    let has_ended = is_question(&self.path);
-                    self.path.pop();
-                    if has_ended && question.kind != "category" {
-                        return Step::Question(line, question);
-                    }
-                }
-                Event::Text(text) => question.add(inner(&self.path), &text.xml10_content()),
-                Event::CData(text) => question.add(inner(&self.path), &text.xml10_content()),
-                Event::GeneralRef(reference) => {
-                    let name = reference.xml10_content();
-                    match character(&name) {
-                        Some(char) => {
-                            question.add(inner(&self.path), char.encode_utf8(&mut [0; 4]));
-                        }
-                        None => {
-                            let message = format!("`&{};` is no entity of XML", quoted(&name));
-                            question.error.get_or_insert(message);
-                        }
-                    }
-                }
-                Event::Eof => {
-                    return match self.path.last() {
-                        Some(name) => {
-                            let message = format!("not XML: `<{}>` is not closed", quoted(name));
-                            Step::Broken(self.line_of(start), message)
-                        }
-                        None => Step::End,
-                    };
-                }
-                Event::Empty(_)
-                | Event::Comment(_)
-                | Event::Decl(_)
-                | Event::PI(_)
-                | Event::DocType(_) => {}
+            }
+            Ok(Piece::Text(text)) => question.add(inner(quiz.path()), &text),
+            Ok(Piece::Unknown(message)) => {
+                question.error.get_or_insert(message);
             }
         }
     }
@@ -137,12 +63,6 @@ impl Quiz<'_> {
 /// The path within a question.
 fn inner(path: &[String]) -> &[String] {
     path.get(2..).unwrap_or_default()
-}
-
-/// An attribute of an element; empty where there is none.
-pub(super) fn attribute(element: &BytesStart, name: &str) -> String {
-    let attribute = element.try_get_attribute(name).ok().flatten();
-    attribute.map_or_else(String::new, |attribute| attribute.value.into_owned())
 }
 
 /// A text and what is to be made of it.
@@ -314,25 +234,6 @@ fn entity(text: &str) -> Option<(char, usize)> {
         _ => character(name),
     };
     Some((char?, end + 2))
-}
-
-/// The character of one of XML's five entities or of a number.
-pub(super) fn character(name: &str) -> Option<char> {
-    let number = |digits: &str, radix| {
-        let char = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
-        (char != '\0').then_some(char)
-    };
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => match name.strip_prefix('#')? {
-            digits if digits.starts_with(['x', 'X']) => number(digits.get(1..)?, 16),
-            digits => number(digits, 10),
-        },
-    }
 }
 
 #[cfg(test)]

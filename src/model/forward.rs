@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-use super::run::read;
+use super::run::{arg_max, read};
 use super::{Capture, Gains, Model, ModelError, Run};
 use crate::job::Job;
 
@@ -57,7 +57,7 @@ impl Model {
         }
         let logits = read(decoder.last_logits(&run)).await?;
         let mut continuation = Vec::new();
-        let mut best = largest(&logits);
+        let mut best = likeliest(&logits);
         while continuation.len() < n_tokens {
             continuation.push(best);
             job.progress("continuing", continuation.len(), n_tokens);
@@ -70,7 +70,7 @@ impl Model {
             let next = decoder
                 .continue_run(&run, &tails, &none, capture, job)
                 .await?;
-            best = largest(&read(decoder.last_logits(&next)).await?);
+            best = likeliest(&read(decoder.last_logits(&next)).await?);
         }
         Ok(Forward {
             tokens: ids
@@ -95,17 +95,8 @@ impl Model {
 }
 
 /// Id of the largest logit; the first of equals.
-fn largest(logits: &[f32]) -> u32 {
-    let first = (0, f32::NEG_INFINITY);
-    let largest =
-        logits
-            .iter()
-            .enumerate()
-            .fold(first, |best, (id, &logit)| match logit > best.1 {
-                true => (id, logit),
-                false => best,
-            });
-    largest.0 as u32
+fn likeliest(logits: &[f32]) -> u32 {
+    arg_max(logits.iter().map(|&logit| logit.into())) as u32
 }
 
 /// The `count` likeliest next tokens with their log-probabilities in nats, the likeliest first.

@@ -79,6 +79,41 @@ impl Run {
         self.first_position + self.geometry.tail
     }
 
+    /// The run as further runs can follow it: with the keys and values of `shared`, the run of one prompt that it
+    /// continues, before its own. Each of its rows is a prompt of its own, and no fork can leave it.
+    pub fn joined(&self, shared: Option<&Self>) -> Self {
+        let Some(shared) = shared else {
+            return self.clone();
+        };
+        let Geometry { batch, rows, tail } = self.geometry;
+        let prompts = batch * rows;
+        let join = |shared: &Tensor<4>, own: &Tensor<4>| {
+            let [_, heads, positions, d_head] = shared.dims();
+            let spread = shared.clone().expand([prompts, heads, positions, d_head]);
+            Tensor::cat(vec![spread, own.clone()], 2)
+        };
+        let layers = shared.key_values.iter().zip(&self.key_values);
+        let key_values = layers.map(|(shared, own)| {
+            let (shared, own) = (shared.as_ref()?, own.as_ref()?);
+            Some(KeyValues {
+                keys: join(&shared.keys, &own.keys),
+                values: join(&shared.values, &own.values),
+            })
+        });
+        let d_model = self.resid_final.dims()[2];
+        Self {
+            geometry: Geometry {
+                batch: prompts,
+                rows: 1,
+                tail,
+            },
+            first_position: self.first_position,
+            key_values: key_values.collect(),
+            states: Vec::new(),
+            resid_final: self.resid_final.clone().reshape([prompts, tail, d_model]),
+        }
+    }
+
     /// Drops what only forks need, to free memory.
     pub fn without_states(mut self) -> Self {
         self.states.clear();
@@ -194,8 +229,7 @@ impl Decoder {
         };
         if prefix.is_some_and(|base| held(base) != first_position) {
             return Err(ModelError::Config(
-                "a run that continues another holds its own positions only, and cannot be continued"
-                    .into(),
+                "a run that continues another must be joined with it before it is continued".into(),
             ));
         }
         let positions = Positions::new(&self.config, first_position, geometry.tail, &self.device);
@@ -242,15 +276,16 @@ enum Start<'a> {
     Fork(usize, &'a Run),
 }
 
-/// Log-probability of one token at every position of `logits`: `[batch, positions, vocabulary]` and ids
-/// `[batch · positions]` give `[batch, positions]`.
+/// Log-probabilities of `k` tokens at every position of `logits`: `[batch, positions, vocabulary]` and ids
+/// `[batch · positions · k]` give `[batch, positions · k]`.
 pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Tensor<2> {
     let [batch, positions, _] = logits.dims();
     let device = logits.device();
+    let k = ids.len() / (batch * positions);
     let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-    let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, 1]), &device);
+    let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, k]), &device);
     let chosen = logits.clone().gather(2, ids);
-    (chosen - log_sum_exp(logits)).reshape([batch, positions])
+    (chosen - log_sum_exp(logits)).reshape([batch, positions * k])
 }
 
 /// `log Σ exp` over the last dimension: `[a, b, c]` gives `[a, b, 1]`.
@@ -276,4 +311,14 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelEr
         return Err(ModelError::Device("a result is not a finite number".into()));
     }
     Ok(values)
+}
+
+/// Index of the largest value; the first of equals, 0 for none.
+pub fn arg_max(values: impl Iterator<Item = f64>) -> usize {
+    values
+        .enumerate()
+        .fold((0, f64::NEG_INFINITY), |best, (index, value)| {
+            if value > best.1 { (index, value) } else { best }
+        })
+        .0
 }

@@ -10,7 +10,6 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::encode::{Encoded, shared_tokens};
 use crate::job::Job;
-use crate::model::attention::{Geometry, KeyValues};
 use crate::model::run::{log_probabilities_of, read};
 use crate::model::{Capture, Config, Decoder, Gains, ModelError, Run};
 
@@ -245,7 +244,7 @@ impl BatchRun {
         };
         let tails = match batch.tails() {
             Some(tails) => {
-                let prompts = prompts(shared.as_ref(), &base);
+                let prompts = base.joined(shared.as_ref());
                 let run = decoder.continue_run(&prompts, &tails, gains, capture, job);
                 Some(run.await?)
             }
@@ -278,7 +277,7 @@ impl BatchRun {
             .await?;
         let tails = match &self.tails {
             Some(tails) => {
-                let prompts = prompts(shared.as_ref(), &base);
+                let prompts = base.joined(shared.as_ref());
                 Some(decoder.fork_run(tails, Some(&prompts), gains, job).await?)
             }
             None => None,
@@ -321,11 +320,10 @@ impl BatchRun {
             })
             .collect();
         // The items are prompts or, where they share something, rows of one.
-        let vocabulary = decoder.config.vocabulary;
         let logits = decoder.last_logits(&self.base);
-        let logits = logits.reshape([n_items, 1, vocabulary]);
-        let spread = logits.expand([n_items, n_choices, vocabulary]);
-        let mut parts = vec![log_probabilities_of(spread, &first).reshape([n_items, n_choices, 1])];
+        let logits = logits.reshape([n_items, 1, decoder.config.vocabulary]);
+        let first = log_probabilities_of(logits, &first);
+        let mut parts = vec![first.reshape([n_items, n_choices, 1])];
         if let Some(tails) = &self.tails {
             let tail = tails.geometry.tail;
             let rest = tail_log_probabilities(decoder, batch, tails, job).await?;
@@ -376,40 +374,6 @@ impl BatchRun {
             .enumerate()
             .map(of_item)
             .collect())
-    }
-}
-
-/// The prompts as runs of their own, one a row of `base`: with the keys and values of what they share before theirs.
-fn prompts(shared: Option<&Run>, base: &Run) -> Run {
-    let Some(shared) = shared else {
-        return base.clone();
-    };
-    let Geometry { batch, rows, tail } = base.geometry;
-    let items = batch * rows;
-    let join = |shared: &Tensor<4>, own: &Tensor<4>| {
-        let [_, heads, positions, d_head] = shared.dims();
-        let spread = shared.clone().expand([items, heads, positions, d_head]);
-        Tensor::cat(vec![spread, own.clone()], 2)
-    };
-    let layers = shared.key_values.iter().zip(&base.key_values);
-    let key_values = layers.map(|(shared, own)| {
-        let (shared, own) = (shared.as_ref()?, own.as_ref()?);
-        Some(KeyValues {
-            keys: join(&shared.keys, &own.keys),
-            values: join(&shared.values, &own.values),
-        })
-    });
-    let d_model = base.resid_final.dims()[2];
-    Run {
-        geometry: Geometry {
-            batch: items,
-            rows: 1,
-            tail,
-        },
-        first_position: base.first_position,
-        key_values: key_values.collect(),
-        states: Vec::new(),
-        resid_final: base.resid_final.clone().reshape([items, tail, d_model]),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::run::arg_max;
+
 /// By which number the predicted choice is picked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,16 +113,6 @@ impl ItemScore {
             .get(self.gold)
             .map_or(f64::NAN, |gold| gold.log_likelihood - best_wrong)
     }
-}
-
-/// Index of the largest value; the first of equals, 0 for none.
-pub fn arg_max(values: impl Iterator<Item = f64>) -> usize {
-    values
-        .enumerate()
-        .fold((0, f64::NEG_INFINITY), |best, (index, value)| {
-            if value > best.1 { (index, value) } else { best }
-        })
-        .0
 }
 
 /// `exp(x_i) / Σ exp(x_j)`.

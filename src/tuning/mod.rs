@@ -382,7 +382,7 @@ impl<'a> Tuning<'a> {
             let width = sums.dims()[1];
             for (row, &gold) in read(sums).await?.chunks(width).zip(&prepared.gold) {
                 let row: Vec<f64> = row.iter().map(|&value| value.into()).collect();
-                let predicted = crate::scoring::metrics::arg_max(row.iter().copied());
+                let predicted = crate::model::run::arg_max(row.iter().copied());
                 correct += usize::from(predicted == gold);
                 loss -= crate::scoring::metrics::softmax(&row)[gold]
                     .max(f64::MIN_POSITIVE)
