@@ -1,7 +1,7 @@
 //! The fuzz targets of `fuzz/`, with libFuzzer on the stable compiler.
 //!
-//! `fuzz/instrument.sh` stands before rustc and instruments the engine alone, so that the compiled dependencies of
-//! the tests serve here too. (`cargo fuzz` works as well and compiles everything anew.)
+//! `fuzz/instrument.sh` stands before rustc and instruments the engine and the crates that parse for it, so that
+//! the other compiled dependencies of the tests serve here too. (`cargo fuzz` works as well and compiles everything anew.)
 
 use crate::tools;
 use anyhow::{Context, Result, bail};
