@@ -94,28 +94,6 @@ test("items are saved as files that read back as the same items", async ({ page 
   }
 });
 
-test("a template of one's own is written by keyboard, seen token by token, and used", async ({ page }) => {
-  await open(page, "wasm");
-  await useItems(page, LINES.split("\n").filter((line) => line.includes("fifth") || line.includes("first")).join("\n"));
-  await control(page, "template").selectOption("own");
-  await control(page, "template-prompt").fill("{contxt} Q");
-  await expect(page.locator(".template-error")).toContainText("`{contxt}` is no placeholder; known are {context}");
-  await control(page, "template-prompt").fill("{context} Q");
-  await expect(page.locator(".template-error")).toBeEmpty();
-  await expect(page.locator("pre.prompt")).toContainText("Which one is a fruit? Q");
-  await expect(page.locator(".choice-tokens > li")).toHaveCount(2);
-  await control(page, "template-name").fill("mine");
-  await control(page, "use-template").focus();
-  await page.keyboard.press("Enter");
-  await expect(page.locator("prompt-settings")).toContainText("A template of your own");
-  await setNumber(page, "few-shot-k", 1);
-  await expect(page.locator("pre.prompt")).toContainText("Three? Q c\n\nWhich one is a fruit? Q");
-  await control(page, "preview1").click();
-  await expect(page.locator("pre.prompt")).toContainText("Which one is a fruit? Q apple\n\nThree? Q");
-  await setNumber(page, "few-shot-k", 9);
-  await expect(page.locator("prompt-settings")).toContainText("9 shots need as many");
-});
-
 test("scores show every metric, single tokens, calibration and the preference for a place", async ({ page }) => {
   await open(page, "wasm");
   await step(page, "scores");

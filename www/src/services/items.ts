@@ -64,7 +64,7 @@ function remember(): void {
   history = [...history, store.state.sets].slice(-100);
 }
 
-function change(name: string, edit: (set: PageSet) => PageSet, isNewContent = true): void {
+function changeSet(name: string, edit: (set: PageSet) => PageSet, isNewContent = true): void {
   remember();
   store.set({ sets: store.state.sets.map((set) => (set.name === name ? edit(set) : set)) });
   if (!isNewContent) return;
@@ -88,6 +88,7 @@ export function replaceSets(sets: PageSet[], isUndoable = true): void {
   const before = store.state.sets;
   if (isUndoable) remember();
   store.set({ sets });
+  forgetGoneShots();
   const same = (set: PageSet): boolean =>
     before.some((old) => old.name === set.name && old.items === set.items);
   const gone = before.filter((old) => !sets.some((set) => set.name === old.name)).map((set) => set.name);
@@ -99,6 +100,16 @@ export function replaceSets(sets: PageSet[], isUndoable = true): void {
     for (const name of changed) await send(name);
   };
   apply().catch(report);
+}
+
+/** Shots of a set that is gone come from each set itself. */
+function forgetGoneShots(): void {
+  setPrompting(({ few_shot, sets }) => {
+    if (few_shot?.set === undefined || sets.some((set) => set.name === few_shot.set)) return null;
+    const { set, ...own } = few_shot;
+    store.set({ notice: `The set “${set}” is gone: shots are now drawn from each set itself.` });
+    return { few_shot: own };
+  }).catch(report);
 }
 
 function freeName(wanted: string): string {
@@ -131,9 +142,9 @@ export function renameSet(name: string, wanted: string): void {
   const trimmed = wanted.trim();
   if (trimmed === "" || trimmed === name) return;
   const renamed = freeName(trimmed);
+  // Shots of the set follow its name, before they are found to be of a set that is gone.
+  setPrompting(({ few_shot }) => (few_shot?.set === name ? { few_shot: { ...few_shot, set: renamed } } : null)).catch(report);
   replaceSets(store.state.sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
-  const { few_shot } = store.state;
-  if (few_shot?.set === name) setPrompting({ few_shot: { ...few_shot, set: renamed } }).catch(report);
 }
 
 /** Only one set is attributed; validation and test may be several. */
@@ -153,15 +164,15 @@ function edited(set: PageSet, items: Item[]): PageSet {
 }
 
 export function updateItem(name: string, index: number, item: Item): void {
-  change(name, (set) => edited(set, set.items.map((old, at) => (at === index ? item : old))));
+  changeSet(name, (set) => edited(set, set.items.map((old, at) => (at === index ? item : old))));
 }
 
 export function deleteItem(name: string, index: number): void {
-  change(name, (set) => edited(set, set.items.filter((_, at) => at !== index)));
+  changeSet(name, (set) => edited(set, set.items.filter((_, at) => at !== index)));
 }
 
 export function addItem(name: string): void {
-  change(name, (set) => {
+  changeSet(name, (set) => {
     const ids = new Set(set.items.map((item) => item.id));
     let count = set.items.length + 1;
     while (ids.has(`item-${count}`)) count += 1;
@@ -228,16 +239,34 @@ export function prompting({ template, few_shot, choice_order }: Readonly<State>)
   return { template, few_shot, choice_order };
 }
 
-/** Changes how items are put to the model: template, shots, order of the choices. The engine says what is wrong. */
-export async function setPrompting(change: Partial<Pick<State, "template" | "few_shot" | "choice_order">>): Promise<void> {
-  const next = { ...store.state, ...change };
-  if (store.state.engine === "ready") await engine.call("set_prompting", [prompting(next)]);
-  store.set(change);
-  forgetAllResults();
+let turn: Promise<void> = Promise.resolve();
+
+/** Settings as they are to be, given those in force when the change has its turn; null leaves them as they are. */
+type Change<K extends keyof State> = (now: Readonly<State>) => Partial<Pick<State, K>> | null;
+
+/** Changes settings once the engine has them. One change at a time: each builds on those before it, and a result that was
+ * under way under the old settings is forgotten with the others. */
+function change<K extends keyof State>(
+  settings: Change<K>, tell: (next: Readonly<State>) => Promise<unknown>,
+): Promise<void> {
+  const done = turn.then(async () => {
+    const changed = settings(store.state);
+    if (!changed) return;
+    if (store.state.engine === "ready") await tell({ ...store.state, ...changed });
+    store.set(changed);
+    forgetAllResults();
+  });
+  turn = done.catch(() => undefined);
+  return done;
 }
 
-export async function setRule(rule: ScoringRule): Promise<void> {
-  store.set({ rule });
-  forgetAllResults();
-  if (store.state.engine === "ready") await engine.call("set_rule", [rule]);
+export type PromptingChange = Change<"template" | "few_shot" | "choice_order">;
+
+/** Changes how items are put to the model: template, shots, order of the choices. The engine says what is wrong. */
+export function setPrompting(settings: PromptingChange): Promise<void> {
+  return change(settings, (next) => engine.call("set_prompting", [prompting(next)]));
+}
+
+export function setRule(rule: ScoringRule): Promise<void> {
+  return change(() => ({ rule }), (next) => engine.call("set_rule", [next.rule]));
 }

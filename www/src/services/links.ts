@@ -3,7 +3,7 @@
 import { engine } from "./engine";
 import { sendAll } from "./items";
 import { report, runJob } from "./jobs";
-import { load, refreshStorage, sourceOfEntry } from "./models";
+import { isSame, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { store } from "./store";
 import { samplesOf, setsOfStudy, showReport } from "./study";
@@ -98,6 +98,6 @@ export async function backToEarlier(): Promise<void> {
   store.set({ reproduction: null });
   session.keep();
   const { model } = store.state;
-  if (model?.source && model.info.sha256 !== loadedModel?.info.sha256) await load(model.source);
+  if (model?.source && !isSame(model, loadedModel)) await load(model.source);
   else await runJob("Bringing back the items", () => sendAll());
 }

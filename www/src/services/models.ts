@@ -4,7 +4,7 @@ import type { CatalogEntry, Item, Precision } from "../types";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
-import { forgetAllResults, replaceSets, sampleItems, sendAll } from "./items";
+import { forgetAllResults, replaceSets, sampleItems, sendAll, setPrompting } from "./items";
 import { report, runJob, toError } from "./jobs";
 import { sourceOfFiles, type PickedFile } from "./model-files";
 import { EMPTY_MASK, store, type Model, type PageSet, type State } from "./store";
@@ -32,20 +32,24 @@ function sourceAfter(source: ModelSource, { info, kept }: Loaded): Model["source
   return kept ? { kind: "stored", id: info.id } : undefined;
 }
 
+/** Whether two loads give the same numbers: the same weights, held the same way. */
+export function isSame(a: Model | null, b: Model | null): boolean {
+  return a?.info.sha256 === b?.info.sha256 && a?.info.report.precision === b?.info.report.precision;
+}
+
 async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
   const { info, name, warning } = loaded;
   const before = store.state.shape;
   const former = store.state.model;
-  // Fewer bits are another model: its numbers differ.
-  const isSame = former?.info.sha256 === info.sha256 && former.info.report.precision === info.report.precision;
   const kept = sourceAfter(source, loaded);
+  const model = { info, name, ...(kept ? { source: kept } : {}) };
   attributionIsGone();
   store.set({
-    model: { info, name, ...(kept ? { source: kept } : {}) },
+    model,
     shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
     ...(warning ? { notice: warning } : {}),
   });
-  if (former && !isSame) {
+  if (former && !isSame(former, model)) {
     forgetAllResults();
     const fits = before?.n_layers === info.n_layers && before.d_mlp === info.d_mlp;
     store.set({ selected: null, ...(fits ? {} : { mask: EMPTY_MASK, selection: null, undo: [], redo: [] }) });
@@ -100,8 +104,7 @@ async function offerSample(): Promise<void> {
     const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
       name, roles, items: part, sha256: "", sample: { name: FIRST_SAMPLE, first, count: part.length },
     });
-    store.set({ template: "question-answer@1", few_shot: null, choice_order: null });
-    await engine.call("set_prompting", [{ template: "question-answer@1" }]);
+    await setPrompting(() => ({ template: "question-answer@1", few_shot: null, choice_order: null }));
     replaceSets([
       slice("attribution", ["attribution"], 0, items.slice(0, third)),
       slice("validation", ["validation"], third, items.slice(third, 2 * third)),

@@ -9,7 +9,7 @@ const EARLIER = "earlier";
 const WRITE_DELAY_MS = 400;
 
 const KEPT = [
-  "step", "model", "shape", "sets", "template", "rule", "seed", "scores", "settings", "attribution", "ranked",
+  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "settings", "attribution", "ranked",
   "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
   "search", "tuning_settings", "tuning", "precomputed", "precision",
 ] as const satisfies readonly (keyof State)[];
@@ -90,7 +90,8 @@ export async function restore(key: typeof CURRENT | typeof EARLIER = CURRENT): P
     const saved = await read(key);
     if (saved?.saved_version !== VERSION) return false;
     const { saved_version: _, ...state } = saved;
-    store.set({ ...state });
+    // What an older visit did not keep yet is as at the beginning, not as another study left it.
+    store.set({ ...initial(KEPT), ...state });
     return true;
   } catch {
     return false;
@@ -119,8 +120,14 @@ export async function dropEarlier(): Promise<void> {
   store.set({ has_earlier: false });
 }
 
+function initial(keys: readonly (keyof State)[]): Partial<State> {
+  return Object.fromEntries(keys.map((key) => [key, INITIAL[key]])) as Partial<State>;
+}
+
+/** What a study does not fill: where the user is, and the model as it is loaded. */
+const NO_STUDY: readonly (keyof State)[] = ["model", "step", "precision"];
+
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
-  const entries = KEPT.filter((key) => key !== "model" && key !== "step").map((key) => [key, INITIAL[key]]);
-  store.set(Object.fromEntries(entries) as Partial<State>);
+  store.set(initial(KEPT.filter((key) => !NO_STUDY.includes(key))));
 }

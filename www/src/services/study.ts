@@ -5,7 +5,7 @@ import { attributionIsGone, attributionIsThere } from "./actions";
 import { engine } from "./engine";
 import { sampleItems } from "./items";
 import { neuronCount } from "./mask";
-import { EMPTY_MASK, reportedSets, store, type PageSet, type State } from "./store";
+import { EMPTY_MASK, store, type PageSet, type State } from "./store";
 
 /** Links longer than this are cut by some mail and chat programs. */
 export const LONGEST_LINK = 8000;
@@ -173,9 +173,4 @@ export function reportDocument(state: Readonly<State>): Report | null {
     ...(tuning ? { tuning } : {}),
     seconds,
   };
-}
-
-/** Sets that results at hand speak of but that have no items any more. */
-export function isReady(state: Readonly<State>): boolean {
-  return state.engine === "ready" && state.model !== null && reportedSets(state).length > 0;
 }

@@ -41,7 +41,8 @@ class ModelHub extends View {
 
   #listing(listing: HubListing, isBlocked: boolean): HTMLElement {
     const taken = listing.choices[this.state.hub.choice] ?? listing.choices[0];
-    const isKept = this.state.storage?.models.some((model) => model.id === taken?.plan.id) ?? false;
+    const isKept = this.state.storage?.models
+      .some((model) => model.id === taken?.plan.id && model.source?.commit === listing.commit) ?? false;
     return h("div", { class: "hub-listing" },
       h("p", {}, h("b", {}, listing.repo), " ", h("small", {}, `commit ${listing.commit.slice(0, 10)}, licence ${listing.licence ?? "not stated"}`)),
       listing.choices.length > 1 ? h("fieldset", {}, h("legend", {}, "Which file?"), ...listing.choices.map((choice, index) => this.#option(choice, index))) : null,

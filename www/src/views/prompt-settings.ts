@@ -3,7 +3,7 @@
 
 import { h, refill, View } from "../dom";
 import { engine } from "../services/engine";
-import { prompting, setPrompting } from "../services/items";
+import { prompting, type PromptingChange, setPrompting } from "../services/items";
 import { report, toError } from "../services/jobs";
 import { templateId, type FewShot, type Item, type Prompting, type Template } from "../types";
 import { promptView } from "./prompt-view";
@@ -48,10 +48,10 @@ class PromptSettings extends View {
     const isOwn = this.#draft !== null || typeof template !== "string";
     const current = templates.find((other) => templateId(other) === templateId(template));
     const shots = few_shot ?? { k: 0 };
-    const change = (patch: Partial<FewShot>): void => {
-      const next = { ...shots, ...patch };
-      this.#apply({ few_shot: next.k > 0 ? next : null });
-    };
+    const change = (patch: Partial<FewShot>): void => this.#apply((now) => {
+      const next = { ...(now.few_shot ?? { k: 0 }), ...patch };
+      return { few_shot: next.k > 0 ? next : null };
+    });
     const from = [["", "the same set"] as const, ...sets.filter((set) => set.items.length > 0).map((set) => [set.name, set.name] as const)];
     refill(this.#controls,
       h("div", { class: "fields" },
@@ -60,21 +60,22 @@ class PromptSettings extends View {
           else {
             this.#draft = null;
             refill(this.#editor);
-            this.#apply({ template: value });
+            this.#apply(() => ({ template: value }));
           }
         }),
         numeric("Shots", "few-shot-k", shots.k, { min: 0, max: MOST_SHOTS, step: 1 }, (k) => change({ k }), "Solved items before each prompt"),
-        shots.k > 0 ? choice("Shots from", "few-shot-set", from, few_shot?.set ?? "", (set) => {
-          const { set: _, ...rest } = shots;
-          this.#apply({ few_shot: set === "" ? rest : { ...rest, set } });
-        }, "From the same set, an item is never its own shot") : null,
+        shots.k > 0 ? choice("Shots from", "few-shot-set", from, few_shot?.set ?? "", (set) => this.#apply(({ few_shot: now }) => {
+          if (!now) return null;
+          const { set: _, ...rest } = now;
+          return { few_shot: set === "" ? rest : { ...rest, set } };
+        }), "From the same set, an item is never its own shot") : null,
         shots.k > 0 ? numeric("Shots' seed", "few-shot-seed", few_shot?.seed ?? 0, { min: 0, max: 2 ** 31, step: 1 }, (seed) => change({ seed }),
           "The same seed draws the same shots") : null,
         h("label", { class: "check" }, h("input", { type: "checkbox", "data-key": "choice-order", checked: choice_order !== null,
           disabled: status !== "ready", onchange: (event: Event) =>
-            this.#apply({ choice_order: (event.target as HTMLInputElement).checked ? 0 : null }) }), "shuffle the choices"),
+            this.#takeOrder((event.target as HTMLInputElement).checked ? 0 : null) }), "shuffle the choices"),
         choice_order === null ? null : numeric("Order's seed", "choice-order-seed", choice_order, { min: 0, max: 2 ** 31, step: 1 },
-          (seed) => this.#apply({ choice_order: seed }))),
+          (seed) => this.#takeOrder(seed))),
       h("p", { class: "note" }, this.#isWritten() ? "Being written: items are scored with it once you use it."
         : isOwn ? "A template of your own; it travels in the study and its link." : current?.description ?? ""));
     if (isOwn && !this.#editor.hasChildNodes() && typeof template !== "string") void this.#edit();
@@ -85,7 +86,11 @@ class PromptSettings extends View {
     return this.#draft !== null && JSON.stringify(this.#draft) !== JSON.stringify(this.state.template);
   }
 
-  #apply(change: Parameters<typeof setPrompting>[0]): void {
+  #takeOrder(choice_order: number | null): void {
+    this.#apply(() => ({ choice_order }));
+  }
+
+  #apply(change: PromptingChange): void {
     this.#message.textContent = "";
     setPrompting(change).catch((thrown) => {
       this.#message.textContent = toError(thrown).message;
@@ -133,13 +138,14 @@ class PromptSettings extends View {
         [h("dt", {}, h("code", {}, `{${name}}`)), h("dd", {}, becomes)]))),
       h("div", { class: "tools" },
         h("button", { class: "primary", "data-key": "use-template", onclick: () => {
-          if (this.#draft) this.#apply({ template: this.#draft });
+          const draft = this.#draft;
+          if (draft) this.#apply(() => ({ template: draft }));
         } }, "Use this template"),
         h("button", { "data-key": "close-template", onclick: () => {
           this.#draft = null;
           this.#message.textContent = "";
           refill(this.#editor);
-          if (typeof this.state.template !== "string") this.#apply({ template: "question-answer@1" });
+          if (typeof this.state.template !== "string") this.#apply(() => ({ template: "question-answer@1" }));
           else this.render();
         } }, "Discard"))));
   }

@@ -23,6 +23,9 @@ const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["h
 /** The name of a text that was not a file. */
 const PASTED = "pasted";
 
+/** A text that is looked at and not yet taken. */
+interface Waiting { name: string; parsed: ParsedItems }
+
 class StepItems extends View {
   protected readonly keys = ["sets", "samples", "job", "engine", "model"] as const;
   #open: string | null = null;
@@ -32,14 +35,13 @@ class StepItems extends View {
   #list = view("item-list");
   #sets = h("div", {});
   #prompt = view("prompt-settings");
-  /** Texts that are looked at and not yet taken. */
-  #waiting: { name: string; parsed: ParsedItems }[] = [];
+  #waiting: Waiting[] = [];
   #shares = [1, 1, 1];
   #splitSeed = 0;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   protected override setup(): void {
-    dropTarget(this, (files) => void this.#readFiles(files));
+    dropTarget(this, (files) => void this.#readFiles(files).catch(report));
     this.#text.addEventListener("input", () => {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => void this.#look(PASTED, this.#text.value), 250);
@@ -54,7 +56,7 @@ class StepItems extends View {
         this.#text,
         h("div", { class: "tools" },
           h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#addPasted() }, "Add these lines"),
-          filePicker("Choose a file …", ".jsonl,.json,.txt,.csv,.tsv,.xml,.gift", (files) => void this.#readFiles(files))),
+          filePicker("Choose a file …", ".jsonl,.json,.txt,.csv,.tsv,.xml,.gift", (files) => void this.#readFiles(files).catch(report))),
         this.#pending, this.#messages),
       this.#prompt, this.#list));
   }
@@ -139,11 +141,15 @@ class StepItems extends View {
 
   /** Shows what a text holds. */
   async #look(name: string, text: string): Promise<void> {
-    this.#waiting = this.#waiting.filter((other) => other.name !== name);
+    const others = (): Waiting[] => this.#waiting.filter((other) => other.name !== name);
+    this.#waiting = others();
     refill(this.#messages);
     if (text.trim() !== "") {
       try {
-        this.#waiting.push({ name, parsed: await parse(text) });
+        const parsed = await parse(text);
+        // What was typed since has a look of its own.
+        if (name === PASTED && text !== this.#text.value) return;
+        this.#waiting = [...others(), { name, parsed }];
       } catch (thrown) {
         refill(this.#messages, h("p", {}, toError(thrown).message));
       }
@@ -170,7 +176,7 @@ class StepItems extends View {
   }
 
   /** Takes the good lines as a set and says what is wrong with the others. */
-  #take({ name, parsed: { items, errors } }: { name: string; parsed: ParsedItems }): void {
+  #take({ name, parsed: { items, errors } }: Waiting): void {
     addSet(name, items);
     this.#open = store.state.sets.at(-1)?.name ?? null;
     this.#forget(name);

@@ -3,6 +3,7 @@
 import { h, refill, view, View } from "../dom";
 import { bytes, parameters, short } from "../format";
 import { changeDevice } from "../services/boot";
+import { report } from "../services/jobs";
 import { ofDialog, ofDrop } from "../services/model-files";
 import { changePrecision, chooseFiles } from "../services/models";
 import type { Precision } from "../types";
@@ -13,7 +14,7 @@ class StepModel extends View {
   protected readonly keys = [] as const;
 
   protected override setup(): void {
-    dropTarget(this, (_, transfer) => void ofDrop(transfer).then(chooseFiles));
+    dropTarget(this, (_, transfer) => void ofDrop(transfer).then(chooseFiles).catch(report));
     this.replaceChildren(h("section", { class: "panel" },
       heading("Model", "Choose the language model to look into. It runs in this tab and stays in this browser."),
       view("model-loaded"),

@@ -335,10 +335,13 @@ export async function download(wanted: DownloadPlan, onProgress: OnProgress, sig
     const before = await storage.readPlan(wanted.id);
     // The kept plan knows what the server called its files.
     const plan = before && sameFiles(before, wanted) ? { ...before, files: merged(before, wanted) } : wanted;
-    if (plan === wanted) await storage.remove(wanted.id);
-    let held = 0;
-    for (const file of plan.files) held += await storage.heldBytes(plan.id, file.name);
-    await checkRoom(Math.max(0, total - held), plan.id);
+    const isAnew = plan === wanted;
+    // Bytes of this model that are there: gone on with, or making room for another version.
+    let there = (await storage.find(plan.id))?.bytes ?? 0;
+    for (const file of before?.files ?? []) there += await storage.heldBytes(plan.id, file.name);
+    await checkRoom(Math.max(0, total - there), plan.id);
+    if (isAnew) await storage.remove(plan.id);
+    const held = isAnew ? 0 : there;
     await storage.writePlan(plan);
     try {
       return await fetchToStorage(plan, new Meter("downloading", total, onProgress, held), signal);

@@ -100,11 +100,14 @@ async function resume(id: string, onProgress: OnProgress, signal: AbortSignal): 
   return fromPlan(plan, onProgress, signal);
 }
 
+function bytesOf(picked: readonly File[]): number {
+  return picked.reduce((sum, file) => sum + file.size, 0);
+}
+
 async function copyAll(
   id: string, name: string, picked: File[], onProgress: OnProgress, signal: AbortSignal,
 ): Promise<ModelFile[]> {
-  const total = picked.reduce((sum, file) => sum + file.size, 0);
-  await checkRoom(total, id);
+  const total = bytesOf(picked);
   await storage.remove(id);
   const meter = new Meter("copying", total, onProgress);
   for (const file of picked) {
@@ -150,6 +153,8 @@ async function fromUser(
   await checkConfig(picked, places);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
+      // While nothing is copied yet, what is kept of an earlier visit stays.
+      await checkRoom(bytesOf(picked), id);
       try {
         return await copyAll(id, name, picked, onProgress, signal);
       } catch (error) {
