@@ -5,8 +5,9 @@ import { store, type State } from "./services/store";
 type Child = Node | string | number | null | undefined | false;
 type Handler = (event: never) => void;
 type Properties = Record<string, string | number | boolean | null | undefined | Handler>;
+type Children = readonly (Child | readonly Child[])[];
 
-function fill(element: Element, properties: Properties, children: readonly (Child | readonly Child[])[]): void {
+function fill(element: Element, properties: Properties, children: Children): void {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value as unknown as EventListener);
@@ -50,8 +51,43 @@ function controlKey(element: Element | null): string | null {
   return element?.getAttribute("data-key") ?? element?.id ?? null;
 }
 
+/** The element that the mouse is pressed on or that the focus is about to leave, and what waits until that is over:
+ * a click needs its element from press to release, and so does the way to the next field. */
+let held: Node | null = null;
+const waiting = new Map<Element, Children>();
+
+function hold(event: Event): void {
+  held = event.target as Node;
+}
+
+function release(): void {
+  held = null;
+  for (const [parent, children] of [...waiting]) refill(parent, ...children);
+}
+
+addEventListener("mousedown", hold, true);
+addEventListener("keydown", (event) => {
+  if (event.key !== "Tab") return;
+  hold(event);
+  setTimeout(release);
+}, true);
+// What a click does is drawn at once; what waited for it comes after it.
+addEventListener("click", () => {
+  held = null;
+}, true);
+for (const end of ["mouseup", "dragend"]) addEventListener(end, () => setTimeout(release), true);
+// The list of a select may swallow the release.
+addEventListener("mousemove", (event) => {
+  if (held && event.buttons === 0) release();
+}, true);
+
 /** Replaces the content of an element; the focus and the caret stay where they were. */
-export function refill(parent: Element, ...children: (Child | readonly Child[])[]): void {
+export function refill(parent: Element, ...children: Children): void {
+  if (held && parent.contains(held)) {
+    waiting.set(parent, children);
+    return;
+  }
+  waiting.delete(parent);
   const active = parent.contains(document.activeElement) ? document.activeElement : null;
   const key = controlKey(active);
   const isText = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
@@ -73,19 +109,21 @@ export abstract class View extends HTMLElement {
   /** Keys of the store that this view reads. */
   protected abstract readonly keys: readonly (keyof State)[];
   #stop: (() => void) | null = null;
+  #isBuilt = false;
 
   protected get state(): Readonly<State> {
     return store.state;
   }
 
-  /** Builds what never changes; called when the element enters the page. */
+  /** Builds what never changes; called when the element first enters the page. */
   protected setup(): void {}
 
   /** Draws. `changed` is empty at the first time. */
   protected abstract render(changed: ReadonlySet<keyof State>): void;
 
   connectedCallback(): void {
-    this.setup();
+    if (!this.#isBuilt) this.setup();
+    this.#isBuilt = true;
     this.render(new Set());
     this.#stop = store.listen((changed) => {
       if (this.keys.some((key) => changed.has(key))) this.render(changed);

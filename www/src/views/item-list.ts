@@ -12,7 +12,8 @@ const PAGE = 25;
 class ItemList extends View {
   protected readonly keys = ["sets", "engine"] as const;
   #page = 0;
-  #editing: number | null = null;
+  /** Id of the item whose form is open. */
+  #editing: string | null = null;
   #shown = "";
 
   protected override setup(): void {
@@ -38,15 +39,15 @@ class ItemList extends View {
       } }, text);
     const rows = set.items.slice(first, first + PAGE).map((item, offset) => {
       const index = first + offset;
-      return index === this.#editing ? this.#form(set, item, index) : this.#row(set, item, index);
+      return item.id === this.#editing ? this.#form(set, item, index) : this.#row(set, item, index);
     });
     refill(this,
       h("div", { class: "table-head" }, h("h2", {}, `Items of “${name}”`),
         h("span", { class: "tools" },
           h("button", { class: "small", "data-key": "add-item", onclick: () => {
             addItem(name);
-            this.#editing = set.items.length;
             this.#page = Math.floor(set.items.length / PAGE);
+            this.#edit(this.state.sets.find((other) => other.name === name)?.items.at(-1));
           } }, "Add an item"),
           ...(["jsonl", "csv"] as const).map((format) => h("button", { class: "small", "data-key": `export-${format}`,
             disabled: set.items.length === 0 || this.state.engine !== "ready", title: `Save these items as ${format.toUpperCase()}`,
@@ -60,48 +61,57 @@ class ItemList extends View {
       h("ol", { class: "items" }, ...rows));
   }
 
+  /** Opens the form of an item. */
+  #edit(item: Item | undefined): void {
+    this.#editing = item?.id ?? null;
+    this.render();
+    this.querySelector<HTMLElement>("[data-key='edit-context']")?.focus();
+  }
+
   #row(set: PageSet, item: Item, index: number): HTMLElement {
-    const edit = (): void => {
-      this.#editing = index;
-      this.render();
-      this.querySelector<HTMLElement>("[data-key='edit-context']")?.focus();
-    };
     return h("li", { class: "item", "data-item": item.id },
       h("span", { class: "id" }, clip(item.id, 22)),
       h("span", { class: "text" }, h("span", { class: "context" }, clip(item.context || "(no context)", 180)),
         h("span", { class: "choices" }, ...item.choices.map((choice, at) =>
           h("span", { class: at === item.gold ? "gold" : "" }, clip(choice, 80), at === item.gold ? " ✓" : "")))),
       h("span", { class: "tools" },
-        h("button", { class: "small", "data-key": `edit-${index}`, "aria-label": `Edit ${item.id}`, onclick: edit }, "Edit"),
+        h("button", { class: "small", "data-key": `edit-${index}`, "aria-label": `Edit ${item.id}`, onclick: () => this.#edit(item) }, "Edit"),
         h("button", { class: "small", "data-key": `delete-${index}`, "aria-label": `Delete ${item.id}`,
           onclick: () => deleteItem(set.name, index) }, "Delete")));
   }
 
   #form(set: PageSet, item: Item, index: number): HTMLElement {
-    const change = (patch: Partial<Item>): void => updateItem(set.name, index, { ...item, ...patch });
+    // A click may come before the form is drawn anew for what was typed: each change builds on the item as it is by now.
+    const change = (patch: (now: Item) => Partial<Item>): void => {
+      const now = this.state.sets.find((other) => other.name === set.name)?.items[index];
+      if (now?.id === item.id) updateItem(set.name, index, { ...now, ...patch(now) });
+    };
     const choices = item.choices.map((text, at) => h("div", { class: "choice-row" },
       h("input", { type: "radio", name: "gold", "data-key": `gold-${at}`, checked: at === item.gold,
-        "aria-label": `Choice ${at + 1} is right`, onchange: () => change({ gold: at }) }),
+        "aria-label": `Choice ${at + 1} is right`, onchange: () => change(() => ({ gold: at })) }),
       h("input", { type: "text", "data-key": `choice-${at}`, value: text, "aria-label": `Choice ${at + 1}`,
         onchange: (event: Event) => {
           const { value } = event.target as HTMLInputElement;
-          change({ choices: item.choices.map((other, place) => (place === at ? value : other)) });
+          change(({ choices }) => ({ choices: choices.map((other, place) => (place === at ? value : other)) }));
         } }),
       h("button", { class: "small", "data-key": `drop-${at}`, disabled: item.choices.length <= 2, "aria-label": `Remove choice ${at + 1}`,
-        onclick: () => change({
-          choices: item.choices.filter((_, place) => place !== at),
-          gold: item.gold > at || item.gold >= item.choices.length - 1 ? Math.max(0, item.gold - 1) : item.gold,
-        }) }, "×")));
+        onclick: () => change(({ choices, gold }) => ({
+          choices: choices.filter((_, place) => place !== at),
+          gold: gold > at || gold >= choices.length - 1 ? Math.max(0, gold - 1) : gold,
+        })) }, "×")));
     return h("li", { class: "item editing" },
       h("label", { class: "field wide" }, h("span", {}, `Context of ${clip(item.id, 22)}`),
-        h("textarea", { rows: 3, "data-key": "edit-context", value: item.context, onchange: (event: Event) =>
-          change({ context: (event.target as HTMLTextAreaElement).value }) })),
+        h("textarea", { rows: 3, "data-key": "edit-context", value: item.context, onchange: (event: Event) => {
+          const { value } = event.target as HTMLTextAreaElement;
+          change(() => ({ context: value }));
+        } })),
       h("fieldset", {}, h("legend", {}, "Choices; the marked one is right"), ...choices),
       h("span", { class: "tools" },
-        h("button", { class: "small", "data-key": "add-choice", onclick: () => change({ choices: [...item.choices, "new choice"] }) }, "Add a choice"),
+        h("button", { class: "small", "data-key": "add-choice", onclick: () => change(({ choices }) => ({ choices: [...choices, "new choice"] })) }, "Add a choice"),
         h("button", { class: "small primary", "data-key": "edit-done", onclick: () => {
           this.#editing = null;
           this.render();
+          this.querySelector<HTMLElement>(`[data-key='edit-${index}']`)?.focus();
         } }, "Done")));
   }
 }
