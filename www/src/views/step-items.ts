@@ -20,32 +20,48 @@ const ROLE_HINTS = {
 
 const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": 1}';
 
-/** The name of a text that was not a file. */
+/** The name that a set of typed lines takes. */
 const PASTED = "pasted";
 
-/** A text that is looked at and not yet taken. */
-interface Waiting { name: string; parsed: ParsedItems }
+/** A text that is looked at and not yet taken; `file` is null for typed lines. */
+interface Waiting { file: string | null; name: string; parsed: ParsedItems }
+
+/** What is under way in this step: it outlives a visit to another one. */
+const desk = {
+  open: null as string | null,
+  text: h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as text", placeholder: EXAMPLE }),
+  waiting: [] as Waiting[],
+  shares: [1, 1, 1],
+  splitSeed: 0,
+  prompt: view("prompt-settings"),
+};
+
+/** Text of a file in UTF-8, or in UTF-16 where it says so; other bytes are refused rather than read as other letters. */
+async function textOf(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const start = `${bytes[0]} ${bytes[1]}`;
+  const encoding = start === "255 254" ? "utf-16le" : start === "254 255" ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`“${file.name}” is not ${encoding.toUpperCase()}: save it as UTF-8 and choose it again.`);
+  }
+}
 
 class StepItems extends View {
   protected readonly keys = ["sets", "samples", "job", "engine", "model"] as const;
-  #open: string | null = null;
-  #text = h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as text", placeholder: EXAMPLE });
   #messages = h("div", { class: "line-errors", role: "status" });
   #pending = h("div", { class: "pending" });
   #list = view("item-list");
   #sets = h("div", {});
-  #prompt = view("prompt-settings");
-  #waiting: Waiting[] = [];
-  #shares = [1, 1, 1];
-  #splitSeed = 0;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   protected override setup(): void {
     dropTarget(this, (files) => void this.#readFiles(files).catch(report));
-    this.#text.addEventListener("input", () => {
+    desk.text.oninput = () => {
       clearTimeout(this.#typing);
-      this.#typing = setTimeout(() => void this.#look(PASTED, this.#text.value), 250);
-    });
+      this.#typing = setTimeout(() => void this.#lookAtTyped(), 250);
+    };
     this.replaceChildren(h("section", { class: "panel" },
       heading("Items", "Multiple-choice questions with a known answer: bring your own, or take a sample.",
         "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or the fields of a known data set (COPA, HellaSwag, PIQA, …). "
@@ -53,19 +69,20 @@ class StepItems extends View {
       this.#sets,
       h("div", { class: "drop-zone" },
         h("p", {}, h("b", {}, "Add items: "), "paste lines here, or drop a file anywhere on this step."),
-        this.#text,
+        desk.text,
         h("div", { class: "tools" },
           h("button", { class: "primary", "data-key": "add-pasted", onclick: () => void this.#addPasted() }, "Add these lines"),
           filePicker("Choose a file …", ".jsonl,.json,.txt,.csv,.tsv,.xml,.gift", (files) => void this.#readFiles(files).catch(report))),
         this.#pending, this.#messages),
-      this.#prompt, this.#list));
+      desk.prompt, this.#list));
+    this.#drawWaiting();
   }
 
   protected render(): void {
     const { sets } = this.state;
-    if (!sets.some((set) => set.name === this.#open)) this.#open = sets[0]?.name ?? null;
-    for (const part of [this.#list, this.#prompt]) {
-      part.setAttribute("data-set", this.#open ?? "");
+    if (!sets.some((set) => set.name === desk.open)) desk.open = sets[0]?.name ?? null;
+    for (const part of [this.#list, desk.prompt]) {
+      part.setAttribute("data-set", desk.open ?? "");
       part.dispatchEvent(new Event("refresh"));
     }
     refill(this.#sets,
@@ -74,9 +91,9 @@ class StepItems extends View {
 
   #table(): HTMLElement {
     const { sets } = this.state;
-    const row = (set: PageSet): HTMLElement => h("tr", { class: set.name === this.#open ? "selected" : "", "data-set": set.name },
+    const row = (set: PageSet): HTMLElement => h("tr", { class: set.name === desk.open ? "selected" : "", "data-set": set.name },
       h("td", {}, h("button", { class: "link", "data-key": `open-${set.name}`, onclick: () => {
-        this.#open = set.name;
+        desk.open = set.name;
         this.render();
       } }, set.name)),
       h("td", { class: "number" }, set.items.length),
@@ -89,7 +106,7 @@ class StepItems extends View {
           const name = prompt("Name of the set", set.name);
           if (name !== null) renameSet(set.name, name);
         } }, "Rename"),
-        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => void splitSet(set.name, this.#shares, this.#splitSeed).catch(report),
+        set.items.length >= 6 ? h("button", { class: "small", "data-key": `split-${set.name}`, onclick: () => void splitSet(set.name, desk.shares, desk.splitSeed).catch(report),
           title: "Deal the items out to three sets, attribution, validation and test, each with its share of every place of the right choice" }, "Split in 3") : null,
         h("button", { class: "small", "data-key": `remove-${set.name}`, onclick: () => removeSet(set.name),
           "aria-label": `Remove ${set.name}` }, "Remove")));
@@ -112,75 +129,93 @@ class StepItems extends View {
     } }, h("option", { value: "" }, "Add a sample set …"),
     ...samples.map((sample) => h("option", { value: sample.name, title: sample.description },
       `${sample.title} (${count(sample.items, "item")}, ${sample.licence})`)));
-    const share = (part: number): HTMLElement => numeric(part === 0 ? "Split" : ":", `share-${part}`, this.#shares[part] ?? 1,
+    const share = (part: number): HTMLElement => numeric(part === 0 ? "Split" : ":", `share-${part}`, desk.shares[part] ?? 1,
       { min: 0.01, max: 1000, step: "any" }, (value) => {
-        this.#shares[part] = value;
+        desk.shares[part] = value;
       }, `Share of ${ROLES[part]}`);
     return h("div", { class: "tools" }, pick,
       h("button", { "data-key": "undo-items", disabled: !canUndoItems(), onclick: undoItems }, "Undo"),
       h("button", { "data-key": "remove-all", disabled: sets.length === 0, onclick: () => replaceSets([]) }, "Remove all sets"),
       sets.some((set) => set.items.length >= 6) ? h("span", { class: "split-shares" }, share(0), share(1), share(2),
-        numeric("seed", "split-seed", this.#splitSeed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
-          this.#splitSeed = value;
+        numeric("seed", "split-seed", desk.splitSeed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
+          desk.splitSeed = value;
         })) : null);
   }
 
   async #addSample(name: string): Promise<void> {
     try {
       addSet(name, await sampleItems(name), { name });
-      this.#open = store.state.sets.at(-1)?.name ?? null;
+      desk.open = store.state.sets.at(-1)?.name ?? null;
       this.render();
     } catch (thrown) {
       report(thrown);
     }
   }
 
+  /** Shows what files hold; one that is chosen again takes the place of what it held before. */
   async #readFiles(files: File[]): Promise<void> {
-    for (const file of files) await this.#look(file.name.replace(/\.(jsonl?|txt|csv|tsv|xml|gift)$/, ""), await file.text());
+    refill(this.#messages);
+    desk.waiting = desk.waiting.filter((old) => !files.some((file) => file.name === old.file));
+    for (const file of files) {
+      const name = file.name.replace(/\.(jsonl?|txt|csv|tsv|xml|gift)$/i, "");
+      await this.#look(file.name, name, () => textOf(file));
+    }
   }
 
-  /** Shows what a text holds. */
-  async #look(name: string, text: string): Promise<void> {
-    const others = (): Waiting[] => this.#waiting.filter((other) => other.name !== name);
-    this.#waiting = others();
+  /** Shows what the typed lines hold. */
+  async #lookAtTyped(): Promise<void> {
     refill(this.#messages);
-    if (text.trim() !== "") {
-      try {
-        const parsed = await parse(text);
-        // What was typed since has a look of its own.
-        if (name === PASTED && text !== this.#text.value) return;
-        this.#waiting = [...others(), { name, parsed }];
-      } catch (thrown) {
-        refill(this.#messages, h("p", {}, toError(thrown).message));
-      }
+    desk.waiting = desk.waiting.filter((old) => old.file !== null);
+    const text = desk.text.value;
+    if (text.trim() === "") this.#drawWaiting();
+    else await this.#look(null, PASTED, async () => text);
+  }
+
+  /** Shows what a text holds, or why it cannot be read. */
+  async #look(file: string | null, name: string, read: () => Promise<string>): Promise<void> {
+    try {
+      const text = await read();
+      const parsed = text.trim() === "" ? null : await parse(text);
+      // What was typed since has a look of its own.
+      if (file === null && (text !== desk.text.value || desk.waiting.some((other) => other.file === null))) return;
+      if (parsed && parsed.items.length + parsed.errors.length > 0) desk.waiting = [...desk.waiting, { file, name, parsed }];
+      else this.#say(`${file === null ? "The text" : `“${file}”`} holds no items.`);
+    } catch (thrown) {
+      this.#say(toError(thrown).message);
     }
     this.#drawWaiting();
   }
 
-  #drawWaiting(): void {
-    refill(this.#pending, ...this.#waiting.map((waiting) => importPreview(waiting.name, waiting.parsed,
-      () => this.#take(waiting), () => this.#forget(waiting.name))));
+  #say(text: string): void {
+    this.#messages.append(h("p", {}, text));
   }
 
-  #forget(name: string): void {
-    this.#waiting = this.#waiting.filter((other) => other.name !== name);
-    if (name === PASTED) this.#text.value = "";
+  #drawWaiting(): void {
+    refill(this.#pending, ...desk.waiting.map((waiting) => importPreview(waiting.name, waiting.parsed,
+      () => this.#take(waiting), () => this.#forget(waiting))));
+  }
+
+  #forget(waiting: Waiting): void {
+    desk.waiting = desk.waiting.filter((other) => other !== waiting);
+    if (waiting.file === null) desk.text.value = "";
     this.#drawWaiting();
   }
 
   async #addPasted(): Promise<void> {
     clearTimeout(this.#typing);
-    await this.#look(PASTED, this.#text.value);
-    const waiting = this.#waiting.find((other) => other.name === PASTED);
+    await this.#lookAtTyped();
+    if (desk.text.value.trim() === "") this.#say("There are no lines to add: type or paste some first.");
+    const waiting = desk.waiting.find((other) => other.file === null);
     if (waiting && waiting.parsed.items.length > 0) this.#take(waiting);
   }
 
   /** Takes the good lines as a set and says what is wrong with the others. */
-  #take({ name, parsed: { items, errors } }: Waiting): void {
+  #take(waiting: Waiting): void {
+    const { name, parsed: { items, errors } } = waiting;
     addSet(name, items);
-    this.#open = store.state.sets.at(-1)?.name ?? null;
-    this.#forget(name);
-    refill(this.#messages, h("p", {}, `${count(items.length, "item")} added as “${this.#open}”.`,
+    desk.open = store.state.sets.at(-1)?.name ?? null;
+    this.#forget(waiting);
+    refill(this.#messages, h("p", {}, `${count(items.length, "item")} added as “${desk.open}”.`,
       errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : ""), errorList(errors));
     this.render();
   }
