@@ -20,6 +20,11 @@ class PromptSettings extends View {
   #preview = h("div", { class: "preview" });
   /** The template that is being written. */
   #draft: Template | null = null;
+  /** What the editor opened on. */
+  #start: Template | null = null;
+  /** The last own template: it comes back after a named one. */
+  #own: Template | null = null;
+  #inUse: string | Template | null = null;
   #index = 0;
   #shown = "";
   #previewed = "";
@@ -33,6 +38,10 @@ class PromptSettings extends View {
   protected render(): void {
     const name = this.getAttribute("data-set") ?? "";
     if (name !== this.#shown) [this.#shown, this.#index] = [name, 0];
+    const { template } = this.state;
+    // An editor that holds the template in use, unchanged, follows it.
+    if (template !== this.#inUse && isSame(this.#draft, this.#inUse)) this.#close();
+    this.#inUse = template;
     this.#drawControls();
     void this.#show();
   }
@@ -58,8 +67,7 @@ class PromptSettings extends View {
         choice("Template", "template", [...named, [OWN, "my own …"] as const], isOwn ? OWN : templateId(template), (value) => {
           if (value === OWN) void this.#edit();
           else {
-            this.#draft = null;
-            refill(this.#editor);
+            this.#close();
             this.#apply(() => ({ template: value }));
           }
         }),
@@ -83,7 +91,14 @@ class PromptSettings extends View {
 
   /** Whether the editor holds another template than the one in use. */
   #isWritten(): boolean {
-    return this.#draft !== null && JSON.stringify(this.#draft) !== JSON.stringify(this.state.template);
+    return this.#draft !== null && !isSame(this.#draft, this.state.template);
+  }
+
+  /** Closes the editor; what was written in it comes back when an own template is asked for again. */
+  #close(): void {
+    if (!isSame(this.#draft, this.#start)) this.#own = this.#draft;
+    this.#draft = null;
+    refill(this.#editor);
   }
 
   #takeOrder(choice_order: number | null): void {
@@ -98,12 +113,14 @@ class PromptSettings extends View {
     });
   }
 
-  /** Opens the editor on the template in use. */
+  /** Opens the editor on the own template in use, else on the last one, else on one like the named one in use. */
   async #edit(): Promise<void> {
     const { templates, template } = this.state;
     const base = typeof template === "string" ? templates.find((other) => templateId(other) === template) : template;
     if (!base) return;
-    this.#draft = typeof template === "string" ? { ...base, name: `my-${base.name}`, version: 1, description: "" } : { ...base };
+    if (typeof template !== "string") this.#own = template;
+    this.#start = this.#own ?? { ...base, name: `my-${base.name}`, version: 1, description: "" };
+    this.#draft = this.#start;
     try {
       if (this.#placeholders.length === 0) this.#placeholders = await engine.call("placeholders", []);
     } catch (thrown) {
@@ -142,11 +159,17 @@ class PromptSettings extends View {
           if (draft) this.#apply(() => ({ template: draft }));
         } }, "Use this template"),
         h("button", { "data-key": "close-template", onclick: () => {
-          this.#draft = null;
           this.#message.textContent = "";
+          if (typeof this.state.template !== "string") {
+            void this.#edit();
+            return;
+          }
+          // Unchanged, it is the own template itself that is discarded.
+          if (isSame(this.#draft, this.#own)) this.#own = null;
+          this.#draft = null;
           refill(this.#editor);
-          if (typeof this.state.template !== "string") this.#apply(() => ({ template: "question-answer@1" }));
-          else this.render();
+          this.render();
+          this.querySelector<HTMLElement>("[data-key='template']")?.focus();
         } }, "Discard"))));
   }
 
@@ -185,6 +208,10 @@ class PromptSettings extends View {
       refill(this.#preview, head, h("p", { class: "note" }, message));
     }
   }
+}
+
+function isSame(one: string | Template | null, other: string | Template | null): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 customElements.define("prompt-settings", PromptSettings);
