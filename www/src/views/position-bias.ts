@@ -13,10 +13,6 @@ class PositionBias extends View {
   #orders = 4;
   #seed = 0;
 
-  protected override setup(): void {
-    this.addEventListener("refresh", () => this.render());
-  }
-
   protected render(): void {
     const set = this.getAttribute("data-set") ?? "";
     const { bias } = this.state;
@@ -25,14 +21,14 @@ class PositionBias extends View {
       refill(this);
       return;
     }
+    const isOpen = this.querySelector("details")?.open ?? bias?.set === set;
     const orders = (): Orders => (this.#kind === "cyclic" ? { kind: "cyclic" } : { kind: "seeded", orders: this.#orders, seed: this.#seed });
-    refill(this, h("details", { class: "position-bias", open: bias?.set === set },
+    refill(this, h("details", { class: "position-bias", open: isOpen },
       h("summary", {}, "Position bias: does the model prefer a place in the list?"),
       h("div", { class: "tools" },
         choice("Orders", "bias-orders", [["cyclic", "every rotation"], ["seeded", "seeded orders"]], this.#kind, (kind) => {
           this.#kind = kind;
           this.render();
-          this.querySelector("details")?.setAttribute("open", "");
         }),
         this.#kind === "seeded" ? numeric("How many", "bias-count", this.#orders, { min: 1, max: 64, step: 1 }, (value) => {
           this.#orders = value;

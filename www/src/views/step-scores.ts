@@ -24,6 +24,9 @@ const METRICS: readonly (readonly [ScoringRule, string])[] = [
 ];
 const PAGE = 50;
 
+/** One for all sets and visits: it keeps what was set in it. */
+const positionBias = view("position-bias");
+
 class StepScores extends View {
   protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
   #open: string | null = null;
@@ -87,9 +90,10 @@ class StepScores extends View {
         this.#page += by;
         this.render();
       } }, text);
+    positionBias.setAttribute("data-set", scored.set);
     return h("div", {},
       scored.calibration ? calibrationChart(scored.calibration) : null,
-      view("position-bias", { "data-set": scored.set }),
+      positionBias,
       h("div", { class: "table-head" }, h("h2", {}, `Items of “${scored.set}”`),
         pages > 1 ? h("span", { class: "tools" }, turn(-1, "‹"), h("small", {}, `page ${this.#page + 1} of ${pages}`), turn(1, "›")) : null),
       h("div", { class: "table-scroll" }, h("table", { class: "scores" },

@@ -61,17 +61,26 @@ export function choice<T extends string>(
   return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), select);
 }
 
-/** A labelled number that is taken when it is left and within its range. */
+/** A labelled number that is taken when it is left; one out of its range gives way to the last taken, and the range is said. */
 export function numeric(
   label: string, key: string, current: number, range: { min: number; max: number; step: number | "any" },
   take: (value: number) => void, hint?: string,
 ): HTMLElement {
+  const { min, max, step } = range;
+  let taken = current;
+  const message = h("small", { class: "warning", role: "status" });
   const input = h("input", { type: "number", "data-key": key, ...range, value: current, onchange: () => {
     const value = input.valueAsNumber;
-    if (Number.isFinite(value) && value >= range.min && value <= range.max) take(value);
-    else input.value = String(current);
+    const isGood = value >= min && value <= max && (step !== 1 || Number.isInteger(value));
+    message.textContent = isGood ? "" : `${step === 1 ? "a whole number" : "a number"} from ${min} to ${max}`;
+    if (!isGood) {
+      input.value = String(taken);
+      return;
+    }
+    taken = value;
+    take(value);
   } });
-  return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), input);
+  return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), input, message);
 }
 
 /** A button that puts text on the clipboard and says so. */

@@ -9,7 +9,9 @@ import type { FromWorker, Loaded, Request, Started, ToWorker } from "./protocol"
 import * as storage from "./storage";
 
 /** Methods that take a progress function after their request. */
-const LONG = new Set(["forward", "score", "attribute", "neuron", "prune", "control", "search", "tune", "run", "reproduce"]);
+const LONG = new Set([
+  "forward", "score", "position_bias", "attribute", "neuron", "prune", "control", "search", "tune", "run", "reproduce",
+]);
 
 const scope = self as unknown as {
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
