@@ -6,10 +6,12 @@ import type { Calibration } from "../types";
 
 const SIZE = 150;
 const EDGE = 26;
+/** Above and to the right: half of the last tick's number. */
+const MARGIN = 10;
 
 export function calibrationChart({ bins, expected_error, confidence }: Calibration): HTMLElement {
-  const x = (value: number): number => EDGE + value * (SIZE - EDGE - 6);
-  const y = (value: number): number => SIZE - EDGE - value * (SIZE - EDGE - 6);
+  const x = (value: number): number => EDGE + value * (SIZE - EDGE - MARGIN);
+  const y = (value: number): number => SIZE - EDGE - value * (SIZE - EDGE - MARGIN);
   const filled = bins.filter((bin) => bin.items > 0);
   const most = Math.max(1, ...filled.map((bin) => bin.items));
   const bars = filled.map((bin) => svg("g", { class: "bin" },
