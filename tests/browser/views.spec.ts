@@ -182,3 +182,40 @@ test("the orders asked of the position bias stay while it is measured", async ({
   await step(page, "scores");
   await expect(control(page, "bias-count")).toHaveValue("2");
 });
+
+test("long words stay within the workspace", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "items");
+  await control(page, "remove-all").click();
+  const long = "Donaudampfschifffahrtsgesellschaftskapitaen".repeat(2);
+  const name = long.repeat(2).slice(0, 120);
+  const lines = ["a", "b"].map((id) => JSON.stringify({ id: `${id}${long}`, context: `${long}?`, choices: [long, `x${long}`], gold: 1 }));
+  await choose(page, [{ name: `${name}.jsonl`, bytes: Buffer.from(lines.join("\n")) }]);
+  const fits = async (what: string): Promise<void> => {
+    const widths = await page.locator("#workspace").evaluate((element) => [element.scrollWidth, element.clientWidth]);
+    await page.screenshot({ path: `test-results/screens/long-${what}.png` });
+    expect(widths[0], what).toBe(widths[1]);
+  };
+  await expect(control(page, `add-${name}`)).toBeVisible();
+  await fits("preview");
+  await control(page, `add-${name}`).click();
+  await setNumber(page, "few-shot-k", 1);
+  await expect(control(page, "few-shot-set")).toBeVisible();
+  await fits("items");
+  await control(page, "edit-0").click();
+  await fits("form");
+  await setNumber(page, "few-shot-k", 0);
+  await expect(control(page, "few-shot-set")).toHaveCount(0);
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page);
+  await noError(page);
+  await page.locator(".position-bias summary").click();
+  await control(page, "measure-bias").click();
+  await expect(page.locator("[data-result=bias]")).toBeVisible();
+  await fits("scores");
+  // Only a table that cannot be narrower scrolls by itself.
+  for (const table of await page.locator("step-scores .table-scroll").all()) {
+    expect(await table.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+  }
+});

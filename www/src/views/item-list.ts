@@ -42,7 +42,7 @@ class ItemList extends View {
       return item.id === this.#editing ? this.#form(set, item, index) : this.#row(set, item, index);
     });
     refill(this,
-      h("div", { class: "table-head" }, h("h2", {}, `Items of “${name}”`),
+      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(name, 50)}”`),
         h("span", { class: "tools" },
           h("button", { class: "small", "data-key": "add-item", onclick: () => {
             addItem(name);

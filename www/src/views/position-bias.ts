@@ -1,7 +1,7 @@
 // Does the model prefer a place in the list? The open set with its choices in several orders.
 
 import { h, isBusy, refill, View } from "../dom";
-import { accuracyText, count, duration, percent } from "../format";
+import { accuracyText, clip, count, duration, percent } from "../format";
 import { measureBias } from "../services/actions";
 import type { Orders, PositionBias as Found } from "../types";
 import { accuracyBar } from "./accuracy";
@@ -36,7 +36,7 @@ class PositionBias extends View {
         this.#kind === "seeded" ? numeric("Seed", "bias-seed", this.#seed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
           this.#seed = value;
         }) : null,
-        h("button", { "data-key": "measure-bias", disabled: isBusy(), onclick: () => void measureBias(set, orders()) }, `Measure on “${set}”`)),
+        h("button", { "data-key": "measure-bias", disabled: isBusy(), onclick: () => void measureBias(set, orders()) }, `Measure on “${clip(set, 30)}”`)),
       bias?.set === set ? result(bias) : null));
   }
 }

@@ -94,7 +94,7 @@ class StepScores extends View {
     return h("div", {},
       scored.calibration ? calibrationChart(scored.calibration) : null,
       positionBias,
-      h("div", { class: "table-head" }, h("h2", {}, `Items of “${scored.set}”`),
+      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(scored.set, 50)}”`),
         pages > 1 ? h("span", { class: "tools" }, turn(-1, "‹"), h("small", {}, `page ${this.#page + 1} of ${pages}`), turn(1, "›")) : null),
       h("div", { class: "table-scroll" }, h("table", { class: "scores" },
         h("thead", {}, h("tr", {}, ...["", "Item", "Choices: log-likelihood, per character", "Confidence", ""].map((text) =>
