@@ -1,0 +1,7 @@
+//! Items: one JSON list.
+#![no_main]
+
+use libfuzzer_sys::{Corpus, fuzz_target};
+use secateur_fuzz::read_items;
+
+fuzz_target!(|text: &str| -> Corpus { read_items(text, &["json"]) });
