@@ -225,7 +225,9 @@ fn the_first_gradient_is_that_of_pytorch() {
                         .autodiff()
                         .require_grad();
                 let of_layer = Gains::of_layer(run.layer, gains.clone());
-                let fork = wait(whole.fork(decoder, &of_layer, job())).unwrap();
+                let mut shared = SharedRun::default();
+                let fork = whole.fork(decoder, &batch, &of_layer, &mut shared, job());
+                let fork = wait(fork).unwrap();
                 // Every reference item has three choices.
                 let sums = wait(fork.log_likelihoods(decoder, &batch, job())).unwrap();
                 let normalised = log_softmax(sums, 1);

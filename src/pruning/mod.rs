@@ -45,6 +45,9 @@ impl From<Cancelled> for PruningError {
     }
 }
 
+/// Most candidates whose runs of the prompts' shared beginning are held at once.
+const CANDIDATES_AT_ONCE: usize = 32;
+
 /// A set of items to try masks on.
 #[derive(Clone, Copy)]
 pub struct Trial<'a> {
@@ -61,8 +64,8 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Scores the set under each of several gains. The items are run once, up to the top; each candidate
-    /// leaves that run at the lowest layer it changes.
+    /// Scores the set under each of several gains. The items are run once for every [`CANDIDATES_AT_ONCE`] of them, up to the
+    /// top; each candidate leaves that run at the lowest layer it changes.
     ///
     /// `note` is told how many item × candidate scores are done.
     pub(crate) async fn under_each(
@@ -76,23 +79,28 @@ impl Trial<'_> {
         let decoder = &self.model.decoder;
         let mut found = vec![vec![Vec::new(); plan.entries()]; candidates.len()];
         let mut done = 0;
-        let mut shared = SharedRun::default();
-        for batch in plan.batches() {
-            let (none, capture) = (Gains::none(), Capture::All);
-            let run = BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?;
-            for (gains, found) in candidates.iter().zip(&mut found) {
-                let fork = run.fork(decoder, gains, job).await?;
-                let values = fork.read_log_probabilities(decoder, batch, job).await?;
-                for (&index, values) in batch.items.iter().zip(values) {
-                    found[index] = values;
+        let groups = candidates.chunks(CANDIDATES_AT_ONCE);
+        for (candidates, found) in groups.zip(found.chunks_mut(CANDIDATES_AT_ONCE)) {
+            let mut shared = SharedRun::default();
+            let mut forked: Vec<_> = candidates.iter().map(|_| SharedRun::default()).collect();
+            for batch in plan.batches() {
+                let (none, capture) = (Gains::none(), Capture::All);
+                let run = BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?;
+                let each = candidates.iter().zip(&mut *found).zip(&mut forked);
+                for ((gains, found), forked) in each {
+                    let fork = run.fork(decoder, batch, gains, forked, job).await?;
+                    let values = fork.read_log_probabilities(decoder, batch, job).await?;
+                    for (&index, values) in batch.items.iter().zip(values) {
+                        found[index] = values;
+                    }
+                    // Entries without a context are no items of their own.
+                    let items = batch
+                        .items
+                        .iter()
+                        .filter(|index| **index < self.items.len());
+                    done += items.count();
+                    note(done);
                 }
-                // Entries without a context are no items of their own.
-                let items = batch
-                    .items
-                    .iter()
-                    .filter(|index| **index < self.items.len());
-                done += items.count();
-                note(done);
             }
         }
         let seconds = job.now_secs() - start;

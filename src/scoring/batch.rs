@@ -174,31 +174,25 @@ impl Batch {
     }
 }
 
-/// The run of what the last batch shared: batches of one beginning follow each other.
+/// The run of what the last batch shared, under one set of gains: batches of one beginning follow each other.
 #[derive(Default)]
 pub struct SharedRun(Option<(Vec<u32>, Run)>);
 
 impl SharedRun {
+    /// The run of `tokens`: the one at hand, or else the one that `run` makes.
     async fn of(
         &mut self,
-        decoder: &Decoder,
         tokens: &[u32],
-        gains: &Gains,
-        capture: Capture,
-        job: Job<'_>,
-    ) -> Result<Option<Run>, ModelError> {
-        if tokens.is_empty() {
-            self.0 = None;
-            return Ok(None);
+        run: impl Future<Output = Result<Run, ModelError>>,
+    ) -> Result<Run, ModelError> {
+        match &self.0 {
+            Some((known, run)) if known == tokens => Ok(run.clone()),
+            _ => {
+                let run = run.await?;
+                self.0 = Some((tokens.to_vec(), run.clone()));
+                Ok(run)
+            }
         }
-        if let Some((known, run)) = &self.0
-            && known == tokens
-        {
-            return Ok(Some(run.clone()));
-        }
-        let run = decoder.base_run(&[tokens], gains, capture, job).await?;
-        self.0 = Some((tokens.to_vec(), run.clone()));
-        Ok(Some(run))
     }
 }
 
@@ -227,9 +221,14 @@ impl BatchRun {
         shared: &mut SharedRun,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
-        let shared = shared
-            .of(decoder, &batch.shared, gains, capture, job)
-            .await?;
+        let shared = match batch.shared.as_slice() {
+            [] => None,
+            tokens => {
+                let prompt = [tokens];
+                let run = decoder.base_run(&prompt, gains, capture, job);
+                Some(shared.of(tokens, run).await?)
+            }
+        };
         let base = match &shared {
             Some(shared) => {
                 let rests = std::slice::from_ref(&batch.prompts);
@@ -257,7 +256,7 @@ impl BatchRun {
         })
     }
 
-    /// Leaves this run at the lowest layer that `gains` change.
+    /// Leaves this run at the lowest layer that `gains` change. `shared` is kept from batch to batch under the same gains.
     ///
     /// # Errors
     ///
@@ -265,11 +264,16 @@ impl BatchRun {
     pub async fn fork(
         &self,
         decoder: &Decoder,
+        batch: &Batch,
         gains: &Gains,
+        shared: &mut SharedRun,
         job: Job<'_>,
     ) -> Result<Self, ModelError> {
         let shared = match &self.shared {
-            Some(shared) => Some(decoder.fork_run(shared, None, gains, job).await?),
+            Some(base) => {
+                let run = decoder.fork_run(base, None, gains, job);
+                Some(shared.of(&batch.shared, run).await?)
+            }
             None => None,
         };
         let base = decoder

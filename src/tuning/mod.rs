@@ -352,10 +352,11 @@ impl<'a> Tuning<'a> {
         let above = restrict(&self.mask, |layer| layer > self.settings.layer);
         let mut gains = above.gains(&self.decoder.config, self.decoder.device());
         gains.insert(self.settings.layer, self.gains(delta));
-        let fork = prepared.run.fork(self.decoder, &gains, job).await?;
-        Ok(fork
-            .log_likelihoods(self.decoder, &prepared.batch, job)
-            .await?)
+        let (decoder, batch) = (self.decoder, &prepared.batch);
+        // The gains are others at every step.
+        let mut shared = SharedRun::default();
+        let fork = prepared.run.fork(decoder, batch, &gains, &mut shared, job);
+        Ok(fork.await?.log_likelihoods(decoder, batch, job).await?)
     }
 
     /// Cross-entropy of every item, `[items, 1]`.
