@@ -328,6 +328,25 @@ test("a folder gives a model, and what is missing in it is named", async ({ page
   await expect(page.locator('[data-stored="half-a-model"]')).toContainText("your files");
 });
 
+test("files that cannot be used take no kept model with them", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const pick = (folder: string, bytes?: number) => page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(
+    ["model.safetensors", "config.json", "tokenizer.json"].map((name) => {
+      const file = readFileSync(join(TINY, "..", folder, name));
+      return { name, mimeType: "application/octet-stream", buffer: name.endsWith("safetensors") ? file.subarray(0, bytes) : file };
+    }));
+  await pick("tiny-llama3");
+  await loaded(page, "model");
+  await pick("tiny-gpt2", 60_000);
+  await expect(page.locator(".banner.error")).toContainText(/bytes|tensor|cut/);
+  await idle(page);
+  await expect(page.locator('[data-stored="model"]')).toBeVisible();
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
+  await pick("tiny-gpt2");
+  await loaded(page, "model-2");
+  await expect(page.locator("[data-stored]")).toHaveCount(2);
+});
+
 test("files of a family that the engine does not know are refused before they are copied", async ({ page, hub }) => {
   await openModels(page, hub);
   const picked = ["model.safetensors", "config.json", "tokenizer.json"].map((name) => ({

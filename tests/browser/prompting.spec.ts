@@ -117,4 +117,12 @@ test("a set of shots keeps giving them under a new name, and its removal says wh
   await expect(page.locator("pre.prompt")).not.toContainText("Shown");
   expect(await studied(page)).toEqual({ few_shot: { k: 1 } });
   await score(page);
+
+  // Undone, the set gives them again, under the name that it had.
+  await step(page, "items");
+  await control(page, "undo-items").click();
+  await expect(control(page, "few-shot-set")).toHaveValue("shown");
+  await control(page, "undo-items").click();
+  await expect(control(page, "few-shot-set")).toHaveValue("pasted-2");
+  await expect(page.locator("body")).not.toContainText("is gone");
 });

@@ -528,7 +528,8 @@ export interface StoredModel {
   id: string;
   name: string;
   bytes: number;
-  files: { name: string; bytes: number; sha256: string | null }[];
+  /** `modified`, in milliseconds since 1970, of files of the user's. */
+  files: { name: string; bytes: number; sha256: string | null; modified?: number }[];
   /** Milliseconds since 1970. */
   stored_at: number;
   /** The repository of the hub, and its commit. */

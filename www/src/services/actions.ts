@@ -26,10 +26,16 @@ type OnProgress = Parameters<Parameters<typeof runJob>[1]>[0];
 export function scoreAll(): Promise<boolean> {
   return runJob("Scoring", async (onProgress) => {
     for (const name of store.state.sets.filter((set) => set.items.length > 0).map((set) => set.name)) {
+      // It may have been removed or emptied since.
+      if (!hasItems(name)) continue;
       const scored = await engine.call("score", [{ set: name }], onProgress);
       store.set({ scores: { ...store.state.scores, [name]: scored }, precomputed: false });
     }
   });
+}
+
+function hasItems(name: string): boolean {
+  return store.state.sets.some((set) => set.name === name && set.items.length > 0);
 }
 
 /** A set with its choices in several orders. */
@@ -62,6 +68,7 @@ export function attribute(): Promise<boolean> {
     store.set({ scores: { ...store.state.scores, [set]: scored } });
     const found = await engine.call("attribute", [{ set, settings }], onProgress);
     engineHasAttribution = true;
+    if (!hasItems(set)) return;
     store.set({ attribution: found, card: null, search: null, precomputed: false });
     await rank();
   });
@@ -205,7 +212,7 @@ export function tune(): Promise<boolean> {
       }
       store.set({ live_curves: [...curves] });
     });
-    store.set({ tuning });
+    store.set({ tuning, tuned_with: settings });
   }, TUNING_PATIENCE_MS);
 }
 

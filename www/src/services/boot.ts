@@ -5,9 +5,9 @@ import type { CatalogEntry, Report, SampleSet } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
-import { sendAll } from "./items";
+import { forgetHistory, sendAll } from "./items";
 import { report, toError } from "./jobs";
-import { isLink, openLink } from "./links";
+import { closeLink, isLink, openLink } from "./links";
 import { LESSON, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
@@ -110,6 +110,7 @@ async function loadLesson(): Promise<void> {
 export async function openLesson(): Promise<void> {
   if (store.state.job) return;
   session.clearStudy();
+  forgetHistory();
   const found = await showLesson();
   try {
     await lessonSets(found);
@@ -122,6 +123,7 @@ export async function openLesson(): Promise<void> {
   } catch (thrown) {
     report(thrown);
   }
+  session.keep();
 }
 
 let restarts = 0;
@@ -160,20 +162,32 @@ export async function boot(): Promise<void> {
   }
   await session.lookForEarlier();
   await refreshStorage();
-  if (hasLink) {
-    await openLink(location.hash);
-    return;
-  }
+  if (!hasLink) await bringOwn(isRestored, found);
+  else if (!(await openLink(location.hash))) await leaveLink();
+}
+
+/** The user's own study, or else the lesson, with the engine behind it. */
+async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<void> {
   try {
     if (isRestored) await bringBack();
     else {
-      await lessonSets(found);
+      await lessonSets(lesson);
       await loadLesson();
     }
   } catch (thrown) {
     report(thrown);
   }
   session.keep();
+}
+
+/** Leaves a link. Where its study was never here, the page becomes what it is without one. */
+export async function leaveLink(): Promise<void> {
+  closeLink();
+  if (store.state.sets.length > 0) return;
+  const { error } = store.state;
+  const isRestored = await session.restore();
+  await bringOwn(isRestored, isRestored ? null : await showLesson());
+  if (error) store.set({ error });
 }
 
 /** A link pasted into the address bar of an open page. */

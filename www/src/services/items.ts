@@ -5,7 +5,13 @@ import { engine } from "./engine";
 import { report } from "./jobs";
 import { store, type PageSet, type State } from "./store";
 
-let history: PageSet[][] = [];
+/** The sets before a change, and the set that shots were drawn from. */
+let history: { sets: PageSet[]; shots: string | undefined }[] = [];
+
+/** The sets at hand are of another study: what was done before cannot be undone in it. */
+export function forgetHistory(): void {
+  history = [];
+}
 
 /** Results of these sets no longer hold. */
 function forgetResults(names: readonly string[]): void {
@@ -61,15 +67,24 @@ export async function sendAll(): Promise<void> {
 }
 
 function remember(): void {
-  history = [...history, store.state.sets].slice(-100);
+  const { sets, few_shot } = store.state;
+  history = [...history, { sets, shots: few_shot?.set }].slice(-100);
 }
 
-function changeSet(name: string, edit: (set: PageSet) => PageSet, isNewContent = true): void {
+/** Gives the engine changed sets. A result that it was computing of the former ones comes before its answer, and is
+ * forgotten with the others. */
+async function sendChanged(gone: readonly string[], changed: readonly string[]): Promise<void> {
+  forgetResults([...gone, ...changed]);
+  if (store.state.engine !== "ready") return;
+  for (const name of gone) await engine.call("remove_items", [name]);
+  for (const name of changed) await send(name);
+  forgetResults([...gone, ...changed]);
+}
+
+function changeSet(name: string, edit: (set: PageSet) => PageSet): void {
   remember();
   store.set({ sets: store.state.sets.map((set) => (set.name === name ? edit(set) : set)) });
-  if (!isNewContent) return;
-  forgetResults([name]);
-  send(name).catch(report);
+  sendChanged([], [name]).catch(report);
 }
 
 export function canUndoItems(): boolean {
@@ -80,7 +95,14 @@ export function undoItems(): void {
   const last = history.at(-1);
   if (!last) return;
   history = history.slice(0, -1);
-  replaceSets(last, false);
+  const { sets, shots } = last;
+  const isIn = (all: readonly PageSet[]): boolean => all.some((set) => set.name === shots);
+  // The change took the set away that shots were drawn from: it gives them again.
+  if (shots !== undefined && isIn(sets) && !isIn(store.state.sets)) {
+    store.set({ notice: null });
+    setPrompting(({ few_shot }) => (few_shot ? { few_shot: { ...few_shot, set: shots } } : null)).catch(report);
+  }
+  replaceSets(sets, false);
 }
 
 /** Replaces all sets; whatever is the same keeps its results. */
@@ -93,13 +115,7 @@ export function replaceSets(sets: PageSet[], isUndoable = true): void {
     before.some((old) => old.name === set.name && old.items === set.items);
   const gone = before.filter((old) => !sets.some((set) => set.name === old.name)).map((set) => set.name);
   const changed = sets.filter((set) => !same(set)).map((set) => set.name);
-  forgetResults([...gone, ...changed]);
-  if (store.state.engine !== "ready") return;
-  const apply = async (): Promise<void> => {
-    for (const name of gone) await engine.call("remove_items", [name]);
-    for (const name of changed) await send(name);
-  };
-  apply().catch(report);
+  sendChanged(gone, changed).catch(report);
 }
 
 /** Shots of a set that is gone come from each set itself. */
@@ -112,10 +128,14 @@ function forgetGoneShots(): void {
   }).catch(report);
 }
 
+/** Whether a set cannot be called so: another one is, or it is what every object has, as `constructor`. */
+function isTaken(name: string): boolean {
+  return name in {} || store.state.sets.some((set) => set.name === name);
+}
+
 function freeName(wanted: string): string {
-  const taken = new Set(store.state.sets.map((set) => set.name));
   let name = wanted;
-  for (let count = 2; taken.has(name); count += 1) name = `${wanted}-${count}`;
+  for (let count = 2; isTaken(name); count += 1) name = `${wanted}-${count}`;
   return name;
 }
 
@@ -139,9 +159,12 @@ export function removeSet(name: string): void {
 }
 
 export function renameSet(name: string, wanted: string): void {
-  const trimmed = wanted.trim();
-  if (trimmed === "" || trimmed === name) return;
-  const renamed = freeName(trimmed);
+  const renamed = wanted.trim();
+  if (renamed === "" || renamed === name) return;
+  if (isTaken(renamed)) {
+    store.set({ notice: `The name “${renamed}” is taken.` });
+    return;
+  }
   // Shots of the set follow its name, before they are found to be of a set that is gone.
   setPrompting(({ few_shot }) => (few_shot?.set === name ? { few_shot: { ...few_shot, set: renamed } } : null)).catch(report);
   replaceSets(store.state.sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
@@ -156,6 +179,10 @@ export function setRole(name: string, role: Role, on: boolean): void {
     return role === "attribution" && on ? { ...set, roles: others } : set;
   });
   store.set({ sets });
+  // The attribution says which set it was made of; what several sets went into does not hold of others.
+  const { search, tuning } = store.state;
+  const isSearched = role === "validation" && search !== null;
+  store.set({ ...(isSearched ? { search: null } : {}), ...(tuning ? { tuning: null, live_curves: [] } : {}) });
 }
 
 function edited(set: PageSet, items: Item[]): PageSet {
@@ -183,18 +210,20 @@ export function addItem(name: string): void {
 
 /** Deals a set out to the three roles, stratified by the place of the right choice. */
 export async function splitSet(name: string, shares: number[], seed: number): Promise<void> {
-  const { sets } = store.state;
-  const set = sets.find((other) => other.name === name);
+  const set = store.state.sets.find((other) => other.name === name);
   if (!set || set.items.length < 3) return;
   const parts = await engine.call("split", [{ items: set.items, shares, seed }]);
-  const others = sets.filter((other) => other.name !== name).map((other) => ({
+  const now = store.state.sets;
+  // It was changed or removed while the engine was busy.
+  if (now.find((other) => other.name === name)?.items !== set.items) return splitSet(name, shares, seed);
+  const others = now.filter((other) => other.name !== name).map((other) => ({
     ...other, roles: other.roles.filter((role) => role !== "attribution"),
   }));
   const made = parts.map((items, part): PageSet => {
     const role = ROLES[part] as Role;
     // A part of a part has no name in a study; its items travel with it.
     const sample = set.sample && !set.sample.split ? { ...set.sample, split: { seed, shares, part } } : undefined;
-    return { name: `${name}-${role}`, roles: [role], items, sha256: "", ...(sample ? { sample } : {}) };
+    return { name: freeName(`${name}-${role}`), roles: [role], items, sha256: "", ...(sample ? { sample } : {}) };
   });
   replaceSets([...others, ...made]);
 }

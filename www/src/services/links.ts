@@ -1,7 +1,7 @@
 // A page opened by a link: what it wants to do, the model it needs, what reproduced.
 
 import { engine } from "./engine";
-import { sendAll } from "./items";
+import { forgetHistory, sendAll } from "./items";
 import { report, runJob } from "./jobs";
 import { isSame, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
@@ -43,14 +43,16 @@ export function neededModel({ study }: SharedStudy): NeededModel {
   return { state: "unknown" };
 }
 
-/** Shows what a link carries; runs it at once where the model needs no download. */
-export async function openLink(fragment: string): Promise<void> {
+/** Shows what a link carries, and runs it at once where the model needs no download; whether it could be read. */
+export async function openLink(fragment: string): Promise<boolean> {
   try {
     const shared = await engine.call("decode_link", [fragment]);
     store.set({ shared, shared_fragment: fragment, reproduction: null, step: "start", error: null });
     if (neededModel(shared).state === "here" || neededModel(shared).state === "loaded") await runLink();
+    return true;
   } catch (thrown) {
     report(thrown);
+    return false;
   }
 }
 
@@ -73,6 +75,7 @@ export async function runLink(): Promise<void> {
     const request = { study, samples, ...(expected ? { expected } : {}) };
     const { report: found, reproduction } = await engine.call("reproduce", [request], onProgress);
     showReport(found, false);
+    forgetHistory();
     const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
     store.set({
       sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })),
@@ -94,6 +97,7 @@ export async function backToEarlier(): Promise<void> {
   const loadedModel = store.state.model;
   if (!(await session.restore("earlier"))) return;
   await session.dropEarlier();
+  forgetHistory();
   closeLink();
   store.set({ reproduction: null });
   session.keep();

@@ -81,7 +81,9 @@ async function reloadFormer(): Promise<void> {
     await adopt(source, await engine.load(source, store.state.precision, onProgress));
     await sendAll();
   });
-  if (isBack && error) store.set({ error });
+  if (!isBack) store.set({ model: null });
+  // Why the other one cannot be had is what the user has to know.
+  if (error) store.set({ error });
 }
 
 /** Loads another model than the one at hand, chosen by the user. */
@@ -119,10 +121,14 @@ async function offerSample(): Promise<void> {
 /** Holds the weights another way: the model at hand is loaded anew. */
 export async function changePrecision(precision: Precision): Promise<void> {
   const before = store.state.precision;
-  if (store.state.job || precision === before) return;
+  const { job, model } = store.state;
+  if (job || precision === before) return;
+  const source = model?.source;
   store.set({ precision });
-  const source = store.state.model?.source;
-  if (!source) return;
+  if (!source) {
+    if (model) store.set({ notice: "The model at hand is not kept in this browser and stays as it is; the next one is held so." });
+    return;
+  }
   // What this device cannot do is taken back, and what worked comes back.
   await load(source, "Loading the model anew", () => store.set({ precision: before }));
 }

@@ -6,12 +6,12 @@ const DATABASE = "secateur";
 const STORE = "session";
 const CURRENT = "current";
 const EARLIER = "earlier";
-const WRITE_DELAY_MS = 400;
+const WRITE_DELAY_MS = 100;
 
 const KEPT = [
-  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "settings", "attribution", "ranked",
+  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution", "ranked",
   "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
-  "search", "tuning_settings", "tuning", "precomputed", "precision",
+  "search", "tuning_settings", "tuning", "tuned_with", "precomputed", "precision",
 ] as const satisfies readonly (keyof State)[];
 
 /** Raised when the kept fields change their meaning: older ones are then left alone. */

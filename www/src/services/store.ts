@@ -115,6 +115,8 @@ export interface State {
   search: SearchReport | null;
   tuning_settings: TuneSettings;
   tuning: TuneReport | null;
+  /** The settings that it was made with. */
+  tuned_with: TuneSettings | null;
   live_curves: LiveCurve[];
   // A link that was opened.
   shared: SharedStudy | null;
@@ -189,6 +191,7 @@ export const INITIAL: State = {
   search: null,
   tuning_settings: { layer: 0, steps: 50, learning_rate: 0.05, weight_decay: 0.01, batch_size: 16, evaluate_every: 5 },
   tuning: null,
+  tuned_with: null,
   live_curves: [],
   shared: null,
   shared_fragment: null,

@@ -1,6 +1,6 @@
 // The study that the page edits: written out of the page's state, and a report or a link read back into it.
 
-import type { Attribution, ItemSetSpec, Report, Study } from "../types";
+import type { Attribution, ItemSetSpec, Report, SearchReport, Study } from "../types";
 import { attributionIsGone, attributionIsThere } from "./actions";
 import { engine } from "./engine";
 import { sampleItems } from "./items";
@@ -24,24 +24,35 @@ function setSpec({ name, roles, sha256, items, sample }: PageSet): ItemSetSpec {
   };
 }
 
+/** A set with the role attribution where the attribution at hand is its own, and only there. */
+function asAttributed(set: PageSet, attributed: string | undefined): PageSet {
+  if (attributed === undefined || set.roles.includes("attribution") === (set.name === attributed)) return set;
+  const others = set.roles.filter((role) => role !== "attribution");
+  return { ...set, roles: set.name === attributed ? ["attribution", ...others] : others };
+}
+
+function percentsOf({ cells }: SearchReport): number[] {
+  return [...new Set(cells.map((cell) => cell.percent))];
+}
+
 /** The page's state as a study document. `with_results` says which parts were run. */
 export function study(state: Readonly<State>): Study {
-  const { model, sets, template, few_shot, choice_order, rule, attribution, search, percents, mask, selection, control, tuning, seed } = state;
+  const { model, sets, template, few_shot, choice_order, rule, attribution, search, mask, selection, control, tuning, seed } = state;
   const hasMask = neuronCount(mask) > 0;
   return {
     format: "secateur-study",
     version: 1,
     model: { id: model?.info.id ?? "", sha256: model?.info.sha256 ?? "", ...(model ? { name: model.name } : {}) },
-    item_sets: sets.filter((set) => set.items.length > 0).map(setSpec),
+    item_sets: sets.filter((set) => set.items.length > 0).map((set) => setSpec(asAttributed(set, attribution?.set))),
     template,
     ...(few_shot ? { few_shot } : {}),
     ...(choice_order === null ? {} : { choice_order: { seed: choice_order } }),
     scoring: { rule },
     ...(attribution ? { attribution: attribution.settings } : {}),
-    ...(attribution && search ? { search: { percents } } : {}),
+    ...(attribution && search ? { search: { percents: percentsOf(search) } } : {}),
     ...(hasMask ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
-    ...(tuning ? { tuning: state.tuning_settings } : {}),
+    ...(tuning ? { tuning: state.tuned_with ?? state.tuning_settings } : {}),
     seed,
   };
 }
@@ -110,6 +121,7 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
     control: control ?? null,
     search: search ?? null,
     tuning: tuning ?? null,
+    tuned_with: made.tuning ?? null,
     live_curves: [],
     precomputed: isPrecomputed,
     ...(made.attribution ? { settings: made.attribution } : {}),

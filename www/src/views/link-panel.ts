@@ -2,7 +2,8 @@
 
 import { h, refill, View } from "../dom";
 import { bytes, count, percent, short } from "../format";
-import { backToEarlier, closeLink, neededModel, runLink } from "../services/links";
+import { leaveLink } from "../services/boot";
+import { backToEarlier, neededModel, runLink } from "../services/links";
 import { ofDialog } from "../services/model-files";
 import { chooseFiles } from "../services/models";
 import { neuronCount } from "../services/mask";
@@ -33,7 +34,7 @@ class LinkPanel extends View {
       reproduction ? null : this.#next(shared, isIdle),
       h("div", { class: "tools" },
         reproduction ? h("button", { "data-key": "again", disabled: !isIdle, onclick: () => void runLink() }, "Run it again") : null,
-        h("button", { "data-key": "close-link", disabled: !isIdle, onclick: closeLink },
+        h("button", { "data-key": "close-link", disabled: !isIdle, onclick: () => void leaveLink() },
           reproduction ? "Go on from here" : "Leave the link")),
       back));
   }

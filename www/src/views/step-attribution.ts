@@ -78,7 +78,7 @@ class StepAttribution extends View {
           : `On “${set}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
             + `${seconds === null ? "" : `, about ${duration(seconds)}`}.`)),
       attribution ? h("p", { class: "result-line", "data-result": "attribution" },
-        `On screen: ${attribution.settings.preset ?? "own settings"}, ${attribution.settings.path}, ${attribution.settings.site}, `
+        `On screen: “${attribution.set}”, ${attribution.settings.preset ?? "own settings"}, ${attribution.settings.path}, ${attribution.settings.site}, `
         + `${attribution.settings.positions}, ${attribution.settings.target}, ${attribution.settings.steps} steps; `
         + `${count(attribution.items_used.length, "item")} used, ${attribution.items_skipped} below ${percent(attribution.settings.confidence_threshold, 0)}; `
         + `${duration(attribution.seconds)}${precomputed ? " on the command line" : ""}.`) : null);

@@ -128,7 +128,7 @@ async function copyAll(
   }
   const model: StoredModel = {
     id, name, bytes: total, stored_at: Date.now(),
-    files: picked.map((file) => ({ name: file.name, bytes: file.size, sha256: null })),
+    files: picked.map((file) => ({ name: file.name, bytes: file.size, sha256: null, modified: file.lastModified })),
   };
   await storage.commit(model);
   return storage.files(model);
@@ -146,11 +146,27 @@ async function checkConfig(picked: readonly File[], { memory_bytes: limit, preci
   }
 }
 
+/** Whether a kept model is of these files; one that was fetched is known by their sizes. */
+function isOf(model: StoredModel, picked: readonly File[]): boolean {
+  return picked.length === model.files.length && picked.every((file) => model.files.some(({ name, bytes, modified }) =>
+    name === file.name && bytes === file.size && (modified === undefined || modified === file.lastModified)));
+}
+
+/** Names that no other kept model has: many files are called `model.safetensors`. */
+async function freeNames(id: string, name: string, picked: readonly File[]): Promise<{ id: string; name: string }> {
+  for (let count = 1; ; count += 1) {
+    const names = count === 1 ? { id, name } : { id: `${id}-${count}`, name: `${name} (${count})` };
+    const kept = await storage.find(names.id);
+    if (!kept || isOf(kept, picked)) return names;
+  }
+}
+
 /** Copies the user's files; where there is no room, the model still runs from where it lies. */
 async function fromUser(
-  { id, name, files: picked }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress, signal: AbortSignal,
+  { files: picked, ...wanted }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress, signal: AbortSignal,
 ): Promise<Opened> {
   await checkConfig(picked, places);
+  const { id, name } = await freeNames(wanted.id, wanted.name, picked);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       // While nothing is copied yet, what is kept of an earlier visit stays.

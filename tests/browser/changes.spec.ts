@@ -1,0 +1,132 @@
+// What is changed while something else is under way, and results that say what they were made of.
+
+import { expect, test, type Page } from "@playwright/test";
+import { control, idle, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+
+interface Scores { set: string; items: unknown[] }
+interface Report {
+  study: { item_sets: { name: string; roles: string[] }[]; search?: { percents: number[] }; tuning?: { steps: number } };
+  baseline: Scores[];
+  attribution?: { set: string };
+}
+
+/** Items that take some seconds to score. */
+const MANY = 2500;
+function many(count = MANY): string {
+  return Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ id: `i${index}`, context: `bench ship ${index}`, choices: ["milk", "elm", "sock", "bear"], gold: index % 4 })).join("\n");
+}
+
+/** Pastes further items as another set. */
+async function addItems(page: Page, lines: string): Promise<void> {
+  await page.locator("step-items textarea").first().fill(lines);
+  await control(page, "add-pasted").click();
+  await expect(page.locator(".line-errors")).toContainText("added");
+}
+
+/** Starts scoring and goes to the items while it runs. */
+async function scoring(page: Page): Promise<void> {
+  await step(page, "scores");
+  await control(page, "score").click();
+  await step(page, "items");
+  await expect(page.locator("job-bar")).toBeVisible();
+}
+
+test("scores of items that were deleted meanwhile are not shown", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many());
+  await scoring(page);
+  await control(page, "delete-0").click();
+  await idle(page);
+  await noError(page);
+  await step(page, "scores");
+  await expect(page.locator("table.summary tbody tr")).toHaveCount(0);
+  await control(page, "score").click();
+  await idle(page);
+  await expect(page.locator("table.summary")).toContainText(`of ${MANY - 1}`);
+});
+
+test("sets that are removed while they are scored or wait for it leave nothing behind", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many());
+  await addItems(page, many(40));
+  await scoring(page);
+  await control(page, "remove-pasted").click();
+  await control(page, "remove-pasted-2").click();
+  await idle(page);
+  await noError(page);
+  await step(page, "result");
+  expect((await saved<Report>(page, "save-report")).baseline).toEqual([]);
+});
+
+test("a split takes the items as they are when it is made, and its parts have names of their own", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many());
+  await scoring(page);
+  await control(page, "split-pasted").click();
+  await control(page, "delete-0").click();
+  await expect(page.locator("tr[data-set=pasted-test]")).toBeVisible({ timeout: 60_000 });
+  await idle(page);
+  const parts = ["attribution", "validation", "test"].map((role) => page.locator(`tr[data-set=pasted-${role}] td.number`).innerText());
+  expect((await Promise.all(parts)).reduce((sum, size) => sum + Number(size), 0)).toBe(MANY - 1);
+  await addItems(page, many(30));
+  await control(page, "split-pasted").click();
+  await expect(page.locator("tr[data-set=pasted-test-2]")).toBeVisible();
+  await control(page, "remove-pasted-test").click();
+  await expect(page.locator("tr[data-set=pasted-test]")).toHaveCount(0);
+  await expect(page.locator("tr[data-set=pasted-test-2]")).toHaveCount(1);
+});
+
+test("a report says what was run, whatever the fields say since", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "pruning");
+  await control(page, "percents").fill("1, 2");
+  await control(page, "percents").press("Tab");
+  await control(page, "search").click();
+  await idle(page);
+  await control(page, "percents").fill("50");
+  await control(page, "percents").press("Tab");
+  await step(page, "tuning");
+  await setNumber(page, "tune-steps", 3);
+  await control(page, "tune").click();
+  await idle(page);
+  await noError(page);
+  await setNumber(page, "tune-steps", 77);
+  await step(page, "result");
+  const { study } = await saved<Report>(page, "save-report");
+  expect(study.search?.percents).toEqual([1, 2]);
+  expect(study.tuning?.steps).toBe(3);
+
+  await step(page, "items");
+  await control(page, "role-validation-attribution").check();
+  await step(page, "attribution");
+  await expect(page.locator("[data-result=attribution]")).toContainText("“attribution”");
+  await step(page, "result");
+  const later = await saved<Report>(page, "save-report");
+  expect(later.attribution?.set).toBe("attribution");
+  expect(later.study.item_sets.filter((set) => set.roles.includes("attribution")).map((set) => set.name)).toEqual(["attribution"]);
+  expect(later.study.tuning).toBeUndefined();
+});
+
+test("a set may be called as what every object has", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many(4));
+  const names = ["constructor", "shown", "shown"];
+  page.on("dialog", (dialog) => void dialog.accept(names.shift()));
+  await control(page, "rename-pasted").click();
+  await expect(page.locator("body")).toContainText("The name “constructor” is taken.");
+  await control(page, "rename-pasted").click();
+  await expect(page.locator("tr[data-set=shown]")).toBeVisible();
+});
+
+test("a page opened by a damaged link works as without it", async ({ page }) => {
+  await page.goto("./?device=wasm#s1.damaged");
+  await ready(page);
+  await expect(page.locator(".banner.error")).toContainText("link");
+  await useItems(page, many(5));
+  await page.waitForTimeout(500);
+  await page.goto("./?device=wasm");
+  await ready(page);
+  await step(page, "items");
+  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("5");
+});
