@@ -238,6 +238,11 @@ fn two_runs_are_compared_and_places_are_counted() {
         (&same["flipped"], &same["paired"]["p_value"]),
         (&json!([]), &json!(1.0))
     );
+    let mut other: Value = desk.json("before.json");
+    other["items"][0]["choices"][0]["text"] = json!("another");
+    desk.put("other.json", other.to_string());
+    let refused = desk.wrong(&["compare", "before.json", "other.json"]);
+    assert!(refused.contains("other choices"), "{refused}");
 
     let bias: Value = parsed(&desk.ok(&with("position-bias", &["--orders", "2", "--seed", "1"])));
     assert_eq!(bias["accuracy"]["total"], json!(2 * items(FOLDER).len()));

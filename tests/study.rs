@@ -327,6 +327,29 @@ fn items_that_are_not_the_study_s_are_refused_by_their_hash() {
 }
 
 #[test]
+fn items_of_a_study_are_held_to_what_a_file_is_held_to() {
+    for (field, value, wanted) in [
+        ("gold", json!(9), "the right choice is 9"),
+        ("choices", json!(["one"]), "2 to 26 choices"),
+        (
+            "id",
+            document()["item_sets"][0]["items"][0]["id"].clone(),
+            "there twice",
+        ),
+    ] {
+        let mut document = document();
+        document["item_sets"][0]["items"][1][field] = value;
+        let message = Study::from_json(&document.to_string())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains(wanted) && message.contains("`train`"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_set_may_be_a_slice_of_a_sample() {
     let mut document = document();
     document["item_sets"][1] = json!({
@@ -518,5 +541,6 @@ fn shots_that_cannot_be_drawn_are_refused_with_the_reason() {
     }
     let mut document = document();
     document["few_shot"] = json!({"k": 60});
-    assert!(refused(&document).contains("60 shots"));
+    let error = run(FOLDER, &study(&document)).unwrap_err();
+    assert!(error.to_string().contains("60 shots"), "{error}");
 }

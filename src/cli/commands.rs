@@ -1,6 +1,7 @@
 //! One function a subcommand.
 
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -407,6 +408,14 @@ pub async fn load(
         .open()
         .map_err(|error| CliError::Input(error.to_string()))?;
     let loaded = Model::load(&resolved.id, files, compute, job).await;
+    if let Ok(model) = &loaded
+        && let Some(first) = model.report.unused.first()
+    {
+        let count = model.report.unused.len();
+        eprintln!(
+            "note: {count} tensors of the file are not used, the first is `{first}`; `inspect` lists them"
+        );
+    }
     loaded.map_err(|error| match error {
         ModelError::Device(_) | ModelError::Cancelled(_) => error.into(),
         of_file => {
@@ -449,9 +458,28 @@ pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
     }
 }
 
+/// Largest text file that is read, in bytes; items have a smaller limit of their own.
+const LARGEST_TEXT: u64 = 256 << 20;
+
 pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
-    let bytes = fs::read(path).map_err(|error| file_error(path, error))?;
-    String::from_utf8(bytes).map_err(|_| CliError::Input(format!("{}: not UTF-8", path.display())))
+    let fail = |error| file_error(path, error);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(fail)?.take(LARGEST_TEXT + 1);
+    { file }.read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > LARGEST_TEXT {
+        return Err(CliError::Input(format!(
+            "{}: more than {} MiB, which is no text that is read here",
+            path.display(),
+            LARGEST_TEXT >> 20
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CliError::Input(format!(
+            "{}: not UTF-8 (byte {at}); save it as UTF-8",
+            path.display()
+        ))
+    })
 }
 
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
@@ -464,9 +492,16 @@ pub(super) fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<
         .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
     match path {
         Some(path) => write(path, format!("{text}\n").as_bytes()),
-        None => {
-            println!("{text}");
-            Ok(())
+        None => print(&format!("{text}\n")),
+    }
+}
+
+/// Writes to standard output. Whoever reads it may stop before the end.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(file_error(Path::new("standard output"), error))
         }
+        _ => Ok(()),
     }
 }

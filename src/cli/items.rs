@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::CliError;
 use super::args::{ItemsCommand, ItemsFormat};
-use super::commands::{file_error, read_text, write, write_json};
+use super::commands::{file_error, print, read_text, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};
-use crate::scoring::paired::flips;
+use crate::scoring::paired::{flips, mismatch};
 use crate::scoring::{Paired, SetScores};
 
 /// The parts of a split, as files and as roles.
@@ -38,10 +38,7 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
             };
             match out {
                 Some(path) => write(&path, text.as_bytes()),
-                None => {
-                    print!("{text}");
-                    Ok(())
-                }
+                None => print(&text),
             }
         }
         ItemsCommand::Split {
@@ -59,6 +56,16 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
             }
             let parts = split(&read_items(&file)?, &shares, seed).map_err(CliError::Input)?;
             fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
+            let is_file = |name: &str| {
+                let part = out.join(format!("{name}.jsonl"));
+                fs::canonicalize(part).ok() == fs::canonicalize(&file).ok()
+            };
+            if PARTS.iter().any(|name| is_file(name)) {
+                return Err(CliError::Input(format!(
+                    "{} would be overwritten by one of its parts; name another folder with --out",
+                    file.display()
+                )));
+            }
             for (name, items) in PARTS.iter().zip(parts) {
                 let path = out.join(format!("{name}.jsonl"));
                 write(&path, canonical_jsonl(&items).as_bytes())?;
@@ -79,6 +86,13 @@ pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
     if paired.items == 0 {
         return Err(CliError::Input(format!(
             "{} and {} have no item in common",
+            before.display(),
+            after.display()
+        )));
+    }
+    if let Some(id) = mismatch(&before_scores.items, &after_scores.items) {
+        return Err(CliError::Input(format!(
+            "the item `{id}` has other choices in {} than in {}: are they scores of the same items?",
             before.display(),
             after.display()
         )));
@@ -116,12 +130,13 @@ fn read_good_items(path: &Path) -> Result<Vec<Item>, CliError> {
     for error in &parsed.errors {
         eprintln!("{shown}:{}:{}: {}", error.line, error.column, error.message);
     }
-    if !parsed.errors.is_empty() {
-        eprintln!(
-            "{shown}: {} items taken, {} lines left out",
-            parsed.items.len(),
-            parsed.errors.len()
-        );
+    if let Some(last) = parsed.errors.last() {
+        let taken = parsed.items.len();
+        let rest = match parsed.is_cut {
+            true => format!("the rest from line {} on", last.line),
+            false => format!("{} lines", parsed.errors.len()),
+        };
+        eprintln!("{shown}: {taken} items taken, {rest} left out");
     }
     some(parsed, path)
 }

@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 pub use few_shot::{FewShot, Prompts};
 pub use read::{
     LineError, MAX_BYTES, MAX_CHOICES, MAX_ERRORS, MAX_ITEMS, MAX_TEXT, ParsedItems, Preview,
-    parse_items,
+    check_items, parse_items,
 };
 pub use split::SplitPart;
 pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};

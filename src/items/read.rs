@@ -48,6 +48,9 @@ pub struct ParsedItems {
     pub errors: Vec<LineError>,
     /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", "copa-xml", or "unknown".
     pub format: &'static str,
+    /// Whether the reading ended before the text did, at a limit; the last error says at which.
+    #[serde(skip)]
+    pub is_cut: bool,
 }
 
 /// What there is to see of a file before it is taken.
@@ -248,6 +251,7 @@ impl<'a> Collector<'a> {
                 items: Vec::new(),
                 errors: Vec::new(),
                 format,
+                is_cut: false,
             },
             ids: HashSet::new(),
             called: (0, 0),
@@ -270,13 +274,11 @@ impl<'a> Collector<'a> {
     fn take(&mut self, line: usize, draft: Result<Draft, Fault>) -> ControlFlow<()> {
         if self.parsed.items.len() >= MAX_ITEMS {
             let message = format!("more than {MAX_ITEMS} items; the rest is left out");
-            self.refuse(line, message.into());
-            return ControlFlow::Break(());
+            return self.cut(line, message);
         }
         if self.parsed.errors.len() >= MAX_ERRORS {
             let message = format!("more than {MAX_ERRORS} wrong lines; the rest is left out");
-            self.refuse(line, message.into());
-            return ControlFlow::Break(());
+            return self.cut(line, message);
         }
         match draft.and_then(|draft| Ok(self.item(draft, line)?)) {
             Ok(item) => self.parsed.items.push(item),
@@ -285,16 +287,16 @@ impl<'a> Collector<'a> {
         ControlFlow::Continue(())
     }
 
+    fn cut(&mut self, line: usize, message: String) -> ControlFlow<()> {
+        self.refuse(line, message.into());
+        self.parsed.is_cut = true;
+        ControlFlow::Break(())
+    }
+
     fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
         check_text(&draft.context, "the context")?;
         check_choices(&draft.choices)?;
-        if draft.gold >= draft.choices.len() {
-            return Err(format!(
-                "the right choice is {}, and there are {} choices (the first is 0)",
-                draft.gold,
-                draft.choices.len()
-            ));
-        }
+        check_gold(draft.gold, &draft.choices)?;
         let id = draft.id.unwrap_or_else(|| self.name(line));
         if !self.ids.insert(id.clone()) {
             return Err(format!("the id `{}` is there twice", quoted(&id)));
@@ -362,6 +364,41 @@ pub(super) fn answered(answer: &str, choices: &[String]) -> Option<usize> {
         .position(|choice| choice == answer)
         .or(letter)
         .or_else(|| trimmed.parse().ok())
+}
+
+/// Whether items could have been read from a file: their texts, choices, right choices and ids.
+///
+/// # Errors
+///
+/// What is wrong with the first wrong one.
+pub fn check_items(items: &[Item]) -> Result<(), String> {
+    if items.len() > MAX_ITEMS {
+        return Err(format!(
+            "{} items, at most {MAX_ITEMS} are read",
+            items.len()
+        ));
+    }
+    let mut ids = HashSet::new();
+    for item in items {
+        let named = |message: String| format!("item `{}`: {message}", quoted(&item.id));
+        check_text(&item.context, "the context").map_err(named)?;
+        check_choices(&item.choices).map_err(named)?;
+        check_gold(item.gold, &item.choices).map_err(named)?;
+        if !ids.insert(item.id.as_str()) {
+            return Err(named("this id is there twice".into()));
+        }
+    }
+    Ok(())
+}
+
+fn check_gold(gold: usize, choices: &[String]) -> Result<(), String> {
+    match gold < choices.len() {
+        true => Ok(()),
+        false => Err(format!(
+            "the right choice is {gold}, and there are {} choices (the first is 0)",
+            choices.len()
+        )),
+    }
 }
 
 /// The beginning of a text, for a message.

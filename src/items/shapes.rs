@@ -3,6 +3,7 @@
 //! | shape | fields | source |
 //! |---|---|---|
 //! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
+//! | ARC and CommonsenseQA as published | `question` of `stem` and `choices`, `answerKey` | [ARC](https://allenai.org/data/arc), [CommonsenseQA](https://www.tau-nlp.sites.tau.ac.il/commonsenseqa) |
 //! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
 //! | HellaSwag | `activity_label`, `ctx_a`, `ctx_b` or `ctx`; `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
 //! | BoolQ | `passage`, `question`, `answer` or `label` | [BoolQ](https://huggingface.co/datasets/google/boolq) |
@@ -32,6 +33,8 @@ pub(super) fn draft(value: &Value) -> Result<Draft, String> {
     let Value::Object(fields) = value else {
         return Err("not a JSON object".into());
     };
+    let flat = flattened(fields);
+    let fields = flat.as_ref().unwrap_or(fields);
     let has = |name: &&str| given(fields, name).is_some();
     let shape = SHAPES
         .iter()
@@ -42,6 +45,21 @@ pub(super) fn draft(value: &Value) -> Result<Draft, String> {
         id: id(fields)?,
         ..draft
     })
+}
+
+/// Whether columns or fields of these names are those of a data set without `choices`.
+pub(super) fn is_data_set(names: &[String]) -> bool {
+    let has = |wanted: &&str| names.iter().any(|name| name == wanted);
+    SHAPES.iter().any(|(fields, _)| fields.iter().all(has))
+}
+
+/// The files of ARC and CommonsenseQA as their authors publish them hold stem and choices within the question.
+fn flattened(fields: &Fields) -> Option<Fields> {
+    let question = fields.get("question")?.as_object()?;
+    let mut flat = fields.clone();
+    flat.insert("question".into(), question.get("stem")?.clone());
+    flat.insert("choices".into(), question.get("choices")?.clone());
+    Some(flat)
 }
 
 /// A draft whose id is yet to be read.
@@ -305,6 +323,13 @@ fn choices(fields: &Fields) -> Result<Choices, String> {
             };
             (part("text")?, part("label")?)
         }
+        Value::Array(each) if !each.is_empty() && each.iter().all(Value::is_object) => {
+            let part = |name: &str| {
+                let of = |one: &Value| text(one.get(name).unwrap_or(&Value::Null), name);
+                each.iter().map(of).collect::<Result<_, _>>()
+            };
+            (part("text")?, part("label")?)
+        }
         other => (list(other, "choices")?, Vec::new()),
     };
     check_choices(&texts)?;
@@ -369,6 +394,13 @@ mod tests {
         assert_eq!(item.context, context);
         assert_eq!(item.choices, choices);
         assert_eq!(item.gold, gold);
+    }
+
+    #[test]
+    fn the_published_form_of_arc_holds_the_choices_in_the_question() {
+        let line = r#"{"id":"q","question":{"stem":"Which?","choices":[{"text":"x","label":"1"},{"text":"y","label":"2"}]},"answerKey":"2"}"#;
+        check(line, "Which?", &["x", "y"], 1);
+        assert_eq!(one(line).id, "q");
     }
 
     /// The first item of SuperGLUE's COPA, and one made up.

@@ -2,12 +2,16 @@
 //!
 //! With a first line that names the columns: `question`, the choices as `a`, `b`, … or `option1`, `choice_b` and the
 //! like, the right one as `correct`, `correct_answer`, `answer`, `gold`, `label` or `answerKey`, and perhaps `id`; other columns are
-//! ignored. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files are: question, four choices, letter.
+//! ignored. Or the fields of a data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files
+//! are: question, four choices, letter.
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
+use serde_json::Value;
+
 use super::placeholder::letter;
 use super::read::{Draft, Fault, Found, LineCounter, answered, quoted};
+use super::shapes;
 
 /// Separators, in the order in which they are tried.
 const DELIMITERS: [u8; 3] = [b'\t', b',', b';'];
@@ -30,11 +34,15 @@ pub(super) struct Table {
     delimiter: u8,
     has_header: bool,
     fields: usize,
+    /// Names of the columns, where they are the fields of a data set.
+    data_set: Option<Vec<String>>,
     id: Option<usize>,
     question: usize,
     choices: Vec<Column>,
     /// None: the header names no such column.
     answer: Option<usize>,
+    /// Whether choices in numbered columns are counted from 0 all the same.
+    from_zero: bool,
 }
 
 /// A choice's column.
@@ -57,6 +65,10 @@ impl Table {
         let named = rows
             .iter()
             .find_map(|(delimiter, row)| Self::with_header(*delimiter, row));
+        let named = named.map(|table| Self {
+            from_zero: table.counts_from_zero(text),
+            ..table
+        });
         named.or_else(|| {
             rows.iter()
                 .find_map(|(delimiter, row)| Self::mmlu(*delimiter, row))
@@ -71,16 +83,39 @@ impl Table {
         for (index, name) in names.iter().enumerate() {
             choices.extend(Column::of(index, name, choices.len()));
         }
-        (choices.len() >= 2).then_some(())?;
+        // COPA has a column `question` as well, and means something else by it.
+        let is_quiz =
+            choices.len() >= 2 && column("question").is_some() && column("premise").is_none();
+        if !is_quiz && !shapes::is_data_set(&names) {
+            return None;
+        }
+        let answer = ANSWERS.iter().find_map(|name| column(name));
         Some(Self {
             delimiter,
             has_header: true,
             fields: names.len(),
             id: column("id"),
-            question: column("question")?,
+            question: column("question").unwrap_or(0),
             choices,
-            answer: ANSWERS.iter().find_map(|name| column(name)),
+            answer: if is_quiz { answer } else { Some(0) },
+            data_set: (!is_quiz).then_some(names),
+            from_zero: false,
         })
+    }
+
+    /// Whether some row's right choice is 0: then 1 is the second choice, though a column may be called `option1`.
+    fn counts_from_zero(&self, text: &str) -> bool {
+        let is_zero = |row: StringRecord| {
+            let answer = self.answer.and_then(|answer| row.get(answer));
+            answer.is_some_and(|answer| answer.trim() == "0")
+        };
+        let is_numbered = self.choices.iter().any(|column| column.label == "1")
+            && self.choices.iter().all(|column| column.label != "0");
+        is_numbered
+            && reader(text, self.delimiter)
+                .into_records()
+                .flatten()
+                .any(is_zero)
     }
 
     fn mmlu(delimiter: u8, row: &StringRecord) -> Option<Self> {
@@ -90,6 +125,8 @@ impl Table {
             delimiter,
             has_header: false,
             fields: MMLU_FIELDS,
+            data_set: None,
+            from_zero: false,
             id: None,
             question: 0,
             choices: (0..)
@@ -122,6 +159,11 @@ impl Table {
                 self.fields
             );
             return Err((0, message));
+        }
+        if let Some(names) = &self.data_set {
+            let values = row.iter().map(|field| Value::String(field.to_owned()));
+            let fields = names.iter().cloned().zip(values).collect();
+            return shapes::draft(&Value::Object(fields)).map_err(|message| (0, message));
         }
         let field = |index: usize| row.get(index).unwrap_or_default();
         let mut choices: Vec<String> = self
@@ -173,10 +215,15 @@ impl Table {
     /// The choice that an answer means: a column's name or label first, then as in JSON.
     fn right(&self, answer: &str, choices: &[String]) -> Option<usize> {
         let lower = answer.to_lowercase();
-        let is_named = |column: &Column| column.label == lower || column.name == lower;
+        let name = lower.replace([' ', '-'], "_");
+        let is_meant = |column: &Column| match self.from_zero && lower.parse::<usize>().is_ok() {
+            true => false,
+            false => column.label == lower || column.name == name,
+        };
         self.choices
             .iter()
-            .position(is_named)
+            .take(choices.len())
+            .position(is_meant)
             .or_else(|| answered(answer, choices))
     }
 }
@@ -290,6 +337,40 @@ mod tests {
             (parsed.items[0].id.as_str(), parsed.items[0].gold),
             ("x", 1)
         );
+    }
+
+    #[test]
+    fn numbered_columns_are_counted_from_zero_where_a_row_says_zero() {
+        let golds = |text: &str| {
+            let parsed = parse_items(text);
+            assert_eq!(parsed.errors, []);
+            parsed
+                .items
+                .iter()
+                .map(|item| item.gold)
+                .collect::<Vec<_>>()
+        };
+        let rows = "q,a,b,c,0\nr,a,b,c,1\ns,a,b,c,2\nt,a,b,c,option1\n";
+        let text = format!("question,option1,option2,option3,label\n{rows}");
+        assert_eq!(golds(&text), [0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn a_table_of_a_data_sets_fields_is_read_as_that_data_set() {
+        let copa = parse_items(
+            "premise,choice1,choice2,question,idx,label\nIt rained.,Wet.,Dry.,effect,7,0\nHe fell.,Ice.,Sun.,cause,8,1\n",
+        );
+        assert_eq!((copa.format, &copa.errors), ("csv", &vec![]));
+        assert_eq!(copa.items[0].context, "It rained therefore");
+        assert_eq!((copa.items[0].gold, copa.items[1].gold), (0, 1));
+        let piqa = parse_items(
+            "goal\tsol1\tsol2\tlabel\nTo cut\tknife\tspoon\t0\nTo cut\tspoon\tknife\tx\n",
+        );
+        assert_eq!(
+            (piqa.format, piqa.items[0].context.as_str()),
+            ("tsv", "To cut")
+        );
+        assert_eq!((piqa.errors[0].line, piqa.items.len()), (3, 1));
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub struct Limits {
     pub binding_bytes: Option<u64>,
     /// Memory for a model and its runs, in bytes, where it is known.
     pub memory_bytes: Option<u64>,
+    /// What of the machine's memory is free now, in bytes, where models lie in it and that is known. It is another at
+    /// every start, and no part of a report.
+    #[serde(skip)]
+    pub free_bytes: Option<u64>,
 }
 
 /// What WebAssembly's 32-bit addresses leave for a model: 4 GiB less what the engine and its runs need.
@@ -27,16 +31,34 @@ const WASM_MEMORY_BYTES: u64 = 3 << 30;
 /// Largest allocation on WebAssembly.
 const WASM_BINDING_BYTES: u64 = (1 << 31) - (1 << 16);
 
+/// Memory that this process can still get: what Linux says is available, and less where a control group grants less.
+fn free_memory() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
+    let available = read("/proc/meminfo")?.lines().find_map(|line| {
+        let kibibytes = line
+            .strip_prefix("MemAvailable:")?
+            .trim()
+            .strip_suffix("kB")?;
+        kibibytes.trim().parse::<u64>().ok()?.checked_mul(1024)
+    })?;
+    // What is used of it is not taken off: most of that is what was read of files, and is given back when needed.
+    let granted = number("/sys/fs/cgroup/memory.max").unwrap_or(u64::MAX);
+    Some(available.min(granted))
+}
+
 impl Limits {
     fn of_the_cpu() -> Self {
         match cfg!(target_family = "wasm") {
             true => Self {
                 binding_bytes: Some(WASM_BINDING_BYTES),
                 memory_bytes: Some(WASM_MEMORY_BYTES),
+                free_bytes: None,
             },
             false => Self {
                 binding_bytes: None,
                 memory_bytes: None,
+                free_bytes: free_memory(),
             },
         }
     }
@@ -49,7 +71,8 @@ impl Limits {
     /// [`ModelError::DoesNotFit`] says what is too large, and what would fit.
     pub fn check(&self, config: &Config, precision: Precision) -> Result<(), ModelError> {
         let needed = config.load_bytes(precision);
-        if let Some(limit) = self.memory_bytes.filter(|limit| needed > *limit) {
+        let limit = self.memory_bytes.or(self.free_bytes);
+        if let Some(limit) = limit.filter(|limit| needed > *limit) {
             let room = limit.saturating_sub(config.largest_tensor_bytes());
             let parameters = room * 1024 / precision.bytes_of(1024);
             return Err(ModelError::DoesNotFit {
@@ -209,6 +232,7 @@ impl Compute {
                     .min(granted.max_buffer_size),
             ),
             memory_bytes: None,
+            free_bytes: None,
         };
         let max_error = self_test(&device, job).await?;
         faults.check()?;

@@ -75,6 +75,19 @@ pub fn flips(before: &[ItemScore], after: &[ItemScore]) -> Vec<Flip> {
         .collect()
 }
 
+/// The first item of two runs that has one id and is not one question: other choices, or another right one. The runs
+/// may have had the choices in different orders.
+pub fn mismatch<'a>(before: &'a [ItemScore], after: &'a [ItemScore]) -> Option<&'a str> {
+    let texts = |item: &'a ItemScore| {
+        let mut texts: Vec<&str> = item.choices.iter().map(|c| c.text.as_str()).collect();
+        texts.sort_unstable();
+        (texts, item.choices.get(item.gold).map(|c| c.text.as_str()))
+    };
+    pairs(before, after)
+        .find(|(before, after)| texts(before) != texts(after))
+        .map(|(before, _)| before.id.as_str())
+}
+
 /// Index among `first`'s choices of the choice that `other` predicts.
 fn in_order_of(first: &ItemScore, other: &ItemScore) -> usize {
     let text = |item: &ItemScore, index: usize| item.choices.get(index).map(|c| c.text.clone());

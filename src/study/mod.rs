@@ -17,7 +17,7 @@ pub use report::{Report, Reproduction};
 pub use session::Session;
 
 use crate::attribution::{AttributionError, Settings};
-use crate::items::{FewShot, Item, SplitPart, TemplateSpec};
+use crate::items::{FewShot, Item, SplitPart, TemplateSpec, check_items};
 use crate::job::Cancelled;
 use crate::model::ModelError;
 use crate::pruning::selection::TopPercent;
@@ -284,6 +284,11 @@ impl Study {
                     "item set `{}` has neither items nor the name of a sample",
                     set.name
                 ));
+            }
+            if let Some(items) = &set.items {
+                check_items(items).map_err(|message| {
+                    StudyError::Document(format!("item set `{}`: {message}", set.name))
+                })?;
             }
         }
         if let Some(few_shot) = &self.few_shot {

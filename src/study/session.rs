@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{ModelSpec, StudyError};
-use crate::attribution::{self, Attribution, Settings};
+use crate::attribution::{self, Attribution, AttributionError, Settings};
 use crate::items::order::shuffled;
 use crate::items::{FewShot, Item, Prompts, Template};
 use crate::job::Job;
@@ -164,15 +164,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`StudyError::NotYet`] when the shots' set is not there, [`StudyError::Document`] when it has too few items.
+    /// [`StudyError::NotYet`] when the shots' set is not there, [`ScoringError::Settings`] when it has too few items.
     pub fn prompts(&self, set: &str) -> Result<Prompts, StudyError> {
         let template = self.prompting.template.clone();
         let Some(few_shot) = &self.prompting.few_shot else {
             return Ok(template.into());
         };
         let pool = self.items(few_shot.set.as_deref().unwrap_or(set))?;
-        Prompts::with_shots(template, few_shot, pool)
-            .map_err(|error| StudyError::Document(error.to_string()))
+        Prompts::with_shots(template, few_shot, pool).map_err(|error| {
+            AttributionError::from(ScoringError::Settings(error.to_string())).into()
+        })
     }
 
     /// Changes how predictions are made; all results are forgotten.

@@ -217,6 +217,15 @@ impl Loader<'_> {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
+        // Of equally near names, one of the same layer.
+        let numbers = |name: &str| -> Vec<String> {
+            let parts = name.split(|c: char| !c.is_ascii_digit());
+            parts
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let wanted = numbers(name);
         let common = |other: &str| {
             let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
             let suffix = name
@@ -228,7 +237,7 @@ impl Loader<'_> {
         };
         let names = self.file.tensors().iter().map(|tensor| &tensor.name);
         names
-            .max_by_key(|other| common(other))
+            .max_by_key(|other| (common(other), numbers(other) == wanted))
             .filter(|other| common(other) * 2 > name.len())
             .cloned()
     }
