@@ -4,10 +4,11 @@
 
 mod common;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use common::{assert_close, files, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::{Path, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
+use secateur::model::run::log_probabilities_of;
 use secateur::model::{Capture, Gains, Model, ModelError, Precision, Site};
 use secateur::pruning::Trial;
 use secateur::pruning::effect::prune;
@@ -29,9 +30,10 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
         }
         Err(error) => panic!("{error}"),
     };
-    println!("adapter: {}", compute.info.adapter);
+    let (adapter, error) = (&compute.info.adapter, &compute.info.self_test.max_error);
+    println!("adapter: {adapter}, self-test within {error:.1e}");
     assert_eq!(compute.info.kind, DeviceKind::Wgpu);
-    assert!(compute.info.self_test.passed && compute.info.self_test.max_error <= TOLERANCE);
+    assert!(compute.info.self_test.passed && error <= &TOLERANCE.min(VALUE));
     let cpu = Bench::new(&Device::flex());
     let gpu = Bench::new(&compute.device);
     for (what, part) in [
@@ -48,6 +50,53 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
         println!("{what}: {} values agree", found.len());
     }
     every_family_and_precision(&compute);
+    every_family_s_gradients(&compute);
+}
+
+const FAMILIES: [&str; 6] = [
+    "tiny-llama3",
+    "tiny-qwen2",
+    "tiny-qwen3",
+    "tiny-gemma3",
+    "tiny-gpt2",
+    "tiny-gpt-neox",
+];
+const PROMPT: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
+
+/// The gradient of a log-probability by the gains of a layer, on which IG and tuning rest: through norms, attention and
+/// activation of every family.
+fn every_family_s_gradients(gpu: &Compute) {
+    for folder in FAMILIES {
+        let gradient = |compute: Compute| {
+            let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
+            let decoder = &model.decoder;
+            let none = Gains::none();
+            let base = wait(decoder.base_run(&PROMPT, &none, Capture::All, job())).unwrap();
+            let gains = Tensor::<1>::full([model.config().d_mlp], 0.5, decoder.device());
+            let gains = gains.autodiff().require_grad();
+            let of_layer = Gains::of_layer(0, gains.clone());
+            let fork = wait(decoder.fork_run(&base, None, &of_layer, job())).unwrap();
+            let mut gradients = log_probabilities_of(decoder.last_logits(&fork), &[9])
+                .sum()
+                .backward();
+            host(gains.grad_remove(&mut gradients).unwrap())
+        };
+        let (found, expected) = (gradient(gpu.clone()), gradient(Compute::flex()));
+        let largest = expected.iter().fold(1.0, |most: f32, x| most.max(x.abs()));
+        let share = |values: &[f32]| {
+            values
+                .iter()
+                .map(|x| f64::from(x / largest))
+                .collect::<Vec<_>>()
+        };
+        assert_close(
+            &share(&found),
+            &share(&expected),
+            VALUE,
+            &format!("{folder}'s gradient"),
+        );
+    }
+    println!("gradients of every family: agree");
 }
 
 /// Logits of every family as each device holds its weights; the smaller forms are the same numbers on both.
@@ -58,25 +107,17 @@ fn every_family_and_precision(gpu: &Compute) {
             println!("skipped: {error}");
             continue;
         }
-        for folder in [
-            "tiny-llama3",
-            "tiny-qwen2",
-            "tiny-qwen3",
-            "tiny-gemma3",
-            "tiny-gpt2",
-            "tiny-gpt-neox",
-        ] {
+        for folder in FAMILIES {
             let logits = |compute: Compute| {
                 let compute = Compute {
                     precision,
                     ..compute
                 };
                 let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
-                let prompts: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
                 let none = Gains::none();
                 let run = model
                     .decoder
-                    .base_run(&prompts, &none, Capture::KeyValues, job());
+                    .base_run(&PROMPT, &none, Capture::KeyValues, job());
                 let resid = wait(run).unwrap().resid_final;
                 host(model.decoder.unembed(model.decoder.final_norm(resid)))
             };

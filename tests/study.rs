@@ -385,8 +385,32 @@ fn parts_that_need_other_parts_say_so() {
 
     let mut search_alone = document();
     search_alone.as_object_mut().unwrap().remove("attribution");
-    let error = run(FOLDER, &study(&search_alone)).unwrap_err();
-    assert!(matches!(error, StudyError::NotYet(_)), "{error}");
+    assert!(refused(&search_alone).contains("a search needs an `attribution`"));
+
+    // Before the attribution, which would fail for want of an item that is sure enough.
+    for (part, value, wanted) in [
+        (
+            "control",
+            json!({"masks": 0, "seed": 3}),
+            "1 to 1000 random masks",
+        ),
+        (
+            "search",
+            json!({"percents": [10.0, 200.0]}),
+            "at most 100, and is 200",
+        ),
+        (
+            "pruning",
+            json!({"selection": {"layer": 9, "percent": 5.0}}),
+            "layer 9 is outside",
+        ),
+    ] {
+        let mut late = document();
+        late[part] = value;
+        late["attribution"]["confidence_threshold"] = json!(1.0);
+        let error = run(FOLDER, &study(&late)).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
 
     let mut empty = document();
     empty["item_sets"][2]["items"] = json!([]);

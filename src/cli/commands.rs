@@ -1,12 +1,10 @@
 //! One function a subcommand.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::args::{self, Args, Command, Device, Input};
+use super::files::{file_error, read_text, write, write_json};
 use super::items::read_items;
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
@@ -23,7 +21,7 @@ use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
 use crate::study::report::{Expected, FORMAT, Report, VERSION};
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Session, Study, StudyError, link, runner};
+use crate::study::{Session, Study, link, runner};
 use crate::tuning::TuneSettings;
 
 /// Runs a command.
@@ -246,10 +244,20 @@ impl Shell<'_> {
         let study = Study::from_json(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
         let spec = model.unwrap_or_else(|| study.model.id.clone());
+        if out.exists() && !out.is_dir() {
+            return Err(CliError::Input(format!(
+                "{} is no folder; name one with --out",
+                out.display()
+            )));
+        }
         let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(path.parent());
         let report = runner::run(&mut session, &study, sample, self.job).await?;
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
+        // What an earlier run left there is not of this one.
+        for name in ["ig.safetensors", "mask.json"] {
+            let _ = fs::remove_file(out.join(name));
+        }
         write_json(Some(&out.join("report.json")), &report)?;
         if let Some(attribution) = session.attribution() {
             write(
@@ -448,60 +456,5 @@ fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, St
             .or_else(|| sample_path(name))
             .ok_or_else(|| format!("there is no item set `{name}`"))?;
         read_items(&path).map_err(|error| error.to_string())
-    }
-}
-
-pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
-    CliError::File {
-        path: path.display().to_string(),
-        error,
-    }
-}
-
-/// Largest text file that is read, in bytes; items have a smaller limit of their own.
-const LARGEST_TEXT: u64 = 256 << 20;
-
-pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
-    let fail = |error| file_error(path, error);
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(fail)?.take(LARGEST_TEXT + 1);
-    { file }.read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > LARGEST_TEXT {
-        return Err(CliError::Input(format!(
-            "{}: more than {} MiB, which is no text that is read here",
-            path.display(),
-            LARGEST_TEXT >> 20
-        )));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        CliError::Input(format!(
-            "{}: not UTF-8 (byte {at}); save it as UTF-8",
-            path.display()
-        ))
-    })
-}
-
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    fs::write(path, bytes).map_err(|error| file_error(path, error))
-}
-
-/// Writes JSON to a file or to standard output.
-pub(super) fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
-    match path {
-        Some(path) => write(path, format!("{text}\n").as_bytes()),
-        None => print(&format!("{text}\n")),
-    }
-}
-
-/// Writes to standard output. Whoever reads it may stop before the end.
-pub(super) fn print(text: &str) -> Result<(), CliError> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(file_error(Path::new("standard output"), error))
-        }
-        _ => Ok(()),
     }
 }

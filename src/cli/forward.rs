@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::CliError;
-use super::commands::{write, write_json};
+use super::files::{write, write_json};
 use crate::export::tensors::forward_tensors;
 use crate::job::Job;
 use crate::model::Model;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::CliError;
 use super::args::{ItemsCommand, ItemsFormat};
-use super::commands::{file_error, print, read_text, write, write_json};
+use super::files::{file_error, print, read_text, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};

@@ -3,13 +3,14 @@
 //! - [`args`]: what can be asked
 //! - [`commands`]: one function a subcommand
 //! - `forward`: a forward pass laid open; `items`: those that need no model
-//! - [`terminal`]: progress on standard error
+//! - [`files`]: text and JSON, in and out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
 //! 2 wrong input (one line says what and where), 1 anything else, a study that did not reproduce included.
 
 mod args;
 mod commands;
+mod files;
 mod forward;
 mod items;
 mod terminal;

@@ -5,8 +5,9 @@
 //! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
+use super::check::{MAX_CHOICES, MAX_TEXT};
 use super::moodle::html_to_text;
-use super::read::{Draft, Fault, Found, MAX_CHOICES, MAX_TEXT, quoted, tidy};
+use super::read::{Draft, Fault, Found, quoted, tidy};
 
 /// Longest question that is looked at, in bytes.
 const MAX_QUESTION: usize = MAX_TEXT * MAX_CHOICES;

@@ -1,6 +1,7 @@
 //! Multiple-choice items: what they are, the files they come in, the prompts they become.
 //!
 //! - this file: the item and its canonical form
+//! - `check`: what every item is held to
 //! - `read`: which format a text is in, and what all formats have in common: ids, limits, errors
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like
 //! - `table`: CSV and TSV
@@ -11,6 +12,7 @@
 
 mod aiken;
 mod big_bench;
+mod check;
 mod copa_xml;
 pub mod export;
 pub mod few_shot;
@@ -29,11 +31,9 @@ mod xml;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use check::{MAX_CHOICES, MAX_TEXT, check_items};
 pub use few_shot::{FewShot, Prompts};
-pub use read::{
-    LineError, MAX_BYTES, MAX_CHOICES, MAX_ERRORS, MAX_ITEMS, MAX_TEXT, ParsedItems, Preview,
-    check_items, parse_items,
-};
+pub use read::{LineError, MAX_BYTES, MAX_ERRORS, MAX_ITEMS, ParsedItems, Preview, parse_items};
 pub use split::SplitPart;
 pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};
 

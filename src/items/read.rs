@@ -3,11 +3,11 @@
 //! A format yields drafts one by one, each with its line; ids, limits and errors are here alone.
 
 use std::collections::HashSet;
-use std::fmt::Display;
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use super::check::{check_choices, check_gold, check_text};
 use super::table::{self, Table};
 use super::{Item, aiken, big_bench, copa_xml, gift, jsonl, moodle};
 
@@ -15,10 +15,6 @@ use super::{Item, aiken, big_bench, copa_xml, gift, jsonl, moodle};
 pub const MAX_BYTES: usize = 64 << 20;
 /// Most items of one file.
 pub const MAX_ITEMS: usize = 100_000;
-/// Most choices of one item: there are 26 letters.
-pub const MAX_CHOICES: usize = 26;
-/// Longest text of a context or choice, in bytes.
-pub const MAX_TEXT: usize = 100_000;
 /// Most wrong lines reported one by one.
 pub const MAX_ERRORS: usize = 1000;
 /// Longest part of a wrong value that a message repeats, in characters.
@@ -323,33 +319,6 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a text is short enough; `what` names it.
-pub(super) fn check_text(text: &str, what: impl Display) -> Result<(), String> {
-    match text.len() {
-        bytes if bytes > MAX_TEXT => Err(format!(
-            "{what} has {bytes} bytes, at most {MAX_TEXT} are read"
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Whether there are 2 to 26 choices, none of them empty or too long.
-pub(super) fn check_choices(choices: &[String]) -> Result<(), String> {
-    if choices.len() < 2 || choices.len() > MAX_CHOICES {
-        return Err(format!(
-            "an item has 2 to {MAX_CHOICES} choices, and this one {}",
-            choices.len()
-        ));
-    }
-    for (index, choice) in choices.iter().enumerate() {
-        if choice.trim().is_empty() {
-            return Err(format!("choice {index} is empty"));
-        }
-        check_text(choice, format_args!("choice {index}"))?;
-    }
-    Ok(())
-}
-
 /// The choice that an answer means: one with that text, else the one of that letter, else of that index from 0.
 pub(super) fn answered(answer: &str, choices: &[String]) -> Option<usize> {
     let trimmed = answer.trim();
@@ -364,41 +333,6 @@ pub(super) fn answered(answer: &str, choices: &[String]) -> Option<usize> {
         .position(|choice| choice == answer)
         .or(letter)
         .or_else(|| trimmed.parse().ok())
-}
-
-/// Whether items could have been read from a file: their texts, choices, right choices and ids.
-///
-/// # Errors
-///
-/// What is wrong with the first wrong one.
-pub fn check_items(items: &[Item]) -> Result<(), String> {
-    if items.len() > MAX_ITEMS {
-        return Err(format!(
-            "{} items, at most {MAX_ITEMS} are read",
-            items.len()
-        ));
-    }
-    let mut ids = HashSet::new();
-    for item in items {
-        let named = |message: String| format!("item `{}`: {message}", quoted(&item.id));
-        check_text(&item.context, "the context").map_err(named)?;
-        check_choices(&item.choices).map_err(named)?;
-        check_gold(item.gold, &item.choices).map_err(named)?;
-        if !ids.insert(item.id.as_str()) {
-            return Err(named("this id is there twice".into()));
-        }
-    }
-    Ok(())
-}
-
-fn check_gold(gold: usize, choices: &[String]) -> Result<(), String> {
-    match gold < choices.len() {
-        true => Ok(()),
-        false => Err(format!(
-            "the right choice is {gold}, and there are {} choices (the first is 0)",
-            choices.len()
-        )),
-    }
 }
 
 /// The beginning of a text, for a message.

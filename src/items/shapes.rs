@@ -13,7 +13,8 @@
 
 use serde_json::{Map, Value};
 
-use super::read::{Draft, answered, check_choices, check_text, quoted};
+use super::check::{check_choices, check_text};
+use super::read::{Draft, answered, quoted};
 
 type Fields = Map<String, Value>;
 type Shape = fn(&Fields) -> Result<Draft, String>;

@@ -132,7 +132,7 @@ pub struct DeviceInfo {
 /// The device compared with the CPU on a small random decoder.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct SelfTest {
-    /// Largest difference of a log-probability or gradient.
+    /// Largest difference of a log-probability or gradient, relative to the largest of them where that is above 1.
     pub max_error: f64,
     /// Whether it is below [`TOLERANCE`].
     pub passed: bool,

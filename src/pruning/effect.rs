@@ -124,6 +124,20 @@ pub struct ControlLayer {
 /// Most random masks of one control.
 pub const MAX_CONTROL_MASKS: usize = 1000;
 
+/// Whether a control may have so many masks.
+///
+/// # Errors
+///
+/// [`PruningError::Settings`].
+pub fn check_control(n_masks: usize) -> Result<(), PruningError> {
+    match (1..=MAX_CONTROL_MASKS).contains(&n_masks) {
+        true => Ok(()),
+        false => Err(PruningError::Settings(format!(
+            "a control takes 1 to {MAX_CONTROL_MASKS} random masks, not {n_masks}"
+        ))),
+    }
+}
+
 /// Tries random masks of the size of `mask` beside it.
 ///
 /// # Errors
@@ -137,11 +151,7 @@ pub async fn control(
     job: Job<'_>,
 ) -> Result<ControlReport, PruningError> {
     let start = job.now_secs();
-    if !(1..=MAX_CONTROL_MASKS).contains(&n_masks) {
-        return Err(PruningError::Settings(format!(
-            "a control takes 1 to {MAX_CONTROL_MASKS} random masks, not {n_masks}"
-        )));
-    }
+    check_control(n_masks)?;
     let items: usize = trials.iter().map(|trial| trial.items.len()).sum();
     let total = items * (n_masks + 1);
     let mut done = 0;

@@ -34,18 +34,29 @@ impl TopPercent {
         Ok(((self.percent / 100.0 * d_mlp as f64).round() as usize).clamp(1, d_mlp))
     }
 
+    /// Whether a model has such a layer, and there is such a percentage.
+    ///
+    /// # Errors
+    ///
+    /// [`PruningError::Settings`].
+    pub fn check(&self, n_layers: usize) -> Result<(), PruningError> {
+        if self.layer >= n_layers {
+            return Err(PruningError::Settings(format!(
+                "layer {} is outside the model's {n_layers} layers",
+                self.layer
+            )));
+        }
+        self.n_neurons(1).map(|_| ())
+    }
+
     /// The neurons of largest absolute aggregated score; of equals, the lower index.
     ///
     /// # Errors
     ///
     /// [`PruningError::Settings`] for a layer or percentage out of range.
     pub fn mask(&self, attribution: &Attribution) -> Result<Mask, PruningError> {
-        let scores = attribution.scores.get(self.layer).ok_or_else(|| {
-            PruningError::Settings(format!(
-                "layer {} is outside the model's {} layers",
-                self.layer, attribution.n_layers
-            ))
-        })?;
+        self.check(attribution.scores.len())?;
+        let scores = &attribution.scores[self.layer];
         let count = self.n_neurons(scores.len())?;
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()).then(a.cmp(&b)));

@@ -5,8 +5,9 @@ use super::session::TuneRequest;
 use super::{PruningSpec, Role, Session, Study, StudyError};
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
-use crate::model::Site;
+use crate::model::{Config, Site};
 use crate::pruning::Mask;
+use crate::pruning::effect::check_control;
 use crate::pruning::selection::TopPercent;
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
@@ -24,6 +25,7 @@ pub async fn run(
     let start = job.now_secs();
     study.check()?;
     check_model(session, study)?;
+    check_parts(study, session.model.config())?;
     session.set_prompting(study.prompting()?);
     session.set_rule(study.scoring.rule);
     let mut study = study.clone();
@@ -58,13 +60,7 @@ pub async fn run(
         test.clone_from(&all);
     }
     session.score_all(&all, job).await?;
-    if let Some(settings) = &study.attribution {
-        let [set] = attributed.as_slice() else {
-            return Err(StudyError::Document(format!(
-                "an attribution needs exactly one item set of the role `attribution`, not {}",
-                attributed.len()
-            )));
-        };
+    if let (Some(settings), [set]) = (&study.attribution, attributed.as_slice()) {
         session.attribute(set, settings, job).await?;
     }
     let search = match &study.search {
@@ -183,6 +179,44 @@ fn check_model(session: &Session, study: &Study) -> Result<(), StudyError> {
         expected: describe(&wanted.id, &wanted.sha256),
         found: describe(&loaded.id, &loaded.sha256),
     })
+}
+
+/// Refuses at once what could not be done after hours of work: parts without those that they need, and settings that the
+/// model cannot bear.
+fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
+    let attributed = study.sets_of(Role::Attribution).len();
+    if study.attribution.is_some() && attributed != 1 {
+        return Err(StudyError::Document(format!(
+            "an attribution needs exactly one item set of the role `attribution`, not {attributed}"
+        )));
+    }
+    if let Some(search) = &study.search {
+        if study.attribution.is_none() || study.sets_of(Role::Validation).is_empty() {
+            return Err(StudyError::Document(
+                "a search needs an `attribution` and an item set of the role `validation`".into(),
+            ));
+        }
+        for &layer in search.layers.as_deref().unwrap_or(&[0]) {
+            for &percent in &search.percents {
+                TopPercent { layer, percent }.check(config.n_layers)?;
+            }
+        }
+    }
+    if let Some(pruning) = &study.pruning {
+        if let Some(mask) = &pruning.mask {
+            mask.clone().checked(config)?;
+        }
+        if let Some(selection) = pruning.selection {
+            selection.check(config.n_layers)?;
+        }
+    }
+    if let Some(control) = &study.control {
+        check_control(control.masks)?;
+    }
+    if let Some(tuning) = &study.tuning {
+        tuning.check(config.n_layers)?;
+    }
+    Ok(())
 }
 
 /// The study's mask, or its selection's, or the best cell's.

@@ -27,7 +27,12 @@ pub struct TuneSettings {
 pub const MAX_STEPS: usize = 10_000;
 
 impl TuneSettings {
-    pub(super) fn check(&self, n_layers: usize) -> Result<(), TuningError> {
+    /// Whether a model of so many layers can be tuned so.
+    ///
+    /// # Errors
+    ///
+    /// [`TuningError::Settings`].
+    pub fn check(&self, n_layers: usize) -> Result<(), TuningError> {
         let fail = |message: String| Err(TuningError::Settings(message));
         if self.layer >= n_layers {
             return fail(format!(

@@ -1,0 +1,75 @@
+//! What every item is held to, whether it was read from a file or stands in a study.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use super::Item;
+use super::read::{MAX_ITEMS, quoted};
+
+/// Most choices of one item: there are 26 letters.
+pub const MAX_CHOICES: usize = 26;
+/// Longest text of a context or choice, in bytes.
+pub const MAX_TEXT: usize = 100_000;
+
+/// Whether items could have been read from a file: their texts, choices, right choices and ids.
+///
+/// # Errors
+///
+/// What is wrong with the first wrong one.
+pub fn check_items(items: &[Item]) -> Result<(), String> {
+    if items.len() > MAX_ITEMS {
+        return Err(format!(
+            "{} items, at most {MAX_ITEMS} are read",
+            items.len()
+        ));
+    }
+    let mut ids = HashSet::new();
+    for item in items {
+        let named = |message: String| format!("item `{}`: {message}", quoted(&item.id));
+        check_text(&item.context, "the context").map_err(named)?;
+        check_choices(&item.choices).map_err(named)?;
+        check_gold(item.gold, &item.choices).map_err(named)?;
+        if !ids.insert(item.id.as_str()) {
+            return Err(named("this id is there twice".into()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the right choice is one of the choices.
+pub(super) fn check_gold(gold: usize, choices: &[String]) -> Result<(), String> {
+    match gold < choices.len() {
+        true => Ok(()),
+        false => Err(format!(
+            "the right choice is {gold}, and there are {} choices (the first is 0)",
+            choices.len()
+        )),
+    }
+}
+
+/// Whether a text is short enough; `what` names it.
+pub(super) fn check_text(text: &str, what: impl Display) -> Result<(), String> {
+    match text.len() {
+        bytes if bytes > MAX_TEXT => Err(format!(
+            "{what} has {bytes} bytes, at most {MAX_TEXT} are read"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there are 2 to 26 choices, none of them empty or too long.
+pub(super) fn check_choices(choices: &[String]) -> Result<(), String> {
+    if choices.len() < 2 || choices.len() > MAX_CHOICES {
+        return Err(format!(
+            "an item has 2 to {MAX_CHOICES} choices, and this one {}",
+            choices.len()
+        ));
+    }
+    for (index, choice) in choices.iter().enumerate() {
+        if choice.trim().is_empty() {
+            return Err(format!("choice {index} is empty"));
+        }
+        check_text(choice, format_args!("choice {index}"))?;
+    }
+    Ok(())
+}
