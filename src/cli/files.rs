@@ -24,8 +24,8 @@ pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
 pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
     let fail = |error| file_error(path, error);
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(fail)?.take(LARGEST_TEXT + 1);
-    { file }.read_to_end(&mut bytes).map_err(fail)?;
+    let mut file = fs::File::open(path).map_err(fail)?.take(LARGEST_TEXT + 1);
+    file.read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > LARGEST_TEXT {
         return Err(CliError::Input(format!(
             "{}: more than {} MiB, which is no text that is read here",

@@ -76,8 +76,7 @@ impl Table {
     }
 
     fn with_header(delimiter: u8, row: &StringRecord) -> Option<Self> {
-        let tidy = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
-        let names: Vec<String> = row.iter().map(tidy).collect();
+        let names: Vec<String> = row.iter().map(column_name).collect();
         let column = |wanted: &str| names.iter().position(|name| name == wanted);
         let mut choices = Vec::new();
         for (index, name) in names.iter().enumerate() {
@@ -214,12 +213,9 @@ impl Table {
 
     /// The choice that an answer means: a column's name or label first, then as in JSON.
     fn right(&self, answer: &str, choices: &[String]) -> Option<usize> {
-        let lower = answer.to_lowercase();
-        let name = lower.replace([' ', '-'], "_");
-        let is_meant = |column: &Column| match self.from_zero && lower.parse::<usize>().is_ok() {
-            true => false,
-            false => column.label == lower || column.name == name,
-        };
+        let name = column_name(answer);
+        let is_index = self.from_zero && name.parse::<usize>().is_ok();
+        let is_meant = |column: &Column| !is_index && (column.label == name || column.name == name);
         self.choices
             .iter()
             .take(choices.len())
@@ -247,6 +243,11 @@ impl Column {
             label: label.to_owned(),
         })
     }
+}
+
+/// A column's name as it is compared: lower case, joined by underscores.
+fn column_name(text: &str) -> String {
+    text.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
 fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
