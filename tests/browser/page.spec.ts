@@ -1,7 +1,7 @@
 // The page itself: first paint, keyboard, cancel, reload, sizes, the command line's numbers.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, noError, open, ready, saved, setNumber, step } from "./support";
+import { control, idle, noError, open, ready, saved, score, setNumber, step } from "./support";
 
 interface Choice { log_likelihood: number }
 interface Scores { set: string; accuracy: { correct: number; total: number }; items: { id: string; choices: Choice[] }[] }
@@ -114,10 +114,7 @@ test("a running job is cancelled within a second, and the page goes on working",
   expect(Date.now() - started).toBeLessThan(2500);
   await noError(page);
   await ready(page);
-  await step(page, "scores");
-  await control(page, "score").click();
-  await idle(page);
-  await noError(page);
+  await score(page);
 });
 
 test("a cancelled tuning keeps its best state", async ({ page }) => {

@@ -1,7 +1,7 @@
 // How items are put to the model: a template, shots, an order of the choices; what changes them together and what keeps them.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+import { control, idle, open, ready, saved, score, setNumber, step, useItems } from "./support";
 
 const ITEMS = [
   '{"id": "first", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": "B"}',
@@ -16,13 +16,6 @@ async function studied(page: Page): Promise<Prompting> {
   const { few_shot, choice_order } = await saved<Prompting>(page, "save-study");
   await step(page, "items");
   return { ...(few_shot ? { few_shot } : {}), ...(choice_order ? { choice_order } : {}) };
-}
-
-async function score(page: Page): Promise<void> {
-  await step(page, "scores");
-  await control(page, "score").click();
-  await idle(page);
-  await noError(page);
 }
 
 test("a template of one's own is written by keyboard, seen token by token, and used", async ({ page }) => {

@@ -32,6 +32,14 @@ export async function step(page: Page, name: string): Promise<void> {
   await page.click(`[data-step="${name}"]`);
 }
 
+/** Scores all item sets. */
+export async function score(page: Page): Promise<void> {
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page);
+  await noError(page);
+}
+
 /** A control by its stable key. */
 export function control(page: Page, key: string): Locator {
   return page.locator(`[data-key="${key}"]`);
