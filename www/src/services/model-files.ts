@@ -110,7 +110,7 @@ export async function sourceOfFiles(
     const { file } = gguf[0];
     const known = entryOf(file);
     const name = file.name.replace(/\.gguf$/, "");
-    return { kind: "files", id: known?.id ?? name, name: known?.name ?? name, files: [file] };
+    return { kind: "files", id: known?.id ?? name, name: known?.name ?? name, isListed: known !== undefined, files: [file] };
   }
   if (!home) {
     return "There are no weights among these files. Choose one .gguf file, or a folder with safetensors, config.json and tokenizer.json.";
@@ -126,5 +126,5 @@ export async function sourceOfFiles(
   const known = entryOf(largest);
   const plain = largest?.name.replace(/\.safetensors$/, "") ?? "model";
   const name = known?.name ?? (lastPart(home.folder) || plain);
-  return { kind: "files", id: known?.id ?? name, name, files: [...weights, ...companions] };
+  return { kind: "files", id: known?.id ?? name, name, isListed: known !== undefined, files: [...weights, ...companions] };
 }

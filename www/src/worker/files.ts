@@ -166,7 +166,7 @@ async function fromUser(
   { files: picked, ...wanted }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress, signal: AbortSignal,
 ): Promise<Opened> {
   await checkConfig(picked, places);
-  const { id, name } = await freeNames(wanted.id, wanted.name, picked);
+  const { id, name } = wanted.isListed ? wanted : await freeNames(wanted.id, wanted.name, picked);
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       // While nothing is copied yet, what is kept of an earlier visit stays.

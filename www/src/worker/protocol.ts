@@ -20,7 +20,8 @@ export type ModelSource =
   /** Begun earlier, to be gone on with. */
   | { kind: "unfinished"; id: string }
   /** Picked or dropped by the user, to be kept where there is room. */
-  | { kind: "files"; id: string; name: string; files: File[] };
+  /** `isListed`: the files are those of the catalogue's model of that id. */
+  | { kind: "files"; id: string; name: string; isListed: boolean; files: File[] };
 
 export interface Started {
   version: string;
