@@ -5,7 +5,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor};
-use common::{assert_close, files, host, items, job, mask, model_on, plain, wait};
+use common::{FAMILIES, assert_close, files, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::{Path, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::run::log_probabilities_of;
@@ -53,14 +53,6 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
     every_family_s_gradients(&compute);
 }
 
-const FAMILIES: [&str; 6] = [
-    "tiny-llama3",
-    "tiny-qwen2",
-    "tiny-qwen3",
-    "tiny-gemma3",
-    "tiny-gpt2",
-    "tiny-gpt-neox",
-];
 const PROMPT: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
 
 /// The gradient of a log-probability by the gains of a layer, on which IG and tuning rest: through norms, attention and

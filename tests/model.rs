@@ -3,12 +3,16 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, files, host, job, json, model, tensors, wait};
+use common::{FAMILIES, assert_close, files, host, job, json, model, tensors, wait};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Compute, Decoder, Gains, Model, ModelError, Run};
+use secateur::model::{
+    Capture, Compute, Decoder, Gains, MissingTensor, Model, ModelError, Precision, Run,
+};
 use secateur::weights::{MemorySource, WeightsError};
 use serde::Deserialize;
 
@@ -410,9 +414,12 @@ fn a_missing_tensor_is_named_with_the_nearest_there_is() {
         stored.retain(|(name, ..)| name != UP)
     });
     match refused(gone) {
-        ModelError::MissingTensor { name, nearest } => {
+        ModelError::MissingTensors { named, more: 0 } => {
+            let [MissingTensor { name, nearest }] = named.as_slice() else {
+                panic!("{named:?}");
+            };
             assert_eq!(name, UP);
-            assert!(nearest.unwrap().ends_with("mlp.up_proj.weight"));
+            assert!(nearest.as_ref().unwrap().ends_with("mlp.up_proj.weight"));
         }
         other => panic!("{other}"),
     }
@@ -423,6 +430,31 @@ fn a_missing_tensor_is_named_with_the_nearest_there_is() {
         let error = refused(gone).to_string();
         assert!(error.contains(&format!("no tensor `{name}`")), "{error}");
     }
+}
+
+#[test]
+fn all_missing_tensors_of_every_family_are_named_or_counted() {
+    for family in FAMILIES {
+        // Every third tensor is gone, weights and biases alike.
+        for first in 0..3 {
+            let mut gone = BTreeSet::new();
+            let files = edited(family, |stored| {
+                let names = stored.iter().map(|(name, ..)| name.clone());
+                gone = names.skip(first).step_by(3).collect();
+                stored.retain(|(name, ..)| !gone.contains(name));
+            });
+            match refused(files) {
+                ModelError::MissingTensors { named, more } => {
+                    assert_eq!(named.len() + more, gone.len(), "{family}");
+                    assert!(named.iter().all(|missing| gone.contains(&missing.name)));
+                }
+                other => panic!("{family}: {other}"),
+            }
+        }
+    }
+    let empty = refused(edited("tiny-gpt2", |stored| stored.truncate(1))).to_string();
+    assert!(empty.starts_with("the weight file lacks"), "{empty}");
+    assert!(empty.ends_with(" more"), "{empty}");
 }
 
 #[test]
@@ -454,6 +486,27 @@ fn a_tensor_of_another_shape_is_named_with_both_shapes() {
     });
     let error = refused(short).to_string();
     assert!(error.contains("`lm_head.weight`") && error.contains("[41, 16]"));
+}
+
+#[test]
+fn a_weight_that_f16_cannot_hold_is_named() {
+    let large = || {
+        edited("tiny-llama-tied", |stored| {
+            let up = stored.iter_mut().find(|(name, ..)| name == UP).unwrap();
+            up.3[12..16].copy_from_slice(&1e5f32.to_le_bytes());
+        })
+    };
+    let load = |precision| {
+        let mut compute = Compute::flex();
+        compute.precision = precision;
+        wait(Model::load("large", large(), &compute, job())).err()
+    };
+    let error = load(Precision::F16).unwrap().to_string();
+    assert!(
+        error.contains(UP) && error.contains("it holds 100000"),
+        "{error}"
+    );
+    assert!(load(Precision::F32).is_none() && load(Precision::Int8).is_none());
 }
 
 #[test]

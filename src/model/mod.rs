@@ -55,13 +55,13 @@ pub enum ModelError {
     /// The weight file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A tensor is not in the weight file.
-    #[error("the weight file has no tensor `{name}`{}", nearest.as_ref().map(|near| format!("; did it mean `{near}`?")).unwrap_or_default())]
-    MissingTensor {
-        /// The name that was looked for.
-        name: String,
-        /// The most similar name in the file.
-        nearest: Option<String>,
+    /// Tensors are not in the weight file.
+    #[error("{}", lacks(named, *more))]
+    MissingTensors {
+        /// The first of them.
+        named: Vec<MissingTensor>,
+        /// How many others there are.
+        more: usize,
     },
     /// A tensor has another shape than the configuration says.
     #[error("tensor `{name}` has shape {found:?}, and the configuration needs {expected:?}")]
@@ -102,6 +102,31 @@ pub enum ModelError {
     /// The user stopped the job.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// A tensor that a configuration asks for and its weight file lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingTensor {
+    /// The name that was looked for.
+    pub name: String,
+    /// The most similar name in the file.
+    pub nearest: Option<String>,
+}
+
+fn lacks(named: &[MissingTensor], more: usize) -> String {
+    let list: Vec<String> = named
+        .iter()
+        .map(|MissingTensor { name, nearest }| match nearest {
+            Some(near) => format!("`{name}` (did it mean `{near}`?)"),
+            None => format!("`{name}`"),
+        })
+        .collect();
+    let list = list.join(", ");
+    match (named.len() + more, more) {
+        (1, _) => format!("the weight file has no tensor {list}"),
+        (total, 0) => format!("the weight file lacks {total} tensors: {list}"),
+        (total, _) => format!("the weight file lacks {total} tensors: {list} and {more} more"),
+    }
 }
 
 fn in_megabytes(bytes: u64) -> String {

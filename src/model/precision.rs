@@ -2,6 +2,7 @@
 
 use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};
 use burn::tensor::{DType, Device, Tensor};
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
@@ -43,6 +44,22 @@ impl Precision {
                 "weights in f16 on this device; f32 and int8 work everywhere".into(),
             )),
             // Eight-bit weights are packed in integers of 32 bits, which every device has.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether weights can be held this way.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Unsupported`] for a weight beyond the largest number of f16.
+    pub(super) fn check_range(self, name: &str, weights: &[f32]) -> Result<(), ModelError> {
+        let largest = f16::MAX.to_f32();
+        let beyond = weights.iter().find(|weight| weight.abs() > largest);
+        match (self, beyond) {
+            (Self::F16, Some(weight)) => Err(ModelError::Unsupported(format!(
+                "`{name}` in f16, whose largest number is {largest}: it holds {weight}; f32 and int8 work"
+            ))),
             _ => Ok(()),
         }
     }

@@ -67,7 +67,7 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
         ),
         ModelError::Config(_)
         | ModelError::Weights(_)
-        | ModelError::MissingTensor { .. }
+        | ModelError::MissingTensors { .. }
         | ModelError::Shape { .. }
         | ModelError::Tokenizer(_) => (
             "model_file",

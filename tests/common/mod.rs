@@ -23,6 +23,16 @@ use serde::de::DeserializeOwned;
 /// The models that have scores, gradients and trained gains.
 pub const SCORED: [&str; 2] = ["tiny-llama-tied", "tiny-llama-untied"];
 
+/// A model of every family.
+pub const FAMILIES: [&str; 6] = [
+    "tiny-llama3",
+    "tiny-qwen2",
+    "tiny-qwen3",
+    "tiny-gemma3",
+    "tiny-gpt2",
+    "tiny-gpt-neox",
+];
+
 pub fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")

@@ -63,9 +63,9 @@ impl<'a> Loader<'a> {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] names the tensor that is missing, of another shape, or damaged.
+    /// [`ModelError`] names the tensors that are missing, of another shape, or damaged.
     pub(super) async fn decoder(&mut self, config: Config) -> Result<Decoder, ModelError> {
-        self.check_shapes(&config)?;
+        self.check_all(&config)?;
         let names = self.layout.names;
         let (d_model, vocabulary) = (config.d_model, config.vocabulary);
         let embedding = self.table(names.embedding, vocabulary, d_model).await?;
@@ -182,58 +182,6 @@ impl<'a> Loader<'a> {
             k_norm,
             o,
         })
-    }
-
-    /// Checks every shape against the file before the first tensor is read.
-    fn check_shapes(&self, config: &Config) -> Result<(), ModelError> {
-        let names = self.layout.names;
-        let (d_model, d_mlp, d_head) = (config.d_model, config.d_mlp, config.d_head);
-        let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
-        let mut shapes = vec![
-            (names.attention_norm, vec![d_model]),
-            (names.o, self.stored(d_model, d_q)),
-            (names.feed_forward_norm, vec![d_model]),
-            (names.gate, self.stored(d_mlp, d_model)),
-            (names.down, self.stored(d_model, d_mlp)),
-        ];
-        match self.layout.fused {
-            Some(_) => shapes.push((names.qkv, self.stored(d_q + 2 * d_kv, d_model))),
-            None => shapes.extend([
-                (names.q, self.stored(d_q, d_model)),
-                (names.k, self.stored(d_kv, d_model)),
-                (names.v, self.stored(d_kv, d_model)),
-            ]),
-        }
-        if config.gated {
-            shapes.push((names.up, self.stored(d_mlp, d_model)));
-        }
-        if config.qk_norm {
-            shapes.extend([(names.q_norm, vec![d_head]), (names.k_norm, vec![d_head])]);
-        }
-        if config.sandwich_norms {
-            shapes.extend([
-                (names.attention_post_norm, vec![d_model]),
-                (names.feed_forward_post_norm, vec![d_model]),
-            ]);
-        }
-        for layer in 0..config.n_layers {
-            for (part, shape) in &shapes {
-                let name = format!("{}.weight", self.layout.in_block(layer, part));
-                self.check(self.in_file(&name), shape)?;
-            }
-        }
-        if config.rope.is_none() {
-            let name = format!("{}.weight", names.position_embedding);
-            self.check(self.in_file(&name), &[config.context_length, d_model])?;
-        }
-        let table = [config.vocabulary, d_model];
-        self.check(self.in_file(&format!("{}.weight", names.embedding)), &table)?;
-        let norm = format!("{}.weight", names.final_norm);
-        self.check(self.in_file(&norm), &[d_model])?;
-        if !config.tied {
-            self.check(self.in_file(&format!("{}.weight", names.lm_head)), &table)?;
-        }
-        Ok(())
     }
 
     /// A projection whose output is rotated, in the half-split row order: row `(head, j, i)` for

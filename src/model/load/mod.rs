@@ -1,9 +1,11 @@
 //! Weight files to a decoder on a device, tensor by tensor, with a report of what was found.
 //!
 //! - this file: the files of a model, its configuration and hash
+//! - `check`: what a configuration asks for, against what the file has
 //! - `loader`: the parts of a decoder out of a file; `reading`: one tensor by its name
 //! - `report`: what was applied, and what was left over
 
+mod check;
 mod loader;
 mod reading;
 mod report;
@@ -53,7 +55,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] names the file's tensor, field or metadata key that is wrong or missing;
+    /// [`ModelError`] names the file's tensors, field or metadata key that is wrong or missing;
     /// [`ModelError::DoesNotFit`] before any weight is read.
     pub async fn load(
         id: &str,

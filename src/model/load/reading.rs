@@ -60,23 +60,6 @@ impl Loader<'_> {
         }
     }
 
-    pub(super) fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
-        let Some(tensor) = self.file.tensor(name) else {
-            return Err(ModelError::MissingTensor {
-                name: name.to_owned(),
-                nearest: self.nearest(name),
-            });
-        };
-        if tensor.shape != expected {
-            return Err(ModelError::Shape {
-                name: name.to_owned(),
-                expected: expected.to_vec(),
-                found: tensor.shape.clone(),
-            });
-        }
-        Ok(())
-    }
-
     async fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
         let name = self.in_file(name).to_owned();
         self.check(&name, shape)?;
@@ -144,6 +127,7 @@ impl Loader<'_> {
         let name = format!("{name}.weight");
         let shape = self.stored(rows, columns);
         let values = self.values(&name, &shape).await?;
+        self.precision.check_range(&name, &values)?;
         let stored = Matrix {
             values,
             rows: shape[0],
@@ -205,8 +189,10 @@ impl Loader<'_> {
         for first in (0..rows).step_by(height) {
             self.job.checkpoint().await?;
             let last = rows.min(first + height);
+            let values = self.file.read_rows_f32(&name, first..last).await?;
+            self.precision.check_range(&name, &values)?;
             let matrix = Matrix {
-                values: self.file.read_rows_f32(&name, first..last).await?,
+                values,
                 rows: last - first,
                 columns: width,
             };
@@ -214,31 +200,5 @@ impl Loader<'_> {
         }
         self.note(name);
         Ok(Table { pieces })
-    }
-
-    fn nearest(&self, name: &str) -> Option<String> {
-        // Of equally near names, one of the same layer.
-        let numbers = |name: &str| -> Vec<String> {
-            let parts = name.split(|c: char| !c.is_ascii_digit());
-            parts
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        let wanted = numbers(name);
-        let common = |other: &str| {
-            let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
-            let suffix = name
-                .bytes()
-                .rev()
-                .zip(other.bytes().rev())
-                .take_while(|(a, b)| a == b);
-            prefix.count() + suffix.count()
-        };
-        let names = self.file.tensors().iter().map(|tensor| &tensor.name);
-        names
-            .max_by_key(|other| (common(other), numbers(other) == wanted))
-            .filter(|other| common(other) * 2 > name.len())
-            .cloned()
     }
 }

@@ -1,0 +1,156 @@
+//! Every tensor that a configuration asks for, checked against the file before the first is read.
+
+use super::loader::Loader;
+use crate::model::config::NormKind;
+use crate::model::{Config, MissingTensor, ModelError};
+
+/// Most missing tensors that are named; the others are counted.
+const MOST_NAMED: usize = 20;
+
+/// A tensor's name and its shape.
+type Expected = (String, Vec<usize>);
+
+impl Loader<'_> {
+    /// Checks the whole file against the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::MissingTensors`] names what the file lacks, [`ModelError::Shape`] the first tensor of another
+    /// shape.
+    pub(super) fn check_all(&self, config: &Config) -> Result<(), ModelError> {
+        let expected = self.expected(config);
+        let in_file = expected.iter().map(|(name, _)| self.in_file(name));
+        let missing: Vec<&str> = in_file
+            .filter(|name| self.file.tensor(name).is_none())
+            .collect();
+        if !missing.is_empty() {
+            return Err(self.missing(&missing));
+        }
+        let mut expected = expected.iter();
+        expected.try_for_each(|(name, shape)| self.check(self.in_file(name), shape))
+    }
+
+    /// Checks one tensor, by its name in the file.
+    pub(super) fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
+        let Some(tensor) = self.file.tensor(name) else {
+            return Err(self.missing(&[name]));
+        };
+        if tensor.shape != expected {
+            return Err(ModelError::Shape {
+                name: name.to_owned(),
+                expected: expected.to_vec(),
+                found: tensor.shape.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What is read of a model with this configuration.
+    fn expected(&self, config: &Config) -> Vec<Expected> {
+        let names = self.layout.names;
+        let d_model = config.d_model;
+        let table = |name: &str, rows: usize| (format!("{name}.weight"), vec![rows, d_model]);
+        let mut expected = vec![table(names.embedding, config.vocabulary)];
+        if config.rope.is_none() {
+            expected.push(table(names.position_embedding, config.context_length));
+        }
+        for layer in 0..config.n_layers {
+            self.expect_block(layer, config, &mut expected);
+        }
+        expect_norm(names.final_norm, d_model, config, &mut expected);
+        if !config.tied {
+            expected.push(table(names.lm_head, config.vocabulary));
+        }
+        expected
+    }
+
+    fn expect_block(&self, layer: usize, config: &Config, expected: &mut Vec<Expected>) {
+        let names = self.layout.names;
+        let (d_model, d_mlp, d_head) = (config.d_model, config.d_mlp, config.d_head);
+        let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
+        let mut norms = vec![
+            (names.attention_norm, d_model),
+            (names.feed_forward_norm, d_model),
+        ];
+        if config.qk_norm {
+            norms.extend([(names.q_norm, d_head), (names.k_norm, d_head)]);
+        }
+        if config.sandwich_norms {
+            norms.extend([
+                (names.attention_post_norm, d_model),
+                (names.feed_forward_post_norm, d_model),
+            ]);
+        }
+        for (part, width) in norms {
+            expect_norm(&self.layout.in_block(layer, part), width, config, expected);
+        }
+        let qkv = match self.layout.fused {
+            Some(_) => vec![(names.qkv, d_q + 2 * d_kv)],
+            None => vec![(names.q, d_q), (names.k, d_kv), (names.v, d_kv)],
+        };
+        let mut projections: Vec<_> = qkv
+            .into_iter()
+            .map(|(part, output)| (part, [output, d_model], config.qkv_bias))
+            .collect();
+        projections.extend([
+            (names.o, [d_model, d_q], config.attention_output_bias),
+            (names.gate, [d_mlp, d_model], config.mlp_bias),
+            (names.down, [d_model, d_mlp], config.mlp_bias),
+        ]);
+        if config.gated {
+            projections.push((names.up, [d_mlp, d_model], config.mlp_bias));
+        }
+        for (part, [output, input], has_bias) in projections {
+            let name = self.layout.in_block(layer, part);
+            expected.push((format!("{name}.weight"), self.stored(output, input)));
+            if has_bias {
+                expected.push((format!("{name}.bias"), vec![output]));
+            }
+        }
+    }
+
+    fn missing(&self, names: &[&str]) -> ModelError {
+        let named = names.iter().take(MOST_NAMED).map(|&name| MissingTensor {
+            name: name.to_owned(),
+            nearest: self.nearest(name),
+        });
+        ModelError::MissingTensors {
+            named: named.collect(),
+            more: names.len().saturating_sub(MOST_NAMED),
+        }
+    }
+
+    /// The name in the file that shares most of its beginning and end with `name`.
+    fn nearest(&self, name: &str) -> Option<String> {
+        // Of equally near names, one of the same layer.
+        let numbers = |name: &str| -> Vec<String> {
+            let parts = name.split(|c: char| !c.is_ascii_digit());
+            parts
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let wanted = numbers(name);
+        let common = |other: &str| {
+            let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
+            let suffix = name
+                .bytes()
+                .rev()
+                .zip(other.bytes().rev())
+                .take_while(|(a, b)| a == b);
+            prefix.count() + suffix.count()
+        };
+        let names = self.file.tensors().iter().map(|tensor| &tensor.name);
+        names
+            .max_by_key(|other| (common(other), numbers(other) == wanted))
+            .filter(|other| common(other) * 2 > name.len())
+            .cloned()
+    }
+}
+
+fn expect_norm(name: &str, width: usize, config: &Config, expected: &mut Vec<Expected>) {
+    expected.push((format!("{name}.weight"), vec![width]));
+    if config.norm == NormKind::Layer {
+        expected.push((format!("{name}.bias"), vec![width]));
+    }
+}
