@@ -3,7 +3,7 @@
 //! Attribution scores: `layers.{l}` of shape `[items, d_mlp]` for every layer, `gap` of shape
 //! `[items, layers]` (or `[items, 1]` for the joint path), and the settings as metadata.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -93,9 +93,57 @@ fn serialised(
             Ok((name.as_str(), view))
         })
         .collect::<Result<Vec<_>, ExportError>>()?;
-    safetensors::serialize(views, Some(metadata)).map_err(fail)
+    in_one_order(&safetensors::serialize(views, Some(metadata)).map_err(fail)?)
+}
+
+/// The same file, its header in the order of the names: safetensors writes metadata as a hash map has it, and files of
+/// the same content shall have the same hash.
+fn in_one_order(file: &[u8]) -> Result<Vec<u8>, ExportError> {
+    let cut = || fail("the header is cut off");
+    let (length, rest) = file.split_first_chunk().ok_or_else(cut)?;
+    let size = u64::from_le_bytes(*length) as usize;
+    let (header, data) = rest.split_at_checked(size).ok_or_else(cut)?;
+    let header: BTreeMap<String, BTreeMap<String, serde_json::Value>> =
+        serde_json::from_slice(header).map_err(fail)?;
+    let mut header = serde_json::to_vec(&header).map_err(fail)?;
+    // Padded as it was, so that the data stay aligned.
+    header.resize(size.max(header.len()), b' ');
+    Ok([
+        &(header.len() as u64).to_le_bytes(),
+        header.as_slice(),
+        data,
+    ]
+    .concat())
 }
 
 fn fail(error: impl std::fmt::Display) -> ExportError {
     ExportError::Tensors(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::SafeTensors;
+
+    use super::*;
+
+    #[test]
+    fn the_same_content_makes_the_same_file() {
+        let tensors = [
+            ("b".to_owned(), vec![2], vec![1; 8]),
+            ("a".to_owned(), vec![1], vec![2; 4]),
+        ];
+        let file = || {
+            let entry = |index: u8| (format!("key {index}"), "“text”".to_owned());
+            serialised(&tensors, (0..8).map(entry).collect()).unwrap()
+        };
+        let first = file();
+        assert!((0..8).all(|_| file() == first));
+        let read = SafeTensors::deserialize(&first).unwrap();
+        for (name, shape, bytes) in &tensors {
+            let tensor = read.tensor(name).unwrap();
+            assert_eq!((tensor.shape(), tensor.data()), (&shape[..], &bytes[..]));
+        }
+        let (_, header) = SafeTensors::read_metadata(&first).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap().len(), 8);
+    }
 }
