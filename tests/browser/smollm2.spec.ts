@@ -10,7 +10,7 @@ const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.
 const FOLDER = process.env["SECATEUR_SMOLLM2"] ?? "";
 
 interface Scores { items: { id: string; predicted: number; choices: { log_likelihood: number }[] }[] }
-interface Attribution { settings: { steps: number }; items_used: unknown[]; scores: number[][] }
+interface Attribution { settings: { steps: number; confidence_threshold: number }; items_used: unknown[]; scores: number[][] }
 
 function made<T>(name: string): T {
   return JSON.parse(readFileSync(resolve(FOLDER, name), "utf8")) as T;
@@ -38,7 +38,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
   await step(page, "attribution");
   await control(page, "preset").selectOption("fast");
   await setNumber(page, "steps", attribution.settings.steps);
-  await setNumber(page, "threshold", 0);
+  await setNumber(page, "threshold", attribution.settings.confidence_threshold);
   await control(page, "attribute").click();
   await idle(page, 500_000);
   await noError(page);
@@ -53,6 +53,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
       expect(Math.abs(own - log_likelihood), `${item.id}, choice ${choice}`).toBeLessThan(2e-3);
     }
   }
+  expect(found.attribution.settings).toEqual(attribution.settings);
   expect(found.attribution.items_used).toEqual(attribution.items_used);
   for (const [layer, row] of attribution.scores.entries()) {
     const largest = Math.max(...row.map(Math.abs));

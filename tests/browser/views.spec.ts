@@ -84,6 +84,50 @@ test("a click or a Tab out of a changed field does what it says", async ({ page 
   await expect(control(page, "few-shot-k")).toHaveValue("1");
 });
 
+test("fields that change before the form is drawn anew all keep their value", async ({ page }) => {
+  await open(page, "wasm");
+  for (const [name, fields] of [
+    ["attribution", { steps: "3", threshold: "0.25" }], ["tuning", { "tune-steps": "7", "tune-rate": "0.02" }],
+  ] as const) {
+    await step(page, name);
+    // As on a slow machine: nothing is drawn between a Tab and the change of the next field.
+    await page.evaluate((values) => {
+      const found = Object.entries(values).map(([key, value]) => {
+        const input = document.querySelector<HTMLInputElement>(`[data-key="${key}"]`);
+        if (!input) throw new Error(`there is no field ${key}`);
+        return [input, value] as const;
+      });
+      for (const [input, value] of found) {
+        input.value = value;
+        input.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true }));
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+    }, fields);
+    for (const [key, value] of Object.entries(fields)) await expect(control(page, key)).toHaveValue(value);
+  }
+});
+
+test("what is being typed outlives a redraw, and is taken with what changed meanwhile", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "attribution");
+  await expect(control(page, "preset")).not.toHaveValue("");
+  await control(page, "steps").fill("3");
+  const path = await page.evaluate(() => {
+    const select = document.querySelector<HTMLSelectElement>("[data-key=path]");
+    if (!select) throw new Error("there is no choice of a path");
+    select.value = select.value === "joint" ? "per_layer" : "joint";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    return select.value;
+  });
+  await expect(control(page, "steps")).toHaveValue("3");
+  await expect(control(page, "steps")).toBeFocused();
+  await control(page, "steps").press("Enter");
+  await expect(control(page, "preset")).toHaveValue("");
+  await expect(control(page, "steps")).toHaveValue("3");
+  await expect(control(page, "steps")).toBeFocused();
+  await expect(control(page, "path")).toHaveValue(path);
+});
+
 test("the form stays with its item when one before it goes, and a new item's form is open", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, ITEMS);

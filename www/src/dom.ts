@@ -7,11 +7,17 @@ type Handler = (event: never) => void;
 type Properties = Record<string, string | number | boolean | null | undefined | Handler>;
 type Children = readonly (Child | readonly Child[])[];
 
+/** Values of fields as they were drawn or last taken. */
+const drawn = new WeakMap<Element, string>();
+
 function fill(element: Element, properties: Properties, children: Children): void {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value as unknown as EventListener);
-    else if (name === "value" && "value" in element) (element as HTMLInputElement).value = String(value);
+    else if (name === "value" && "value" in element) {
+      (element as HTMLInputElement).value = String(value);
+      drawn.set(element, (element as HTMLInputElement).value);
+    }
     else if (name === "checked" && "checked" in element) (element as HTMLInputElement).checked = value === true;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -62,7 +68,17 @@ function hold(event: Event): void {
 
 function release(): void {
   held = null;
+  drawWaiting();
+}
+
+function drawWaiting(): void {
   for (const [parent, children] of [...waiting]) refill(parent, ...children);
+}
+
+/** Whether something was typed into this element that nobody has taken yet. */
+function isTyped(element: Element | null): boolean {
+  const before = element ? drawn.get(element) : undefined;
+  return before !== undefined && before !== (element as HTMLInputElement).value;
 }
 
 addEventListener("mousedown", hold, true);
@@ -80,15 +96,21 @@ for (const end of ["mouseup", "dragend"]) addEventListener(end, () => setTimeout
 addEventListener("mousemove", (event) => {
   if (held && event.buttons === 0) release();
 }, true);
+// Last of those that hear of a change: what was typed is taken.
+addEventListener("change", ({ target }) => {
+  if (target instanceof Element && drawn.has(target)) drawn.set(target, (target as HTMLInputElement).value);
+  drawWaiting();
+});
 
-/** Replaces the content of an element; the focus and the caret stay where they were. */
+/** Replaces the content of an element, now or once nobody presses or types in it; the focus and the caret stay where
+ * they were. */
 export function refill(parent: Element, ...children: Children): void {
-  if (held && parent.contains(held)) {
+  const active = parent.contains(document.activeElement) ? document.activeElement : null;
+  if ((held && parent.contains(held)) || isTyped(active)) {
     waiting.set(parent, children);
     return;
   }
   waiting.delete(parent);
-  const active = parent.contains(document.activeElement) ? document.activeElement : null;
   const key = controlKey(active);
   const isText = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
   const caret = isText ? active.selectionStart : null;

@@ -38,15 +38,16 @@ class StepAttribution extends View {
   protected render(): void {
     const { settings, presets, attribution, precomputed, model } = this.state;
     const ofFamily = model ? OF_FAMILY[model.info.family] : undefined;
+    // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
     const change = (patch: Partial<AttributionSettings>): void => {
-      const { preset: _, ...rest } = settings;
+      const { preset: _, ...rest } = this.state.settings;
       store.set({ settings: { ...rest, ...patch } });
     };
     const names = Object.keys(presets);
     const preset = choice("Preset", "preset", [...names.map((name) => [name, name] as const), ["", "own settings"] as const],
       settings.preset ?? "", (name) => {
         const found = presets[name];
-        if (found) store.set({ settings: { ...found, confidence_threshold: settings.confidence_threshold } });
+        if (found) store.set({ settings: { ...found, confidence_threshold: this.state.settings.confidence_threshold } });
         else change({});
       }, "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer");
     refill(this.#controls,

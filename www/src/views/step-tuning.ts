@@ -29,7 +29,8 @@ class StepTuning extends View {
 
   protected render(): void {
     const { tuning_settings: settings, tuning, live_curves, mask, shape } = this.state;
-    const change = (patch: Partial<TuneSettings>): void => store.set({ tuning_settings: { ...settings, ...patch } });
+    // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
+    const change = (patch: Partial<TuneSettings>): void => store.set({ tuning_settings: { ...this.state.tuning_settings, ...patch } });
     const layers = (shape?.n_layers ?? 1) - 1;
     const train = setsOf(this.state, "attribution").join(", ") || "all sets";
     const validation = setsOf(this.state, "validation").join(", ") || "all sets";
