@@ -691,6 +691,19 @@ fn wrong_input_is_one_line_that_says_what_and_where() {
             with("tune", &["--validation", "items.jsonl", "--layer", "3"]),
             &["layer 3"],
         ),
+        // Before the work whose result could not be written.
+        (
+            with("attribute", &["--out", "nowhere/ig.safetensors"]),
+            &["nowhere/ig.safetensors", "folder does not exist"],
+        ),
+        (
+            with("score", &["--out", "."]),
+            &["is a folder", "name a file"],
+        ),
+        (
+            with("attribute", &["--out", "one.json", "--summary", "one.json"]),
+            &["one.json", "two results"],
+        ),
         (
             vec!["run", "missing.json", "--out", "out"],
             &["missing.json"],

@@ -237,6 +237,23 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The files it writes.
+    pub fn outputs(&self) -> Vec<&PathBuf> {
+        let (first, second) = match self {
+            Self::Forward { out, .. }
+            | Self::Score { out, .. }
+            | Self::PositionBias { out, .. }
+            | Self::Search { out, .. }
+            | Self::Tune { out, .. } => (out.as_ref(), None),
+            Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
+            Self::Prune { out, mask_out, .. } => (out.as_ref(), mask_out.as_ref()),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second).collect()
+    }
+}
+
 #[derive(Subcommand)]
 pub enum ItemsCommand {
     /// Format, numbers, first items and every wrong line, as JSON.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::{self, Args, Command, Device, Input};
-use super::files::{file_error, read_text, write, write_json};
+use super::files::{check_outputs, file_error, read_text, write, write_json};
 use super::items::read_items;
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
@@ -26,6 +26,7 @@ use crate::tuning::TuneSettings;
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
+    check_outputs(&args.command.outputs())?;
     let terminal = Terminal::new(args.quiet);
     let job = Job::new(&terminal);
     let shell = Shell {

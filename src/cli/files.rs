@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -40,6 +40,25 @@ pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
             path.display()
         ))
     })
+}
+
+/// Whether these files can be written, as far as it can be told before the work: each in a folder that is there, and no
+/// two the same.
+pub(super) fn check_outputs(paths: &[&PathBuf]) -> Result<(), CliError> {
+    for (index, path) in paths.iter().enumerate() {
+        let fail = |what: &str| Err(CliError::Input(format!("{}: {what}", path.display())));
+        if path.is_dir() {
+            return fail("is a folder; name a file");
+        }
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return fail("its folder does not exist");
+        }
+        if paths[..index].contains(path) {
+            return fail("two results go into it; name another file for one");
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file.
