@@ -89,6 +89,30 @@ fn every_token_has_the_log_probability_of_transformers() {
 }
 
 #[test]
+fn scores_follow_another_rule_without_a_run_where_what_it_compares_was_measured() {
+    let model = model("tiny-llama3");
+    let items = items(common::SCORED[0]);
+    let anew = |rule| scored(&model, &items, rule, &Gains::none());
+    let counted = |scores: &SetScores| serde_json::to_value((&scores.items, &scores.calibration));
+    let sums = anew(Rule::Sum);
+    for rule in [Rule::PerCharacter, Rule::PerByte, Rule::PerToken, Rule::Sum] {
+        let followed = sums.by_rule(rule).unwrap();
+        assert_eq!(
+            counted(&followed).unwrap(),
+            counted(&anew(rule)).unwrap(),
+            "{rule:?}"
+        );
+    }
+    assert!(sums.by_rule(Rule::MutualInformation).is_none());
+    let measured = anew(Rule::MutualInformation);
+    let back = (measured.by_rule(Rule::Sum)).and_then(|sums| sums.by_rule(Rule::MutualInformation));
+    assert_eq!(
+        counted(&back.unwrap()).unwrap(),
+        counted(&measured).unwrap()
+    );
+}
+
+#[test]
 fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sums() {
     for folder in common::SCORED {
         let model = model(folder);

@@ -117,6 +117,18 @@ impl SetScores {
         }
     }
 
+    /// The same log-likelihoods with the predictions of another rule; `None` for mutual information that was not
+    /// measured.
+    pub fn by_rule(&self, rule: Rule) -> Option<Self> {
+        if rule == Rule::MutualInformation && self.accuracy_mutual_information.is_none() {
+            return None;
+        }
+        let items = self.items.iter();
+        let items =
+            items.map(|item| ItemScore::new(&item.id, item.gold, item.choices.clone(), rule));
+        Some(Self::new(&self.set, items.collect(), self.seconds))
+    }
+
     /// The same without the log-probabilities of single tokens.
     pub fn without_tokens(mut self) -> Self {
         for item in &mut self.items {

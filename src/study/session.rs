@@ -176,11 +176,16 @@ impl Session {
         })
     }
 
-    /// Changes how predictions are made; all results are forgotten.
+    /// Changes how predictions are made. Scores follow where they can ([`SetScores::by_rule`]); the attribution, whose
+    /// items and targets hang on the predictions, is forgotten.
     pub fn set_rule(&mut self, rule: Rule) {
         if rule != self.rule {
             self.rule = rule;
-            self.baselines.clear();
+            let baselines = std::mem::take(&mut self.baselines);
+            self.baselines = baselines
+                .into_iter()
+                .filter_map(|(set, scores)| Some((set, scores.by_rule(rule)?)))
+                .collect();
             self.attribution = None;
         }
     }

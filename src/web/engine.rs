@@ -21,7 +21,7 @@ use crate::model::{Model, Precision};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
-use crate::scoring::Rule;
+use crate::scoring::{Rule, SetScores};
 use crate::study::link::{self, Shared};
 use crate::study::report::{Expected, Report};
 use crate::study::session::{Prompting, TuneRequest};
@@ -60,6 +60,12 @@ struct ModelRequest {
 #[derive(Deserialize)]
 struct SetRequest {
     set: String,
+}
+
+#[derive(Deserialize)]
+struct RuleRequest {
+    rule: Rule,
+    scores: Vec<SetScores>,
 }
 
 #[derive(Deserialize)]
@@ -272,13 +278,15 @@ impl Engine {
         }
     }
 
-    /// Changes how predictions are made.
-    pub fn set_rule(&mut self, rule: JsValue) -> Result<()> {
-        self.rule = from_js(rule)?;
+    /// Changes how predictions are made; of the given scores, those that could follow.
+    pub fn set_rule(&mut self, request: JsValue) -> Result<JsValue> {
+        let RuleRequest { rule, scores } = from_js(request)?;
+        self.rule = rule;
         if let Some(session) = &mut self.session {
-            session.set_rule(self.rule);
+            session.set_rule(rule);
         }
-        Ok(())
+        let follow = scores.iter().filter_map(|scores| scores.by_rule(rule));
+        to_js(&follow.collect::<Vec<SetScores>>())
     }
 
     /// Scores a set.

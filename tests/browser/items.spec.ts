@@ -103,6 +103,15 @@ test("scores show every metric, single tokens, calibration and the preference fo
   await noError(page);
   const row = page.locator("table.summary tbody tr.selected");
   await expect(row.locator("td.in-use")).toHaveText(/%$/);
+  // Another rule counts the same log-likelihoods anew; one that needs more waits to be scored.
+  await control(page, "rule").selectOption("sum");
+  await expect(row.locator("td.in-use")).toHaveText(/%$/);
+  await expect(row.locator("td.in-use")).toHaveAttribute("data-rule", "sum");
+  await control(page, "rule").selectOption("mutual_information");
+  await expect(page.locator("step-scores")).toContainText("Nothing is scored yet.");
+  await control(page, "rule").selectOption("per_byte");
+  await control(page, "score").click();
+  await idle(page);
   await expect(page.locator(".calibration")).toContainText("expected error");
   const first = page.locator(".scores tbody tr").first();
   const sum = Number(await first.locator("li").first().getAttribute("data-log-likelihood"));

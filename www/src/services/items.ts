@@ -62,7 +62,7 @@ async function send(name: string): Promise<void> {
 export async function sendAll(): Promise<void> {
   const { sets, rule } = store.state;
   await engine.call("set_prompting", [prompting(store.state)]);
-  await engine.call("set_rule", [rule]);
+  await engine.call("set_rule", [{ rule, scores: [] }]);
   for (const { name } of sets) await send(name);
 }
 
@@ -274,16 +274,17 @@ let turn: Promise<void> = Promise.resolve();
 type Change<K extends keyof State> = (now: Readonly<State>) => Partial<Pick<State, K>> | null;
 
 /** Changes settings once the engine has them. One change at a time: each builds on those before it, and a result that was
- * under way under the old settings is forgotten with the others. */
+ * under way under the old settings is forgotten with the others, but for what the engine carries over. */
 function change<K extends keyof State>(
-  settings: Change<K>, tell: (next: Readonly<State>) => Promise<unknown>,
+  settings: Change<K>, tell: (next: Readonly<State>) => Promise<Partial<State>>,
 ): Promise<void> {
   const done = turn.then(async () => {
     const changed = settings(store.state);
     if (!changed) return;
-    if (store.state.engine === "ready") await tell({ ...store.state, ...changed });
+    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }) : {};
     store.set(changed);
     forgetAllResults();
+    store.set(kept);
   });
   turn = done.catch(() => undefined);
   return done;
@@ -293,9 +294,16 @@ export type PromptingChange = Change<"template" | "few_shot" | "choice_order">;
 
 /** Changes how items are put to the model: template, shots, order of the choices. The engine says what is wrong. */
 export function setPrompting(settings: PromptingChange): Promise<void> {
-  return change(settings, (next) => engine.call("set_prompting", [prompting(next)]));
+  return change(settings, async (next) => {
+    await engine.call("set_prompting", [prompting(next)]);
+    return {};
+  });
 }
 
+/** Changes by which number a choice is predicted. Log-likelihoods do not depend on it: scores are counted anew. */
 export function setRule(rule: ScoringRule): Promise<void> {
-  return change(() => ({ rule }), (next) => engine.call("set_rule", [next.rule]));
+  return change(() => ({ rule }), async (next) => {
+    const scores = await engine.call("set_rule", [{ rule, scores: Object.values(next.scores) }]);
+    return { scores: Object.fromEntries(scores.map((found) => [found.set, found])), precomputed: next.precomputed };
+  });
 }

@@ -75,7 +75,7 @@ class StepScores extends View {
       h("td", {}, accuracyBar(accuracy)),
       ...METRICS.map(([name]) => {
         const value = accuracyBy(scored, name);
-        return h("td", { class: `number ${name === rule ? "in-use" : ""}` }, value ? percent(value.value) : "–");
+        return h("td", { class: `number ${name === rule ? "in-use" : ""}`, "data-rule": name }, value ? percent(value.value) : "–");
       }),
       h("td", { class: "number" }, scored.calibration ? percent(scored.calibration.expected_error) : "–"));
   }

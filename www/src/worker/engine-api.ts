@@ -40,7 +40,7 @@ export interface Engine {
   set_items(set: { name: string; items: Item[] }): { sha256: string };
   remove_items(name: string): void;
   set_prompting(prompting: Prompting): void;
-  set_rule(rule: ScoringRule): void;
+  set_rule(request: { rule: ScoringRule; scores: SetScores[] }): SetScores[];
   /** With another prompting than the one in use for a template that is being written. */
   prompt(request: { item: Item; set?: string; prompting?: Prompting }): PromptView;
   placeholders(): { name: string; becomes: string }[];
