@@ -173,21 +173,27 @@ class StepItems extends View {
 
   /** Shows what a text holds, or why it cannot be read. */
   async #look(file: string | null, name: string, read: () => Promise<string>): Promise<void> {
+    const title = file === null ? "The text" : `“${file}”`;
+    const wait = this.state.job ? this.#say(`${title} is read once the job under way is done.`) : null;
     try {
       const text = await read();
       const parsed = text.trim() === "" ? null : await parse(text);
       // What was typed since has a look of its own.
       if (file === null && (text !== desk.text.value || desk.waiting.some((other) => other.file === null))) return;
       if (parsed && parsed.items.length + parsed.errors.length > 0) desk.waiting = [...desk.waiting, { file, name, parsed }];
-      else this.#say(`${file === null ? "The text" : `“${file}”`} holds no items.`);
+      else this.#say(`${title} holds no items.`);
     } catch (thrown) {
       this.#say(toError(thrown).message);
+    } finally {
+      wait?.remove();
     }
     this.#drawWaiting();
   }
 
-  #say(text: string): void {
-    this.#messages.append(h("p", {}, text));
+  #say(text: string): HTMLElement {
+    const line = h("p", {}, text);
+    this.#messages.append(line);
+    return line;
   }
 
   #drawWaiting(): void {
