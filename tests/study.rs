@@ -5,6 +5,7 @@ mod common;
 use common::{assert_close, items, job, model, plain, wait};
 use secateur::export::MaskFile;
 use secateur::items::{Item, items_sha256, parse_items};
+use secateur::model::Precision;
 use secateur::model::device::Compute;
 use secateur::pruning::selection::random_like;
 use secateur::scoring::{Accuracy, Rule};
@@ -248,6 +249,16 @@ fn what_does_not_reproduce_is_said() {
     let (_, found) = reproduced(&report.study, &other_values);
     assert!((found.largest_log_likelihood_difference - 0.5).abs() < 1.01e-4);
 
+    let mut other_precision = good.clone();
+    assert_eq!(other_precision.precision, Some(Precision::F32));
+    other_precision.precision = Some(Precision::Int8);
+    let (_, found) = reproduced(&report.study, &other_precision);
+    assert_eq!(
+        found.other_precision.map(|other| other.expected),
+        Some(Precision::Int8)
+    );
+    assert!(found.message.contains("held in int8"), "{}", found.message);
+
     let mut other_set = good;
     other_set.sets[0].set = "elsewhere".into();
     let (_, found) = reproduced(&report.study, &other_set);
@@ -386,6 +397,18 @@ fn parts_that_need_other_parts_say_so() {
     let mut search_alone = document();
     search_alone.as_object_mut().unwrap().remove("attribution");
     assert!(refused(&search_alone).contains("a search needs an `attribution`"));
+
+    let mut nothing_pruned = document();
+    nothing_pruned.as_object_mut().unwrap().remove("search");
+    assert!(refused(&nothing_pruned).contains("a `control` needs a `pruning`"));
+    nothing_pruned["pruning"] = json!({});
+    assert!(refused(&nothing_pruned).contains("`pruning` needs a `mask`"));
+    nothing_pruned["pruning"] = json!({"selection": {"layer": 0, "percent": 10.0}});
+    nothing_pruned
+        .as_object_mut()
+        .unwrap()
+        .remove("attribution");
+    assert!(refused(&nothing_pruned).contains("needs an `attribution`"));
 
     // Before the attribution, which would fail for want of an item that is sure enough.
     for (part, value, wanted) in [

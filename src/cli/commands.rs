@@ -285,11 +285,7 @@ impl Shell<'_> {
             .map_or(source, |(_, fragment)| fragment);
         let (study, expected, folder) = if fragment.starts_with("s1.") {
             let shared = link::decode(fragment)?;
-            let none = Expected {
-                mask: None,
-                sets: Vec::new(),
-            };
-            (shared.study, shared.expected.unwrap_or(none), None)
+            (shared.study, shared.expected.unwrap_or_default(), None)
         } else {
             let path = PathBuf::from(source);
             let report: Report = serde_json::from_str(&read_text(&path)?)

@@ -4,7 +4,11 @@
 //! [lm-evaluation-harness 0.4.13](https://github.com/EleutherAI/lm-evaluation-harness/tree/v0.4.13/lm_eval/tasks); a
 //! test compares what they make with the requests of the harness' own tasks. A study may bring its own.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::Formatter;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Item;
 use super::placeholder::{Placeholder, fill, holds, pieces};
@@ -37,13 +41,36 @@ fn space() -> String {
 }
 
 /// A template by name, or in full: how a study refers to one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum TemplateSpec {
     /// `name@version` of a built-in one.
     Named(String),
     /// One that the study brings along.
     Own(Template),
+}
+
+// Derived, it would not say what is wrong with a template in full.
+impl<'de> Deserialize<'de> for TemplateSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = TemplateSpec;
+
+            fn expecting(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+                out.write_str("`name@version` of a built-in template, or a template in full")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<TemplateSpec, E> {
+                Ok(TemplateSpec::Named(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TemplateSpec, A::Error> {
+                Template::deserialize(MapAccessDeserializer::new(map)).map(TemplateSpec::Own)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl TemplateSpec {

@@ -236,6 +236,24 @@ pub struct Study {
     pub seed: u64,
 }
 
+/// What every version of a document says of itself.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: String,
+    #[serde(default)]
+    version: u32,
+}
+
+fn check_version(format: &str, version: u32) -> Result<(), StudyError> {
+    if format == FORMAT && version == VERSION {
+        return Ok(());
+    }
+    Err(StudyError::Document(format!(
+        "format `{format}` version {version} is not `{FORMAT}` version {VERSION}"
+    )))
+}
+
 /// Most item sets of one study.
 const MAX_SETS: usize = 64;
 
@@ -246,8 +264,11 @@ impl Study {
     ///
     /// [`StudyError::Document`] with the place in the text, when it is no study of this version.
     pub fn from_json(text: &str) -> Result<Self, StudyError> {
-        let study: Self =
-            serde_json::from_str(text).map_err(|error| StudyError::Document(error.to_string()))?;
+        let damaged = |error: serde_json::Error| StudyError::Document(error.to_string());
+        // Another version may have other fields.
+        let head: Head = serde_json::from_str(text).map_err(damaged)?;
+        check_version(&head.format, head.version)?;
+        let study: Self = serde_json::from_str(text).map_err(damaged)?;
         study.check()?;
         Ok(study)
     }
@@ -257,12 +278,7 @@ impl Study {
     /// [`StudyError::Document`] when parts contradict each other.
     pub fn check(&self) -> Result<(), StudyError> {
         let fail = |message: String| Err(StudyError::Document(message));
-        if self.format != FORMAT || self.version != VERSION {
-            return fail(format!(
-                "format `{}` version {} is not `{FORMAT}` version {VERSION}",
-                self.format, self.version
-            ));
-        }
+        check_version(&self.format, self.version)?;
         if self.item_sets.is_empty() || self.item_sets.len() > MAX_SETS {
             return fail(format!(
                 "a study has 1 to {MAX_SETS} item sets, not {}",
@@ -362,9 +378,20 @@ mod tests {
     fn what_is_no_study_is_refused_with_the_reason() {
         for (from, to, named) in [
             (r#""version":1"#, r#""version":2"#, "version 2"),
+            (
+                r#""version":1,"model":{"id":"m","sha256":"0"}"#,
+                r#""version":2"#,
+                "version 2",
+            ),
             (r#"["test"]"#, "[]", "no role"),
             (r#","sample":"s""#, "", "neither items"),
             (r#""template":"plain@1""#, r#""x":1"#, "template"),
+            (r#""plain@1""#, "1", "expected `name@version`"),
+            (
+                r#""plain@1""#,
+                r#"{"name":"own","version":1,"promt":"?"}"#,
+                "`promt`",
+            ),
         ] {
             let error = Study::from_json(&SMALL.replace(from, to)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Study, session::Session};
 use crate::attribution::Attribution;
-use crate::model::LoadReport;
 use crate::model::device::DeviceInfo;
+use crate::model::{LoadReport, Precision};
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::{Mask, SearchReport};
 use crate::scoring::{Accuracy, SetScores};
@@ -23,6 +23,9 @@ pub struct EngineInfo {
     pub version: String,
     /// The device.
     pub device: DeviceInfo,
+    /// How the model's matrices were held; not known of results of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
 }
 
 /// What is known of a loaded model.
@@ -96,6 +99,7 @@ impl Session {
         EngineInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             device: self.compute.info.clone(),
+            precision: Some(self.model.report.precision),
         }
     }
 
@@ -121,8 +125,11 @@ impl Session {
 }
 
 /// What a link says was found, small enough to travel in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
+    /// How the model's matrices were held; not known of links of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// The mask that was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Mask>,
@@ -154,7 +161,12 @@ const ITEMS_IN_LINK: usize = 32;
 
 impl Expected {
     /// The part of some results that a link carries.
-    pub fn new(mask: Option<&Mask>, baseline: &[&SetScores], pruned: Option<&PruneReport>) -> Self {
+    pub fn new(
+        precision: Precision,
+        mask: Option<&Mask>,
+        baseline: &[&SetScores],
+        pruned: Option<&PruneReport>,
+    ) -> Self {
         let after = |set: &str| {
             let pruned = pruned?.sets.iter().find(|pruned| pruned.set == set)?;
             // Both accuracies follow the same rule as `before`.
@@ -183,6 +195,7 @@ impl Expected {
             })
             .collect();
         Self {
+            precision: Some(precision),
             mask: mask.cloned(),
             sets,
         }
@@ -192,7 +205,8 @@ impl Expected {
     pub fn of_report(report: &Report) -> Self {
         let baseline: Vec<&SetScores> = report.baseline.iter().collect();
         let mask = report.pruned.as_ref().map(|pruned| &pruned.mask);
-        Self::new(mask, &baseline, report.pruned.as_ref())
+        let precision = report.model.report.precision;
+        Self::new(precision, mask, &baseline, report.pruned.as_ref())
     }
 }
 
@@ -205,6 +219,15 @@ pub struct ReproducedSet {
     pub expected: Accuracy,
     /// The same, measured now.
     pub measured: Accuracy,
+}
+
+/// Two runs that held the model's matrices differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OtherPrecision {
+    /// In the run that was shared.
+    pub expected: Precision,
+    /// In the re-run.
+    pub measured: Precision,
 }
 
 /// What a re-run reproduced.
@@ -220,6 +243,8 @@ pub struct Reproduction {
     pub largest_log_likelihood_difference: f64,
     /// How many log-likelihoods were compared.
     pub log_likelihoods_compared: usize,
+    /// How the matrices were held then and are now, where that differs.
+    pub other_precision: Option<OtherPrecision>,
     /// Set by set.
     pub sets: Vec<ReproducedSet>,
     /// The same in a sentence.
@@ -263,13 +288,21 @@ impl Reproduction {
             .map(|(old, new)| (old - new).abs())
             .collect();
         let largest = differences.iter().copied().fold(0.0, f64::max);
+        let other_precision = (expected.precision.zip(measured.precision))
+            .filter(|(old, new)| old != new)
+            .map(|(expected, measured)| OtherPrecision { expected, measured });
         let verdict = |same: bool| if same { "identical" } else { "different" };
         let mask = mask_identical.map_or(String::new(), |same| format!("mask {}, ", verdict(same)));
+        let held =
+            other_precision.map_or(String::new(), |OtherPrecision { expected, measured }| {
+                let (old, new) = (expected.name(), measured.name());
+                format!("; the weights were held in {old}, and are held in {new} here")
+            });
         let message = if expected.sets.is_empty() && mask_identical.is_none() {
             "no results came with the study: it was run, and there is nothing to compare".to_owned()
         } else {
             format!(
-                "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats",
+                "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats{held}",
                 verdict(accuracy_identical),
                 verdict(predictions_identical),
                 differences.len(),
@@ -282,6 +315,7 @@ impl Reproduction {
             predictions_identical,
             largest_log_likelihood_difference: largest,
             log_likelihoods_compared: differences.len(),
+            other_precision,
             sets: pairs
                 .iter()
                 .map(|(old, new)| ReproducedSet {

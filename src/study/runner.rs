@@ -202,6 +202,7 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
             }
         }
     }
+    check_mask_source(study)?;
     if let Some(pruning) = &study.pruning {
         if let Some(mask) = &pruning.mask {
             mask.clone().checked(config)?;
@@ -215,6 +216,27 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
     }
     if let Some(tuning) = &study.tuning {
         tuning.check(config.n_layers)?;
+    }
+    Ok(())
+}
+
+/// Pruning and its control need a mask, or what makes one.
+fn check_mask_source(study: &Study) -> Result<(), StudyError> {
+    let fail = |message: &str| Err(StudyError::Document(message.to_owned()));
+    let spec = study.pruning.as_ref();
+    let has_mask = spec.is_some_and(|spec| spec.mask.is_some());
+    let has_selection = spec.is_some_and(|spec| spec.selection.is_some());
+    if has_selection && !has_mask && study.attribution.is_none() {
+        return fail("a `selection` without its `mask` needs an `attribution`");
+    }
+    let has_source = has_mask || has_selection || study.search.is_some();
+    if spec.is_some() && !has_source {
+        return fail("`pruning` needs a `mask` or a `selection`, or the study a `search`");
+    }
+    if study.control.is_some() && !has_source {
+        return fail(
+            "a `control` needs a `pruning` or a `search`: its masks are as large as what is pruned",
+        );
     }
     Ok(())
 }

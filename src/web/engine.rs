@@ -398,10 +398,7 @@ impl Engine {
         let samples = self.samples(request.samples);
         let host = Worker::new(progress);
         let sample = |name: &str| find(&samples, name);
-        let expected = request.expected.unwrap_or(Expected {
-            mask: None,
-            sets: Vec::new(),
-        });
+        let expected = request.expected.unwrap_or_default();
         let job = Job::new(&host);
         let session = self.session()?;
         let (report, reproduction) =
@@ -453,7 +450,8 @@ impl Engine {
             .filter_map(|set| session.baseline(&set.name))
             .collect();
         let mask = prune.as_ref().map(|prune| &prune.mask);
-        let expected = Expected::new(mask, &baseline, prune.as_ref());
+        let precision = session.model.report.precision;
+        let expected = Expected::new(precision, mask, &baseline, prune.as_ref());
         let shared = Shared {
             study,
             expected: Some(expected).filter(|expected| !expected.sets.is_empty()),

@@ -406,6 +406,7 @@ export interface Report {
 
 /** What a link says was found. */
 export interface Expected {
+  precision?: Precision;
   mask?: Mask;
   sets: { set: string; before: Accuracy; after?: Accuracy; log_likelihoods: number[]; predicted: number[] }[];
 }
@@ -421,6 +422,7 @@ export interface Reproduction {
   predictions_identical: boolean;
   largest_log_likelihood_difference: number;
   log_likelihoods_compared: number;
+  other_precision: { expected: Precision; measured: Precision } | null;
   sets: { set: string; expected: Accuracy; measured: Accuracy }[];
   message: string;
 }

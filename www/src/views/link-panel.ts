@@ -99,7 +99,7 @@ function describe({ study, expected }: SharedStudy): HTMLElement {
 function verdict(reproduction: Reproduction): HTMLElement {
   const {
     mask_identical, accuracy_identical, predictions_identical, largest_log_likelihood_difference, log_likelihoods_compared,
-    sets, message,
+    other_precision, sets, message,
   } = reproduction;
   const isSame = mask_identical !== false && accuracy_identical && predictions_identical;
   const line = (is: boolean, yes: string, no: string): HTMLElement =>
@@ -110,7 +110,9 @@ function verdict(reproduction: Reproduction): HTMLElement {
       mask_identical === null ? null : line(mask_identical, "The same neurons are pruned.", "Other neurons are pruned."),
       line(accuracy_identical, "All accuracies are the same.", "Some accuracies differ."),
       line(predictions_identical, "All compared predictions are the same.", "Some predictions differ."),
-      h("li", {}, `Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats.`)),
+      h("li", {}, `Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats.`),
+      other_precision ? h("li", { class: "different" }, h("span", { "aria-hidden": "true" }, "≠"),
+        ` The weights were held in ${other_precision.expected}, and are held in ${other_precision.measured} here.`) : null),
     h("table", {}, h("thead", {}, h("tr", {}, ...["Set", "Expected", "Measured here"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, ...sets.map((set) => h("tr", {}, h("td", {}, set.set),
         h("td", { class: "number" }, `${percent(set.expected.value)} (${set.expected.correct} of ${set.expected.total})`),
