@@ -156,6 +156,40 @@ test("a model typed as owner/name is looked up, fetched, kept, and scores as in 
   expect(hub.take("model.safetensors")).toHaveLength(0);
 });
 
+test("another model gets questions in the place of the lesson's words, unless there are others by then", async ({ page, hub }) => {
+  let send = (): void => undefined;
+  const isPasted = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  await page.route("**/general-knowledge.jsonl", async (route) => {
+    await isPasted;
+    await route.continue();
+  });
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await expect(page.locator("body")).toHaveAttribute("data-model", "tests--tiny");
+  await step(page, "items");
+  await control(page, "remove-all").click();
+  await page.locator("step-items textarea").first().fill('{"id":"1","context":"Up?","choices":["yes","no"],"gold":0}');
+  await control(page, "add-pasted").click();
+  await expect(page.locator(".line-errors")).toContainText("added");
+  send();
+  await idle(page);
+  await expect(page.locator("step-items table.sets tbody tr")).toHaveCount(1);
+  await expect(page.locator("tr[data-set=pasted]")).toBeVisible();
+
+  // The same from the lesson's own items.
+  await step(page, "start");
+  await control(page, "lesson").click();
+  await loaded(page, "lesson-planted");
+  await step(page, "model");
+  await control(page, "stored-tests--tiny").click();
+  await loaded(page, "tests--tiny");
+  await expect(page.locator(".banner.notice")).toContainText("general-knowledge questions took their place");
+  await step(page, "items");
+  await expect(page.locator("tr[data-set=validation]")).toContainText("sample general-knowledge");
+});
+
 test("the address of a model's page is understood, and another commit is asked for by name", async ({ page, hub }) => {
   await openModels(page, hub);
   await look(page, "https://huggingface.co/tests/tiny/tree/main");

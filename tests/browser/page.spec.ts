@@ -149,6 +149,27 @@ test("a reload keeps the study and its results", async ({ page }) => {
   await expect(page.locator("mask-summary .mask-size")).toContainText("of layer 0");
 });
 
+test("nothing can be started after a reload before the model is back", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "pruning");
+  await setNumber(page, "percent-number", 4);
+  await idle(page);
+  await page.waitForTimeout(800);
+  await page.addInitScript(() => {
+    const seen: string[] = [];
+    Object.assign(window, { seen });
+    addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
+      const { engine, job, model } = document.body.dataset;
+      if (engine === "ready" && model !== "") seen.push(job ?? "");
+    }).observe(document.body, { attributes: true }));
+  });
+  await page.reload();
+  await ready(page);
+  const jobs = await page.evaluate(() => (window as unknown as { seen: string[] }).seen);
+  expect(jobs[0]).toBe("running");
+  expect(jobs.at(-1)).toBe("none");
+});
+
 test("no step needs sideways scrolling, in light and dark", async ({ page }) => {
   await open(page, "wasm");
   for (const [width, height] of [[1280, 720], [1366, 768], [1024, 700]] as const) {

@@ -27,13 +27,13 @@ function deviceFromAddress(): DeviceChoice {
   return asked === "webgpu" || asked === "wasm" ? asked : "auto";
 }
 
-/** Starts a worker on a device; whether the engine is there. */
+/** Starts a worker on a device; whether the engine is there. It counts as ready once it is about to get the model. */
 async function startEngine(device: DeviceChoice): Promise<boolean> {
   store.set({ device, engine: "starting", device_info: null });
   attributionIsGone();
   try {
     const { version, device: device_info, templates, presets } = await engine.start(device);
-    store.set({ engine: "ready", version, device_info, templates, presets });
+    store.set({ version, device_info, templates, presets });
     return true;
   } catch (thrown) {
     const error = toError(thrown);
@@ -62,6 +62,7 @@ export async function changeDevice(device: DeviceChoice): Promise<void> {
 
 /** Gives a new worker the model and the items. */
 async function bringBack(): Promise<void> {
+  store.set({ engine: "ready" });
   const source = store.state.model?.source;
   if (source) {
     await load(source, "Bringing back the model");
@@ -162,6 +163,8 @@ export async function boot(): Promise<void> {
   }
   await session.lookForEarlier();
   await refreshStorage();
+  // With nothing between this and the job that brings the model: none may start before it.
+  store.set({ engine: "ready" });
   if (!hasLink) await bringOwn(isRestored, found);
   else if (!(await openLink(location.hash))) await leaveLink();
 }

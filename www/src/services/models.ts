@@ -56,16 +56,24 @@ async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
   }
 }
 
+/** What a load brings with it. */
+interface Companions {
+  /** Belongs to the job: what comes after it finds it done. */
+  onLoaded?: () => Promise<void>;
+  onFailure?: () => void;
+}
+
 /** Loads a model as a job; whether it is there. */
 export async function load(
-  source: ModelSource, title = "Loading the model", onFailure: () => void = () => undefined,
+  source: ModelSource, title = "Loading the model", { onLoaded, onFailure }: Companions = {},
 ): Promise<boolean> {
   const isDone = await runJob(title, async (onProgress) => {
     const loaded = await engine.load(source, store.state.precision, onProgress);
     await adopt(source, loaded);
     await sendAll();
+    await onLoaded?.();
   });
-  if (!isDone) onFailure();
+  if (!isDone) onFailure?.();
   if (!isDone && !store.state.job) await reloadFormer();
   await refreshStorage();
   return isDone;
@@ -90,23 +98,25 @@ async function reloadFormer(): Promise<void> {
 export async function choose(source: ModelSource): Promise<void> {
   // Only the page can ask the browser not to clear what it keeps; some browsers ask the user.
   if (source.kind !== "site" && source.kind !== "stored") void navigator.storage?.persist?.().catch(() => false);
-  if (!(await load(source))) return;
-  const { sets, model } = store.state;
-  const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;
-  const isOther = model !== null && !model.info.id.startsWith("lesson");
-  if (isOther && sets.length > 0 && sets.every(isLesson)) await offerSample();
+  await load(source, undefined, { onLoaded: offerSample });
 }
 
 /** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */
 async function offerSample(): Promise<void> {
-  if (!store.state.samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
+  const { sets, model, samples } = store.state;
+  const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;
+  const isOther = model !== null && !model.info.id.startsWith("lesson");
+  if (!isOther || sets.length === 0 || !sets.every(isLesson) || !samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
   try {
     const items = await sampleItems(FIRST_SAMPLE);
+    // The user may have changed them meanwhile.
+    if (store.state.sets !== sets) return;
     const third = Math.floor(items.length / 3);
     const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
       name, roles, items: part, sha256: "", sample: { name: FIRST_SAMPLE, first, count: part.length },
     });
     await setPrompting(() => ({ template: "question-answer@1", few_shot: null, choice_order: null }));
+    if (store.state.sets !== sets) return;
     replaceSets([
       slice("attribution", ["attribution"], 0, items.slice(0, third)),
       slice("validation", ["validation"], third, items.slice(third, 2 * third)),
@@ -130,7 +140,7 @@ export async function changePrecision(precision: Precision): Promise<void> {
     return;
   }
   // What this device cannot do is taken back, and what worked comes back.
-  await load(source, "Loading the model anew", () => store.set({ precision: before }));
+  await load(source, "Loading the model anew", { onFailure: () => store.set({ precision: before }) });
 }
 
 export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
