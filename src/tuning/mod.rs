@@ -6,12 +6,12 @@
 //!
 //! - [`settings`]: how the gains are trained
 //! - [`report`]: what came of it
+//! - `prepared`: items run up to the tuned layer
 //! - this file: the loop
 
+mod prepared;
 pub mod report;
 pub mod settings;
-
-use std::collections::BTreeMap;
 
 use burn::optim::{AdamW, AdamWConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
@@ -23,12 +23,11 @@ use serde_json::json;
 
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
-use crate::model::{Capture, Decoder, Gains, ModelError};
+use crate::model::{Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
-use crate::scoring::{
-    Accuracy, Batch, BatchRun, ScoringError, SetScores, SharedRun, batches, encode,
-};
+use crate::scoring::{Accuracy, ScoringError, SetScores, SharedRun};
 
+use prepared::Prepared;
 pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation};
 pub use settings::{MAX_STEPS, TuneSettings};
 
@@ -123,17 +122,6 @@ pub async fn tune(
     })
 }
 
-/// Items run up to the tuned layer, ready to fork.
-struct Prepared {
-    batch: Batch,
-    run: BatchRun,
-    /// Gold choice of each item.
-    gold: Vec<usize>,
-    /// 0 for an item's own choices, a large negative number for padding, `[items, choices]`.
-    padding: Tensor<2>,
-    gold_mask: Tensor<2>,
-}
-
 struct Tuning<'a> {
     decoder: &'a Decoder,
     settings: &'a TuneSettings,
@@ -153,9 +141,6 @@ struct State {
     adam: Option<<AdamW as Optimizer>::State<1>>,
 }
 
-/// Log-likelihood of a choice that does not exist.
-const NO_CHOICE: f32 = -1e9;
-
 impl<'a> Tuning<'a> {
     async fn prepare(
         sets: &TuneSets<'a>,
@@ -172,11 +157,11 @@ impl<'a> Tuning<'a> {
         let below = restrict(mask, |layer| layer < settings.layer).gains(config, device);
         let mut train = Vec::new();
         for trial in &sets.train {
-            train.extend(prepare(*trial, settings, &below, job).await?);
+            train.extend(Prepared::of(*trial, settings, &below, job).await?);
         }
         let mut validation = Vec::new();
         for trial in &sets.validation {
-            validation.extend(prepare(*trial, settings, &below, job).await?);
+            validation.extend(Prepared::of(*trial, settings, &below, job).await?);
         }
         let factors = mask.factors(settings.layer, config.d_mlp);
         Ok(Self {
@@ -442,66 +427,4 @@ fn restrict(mask: &Mask, keep: impl Fn(usize) -> bool) -> Mask {
     let mut mask = mask.clone();
     mask.layers.retain(|layer| keep(layer.layer));
     mask
-}
-
-/// Runs a set's items once, keeping what forks at the tuned layer need.
-async fn prepare(
-    trial: Trial<'_>,
-    settings: &TuneSettings,
-    below: &Gains,
-    job: Job<'_>,
-) -> Result<Vec<Prepared>, TuningError> {
-    let decoder = &trial.model.decoder;
-    let encoded = encode(trial.model, trial.items, trial.prompts)?;
-    // No batch larger than a step; prompts of one length only go together.
-    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, item) in encoded.iter().enumerate() {
-        by_length.entry(item.prompt.len()).or_default().push(index);
-    }
-    let mut prepared = Vec::new();
-    let mut shared = SharedRun::default();
-    let mut done = 0;
-    for indices in by_length.into_values() {
-        for chunk in indices.chunks(settings.batch_size) {
-            let part: Vec<_> = chunk.iter().map(|&index| encoded[index].clone()).collect();
-            for batch in batches(&part, trial.model.config()) {
-                let capture = Capture::Layer(settings.layer);
-                let run = BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;
-                let items: Vec<_> = batch
-                    .items
-                    .iter()
-                    .map(|&i| &trial.items[chunk[i]])
-                    .collect();
-                done += items.len();
-                let width = items
-                    .iter()
-                    .map(|item| item.choices.len())
-                    .max()
-                    .unwrap_or(0);
-                let table = |value: &dyn Fn(&crate::items::Item, usize) -> f32| {
-                    let values: Vec<f32> = items
-                        .iter()
-                        .flat_map(|item| (0..width).map(|choice| value(item, choice)))
-                        .collect();
-                    let data = TensorData::new(values, [items.len(), width]);
-                    Tensor::<2>::from_data(data, decoder.device())
-                };
-                prepared.push(Prepared {
-                    padding: table(&|item, choice| {
-                        if choice < item.choices.len() {
-                            0.0
-                        } else {
-                            NO_CHOICE
-                        }
-                    }),
-                    gold_mask: table(&|item, choice| f32::from(u8::from(choice == item.gold))),
-                    gold: items.iter().map(|item| item.gold).collect(),
-                    run,
-                    batch,
-                });
-                job.progress("preparing items", done, trial.items.len());
-            }
-        }
-    }
-    Ok(prepared)
 }
