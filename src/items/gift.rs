@@ -6,7 +6,7 @@
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::{MAX_CHOICES, MAX_TEXT};
-use super::moodle::html_to_text;
+use super::moodle::{has_picture, html_to_text};
 use super::read::{Draft, Fault, Found, quoted, tidy};
 
 /// Longest question that is looked at, in bytes.
@@ -86,6 +86,9 @@ fn question(block: &str) -> Result<Draft, String> {
         return Err("the question has braces twice".into());
     }
     let (choices, gold) = choices(answers.trim())?;
+    if markup == Some(&"[html]") && has_picture(block) {
+        return Err("the question holds a picture, which no model sees here".into());
+    }
     let context = match after.trim() {
         "" => plain(before),
         _ => plain(&format!("{before}_____{after}")),

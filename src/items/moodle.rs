@@ -1,9 +1,10 @@
 //! Items in Moodle's XML, as in [Moodle's documentation](https://docs.moodle.org/en/Moodle_XML_format).
 //!
 //! Read are questions of the type `multichoice` with `<single>true</single>`; the right choice is the one with
-//! `fraction="100"`. HTML becomes text. Categories are skipped, other types refused. No entity is expanded but the
+//! `fraction="100"`. HTML becomes text, and a picture is refused. Categories are skipped, other types refused. In the XML no entity is expanded but the
 //! five of XML and numbers of characters.
 
+use quick_xml::escape::resolve_html5_entity;
 use quick_xml::events::BytesStart;
 
 use super::read::{Draft, Fault, Found, quoted, tidy};
@@ -13,8 +14,12 @@ use super::xml::{Document, Piece, attribute, character};
 const BLOCKS: [&str; 12] = [
     "p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "pre",
 ];
-/// Longest entity of HTML that is read, in bytes: `&#x10ffff;` without its ends.
-const MAX_ENTITY: usize = 8;
+/// Elements of HTML that stand beside each other.
+const CELLS: [&str; 2] = ["td", "th"];
+/// Elements of HTML whose content is no text.
+const HIDDEN: [&str; 2] = ["script", "style"];
+/// Longest entity of HTML that is read, in bytes without its ends.
+const MAX_ENTITY: usize = 31;
 
 /// Whether a text is XML with a quiz.
 pub(super) fn fits(text: &str) -> bool {
@@ -152,6 +157,14 @@ impl Question {
             (None, _) => return wrong("has no choice with the fraction 100".into()),
             _ => return wrong("has several choices with the fraction 100".into()),
         };
+        let texts = || {
+            [&self.text]
+                .into_iter()
+                .chain(self.answers.iter().map(|(_, text)| text))
+        };
+        if texts().any(|text| has_picture(&text.raw)) {
+            return wrong("holds a picture, which no model sees here".into());
+        }
         Ok(Draft {
             id: None,
             context: self.text.plain(),
@@ -161,7 +174,7 @@ impl Question {
     }
 }
 
-/// The text of HTML: tags are dropped, blocks begin lines, white space is one space, common entities are read.
+/// The text of HTML: tags are dropped, blocks begin lines, white space is one space, entities are read.
 pub(super) fn html_to_text(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
@@ -199,7 +212,8 @@ fn comment(text: &str) -> Option<(char, usize)> {
     Some(('\0', text.find(end)? + end.len()))
 }
 
-/// What the tag at the beginning of a text becomes, a line break or nothing, and its length.
+/// What the tag at the beginning of a text becomes, white space or nothing, and its length, with its content where that
+/// is no text.
 fn tag(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('<')?;
     let name = inside.strip_prefix('/').unwrap_or(inside);
@@ -208,8 +222,34 @@ fn tag(text: &str) -> Option<(char, usize)> {
     let length = text.find('>')? + 1;
     let end = name.find(|char: char| !char.is_ascii_alphanumeric())?;
     let name = name.get(..end)?.to_ascii_lowercase();
-    let is_block = BLOCKS.contains(&name.as_str());
-    Some((if is_block { '\n' } else { '\0' }, length))
+    if HIDDEN.contains(&name.as_str()) && !inside.starts_with('/') {
+        return Some(('\0', end_of(text, length, &name)));
+    }
+    let is_one_of = |names: &[&str]| names.contains(&name.as_str());
+    let becomes = match (is_one_of(&BLOCKS), is_one_of(&CELLS)) {
+        (true, _) => '\n',
+        (_, true) => ' ',
+        _ => '\0',
+    };
+    Some((becomes, length))
+}
+
+/// Where the element that was begun ends: at its end tag, else with the text, as in a browser.
+fn end_of(text: &str, start: usize, name: &str) -> usize {
+    let is_end = |at: &usize| {
+        let found = text.get(at + 2..at + 2 + name.len());
+        *at >= start && found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    let ends = text.match_indices("</").map(|(at, _)| at);
+    ends.into_iter().find(is_end).unwrap_or(text.len())
+}
+
+/// Whether HTML holds a picture, which no model reads here.
+pub(super) fn has_picture(html: &str) -> bool {
+    let of_tag = |(at, _): (usize, &str)| html.get(at + 1..at + 4);
+    html.match_indices('<')
+        .filter_map(of_tag)
+        .any(|name| name.eq_ignore_ascii_case("img"))
 }
 
 /// The character of the entity at the beginning of a text, and its length.
@@ -220,19 +260,12 @@ fn entity(text: &str) -> Option<(char, usize)> {
         .take(MAX_ENTITY + 1)
         .position(|byte| byte == b';')?;
     let name = inside.get(..end)?;
-    let char = match name {
-        "nbsp" => Some(' '),
-        "ndash" => Some('–'),
-        "mdash" => Some('—'),
-        "hellip" => Some('…'),
-        "lsquo" => Some('‘'),
-        "rsquo" => Some('’'),
-        "ldquo" => Some('“'),
-        "rdquo" => Some('”'),
-        "times" => Some('×'),
-        "deg" => Some('°'),
-        _ => character(name),
+    let named = || {
+        let mut chars = resolve_html5_entity(name)?.chars();
+        // Few stand for two.
+        chars.next().filter(|_| chars.next().is_none())
     };
+    let char = character(name).or_else(named);
     Some((char?, end + 2))
 }
 
@@ -272,12 +305,14 @@ mod tests {
         let multichoice = r#"type="multichoice""#;
         let none = ANSWERS.replace("100", "50");
         let foreign = ANSWERS.replace("&amp;", "&lol;");
+        let picture = ANSWERS.replace("<p>y</p>", "<p>y</p><IMG src='y.png'>");
         let text = [
             "<quiz>\n".to_owned(),
             question(r#"type="essay""#, "", ""),
             question(multichoice, "false", ANSWERS),
             question(multichoice, "true", &none),
             question(multichoice, "true", &foreign),
+            question(multichoice, "true", &picture),
             question(multichoice, "true", ANSWERS),
             "<question><oops></question></quiz>".to_owned(),
         ];
@@ -288,6 +323,7 @@ mod tests {
             "single",
             "100",
             "`&lol;`",
+            "a picture",
             "not XML",
         ];
         assert_eq!(parsed.errors.len(), named.len(), "{:?}", parsed.errors);
@@ -307,6 +343,9 @@ mod tests {
             ("<!-- a <i>", "<!-- a"),
             ("&#65;&#x42;&#0;&bogus;&", "AB&#0;&bogus;&"),
             ("&ééééé;", "&ééééé;"),
+            ("&eacute;&rsquo;&frac12;&nbsp;&amp;lt;", "é’½ &lt;"),
+            ("<tr><td>1</td><td>2</td></tr>", "1 2"),
+            ("a<script>if (a < b) {}</SCRIPT>b<style>p{}", "ab"),
         ] {
             assert_eq!(html_to_text(html), text);
         }

@@ -155,12 +155,15 @@ fn without_marks(text: &str) -> String {
     let mut rest = text.as_str();
     while let Some((before, mark)) = rest.split_once('[') {
         kept.push_str(before);
-        // As the harness' pattern, a mark does not go over a line's end.
-        match mark.find([']', '\n']).map(|end| mark.split_at(end)) {
-            Some((_, after)) if after.starts_with(']') => rest = after.get(1..).unwrap_or_default(),
-            _ => {
+        // As the harness' pattern, a mark does not go over a line's end; then none before it is one.
+        let end = mark.find([']', '\n']).unwrap_or(mark.len());
+        let (inner, after) = mark.split_at(end);
+        match after.strip_prefix(']') {
+            Some(after) => rest = after,
+            None => {
                 kept.push('[');
-                rest = mark;
+                kept.push_str(inner);
+                rest = after;
             }
         }
     }
@@ -341,6 +344,11 @@ fn choices(fields: &Fields) -> Result<Choices, String> {
             labels.len()
         ));
     }
+    let twice = (1..labels.len()).find(|&index| labels[..index].contains(&labels[index]));
+    if let Some(index) = twice {
+        let label = quoted(&labels[index]);
+        return Err(format!("two `choices` have the label `{label}`"));
+    }
     Ok(Choices { texts, labels })
 }
 
@@ -469,6 +477,10 @@ mod tests {
             (
                 r#"{"premise":"p","choice1":"a","question":"cause","label":0}"#,
                 "no `choice2`",
+            ),
+            (
+                r#"{"question":"q","choices":{"text":["a","b"],"label":["A","A"]},"answer":"A"}"#,
+                "the label `A`",
             ),
             (r#"{"ctx":"c","endings":["a","b"],"label":""}"#, "`label`"),
             (

@@ -43,6 +43,8 @@ pub(super) struct Table {
     answer: Option<usize>,
     /// Whether choices in numbered columns are counted from 0 all the same.
     from_zero: bool,
+    /// A column that is read and that the header names twice.
+    twice: Option<String>,
 }
 
 /// A choice's column.
@@ -89,9 +91,20 @@ impl Table {
             return None;
         }
         let answer = ANSWERS.iter().find_map(|name| column(name));
+        let is_read = |name: &str| {
+            !is_quiz
+                || ["id", "question"].contains(&name)
+                || ANSWERS.contains(&name)
+                || choices.iter().any(|column| column.name == name)
+        };
+        let twice = (names.iter().enumerate())
+            .find(|(index, name)| is_read(name) && names[..*index].contains(name))
+            .map(|(_, name)| name.clone())
+            .filter(|name| !name.is_empty());
         Some(Self {
             delimiter,
             has_header: true,
+            twice,
             fields: names.len(),
             id: column("id"),
             question: column("question").unwrap_or(0),
@@ -126,6 +139,7 @@ impl Table {
             fields: MMLU_FIELDS,
             data_set: None,
             from_zero: false,
+            twice: None,
             id: None,
             question: 0,
             choices: (0..)
@@ -157,6 +171,10 @@ impl Table {
                 row.len(),
                 self.fields
             );
+            return Err((0, message));
+        }
+        if let Some(name) = &self.twice {
+            let message = format!("the first row names the column `{}` twice", quoted(name));
             return Err((0, message));
         }
         if let Some(names) = &self.data_set {
@@ -261,8 +279,8 @@ fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
 /// The rows of a table.
 pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = Found> + 'a {
     let mut lines = LineCounter::new(text);
-    // A header that lacks the right choice is one error, not one a row.
-    let is_useless = table.answer.is_none();
+    // A header that lacks the right choice, or has a column twice, is one error, not one a row.
+    let is_useless = table.answer.is_none() || table.twice.is_some();
     let rows = reader(text, table.delimiter).into_records();
     rows.skip(usize::from(table.has_header && !is_useless))
         .take(if is_useless { 1 } else { usize::MAX })
@@ -328,6 +346,18 @@ mod tests {
             assert_eq!(lengths, [3, 2, 3]);
             assert_eq!(parsed.items[1].id, "line-4");
         }
+    }
+
+    #[test]
+    fn a_column_that_is_named_twice_is_one_error() {
+        for header in ["question,a,a,b,correct", "Question,a,b,c,question"] {
+            let parsed = parse_items(&format!("{header}\nq,x,y,z,b\nq,x,y,z,b\n"));
+            assert!(parsed.items.is_empty() && parsed.errors.len() == 1);
+            assert!(parsed.errors[0].message.contains("twice"));
+        }
+        // What is not read may be.
+        let other = parse_items("question,a,b,note,note,correct\nq,x,y,1,2,b\n");
+        assert_eq!((other.items.len(), other.errors), (1, vec![]));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 
 use super::run::{arg_max, read};
+use super::tokenizer::TokenizerError;
 use super::{Capture, Gains, Model, ModelError, Run};
 use crate::job::Job;
 
@@ -41,6 +42,10 @@ impl Model {
     ) -> Result<Forward, ModelError> {
         let decoder = &self.decoder;
         let ids = self.tokenizer.encode_prompt(prompt)?;
+        if ids.is_empty() {
+            let empty = "the prompt is empty and the model has no first token";
+            return Err(TokenizerError::Text(empty.into()).into());
+        }
         let tokens = ids.len().saturating_add(n_tokens);
         let context_length = decoder.config.context_length;
         if tokens > context_length {

@@ -308,7 +308,9 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelEr
         .try_into_vec::<f32>()
         .map_err(|error| ModelError::Device(format!("{error:?}")))?;
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(ModelError::Device("a result is not a finite number".into()));
+        return Err(ModelError::Device(
+            "a result is not a finite number; or the model's weights are too large for f32".into(),
+        ));
     }
     Ok(values)
 }

@@ -441,6 +441,10 @@ mod tests {
                 "final_logit_softcapping",
             ),
             (r#","rope_scaling":{"type":"yarn"}"#, "yarn"),
+            (
+                r#","rope_parameters":{"rope_type":"default"},"rope_scaling":{"rope_type":"linear","factor":4.0}"#,
+                "`rope_scaling` and `rope_parameters`",
+            ),
         ] {
             let error = small(extra).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

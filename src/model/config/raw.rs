@@ -211,9 +211,29 @@ impl RawConfig {
         parameters.is_some_and(|parameters| parameters.get("sliding_attention").is_some())
     }
 
+    /// Files of either version may hold what the other reads, as long as it is the same.
+    fn check_rope(&self) -> Result<(), ModelError> {
+        let (Some(new), Some(old)) = (&self.rope_parameters, &self.rope_scaling) else {
+            return Ok(());
+        };
+        let new = new.get("full_attention").unwrap_or(new);
+        let is_other =
+            |(name, value): (&String, &Json)| name != "type" && new.get(name) != Some(value);
+        match old
+            .as_object()
+            .and_then(|old| old.iter().find(|&field| is_other(field)))
+        {
+            Some((name, _)) => Err(ModelError::Config(format!(
+                "`rope_scaling` and `rope_parameters` differ in `{name}`; leave one of them out"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The rotary embedding of one kind of layer. transformers 5 has `rope_parameters`, for all layers or by
     /// their kind; before it there were `rope_theta` and `rope_scaling`.
     pub(in crate::model) fn rope(&self, layers: &str, d_head: usize) -> Result<Rope, ModelError> {
+        self.check_rope()?;
         let nested = self
             .rope_parameters
             .as_ref()

@@ -1,5 +1,7 @@
 //! Every tensor that a configuration asks for, checked against the file before the first is read.
 
+use std::collections::HashSet;
+
 use super::loader::Loader;
 use crate::model::config::NormKind;
 use crate::model::{Config, MissingTensor, ModelError};
@@ -24,7 +26,16 @@ impl Loader<'_> {
             .filter(|name| self.file.tensor(name).is_none())
             .collect();
         if !missing.is_empty() {
-            return Err(self.missing(&missing));
+            let asked: HashSet<&str> = expected
+                .iter()
+                .map(|(name, _)| self.in_file(name))
+                .collect();
+            let names = self.file.tensors().iter();
+            let unused: Vec<&str> = names
+                .map(|tensor| tensor.name.as_str())
+                .filter(|name| !asked.contains(name))
+                .collect();
+            return Err(missing_tensors(&missing, &unused));
         }
         let mut expected = expected.iter();
         expected.try_for_each(|(name, shape)| self.check(self.in_file(name), shape))
@@ -33,7 +44,7 @@ impl Loader<'_> {
     /// Checks one tensor, by its name in the file.
     pub(super) fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
         let Some(tensor) = self.file.tensor(name) else {
-            return Err(self.missing(&[name]));
+            return Err(missing_tensors(&[name], &[]));
         };
         if tensor.shape != expected {
             return Err(ModelError::Shape {
@@ -108,44 +119,41 @@ impl Loader<'_> {
             }
         }
     }
+}
 
-    fn missing(&self, names: &[&str]) -> ModelError {
-        let named = names.iter().take(MOST_NAMED).map(|&name| MissingTensor {
-            name: name.to_owned(),
-            nearest: self.nearest(name),
-        });
-        ModelError::MissingTensors {
-            named: named.collect(),
-            more: names.len().saturating_sub(MOST_NAMED),
-        }
+/// What is missing, each with the most similar of the names that nothing asks for.
+fn missing_tensors(names: &[&str], unused: &[&str]) -> ModelError {
+    let named = names.iter().take(MOST_NAMED).map(|&name| MissingTensor {
+        name: name.to_owned(),
+        nearest: nearest(name, unused),
+    });
+    ModelError::MissingTensors {
+        named: named.collect(),
+        more: names.len().saturating_sub(MOST_NAMED),
     }
+}
 
-    /// The name in the file that shares most of its beginning and end with `name`.
-    fn nearest(&self, name: &str) -> Option<String> {
-        // Of equally near names, one of the same layer.
-        let numbers = |name: &str| -> Vec<String> {
-            let parts = name.split(|c: char| !c.is_ascii_digit());
-            parts
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        let wanted = numbers(name);
-        let common = |other: &str| {
-            let prefix = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
-            let suffix = name
-                .bytes()
-                .rev()
-                .zip(other.bytes().rev())
-                .take_while(|(a, b)| a == b);
-            prefix.count() + suffix.count()
-        };
-        let names = self.file.tensors().iter().map(|tensor| &tensor.name);
-        names
-            .max_by_key(|other| (common(other), numbers(other) == wanted))
-            .filter(|other| common(other) * 2 > name.len())
-            .cloned()
-    }
+/// The name that shares most of its beginning and end with `name`; of equals, one of the same layer.
+fn nearest(name: &str, names: &[&str]) -> Option<String> {
+    let numbers = |name: &str| -> Vec<String> {
+        let parts = name.split(|c: char| !c.is_ascii_digit());
+        let digits = parts.filter(|part| !part.is_empty());
+        digits.map(str::to_owned).collect()
+    };
+    let wanted = numbers(name);
+    let common = |other: &str| {
+        let same = |(a, b): &(u8, u8)| a == b;
+        let prefix = name.bytes().zip(other.bytes()).take_while(same).count();
+        let ends = name.bytes().rev().zip(other.bytes().rev());
+        // No byte counts twice.
+        let rest = name.len().min(other.len()) - prefix;
+        prefix + ends.take(rest).take_while(same).count()
+    };
+    names
+        .iter()
+        .max_by_key(|other| (common(other), numbers(other) == wanted))
+        .filter(|other| common(other) * 2 > name.len())
+        .map(|&other| other.to_owned())
 }
 
 fn expect_norm(name: &str, width: usize, config: &Config, expected: &mut Vec<Expected>) {
