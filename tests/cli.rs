@@ -494,6 +494,13 @@ fn a_study_runs_into_a_folder_and_its_report_and_link_reproduce() {
     let desk = Desk::new("run");
     desk.put("study.json", study().to_string());
     desk.ok(&["run", "study.json", "--out", "results"]);
+    // What an earlier run left gives way, what is of none does not.
+    desk.ok(&["run", "study.json", "--out", "results"]);
+    std::fs::create_dir(desk.0.join("other")).unwrap();
+    desk.put("other/mask.json", "by hand");
+    let refused = desk.wrong(&["run", "study.json", "--out", "other"]);
+    assert!(refused.contains("not of an earlier run"), "{refused}");
+    assert_eq!(desk.bytes("other/mask.json"), b"by hand");
     let report: Report = desk.json("results/report.json");
     let expected = golden(|item| &item.sums);
     assert_close(&sums(&report.baseline[0]), &expected, TOLERANCE, "report");
@@ -703,6 +710,23 @@ fn wrong_input_is_one_line_that_says_what_and_where() {
         (
             with("attribute", &["--out", "one.json", "--summary", "one.json"]),
             &["one.json", "two results"],
+        ),
+        (
+            with(
+                "attribute",
+                &["--out", "one.json", "--summary", "./one.json"],
+            ),
+            &["one.json", "two results"],
+        ),
+        (
+            with("score", &["--out", "items.jsonl"]),
+            &["items.jsonl", "is read as well"],
+        ),
+        (with("search", &["--percents", "0"]), &["percentage"]),
+        (vec!["reproduce", "#s2.abcd"], &["link", "s1."]),
+        (
+            vec!["forward", "--model", "MODEL", "--prompt", ""],
+            &["the prompt is empty"],
         ),
         (
             vec!["run", "missing.json", "--out", "out"],

@@ -300,7 +300,7 @@ fn a_control_of_no_masks_or_too_many_is_refused() {
 fn searched(bench: &Bench, layers: &[usize], percents: &[f64]) -> SearchReport {
     let trials = [(bench.trial(), &bench.scores)];
     let attribution = bench.attribution();
-    wait(search(&trials, &attribution, layers, percents, job())).unwrap()
+    wait(search(&trials, &attribution, Some(layers), percents, job())).unwrap()
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn a_search_of_nothing_or_outside_the_model_is_refused() {
         (&[0], &[0.0], "percentage"),
         (&[0], &[101.0], "percentage"),
     ] {
-        let error = wait(search(&trials, &attribution, layers, percents, job())).unwrap_err();
+        let error = wait(search(&trials, &attribution, Some(layers), percents, job())).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
     }
 }

@@ -279,6 +279,15 @@ fn a_given_mask_or_selection_is_what_is_pruned() {
     let report = run(FOLDER, &study(&with_selection)).unwrap();
     let mask = report.pruned.unwrap().mask;
     assert_eq!((mask.layers[0].layer, mask.n_neurons()), (2, 6));
+
+    // A selection that would give another mask is not said to have made it, and a re-run prunes the same.
+    let mut with_both = document();
+    with_both["pruning"] =
+        json!({"mask": common::mask(FOLDER), "selection": {"layer": 2, "percent": 25.0}});
+    let report = run(FOLDER, &study(&with_both)).unwrap();
+    let (_, found) = reproduced(&report.study, &Expected::of_report(&report));
+    assert_eq!(report.study.pruning.unwrap().selection, None);
+    assert_eq!(found.mask_identical, Some(true));
 }
 
 #[test]

@@ -252,6 +252,48 @@ impl Command {
         };
         first.into_iter().chain(second).collect()
     }
+
+    /// The files it reads beside those of the model.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let (input, further): (&Input, Vec<&PathBuf>) = match self {
+            Self::Score { input, .. }
+            | Self::PositionBias { input, .. }
+            | Self::Attribute { input, .. } => (input, Vec::new()),
+            Self::Prune { input, mask, .. } => (input, mask.iter().collect()),
+            Self::Search {
+                input, validation, ..
+            } => (input, validation.iter().collect()),
+            Self::Tune {
+                input,
+                mask,
+                validation,
+                test,
+                ..
+            } => (input, mask.iter().chain([validation]).chain(test).collect()),
+            _ => return Vec::new(),
+        };
+        let template = PathBuf::from(&input.template);
+        let of_all = [&input.items, &template];
+        let files = of_all
+            .into_iter()
+            .chain(&input.few_shot_items)
+            .chain(further);
+        files.cloned().collect()
+    }
+
+    /// The model it loads, as it was named.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Forward { model, .. } => Some(model),
+            Self::Score { input, .. }
+            | Self::PositionBias { input, .. }
+            | Self::Attribute { input, .. }
+            | Self::Prune { input, .. }
+            | Self::Search { input, .. }
+            | Self::Tune { input, .. } => Some(&input.model),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Subcommand)]

@@ -1,11 +1,12 @@
 //! One function a subcommand.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::args::{self, Args, Command, Device, Input};
-use super::files::{check_outputs, file_error, read_text, write, write_json};
+use super::files::{file_error, read_text};
 use super::items::read_items;
+use super::outputs::{self, write, write_json};
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
 use crate::export::mask_file::MaskFile;
@@ -16,6 +17,8 @@ use crate::lesson;
 use crate::model::device::Compute;
 use crate::model::{Model, ModelError, Precision, Site};
 use crate::pruning::Mask;
+use crate::pruning::effect::check_control;
+use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
@@ -26,7 +29,11 @@ use crate::tuning::TuneSettings;
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
-    check_outputs(&args.command.outputs())?;
+    let mut inputs = args.command.inputs();
+    if let Some(Ok(model)) = args.command.model().map(resolve_model) {
+        inputs.extend(model.files().cloned());
+    }
+    outputs::check(&args.command.outputs(), &inputs)?;
     let terminal = Terminal::new(args.quiet);
     let job = Job::new(&terminal);
     let shell = Shell {
@@ -116,13 +123,18 @@ impl Shell<'_> {
                 out,
                 mask_out,
             } => {
+                if control > 0 {
+                    check_control(control)?;
+                }
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
                 let mask = match (mask, layer, percent) {
                     (Some(path), ..) => self.read_mask(&session, &path)?,
                     (None, Some(layer), Some(percent)) => {
+                        let selection = TopPercent { layer, percent };
+                        selection.check(session.model.config().n_layers)?;
                         session.attribute(ITEMS, &settings, self.job).await?;
-                        session.mask_top(TopPercent { layer, percent })?
+                        session.mask_top(selection)?
                     }
                     _ => {
                         return Err(CliError::Input(
@@ -167,6 +179,11 @@ impl Shell<'_> {
             } => {
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
+                grid(
+                    layers.as_deref(),
+                    &percents,
+                    session.model.config().n_layers,
+                )?;
                 session.attribute(ITEMS, &settings, self.job).await?;
                 let set = match validation {
                     Some(path) => {
@@ -245,19 +262,16 @@ impl Shell<'_> {
         let study = Study::from_json(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
         let spec = model.unwrap_or_else(|| study.model.id.clone());
-        if out.exists() && !out.is_dir() {
-            return Err(CliError::Input(format!(
-                "{} is no folder; name one with --out",
-                out.display()
-            )));
-        }
+        let results = ["report.json", "ig.safetensors", "mask.json"];
+        outputs::check_folder(out, &results, &[path.to_owned()])?;
+        let earlier = outputs::check_earlier(out, &results[1..])?;
         let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(path.parent());
         let report = runner::run(&mut session, &study, sample, self.job).await?;
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
         // What an earlier run left there is not of this one.
-        for name in ["ig.safetensors", "mask.json"] {
-            let _ = fs::remove_file(out.join(name));
+        for path in earlier {
+            fs::remove_file(&path).map_err(|error| file_error(&path, error))?;
         }
         write_json(Some(&out.join("report.json")), &report)?;
         if let Some(attribution) = session.attribution() {
@@ -283,7 +297,15 @@ impl Shell<'_> {
         let fragment = source
             .split_once('#')
             .map_or(source, |(_, fragment)| fragment);
-        let (study, expected, folder) = if fragment.starts_with("s1.") {
+        // `s2.` would be a later version of the link, which it says itself.
+        let is_version = |text: &str| {
+            text.strip_prefix('s').is_some_and(|rest| {
+                rest.split_once('.')
+                    .is_some_and(|(version, _)| version.parse::<u32>().is_ok())
+            })
+        };
+        let is_link = is_version(fragment) && !Path::new(source).is_file();
+        let (study, expected, folder) = if is_link {
             let shared = link::decode(fragment)?;
             (shared.study, shared.expected.unwrap_or_default(), None)
         } else {
@@ -320,6 +342,9 @@ impl Shell<'_> {
     }
 
     async fn lesson(&self, out: &Path, items: &Path, seed: u64) -> Result<(), CliError> {
+        for folder in [out, items] {
+            outputs::check_folder(folder, &[], &[])?;
+        }
         let lesson = lesson::make(self.compute().await?, seed, self.job).await?;
         for folder in [out, items] {
             fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
@@ -447,6 +472,13 @@ fn read_template(spec: &str) -> Result<Template, CliError> {
 fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, String> {
     let folder = folder.map(Path::to_path_buf);
     move |name| {
+        // A study may come from anyone: it names no file elsewhere.
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !Path::new(name).components().all(is_inside) {
+            return Err(format!(
+                "the item set `{name}` is neither a bundled one nor a file beside the document"
+            ));
+        }
         let beside = folder.as_ref().map(|folder| folder.join(name));
         let path = beside
             .filter(|path| path.is_file())

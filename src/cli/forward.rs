@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::CliError;
-use super::files::{write, write_json};
+use super::outputs::{write, write_json};
 use crate::export::tensors::forward_tensors;
 use crate::job::Job;
 use crate::model::Model;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::CliError;
 use super::args::{ItemsCommand, ItemsFormat};
-use super::files::{file_error, print, read_text, write, write_json};
+use super::files::{file_error, read_text};
+use super::outputs::{print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};

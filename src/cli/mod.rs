@@ -3,7 +3,7 @@
 //! - [`args`]: what can be asked
 //! - [`commands`]: one function a subcommand
 //! - `forward`: a forward pass laid open; `items`: those that need no model
-//! - [`files`]: text and JSON, in and out; [`terminal`]: progress on standard error
+//! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
 //! 2 wrong input (one line says what and where), 1 anything else, a study that did not reproduce included.
@@ -13,6 +13,7 @@ mod commands;
 mod files;
 mod forward;
 mod items;
+mod outputs;
 mod terminal;
 
 use std::process::ExitCode;
@@ -87,8 +88,21 @@ pub fn main() -> ExitCode {
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("secateur: {error}");
+            eprintln!("secateur: {}", one_line(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A message as one line. What files call their tensors and items does not reach the terminal as its own commands.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for char in message.chars() {
+        if char.is_control() {
+            line.extend(char.escape_default());
+        } else {
+            line.push(char);
+        }
+    }
+    line
 }

@@ -36,7 +36,32 @@ pub struct SearchReport {
     pub seconds: f64,
 }
 
-/// Tries the top p % of every layer in `layers` for every percentage.
+/// The cells of a search: every percentage of every layer.
+///
+/// # Errors
+///
+/// [`PruningError::Settings`] for an empty grid, and a layer or percentage out of range.
+pub fn grid(
+    layers: Option<&[usize]>,
+    percents: &[f64],
+    n_layers: usize,
+) -> Result<Vec<TopPercent>, PruningError> {
+    let all: Vec<usize> = (0..n_layers).collect();
+    let of_layer = |&layer: &usize| {
+        let percents = percents.iter();
+        percents.map(move |&percent| TopPercent { layer, percent })
+    };
+    let grid: Vec<TopPercent> = layers.unwrap_or(&all).iter().flat_map(of_layer).collect();
+    if grid.is_empty() {
+        return Err(PruningError::Settings(
+            "a search needs at least one layer and one percentage".into(),
+        ));
+    }
+    grid.iter().try_for_each(|cell| cell.check(n_layers))?;
+    Ok(grid)
+}
+
+/// Tries the top p % of every layer in `layers`, or of all, for every percentage.
 ///
 /// # Errors
 ///
@@ -44,22 +69,15 @@ pub struct SearchReport {
 pub async fn search(
     trials: &[(Trial<'_>, &SetScores)],
     attribution: &Attribution,
-    layers: &[usize],
+    layers: Option<&[usize]>,
     percents: &[f64],
     job: Job<'_>,
 ) -> Result<SearchReport, PruningError> {
     let start = job.now_secs();
-    let grid: Vec<TopPercent> = layers
-        .iter()
-        .flat_map(|&layer| {
-            percents
-                .iter()
-                .map(move |&percent| TopPercent { layer, percent })
-        })
-        .collect();
-    if grid.is_empty() || trials.is_empty() {
+    let grid = grid(layers, percents, attribution.n_layers)?;
+    if trials.is_empty() {
         return Err(PruningError::Settings(
-            "a search needs at least one layer, one percentage and one validation set".into(),
+            "a search needs at least one validation set".into(),
         ));
     }
     let masks = grid

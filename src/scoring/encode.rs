@@ -55,6 +55,13 @@ pub fn encode_unconditional(
     items: &[Item],
     prompts: &Prompts,
 ) -> Result<Vec<Encoded>, ScoringError> {
+    if model.tokenizer.encode_pair("", "a").is_err() {
+        return Err(ScoringError::Settings(
+            "mutual information scores a choice after the model's first token alone, and this model has none; \
+             choose another prediction rule"
+                .into(),
+        ));
+    }
     let delimiter = prompts.template().delimiter.as_str();
     let encode = |item: &Item| {
         let mut rendered = prompts.render(item).map_err(|error| error.to_string())?;

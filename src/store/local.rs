@@ -27,6 +27,17 @@ pub struct ResolvedModel {
 }
 
 impl ResolvedModel {
+    /// All its files.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let single = [
+            &self.index,
+            &self.config,
+            &self.tokenizer,
+            &self.tokenizer_config,
+        ];
+        self.weights.iter().chain(single.into_iter().flatten())
+    }
+
     /// Opens the weights, which are read by ranges later, and reads the other files.
     ///
     /// # Errors

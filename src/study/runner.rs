@@ -8,6 +8,7 @@ use crate::job::Job;
 use crate::model::{Config, Site};
 use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
+use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
@@ -196,11 +197,7 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
                 "a search needs an `attribution` and an item set of the role `validation`".into(),
             ));
         }
-        for &layer in search.layers.as_deref().unwrap_or(&[0]) {
-            for &percent in &search.percents {
-                TopPercent { layer, percent }.check(config.n_layers)?;
-            }
-        }
+        grid(search.layers.as_deref(), &search.percents, config.n_layers)?;
     }
     check_mask_source(study)?;
     if let Some(pruning) = &study.pruning {
@@ -250,7 +247,13 @@ fn choose_mask(
     let spec = study.pruning.as_ref();
     let selection = spec.and_then(|spec| spec.selection);
     if let Some(mask) = spec.and_then(|spec| spec.mask.clone()) {
-        return Ok((Some(mask.checked(session.model.config())?), selection));
+        let mask = mask.checked(session.model.config())?;
+        // A selection that gives another mask did not make this one, and a re-run is not to make it anew from that.
+        let is_its = |selection: &TopPercent| match study.attribution {
+            Some(_) => session.mask_top(*selection).is_ok_and(|made| made == mask),
+            None => true,
+        };
+        return Ok((Some(mask.clone()), selection.filter(is_its)));
     }
     match selection.or(best) {
         Some(selection) => Ok((Some(session.mask_top(selection)?), Some(selection))),

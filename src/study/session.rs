@@ -402,10 +402,8 @@ impl Session {
     ) -> Result<SearchReport, StudyError> {
         self.attributed()?;
         self.score_all(sets, job).await?;
-        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
         let prompts = self.all_prompts(sets)?;
         let trials = self.all_scored(sets, &prompts)?;
-        let layers = layers.unwrap_or(&all);
         let report = search::search(&trials, self.attributed()?, layers, percents, job).await?;
         self.compute.faults.check()?;
         Ok(report)

@@ -1,0 +1,161 @@
+//! Where results go: looked at before the work, and put in place whole.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::CliError;
+use super::files::{file_error, read_text};
+use crate::study::{StudyError, report};
+
+/// Refuses results that could not be written, or would take the place of each other or of what is read.
+pub(super) fn check(outputs: &[&PathBuf], inputs: &[PathBuf]) -> Result<(), CliError> {
+    for (index, path) in outputs.iter().enumerate() {
+        let fail = |what: &str| Err(CliError::Input(format!("{}: {what}", path.display())));
+        let is_folder = path
+            .display()
+            .to_string()
+            .ends_with(std::path::is_separator);
+        if is_folder || path.is_dir() {
+            return fail("is a folder; name a file");
+        }
+        if !folder_of(path).is_dir() {
+            return fail("its folder does not exist");
+        }
+        let place = place_of(path);
+        if outputs[..index]
+            .iter()
+            .any(|other| place_of(other) == place)
+        {
+            return fail("two results go into it; name another file for one");
+        }
+        if inputs.iter().any(|input| place_of(input) == place) {
+            return fail("it is read as well; name another file for the result");
+        }
+        try_writing(&place)?;
+    }
+    Ok(())
+}
+
+/// Refuses a folder that could not hold the results of these names. It may be made later.
+pub(super) fn check_folder(
+    folder: &Path,
+    names: &[&str],
+    inputs: &[PathBuf],
+) -> Result<(), CliError> {
+    if folder.is_dir() {
+        let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+        return check(&files.iter().collect::<Vec<_>>(), inputs);
+    }
+    let above = folder.ancestors().skip(1).map(|above| match above {
+        empty if empty == Path::new("") => Path::new("."),
+        above => above,
+    });
+    let nearest = above.into_iter().find(|above| above.exists());
+    if folder.exists() || !nearest.is_some_and(Path::is_dir) {
+        let path = folder.display();
+        return Err(CliError::Input(format!(
+            "{path} is no folder; name one with --out"
+        )));
+    }
+    Ok(())
+}
+
+/// Removes what an earlier run left in a folder; files of the same names that are of none are refused.
+pub(super) fn check_earlier(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, CliError> {
+    let files = names.iter().map(|name| folder.join(name));
+    let there: Vec<PathBuf> = files.filter(|path| path.exists()).collect();
+    let is_of_run = || {
+        let text = read_text(&folder.join("report.json")).ok()?;
+        let report: serde_json::Value = serde_json::from_str(&text).ok()?;
+        Some(report.get("format")?.as_str()? == report::FORMAT)
+    };
+    match there.first() {
+        Some(first) if is_of_run() != Some(true) => Err(CliError::Input(format!(
+            "{}: not of an earlier run, which would have left a report.json beside it; name another folder",
+            first.display()
+        ))),
+        _ => Ok(there),
+    }
+}
+
+/// Writes a file as a whole: what was there stays until the new content is on disk.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let place = place_of(path);
+    let done = match is_regular(&place) {
+        true => {
+            let partial = partial_of(&place);
+            let done = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, &place));
+            if done.is_err() {
+                // The error that is told is the first one.
+                let _ = fs::remove_file(&partial);
+            }
+            done
+        }
+        false => fs::write(&place, bytes),
+    };
+    done.map_err(|error| file_error(path, error))
+}
+
+/// Writes JSON to a file or to standard output.
+pub(super) fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
+    match path {
+        Some(path) => write(path, format!("{text}\n").as_bytes()),
+        None => print(&format!("{text}\n")),
+    }
+}
+
+/// Writes to standard output. Whoever reads it may stop before the end.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(file_error(Path::new("standard output"), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path is or becomes a file, and no device or pipe.
+fn is_regular(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |found| found.is_file())
+}
+
+fn try_writing(place: &Path) -> Result<(), CliError> {
+    if !is_regular(place) {
+        return Ok(());
+    }
+    let partial = partial_of(place);
+    let done = match place.exists() {
+        // Renaming would take the place of a file that cannot be written to.
+        true => fs::OpenOptions::new().append(true).open(place).map(|_| ()),
+        false => Ok(()),
+    };
+    done.and_then(|()| fs::write(&partial, []))
+        .and_then(|()| fs::remove_file(&partial))
+        .map_err(|error| file_error(place, error))
+}
+
+fn partial_of(place: &Path) -> PathBuf {
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    place.with_file_name(name)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The file that a path means, whatever it is called by.
+fn place_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    fs::canonicalize(path)
+        .or_else(|_| fs::canonicalize(folder_of(path)).map(|folder| folder.join(name)))
+        .unwrap_or_else(|_| path.to_owned())
+}
