@@ -130,3 +130,28 @@ test("a page opened by a damaged link works as without it", async ({ page }) => 
   await step(page, "items");
   await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("5");
 });
+
+test("a rule that is changed while sets are scored counts them all", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many());
+  await addItems(page, many(40));
+  await step(page, "scores");
+  await control(page, "score").click();
+  await control(page, "rule").selectOption("per_byte");
+  await idle(page);
+  await noError(page);
+  await expect(page.locator("table.summary tbody tr")).toHaveCount(2);
+  await expect(page.locator("table.summary tr[data-set=pasted] td.in-use")).toHaveAttribute("data-rule", "per_byte");
+});
+
+test("an attribution whose settings changed while it ran is dropped with a word", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "attribution");
+  await setNumber(page, "steps", 60);
+  await control(page, "attribute").click();
+  await step(page, "scores");
+  await control(page, "rule").selectOption("per_byte");
+  await idle(page);
+  await noError(page);
+  await expect(page.locator(".banner.notice")).toContainText("was dropped");
+});

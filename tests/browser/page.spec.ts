@@ -172,7 +172,7 @@ test("nothing can be started after a reload before the model is back", async ({ 
 
 test("no step needs sideways scrolling, in light and dark", async ({ page }) => {
   await open(page, "wasm");
-  for (const [width, height] of [[1280, 720], [1366, 768], [1024, 700]] as const) {
+  for (const [width, height] of [[1280, 720], [1366, 768], [1024, 700], [640, 360]] as const) {
     await page.setViewportSize({ width, height });
     for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme });

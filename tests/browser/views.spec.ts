@@ -128,6 +128,38 @@ test("what is being typed outlives a redraw, and is taken with what changed mean
   await expect(control(page, "path")).toHaveValue(path);
 });
 
+test("a form is left alone while a job runs, and its button can be pressed once the job is over", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "tuning");
+  await setNumber(page, "tune-steps", 300);
+  await control(page, "tune").click();
+  await expect(page.locator("body")).toHaveAttribute("data-job", "running");
+  const field = await control(page, "tune-rate").elementHandle();
+  await expect(page.locator(".line-chart .first path").first()).toHaveAttribute("d", /L.*L.*L/, { timeout: 60_000 });
+  expect(await field?.evaluate((element) => element.isConnected)).toBe(true);
+  await control(page, "tune-decay").fill("0.5");
+  await expect(control(page, "tune")).toBeDisabled();
+  await idle(page);
+  await control(page, "tune").click();
+  await expect(page.locator("body")).toHaveAttribute("data-job", "running");
+  await control(page, "cancel").click();
+  await idle(page);
+  await expect(control(page, "tune-decay")).toHaveValue("0.5");
+});
+
+test("shares of a layer that cannot be give way to those in use, with a word", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "pruning");
+  const before = await control(page, "percent-number").inputValue();
+  await setNumber(page, "percent-number", 200);
+  await expect(control(page, "percent-number")).toHaveValue(before);
+  await expect(page.locator(".banner.notice")).toContainText("up to 100");
+  await control(page, "percents").fill("5, abc");
+  await control(page, "percents").press("Enter");
+  await expect(page.locator(".banner.notice")).toContainText("“abc” is none");
+  await expect(control(page, "percents")).not.toHaveValue("5");
+});
+
 test("the form stays with its item when one before it goes, and a new item's form is open", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, ITEMS);

@@ -102,12 +102,23 @@ addEventListener("change", ({ target }) => {
   drawWaiting();
 });
 
+/** Buttons can be pressed as soon as they could in what waits to be drawn. */
+function followButtons(parent: Element, children: Children): void {
+  const drawnAnew = h("div", {}, ...children);
+  for (const next of drawnAnew.querySelectorAll<HTMLButtonElement>("button[data-key]")) {
+    const key = controlKey(next);
+    const now = [...parent.querySelectorAll<HTMLButtonElement>("button[data-key]")].find((other) => controlKey(other) === key);
+    if (now) now.disabled = next.disabled;
+  }
+}
+
 /** Replaces the content of an element, now or once nobody presses or types in it; the focus and the caret stay where
  * they were. */
 export function refill(parent: Element, ...children: Children): void {
   const active = parent.contains(document.activeElement) ? document.activeElement : null;
   if ((held && parent.contains(held)) || isTyped(active)) {
     waiting.set(parent, children);
+    followButtons(parent, children);
     return;
   }
   waiting.delete(parent);
@@ -130,8 +141,11 @@ export function refill(parent: Element, ...children: Children): void {
 export abstract class View extends HTMLElement {
   /** Keys of the store that this view reads. */
   protected abstract readonly keys: readonly (keyof State)[];
+  /** Whether it is drawn again at every step of a job, and not only when one begins or ends. */
+  protected readonly followsProgress: boolean = false;
   #stop: (() => void) | null = null;
   #isBuilt = false;
+  #wasRunning = false;
 
   protected get state(): Readonly<State> {
     return store.state;
@@ -147,8 +161,13 @@ export abstract class View extends HTMLElement {
     if (!this.#isBuilt) this.setup();
     this.#isBuilt = true;
     this.render(new Set());
+    this.#wasRunning = store.state.job !== null;
     this.#stop = store.listen((changed) => {
-      if (this.keys.some((key) => changed.has(key))) this.render(changed);
+      const read = this.keys.filter((key) => changed.has(key));
+      const isRunning = store.state.job !== null;
+      const isProgress = isRunning === this.#wasRunning && read.every((key) => key === "job");
+      this.#wasRunning = isRunning;
+      if (isProgress ? read.length > 0 && this.followsProgress : read.length > 0) this.render(changed);
     });
   }
 

@@ -70,7 +70,12 @@ export function attribute(): Promise<boolean> {
     engineHasAttribution = true;
     if (!hasItems(set)) return;
     store.set({ attribution: found, card: null, search: null, precomputed: false });
-    await rank();
+    try {
+      await rank();
+    } catch (thrown) {
+      if (toError(thrown).code !== "not_yet") throw thrown;
+      store.set({ attribution: null, notice: "The attribution was dropped: a setting that it rests on was changed while it ran." });
+    }
   });
 }
 

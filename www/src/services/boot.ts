@@ -185,8 +185,13 @@ async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<voi
 
 /** Leaves a link. Where its study was never here, the page becomes what it is without one. */
 export async function leaveLink(): Promise<void> {
+  // What was brought beside a link that never ran is kept from now on, and the study before it can be had back.
+  if (store.state.sets.length > 0 && !session.isKept()) await session.setAside();
   closeLink();
-  if (store.state.sets.length > 0) return;
+  if (store.state.sets.length > 0) {
+    session.keep();
+    return;
+  }
   const { error } = store.state;
   const isRestored = await session.restore();
   await bringOwn(isRestored, isRestored ? null : await showLesson());
@@ -195,6 +200,8 @@ export async function leaveLink(): Promise<void> {
 
 /** A link pasted into the address bar of an open page. */
 addEventListener("hashchange", () => {
-  if (isLink(location.hash) && store.state.engine === "ready") void openLink(location.hash);
+  if (!isLink(location.hash) || store.state.engine !== "ready") return;
+  if (store.state.job) store.set({ notice: "The link is opened once the job under way is done: open it again then." });
+  else void openLink(location.hash);
 });
 

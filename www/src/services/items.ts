@@ -1,8 +1,8 @@
 // Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
 
-import { type Item, type ParsedItems, type Prompting, ROLES, type Role, type SampleSet, type ScoringRule } from "../types";
+import { type Item, type ParsedItems, type Prompting, ROLES, type Role, type SampleSet, type ScoringRule, type SetScores } from "../types";
 import { engine } from "./engine";
-import { report } from "./jobs";
+import { report, toError } from "./jobs";
 import { store, type PageSet, type State } from "./store";
 
 /** The sets before a change, and the set that shots were drawn from. */
@@ -69,6 +69,7 @@ export async function sendAll(): Promise<void> {
 function remember(): void {
   const { sets, few_shot } = store.state;
   history = [...history, { sets, shots: few_shot?.set }].slice(-100);
+  store.set({ of_link: false });
 }
 
 /** Gives the engine changed sets. A result that it was computing of the former ones comes before its answer, and is
@@ -281,13 +282,19 @@ function change<K extends keyof State>(
   const done = turn.then(async () => {
     const changed = settings(store.state);
     if (!changed) return;
-    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }) : {};
+    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }).catch(whenCancelled) : {};
     store.set(changed);
     forgetAllResults();
     store.set(kept);
   });
   turn = done.catch(() => undefined);
   return done;
+}
+
+/** The job before the change was cancelled and took the engine with it: the next one is told the settings as they are. */
+function whenCancelled(thrown: unknown): Partial<State> {
+  if (toError(thrown).code === "cancelled") return {};
+  throw thrown;
 }
 
 export type PromptingChange = Change<"template" | "few_shot" | "choice_order">;
@@ -303,7 +310,19 @@ export function setPrompting(settings: PromptingChange): Promise<void> {
 /** Changes by which number a choice is predicted. Log-likelihoods do not depend on it: scores are counted anew. */
 export function setRule(rule: ScoringRule): Promise<void> {
   return change(() => ({ rule }), async (next) => {
-    const scores = await engine.call("set_rule", [{ rule, scores: Object.values(next.scores) }]);
-    return { scores: Object.fromEntries(scores.map((found) => [found.set, found])), precomputed: next.precomputed };
+    const counted = new Map<SetScores, SetScores | undefined>();
+    // Once more for sets that were scored meanwhile.
+    for (let old = Object.values(next.scores); ; ) {
+      const found = await engine.call("set_rule", [{ rule, scores: old }]);
+      for (const scores of old) counted.set(scores, found.find(({ set }) => set === scores.set));
+      old = Object.values(store.state.scores).filter((scores) => !counted.has(scores));
+      if (old.length === 0) break;
+    }
+    // Those whose items were changed are gone by now.
+    const still = Object.entries(store.state.scores).flatMap(([set, old]) => {
+      const scores = counted.get(old);
+      return scores ? [[set, scores] as const] : [];
+    });
+    return { scores: Object.fromEntries(still), precomputed: next.precomputed };
   });
 }

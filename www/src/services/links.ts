@@ -80,6 +80,7 @@ export async function runLink(): Promise<void> {
     store.set({
       sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })),
       reproduction: expected ? reproduction : null,
+      of_link: true,
     });
     session.keep();
   });
@@ -89,7 +90,7 @@ export async function runLink(): Promise<void> {
 /** Leaves the link: the study stays as it is now, under an address without the fragment. */
 export function closeLink(): void {
   history.replaceState(null, "", location.pathname + location.search);
-  store.set({ shared: null, shared_fragment: null });
+  store.set({ shared: null, shared_fragment: null, of_link: false });
 }
 
 /** Back to the study that was here before the link. */

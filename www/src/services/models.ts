@@ -121,7 +121,7 @@ async function offerSample(): Promise<void> {
       slice("attribution", ["attribution"], 0, items.slice(0, third)),
       slice("validation", ["validation"], third, items.slice(third, 2 * third)),
       slice("test", ["test"], 2 * third, items.slice(2 * third)),
-    ], false);
+    ]);
     store.set({ notice: "The lesson's items are of no use to this model: general-knowledge questions took their place." });
   } catch (thrown) {
     report(thrown);
@@ -144,6 +144,7 @@ export async function changePrecision(precision: Precision): Promise<void> {
 }
 
 export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
+  if (store.state.job) store.set({ notice: "Files of a model are taken once the job under way is done: choose them again then." });
   if (store.state.job || store.state.engine !== "ready") return;
   const source = await sourceOfFiles(files, store.state.catalog);
   if (typeof source === "string") {

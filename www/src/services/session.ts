@@ -11,7 +11,7 @@ const WRITE_DELAY_MS = 100;
 const KEPT = [
   "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution", "ranked",
   "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
-  "search", "tuning_settings", "tuning", "tuned_with", "precomputed", "precision",
+  "search", "tuning_settings", "tuning", "tuned_with", "precomputed", "precision", "of_link",
 ] as const satisfies readonly (keyof State)[];
 
 /** Raised when the kept fields change their meaning: older ones are then left alone. */
@@ -71,6 +71,11 @@ export function keep(): void {
   isPaused = false;
 }
 
+/** Whether it is. */
+export function isKept(): boolean {
+  return !isPaused;
+}
+
 export function install(): void {
   const kept = new Set<keyof State>(KEPT);
   store.listen((changed) => {
@@ -102,7 +107,8 @@ export async function restore(key: typeof CURRENT | typeof EARLIER = CURRENT): P
 export async function setAside(): Promise<void> {
   try {
     const saved = await read(CURRENT);
-    if (!saved) return;
+    // The study of a link that ran here before is in the link.
+    if (!saved || saved.of_link) return;
     await transact("readwrite", (records) => records.put(saved, EARLIER));
     store.set({ has_earlier: true });
   } catch {

@@ -124,6 +124,8 @@ export interface State {
   reproduction: Reproduction | null;
   /** Results at hand were computed elsewhere and came with the page or a link, not from this browser. */
   precomputed: boolean;
+  /** Whether the study came by a link and its items are as they came. */
+  of_link: boolean;
   has_earlier: boolean;
 }
 
@@ -197,6 +199,7 @@ export const INITIAL: State = {
   shared_fragment: null,
   reproduction: null,
   precomputed: false,
+  of_link: false,
   has_earlier: false,
 };
 

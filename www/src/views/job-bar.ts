@@ -10,6 +10,7 @@ const IN_BYTES = new Set(["downloading", "copying", "fetching", "verifying", "re
 
 class JobBar extends View {
   protected readonly keys = ["job"] as const;
+  protected override readonly followsProgress = true;
   #title = h("b", {});
   #detail = h("span", { class: "detail" });
   #bar = h("progress", { max: 1, "aria-label": "Progress" });

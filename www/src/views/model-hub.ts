@@ -14,7 +14,6 @@ class ModelHub extends View {
     autocapitalize: "none", "aria-label": "Name of a model on the hub" });
   #ask = h("button", { type: "submit", "data-key": "hub-look" }, "Look up");
   #answer = h("div", { class: "hub-answer", "aria-live": "polite" });
-  #wasBlocked: boolean | null = null;
 
   protected override setup(): void {
     this.#input.value = store.state.hub.text;
@@ -27,11 +26,9 @@ class ModelHub extends View {
       this.#answer));
   }
 
-  protected render(changed: ReadonlySet<string>): void {
+  protected render(): void {
     const { hub, job, engine } = this.state;
     const isBlocked = job !== null || engine !== "ready";
-    if (changed.size === 1 && changed.has("job") && isBlocked === this.#wasBlocked) return;
-    this.#wasBlocked = isBlocked;
     this.#ask.disabled = isBlocked || hub.isAsking;
     refill(this.#answer,
       hub.isAsking ? h("p", { class: "note" }, "Asking the hub …") : null,

@@ -1,7 +1,7 @@
 // Step 5: which neurons go, and what that does, against masks drawn at random.
 
 import { h, isBusy, refill, view, View } from "../dom";
-import { count, duration } from "../format";
+import { clip, count, duration } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, runControl, runSearch, takeTop } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { setsOf, store } from "../services/store";
@@ -35,6 +35,7 @@ class StepPruning extends View {
     this.#number.addEventListener("change", () => {
       const percent = this.#number.valueAsNumber;
       if (percent > 0 && percent <= 100) this.#take(percent);
+      else this.#takeBack();
     });
     this.#layer.addEventListener("change", () => this.#take(this.#number.valueAsNumber));
     this.replaceChildren(h("section", { class: "panel" },
@@ -47,6 +48,13 @@ class StepPruning extends View {
       view("answers-table"),
       this.#control, this.#search,
       view("ranked-table")));
+  }
+
+  /** A share that cannot be gives way to the one in use. */
+  #takeBack(): void {
+    const { selection } = this.state;
+    this.#number.value = selection ? String(selection.percent) : "";
+    store.set({ notice: "A share of a layer is a number above 0 and up to 100 %." });
   }
 
   #take(percent: number): void {
@@ -115,8 +123,12 @@ class StepPruning extends View {
       h("div", { class: "tools" },
         h("label", { class: "field" }, h("span", {}, "Percentages"), h("input", { type: "text", "data-key": "percents", value: percents.join(", "),
           onchange: (event: Event) => {
-            const found = (event.target as HTMLInputElement).value.split(/[\s,;]+/).map(Number).filter((value) => value > 0 && value <= 100);
-            store.set({ percents: found.length > 0 ? [...new Set(found)].sort((a, b) => a - b) : percents });
+            const parts = (event.target as HTMLInputElement).value.split(/[\s,;]+/).filter((part) => part !== "");
+            const wrong = parts.find((part) => !(Number(part) > 0 && Number(part) <= 100));
+            const isGood = parts.length > 0 && wrong === undefined;
+            store.set(isGood ? { percents: [...new Set(parts.map(Number))].sort((a, b) => a - b) } : {
+              percents, notice: `Percentages are numbers above 0 and up to 100, separated by commas${wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`}.`,
+            });
           } })),
         h("button", { "data-key": "search", disabled: isBusy() || !attribution || validation.length === 0, onclick: () => void runSearch() }, "Search"),
         search ? h("small", {}, `${count(search.cells.length, "mask")}, ${duration(search.seconds)}`) : null),

@@ -4,7 +4,7 @@ import { h, isBusy, refill, View } from "../dom";
 import { count, duration, percent } from "../format";
 import { tune } from "../services/actions";
 import { neuronCount } from "../services/mask";
-import { setsOf, store } from "../services/store";
+import { setsOf, store, type State } from "../services/store";
 import type { TuneCurve, TuneReport, TuneSettings } from "../types";
 import { accuracyCell } from "./accuracy";
 import { lineChart, type Line } from "./line-chart";
@@ -19,6 +19,7 @@ class StepTuning extends View {
   ] as const;
   #controls = h("div", {});
   #results = h("div", {});
+  #wasBusy = false;
 
   protected override setup(): void {
     this.replaceChildren(h("section", { class: "panel" },
@@ -27,8 +28,16 @@ class StepTuning extends View {
       this.#controls, this.#results));
   }
 
-  protected render(): void {
-    const { tuning_settings: settings, tuning, live_curves, mask, shape } = this.state;
+  protected render(changed: ReadonlySet<keyof State> = new Set()): void {
+    this.#drawResults();
+    // The points of a curve come many times a second.
+    const isPoint = changed.has("live_curves") && [...changed].every((key) => key === "live_curves" || key === "job");
+    if (!isPoint || isBusy() !== this.#wasBusy) this.#drawControls();
+    this.#wasBusy = isBusy();
+  }
+
+  #drawControls(): void {
+    const { tuning_settings: settings, mask, shape } = this.state;
     // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
     const change = (patch: Partial<TuneSettings>): void => store.set({ tuning_settings: { ...this.state.tuning_settings, ...patch } });
     const layers = (shape?.n_layers ?? 1) - 1;
@@ -50,6 +59,10 @@ class StepTuning extends View {
           "Tune"),
         h("span", { class: "note" }, `Learns from ${train}; ${validation} picks the best state; `
           + `${count(neuronCount(mask), "pruned neuron")} stay exactly zero. Cancel keeps the best state so far.`)));
+  }
+
+  #drawResults(): void {
+    const { tuning, live_curves } = this.state;
     if (live_curves.length > 0 && !tuning) refill(this.#results, this.#charts(live_curves.map(({ points, validation: checks }) => ({
       steps: points.map(({ step, loss }) => ({ step, loss: loss ?? Number.NaN })), validation: checks,
     }))));
