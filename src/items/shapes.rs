@@ -11,6 +11,8 @@
 //! | PIQA | `goal`, `sol1`, `sol2`, `label` | [PIQA](https://huggingface.co/datasets/ybisk/piqa) |
 //! | SciQ | `question`, `distractor1` to `3`, `correct_answer`, `support` | [SciQ](https://huggingface.co/datasets/allenai/sciq) |
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::check::{check_choices, check_text};
@@ -344,9 +346,9 @@ fn choices(fields: &Fields) -> Result<Choices, String> {
             labels.len()
         ));
     }
-    let twice = (1..labels.len()).find(|&index| labels[..index].contains(&labels[index]));
-    if let Some(index) = twice {
-        let label = quoted(&labels[index]);
+    let mut seen = HashSet::new();
+    if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
+        let label = quoted(label);
         return Err(format!("two `choices` have the label `{label}`"));
     }
     Ok(Choices { texts, labels })

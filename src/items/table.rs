@@ -5,6 +5,8 @@
 //! ignored. Or the fields of a data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files
 //! are: question, four choices, letter.
 
+use std::collections::HashSet;
+
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use serde_json::Value;
@@ -97,10 +99,10 @@ impl Table {
                 || ANSWERS.contains(&name)
                 || choices.iter().any(|column| column.name == name)
         };
-        let twice = (names.iter().enumerate())
-            .find(|(index, name)| is_read(name) && names[..*index].contains(name))
-            .map(|(_, name)| name.clone())
-            .filter(|name| !name.is_empty());
+        let mut seen = HashSet::new();
+        let twice = (names.iter())
+            .find(|name| !name.is_empty() && is_read(name) && !seen.insert(name.as_str()))
+            .cloned();
         Some(Self {
             delimiter,
             has_header: true,
