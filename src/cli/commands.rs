@@ -297,14 +297,7 @@ impl Shell<'_> {
         let fragment = source
             .split_once('#')
             .map_or(source, |(_, fragment)| fragment);
-        // `s2.` would be a later version of the link, which it says itself.
-        let is_version = |text: &str| {
-            text.strip_prefix('s').is_some_and(|rest| {
-                rest.split_once('.')
-                    .is_some_and(|(version, _)| version.parse::<u32>().is_ok())
-            })
-        };
-        let is_link = is_version(fragment) && !Path::new(source).is_file();
+        let is_link = link::is_fragment(fragment) && !Path::new(source).is_file();
         let (study, expected, folder) = if is_link {
             let shared = link::decode(fragment)?;
             (shared.study, shared.expected.unwrap_or_default(), None)

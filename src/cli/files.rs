@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::CliError;
+
 /// Largest text file that is read, in bytes; items have a smaller limit of their own.
 const LARGEST_TEXT: u64 = 256 << 20;
 

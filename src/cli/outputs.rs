@@ -63,7 +63,7 @@ pub(super) fn check_folder(
     Ok(())
 }
 
-/// Removes what an earlier run left in a folder; files of the same names that are of none are refused.
+/// What an earlier run left in a folder under these names; files of the same names that are of none are refused.
 pub(super) fn check_earlier(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, CliError> {
     let files = names.iter().map(|name| folder.join(name));
     let there: Vec<PathBuf> = files.filter(|path| path.exists()).collect();

@@ -28,6 +28,12 @@ const PREFIX: &str = "s1.";
 /// Largest document accepted, in bytes after decompression.
 const LARGEST: u64 = 8 << 20;
 
+/// Whether a text, without `#`, is a fragment of this or of another version, which [`decode`] refuses by name.
+pub fn is_fragment(text: &str) -> bool {
+    let version = text.strip_prefix('s').and_then(|rest| rest.split_once('.'));
+    version.is_some_and(|(version, _)| version.parse::<u32>().is_ok())
+}
+
 /// The fragment for a study, without `#`.
 ///
 /// # Errors
