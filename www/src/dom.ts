@@ -104,11 +104,12 @@ addEventListener("change", ({ target }) => {
 
 /** Buttons can be pressed as soon as they could in what waits to be drawn. */
 function followButtons(parent: Element, children: Children): void {
-  const drawnAnew = h("div", {}, ...children);
-  for (const next of drawnAnew.querySelectorAll<HTMLButtonElement>("button[data-key]")) {
-    const key = controlKey(next);
-    const now = [...parent.querySelectorAll<HTMLButtonElement>("button[data-key]")].find((other) => controlKey(other) === key);
-    if (now) now.disabled = next.disabled;
+  const buttons = "button[data-key]";
+  const elements = children.flat().filter((child) => child instanceof Element);
+  const next = elements.flatMap((element) => [...(element.matches(buttons) ? [element] : []), ...element.querySelectorAll(buttons)]);
+  for (const now of parent.querySelectorAll<HTMLButtonElement>(buttons)) {
+    const same = next.find((other) => controlKey(other) === controlKey(now));
+    if (same instanceof HTMLButtonElement) now.disabled = same.disabled;
   }
 }
 
@@ -167,7 +168,7 @@ export abstract class View extends HTMLElement {
       const isRunning = store.state.job !== null;
       const isProgress = isRunning === this.#wasRunning && read.every((key) => key === "job");
       this.#wasRunning = isRunning;
-      if (isProgress ? read.length > 0 && this.followsProgress : read.length > 0) this.render(changed);
+      if (read.length > 0 && (!isProgress || this.followsProgress)) this.render(changed);
     });
   }
 

@@ -43,18 +43,16 @@ class StepScores extends View {
     if (!this.#open || !scores[this.#open]) this.#open = reportedSets(this.state).find((name) => scores[name]) ?? names[0] ?? null;
     const open = this.#open ? scores[this.#open] : undefined;
     const missing = sets.filter((set) => set.items.length > 0 && !scores[set.name]).length;
-    const prediction = choice("Prediction", "rule", RULES, rule, (value) => {
-      setRule(value).catch(report);
-    });
-    // The scores follow in the engine.
-    for (const select of prediction.querySelectorAll("select")) select.disabled = this.state.engine !== "ready";
     refill(this, h("section", { class: "panel" },
       heading("Scores", "The model rates every choice; the one it finds most likely is its answer.",
         "Log-likelihood of each choice's tokens given the prompt, tokenised jointly and split at the prompt's end, as in lm-evaluation-harness."),
       h("div", { class: "tools" },
         h("button", { class: "primary", "data-key": "score", disabled: isBusy() || sets.length === 0, onclick: () => void scoreAll() },
           missing > 0 ? "Score the items" : "Score again"),
-        prediction),
+        // The scores follow in the engine.
+        choice("Prediction", "rule", RULES, rule, (value) => {
+          setRule(value).catch(report);
+        }, undefined, this.state.engine !== "ready")),
       names.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
         h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
           .map((text) => h("th", { scope: "col" }, text)))),

@@ -54,8 +54,9 @@ export function dropTarget(
 /** A labelled choice among named values. */
 export function choice<T extends string>(
   label: string, key: string, values: readonly (readonly [T, string])[], current: T, take: (value: T) => void, hint?: string,
+  isDisabled = false,
 ): HTMLElement {
-  const select = h("select", { "data-key": key, onchange: (event: Event) => take((event.target as HTMLSelectElement).value as T) },
+  const select = h("select", { "data-key": key, disabled: isDisabled, onchange: (event: Event) => take((event.target as HTMLSelectElement).value as T) },
     ...values.map(([value, text]) => h("option", { value }, text)));
   select.value = current;
   return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), select);
