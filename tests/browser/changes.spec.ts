@@ -1,7 +1,7 @@
 // What is changed while something else is under way, and results that say what they were made of.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+import { control, hold, idle, kept, noError, open, ready, saved, setNumber, step, useItems } from "./support";
 
 interface Scores { set: string; items: unknown[] }
 interface Report {
@@ -10,8 +10,7 @@ interface Report {
   attribution?: { set: string };
 }
 
-/** Items that take some seconds to score. */
-const MANY = 2500;
+const MANY = 8;
 function many(count = MANY): string {
   return Array.from({ length: count }, (_, index) =>
     JSON.stringify({ id: `i${index}`, context: `bench ship ${index}`, choices: ["milk", "elm", "sock", "bear"], gold: index % 4 })).join("\n");
@@ -24,19 +23,22 @@ async function addItems(page: Page, lines: string): Promise<void> {
   await expect(page.locator(".line-errors")).toContainText("added");
 }
 
-/** Starts scoring and goes to the items while it runs. */
-async function scoring(page: Page): Promise<void> {
+/** Starts scoring and goes to the items; it is under way until the function that this returns is called. */
+async function scoring(page: Page): Promise<() => Promise<void>> {
   await step(page, "scores");
+  const release = await hold(page, "score");
   await control(page, "score").click();
   await step(page, "items");
   await expect(page.locator("job-bar")).toBeVisible();
+  return release;
 }
 
 test("scores of items that were deleted meanwhile are not shown", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, many());
-  await scoring(page);
+  const release = await scoring(page);
   await control(page, "delete-0").click();
+  await release();
   await idle(page);
   await noError(page);
   await step(page, "scores");
@@ -49,10 +51,11 @@ test("scores of items that were deleted meanwhile are not shown", async ({ page 
 test("sets that are removed while they are scored or wait for it leave nothing behind", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, many());
-  await addItems(page, many(40));
-  await scoring(page);
+  await addItems(page, many(5));
+  const release = await scoring(page);
   await control(page, "remove-pasted").click();
   await control(page, "remove-pasted-2").click();
+  await release();
   await idle(page);
   await noError(page);
   await step(page, "result");
@@ -62,10 +65,11 @@ test("sets that are removed while they are scored or wait for it leave nothing b
 test("a split takes the items as they are when it is made, and its parts have names of their own", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, many());
-  await scoring(page);
+  const release = await scoring(page);
   await control(page, "split-pasted").click();
   await control(page, "delete-0").click();
-  await expect(page.locator("tr[data-set=pasted-test]")).toBeVisible({ timeout: 60_000 });
+  await release();
+  await expect(page.locator("tr[data-set=pasted-test]")).toBeVisible();
   await idle(page);
   const parts = ["attribution", "validation", "test"].map((role) => page.locator(`tr[data-set=pasted-${role}] td.number`).innerText());
   expect((await Promise.all(parts)).reduce((sum, size) => sum + Number(size), 0)).toBe(MANY - 1);
@@ -124,7 +128,7 @@ test("a page opened by a damaged link works as without it", async ({ page }) => 
   await ready(page);
   await expect(page.locator(".banner.error")).toContainText("link");
   await useItems(page, many(5));
-  await page.waitForTimeout(500);
+  await kept(page);
   await page.goto("./?device=wasm");
   await ready(page);
   await step(page, "items");
@@ -134,10 +138,12 @@ test("a page opened by a damaged link works as without it", async ({ page }) => 
 test("a rule that is changed while sets are scored counts them all", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, many());
-  await addItems(page, many(40));
+  await addItems(page, many(5));
   await step(page, "scores");
+  const release = await hold(page, "score");
   await control(page, "score").click();
   await control(page, "rule").selectOption("per_byte");
+  await release();
   await idle(page);
   await noError(page);
   await expect(page.locator("table.summary tbody tr")).toHaveCount(2);
@@ -147,10 +153,12 @@ test("a rule that is changed while sets are scored counts them all", async ({ pa
 test("an attribution whose settings changed while it ran is dropped with a word", async ({ page }) => {
   await open(page, "wasm");
   await step(page, "attribution");
-  await setNumber(page, "steps", 60);
+  await setNumber(page, "steps", 4);
+  const release = await hold(page, "attribute");
   await control(page, "attribute").click();
   await step(page, "scores");
   await control(page, "rule").selectOption("per_byte");
+  await release();
   await idle(page);
   await noError(page);
   await expect(page.locator(".banner.notice")).toContainText("was dropped");

@@ -1,7 +1,7 @@
 // A link beside a study of one's own: neither takes the other's place.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, noError, open, ready, step, useItems } from "./support";
+import { control, hold, idle, kept, noError, open, ready, step, useItems } from "./support";
 
 const OWN = [1, 2, 3].map((index) => JSON.stringify({ id: `own${index}`, context: "bench ship", choices: ["milk", "elm"], gold: 0 })).join("\n");
 
@@ -19,7 +19,7 @@ test("one's own study comes back however often a link beside it is run", async (
   test.setTimeout(300_000);
   const link = await lessonLink(page);
   await useItems(page, OWN);
-  await page.waitForTimeout(600);
+  await kept(page);
   await page.goto("about:blank");
   await page.goto(link);
   await ready(page);
@@ -27,29 +27,50 @@ test("one's own study comes back however often a link beside it is run", async (
   await expect(verdict).toBeVisible({ timeout: 100_000 });
   await control(page, "again").click();
   await idle(page);
-  await page.waitForTimeout(600);
+  await kept(page);
   await page.reload();
   await ready(page);
   await expect(verdict).toBeVisible({ timeout: 100_000 });
   await idle(page);
   await noError(page);
   await control(page, "earlier").click();
-  await idle(page);
-  await step(page, "items");
   await expect(page.locator("step-items table.sets tbody tr")).toHaveCount(1);
   await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
 });
 
-test("a link that is opened while a job runs says when it can be", async ({ page }) => {
+test("a link that is opened while a job runs is opened once that is done", async ({ page }) => {
   const link = await lessonLink(page);
-  await useItems(page, Array.from({ length: 2500 }, (_, index) => OWN.split("\n")[0]?.replace("own1", `i${index}`)).join("\n"));
+  await useItems(page, OWN);
   await step(page, "scores");
+  const release = await hold(page, "score");
   await control(page, "score").click();
   await page.evaluate((hash) => {
     location.hash = hash;
   }, new URL(link).hash);
   await expect(page.locator(".banner.notice")).toContainText("once the job under way is done");
-  await control(page, "cancel").click();
+  await expect(page.locator("link-panel h1")).toHaveCount(0);
+  await release();
+  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
   await idle(page);
-  await expect(page.locator(".verdict")).toHaveCount(0);
+  await noError(page);
+  await control(page, "earlier").click();
+  await expect(page.locator("[data-step=scores]")).toHaveAttribute("aria-current", "step");
+  await idle(page);
+  await step(page, "items");
+  await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
+});
+
+test("a link that is opened while a job runs is opened after its cancel, too", async ({ page }) => {
+  const link = await lessonLink(page);
+  await step(page, "scores");
+  const release = await hold(page, "score");
+  await control(page, "score").click();
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, new URL(link).hash);
+  await control(page, "cancel").click();
+  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
+  await idle(page);
+  await noError(page);
+  await release();
 });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, test as base, type Page } from "@playwright/test";
 import { HubServer, type HubFile, type HubRepository } from "./hub-server";
-import { control, idle, noError, ready, saved, step, useItems } from "./support";
+import { control, idle, kept, noError, ready, saved, step, useItems } from "./support";
 
 const FIXTURES = resolve("tests/fixtures");
 const TINY = join(FIXTURES, "tiny-llama-tied");
@@ -149,7 +149,7 @@ test("a model typed as owner/name is looked up, fetched, kept, and scores as in 
   }
   // The next visit finds it without the hub.
   hub.take("model.safetensors");
-  await page.waitForTimeout(600);
+  await kept(page);
   await page.reload();
   await ready(page);
   await expect(page.locator("body")).toHaveAttribute("data-model", "tests--tiny");
@@ -308,7 +308,7 @@ test("a full disk is told before the download, with what could be deleted", asyn
   await fetchFromHub(page, "tests/tiny");
   await loaded(page, "tests--tiny");
   hub.estimate = { quota: 50_000, usage: 45_000 };
-  await page.waitForTimeout(600);
+  await kept(page);
   await page.reload();
   await ready(page);
   await fetchFromHub(page, "tests/gguf");
@@ -436,7 +436,7 @@ test("weights held in eight bits are said to be, and a reload keeps them so", as
   await expect(page.locator("model-loaded dl")).toContainText("8-bit integers");
   await idle(page);
   await noError(page);
-  await page.waitForTimeout(600);
+  await kept(page);
   await page.reload();
   await ready(page);
   await expect(page.locator("model-loaded dl")).toContainText("8-bit integers");

@@ -1,7 +1,7 @@
 // How items are put to the model: a template, shots, an order of the choices; what changes them together and what keeps them.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, open, ready, saved, score, setNumber, step, useItems } from "./support";
+import { control, idle, kept, open, ready, saved, score, setNumber, step, useItems } from "./support";
 
 const ITEMS = [
   '{"id": "first", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": "B"}',
@@ -51,7 +51,7 @@ test("shots and the order of the choices survive a reload beside the scores made
   await setNumber(page, "choice-order-seed", 2);
   await expect(page.locator("pre.prompt")).toHaveText(PROMPT);
   await score(page);
-  await page.waitForTimeout(800);
+  await kept(page);
   await page.reload();
   await ready(page);
   await expect(page.locator(".scores tbody tr")).not.toHaveCount(0);

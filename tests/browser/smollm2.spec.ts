@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "@playwright/test";
-import { control, idle, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+import { control, idle, kept, noError, open, ready, saved, setNumber, step, useItems } from "./support";
 
 const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 /** A few bundled items, and what `secateur score` and `secateur attribute` make of them; `cargo xtask test` has them made. */
@@ -63,7 +63,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
   }
 
   // It is kept: a reload brings it back without the file.
-  await page.waitForTimeout(800);
+  await kept(page);
   await page.reload();
   await ready(page);
   await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct");

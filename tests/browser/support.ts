@@ -23,6 +23,32 @@ export async function idle(page: Page, timeout = 100_000): Promise<void> {
   await expect(page.locator("body")).toHaveAttribute("data-job", "none", { timeout });
 }
 
+/** Waits until the study is where a reload finds it. */
+export async function kept(page: Page): Promise<void> {
+  await expect(page.locator("body")).toHaveAttribute("data-study", "saved");
+}
+
+/**
+ * From now on the engine gets no call of `method`, nor what is asked of it after that, until the function that this
+ * returns is called: a job that is under way for as long as a test needs. A cancel overtakes, as everywhere.
+ */
+export async function hold(page: Page, method: string): Promise<() => Promise<void>> {
+  await page.evaluate((name) => {
+    const { postMessage } = Worker.prototype;
+    const held: [Worker, unknown][] = [];
+    Worker.prototype.postMessage = function (message: { request?: { kind: string; method?: string } }) {
+      const isBehind = message.request !== undefined && held.some(([worker]) => worker === this);
+      if (isBehind || message.request?.method === name) held.push([this, message]);
+      else postMessage.call(this, message);
+    };
+    Object.assign(window, { release: () => {
+      Worker.prototype.postMessage = postMessage;
+      for (const [worker, message] of held) postMessage.call(worker, message);
+    } });
+  }, method);
+  return () => page.evaluate(() => (window as unknown as { release: () => void }).release());
+}
+
 /** No error is on screen. */
 export async function noError(page: Page): Promise<void> {
   await expect(page.locator(".banner.error")).toHaveCount(0);

@@ -2,7 +2,7 @@
 
 import type { Mask, Orders, Selection } from "../types";
 import { engine } from "./engine";
-import { report, runJob, toError } from "./jobs";
+import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, sameMask, setMask } from "./mask";
 import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
 
@@ -104,19 +104,18 @@ export function measureNeuron(set: string): Promise<boolean> {
 }
 
 let wanted: Selection | null = null;
-let stopWaiting: (() => void) | null = null;
+let isWaiting = false;
 
 /** The mask of the top p % of a layer. Of several requests in a row, the last one counts. */
 export async function takeTop(selection: Selection): Promise<void> {
   wanted = selection;
   if (store.state.job) {
     // The slider moves on while its last place is measured: it is followed when that has ended.
-    stopWaiting ??= store.listen(() => {
-      if (store.state.job) return;
-      stopWaiting?.();
-      stopWaiting = null;
-      if (wanted) void takeTop(wanted);
-    });
+    if (isWaiting) return;
+    isWaiting = true;
+    await whenIdle();
+    isWaiting = false;
+    if (wanted) await takeTop(wanted);
     return;
   }
   const isDone = await runJob("Selecting neurons", async (onProgress) => {
@@ -164,8 +163,10 @@ export function runControl(): Promise<boolean> {
     const { mask, control_masks: masks, seed } = store.state;
     const sets = reportedSets(store.state);
     if (!store.state.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
+    const { pruned } = store.state;
     const control = await engine.call("control", [{ mask, sets, masks, seed }], onProgress);
-    if (sameMask(store.state.mask, mask)) store.set({ control });
+    // The mask may have been changed and changed back: its measurement belongs beside its control.
+    if (sameMask(store.state.mask, mask)) store.set({ pruned, control });
   });
 }
 

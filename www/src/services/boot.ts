@@ -6,7 +6,7 @@ import type { DeviceChoice } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
 import { forgetHistory, sendAll } from "./items";
-import { report, toError } from "./jobs";
+import { report, toError, whenIdle } from "./jobs";
 import { closeLink, isLink, openLink } from "./links";
 import { LESSON, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
@@ -137,7 +137,8 @@ async function restart(): Promise<void> {
     store.set({ engine: "failed", job: null });
     return;
   }
-  // The job that was cancelled has to end before the one that brings the model back can start.
+  // Nothing may start before the model is back, and that only when the job that was cancelled has ended.
+  store.set({ engine: "starting" });
   await Promise.resolve();
   store.set({ job: null });
   if (await startEngine(store.state.device)) await bringBack();
@@ -199,9 +200,11 @@ export async function leaveLink(): Promise<void> {
 }
 
 /** A link pasted into the address bar of an open page. */
-addEventListener("hashchange", () => {
-  if (!isLink(location.hash) || store.state.engine !== "ready") return;
-  if (store.state.job) store.set({ notice: "The link is opened once the job under way is done: open it again then." });
-  else void openLink(location.hash);
+addEventListener("hashchange", async () => {
+  const { hash } = location;
+  if (!isLink(hash)) return;
+  if (store.state.job) store.set({ notice: "The link is opened once the job under way is done." });
+  await whenIdle();
+  // The page may have begun with this link, or have been given another one since.
+  if (location.hash === hash && store.state.shared_fragment !== hash) await openLink(hash);
 });
-

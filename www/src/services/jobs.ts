@@ -17,6 +17,19 @@ export function report(thrown: unknown): void {
   if (error.code !== "cancelled") store.set({ error });
 }
 
+/** Resolves once no job runs and the engine is not starting. */
+export function whenIdle(): Promise<void> {
+  const isIdle = (): boolean => store.state.job === null && store.state.engine !== "starting";
+  if (isIdle()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const stop = store.listen(() => {
+      if (!isIdle()) return;
+      stop();
+      resolve();
+    });
+  });
+}
+
 /**
  * Runs a job with progress and cancel; whether it came to its end. Errors go to the banner. While one runs, no other
  * starts.

@@ -55,15 +55,20 @@ function snapshot(): Saved {
 }
 
 let isPaused = true;
+/** Of the last change's write; 0 once that has ended. */
 let timer = 0;
 
 async function write(): Promise<void> {
+  const own = timer;
   try {
     await transact("readwrite", (records) => records.put(snapshot(), CURRENT));
   } catch {
     store.set({ notice: "This browser does not keep the study for the next visit (private window, or storage full)." });
     isPaused = true;
   }
+  if (timer !== own) return;
+  timer = 0;
+  store.set({ is_unsaved: false });
 }
 
 /** From now on every change is kept. */
@@ -82,6 +87,7 @@ export function install(): void {
     if (isPaused || ![...changed].some((key) => kept.has(key))) return;
     clearTimeout(timer);
     timer = window.setTimeout(write, WRITE_DELAY_MS);
+    store.set({ is_unsaved: true });
   });
   // The last change may be younger than the delay.
   addEventListener("pagehide", () => {

@@ -127,6 +127,8 @@ export interface State {
   /** Whether the study came by a link and its items are as they came. */
   of_link: boolean;
   has_earlier: boolean;
+  /** A change is not written to the browser's storage yet. */
+  is_unsaved: boolean;
 }
 
 export interface LiveCurve {
@@ -201,6 +203,7 @@ export const INITIAL: State = {
   precomputed: false,
   of_link: false,
   has_earlier: false,
+  is_unsaved: false,
 };
 
 type Key = keyof State;

@@ -6,7 +6,7 @@ import { store, type State } from "../services/store";
 import { setTheme, theme, type Theme } from "../services/theme";
 
 class AppShell extends View {
-  protected readonly keys = ["step", "device_info", "engine", "model", "job"] as const;
+  protected readonly keys = ["step", "device_info", "engine", "model", "job", "is_unsaved"] as const;
   #workspace = h("main", { id: "workspace", tabindex: -1 });
   #device = h("div", { class: "device-chip" });
   #shown: State["step"] | null = null;
@@ -37,10 +37,11 @@ class AppShell extends View {
   }
 
   protected render(): void {
-    const { step, device_info, engine, job } = this.state;
+    const { step, device_info, engine, job, is_unsaved } = this.state;
     document.body.dataset["engine"] = engine;
     document.body.dataset["job"] = job ? "running" : "none";
     document.body.dataset["model"] = this.state.model?.info.id ?? "";
+    document.body.dataset["study"] = is_unsaved ? "changed" : "saved";
     if (this.#shown !== step) {
       this.#shown = step;
       this.#workspace.replaceChildren(view(`step-${step}`));

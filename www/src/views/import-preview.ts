@@ -22,8 +22,8 @@ export function errorList(errors: readonly LineError[]): HTMLElement | null {
 
 /** "2 to 4 choices; the right one stands in place A 3 times, B 2". */
 function summary({ items }: ParsedItems): string {
-  const sizes = items.map((item) => item.choices.length);
-  const [fewest, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const [fewest, most] = items.reduce(([low, high], { choices: { length } }) =>
+    [Math.min(low, length), Math.max(high, length)], [Infinity, 0]);
   const places = Array.from({ length: most }, (_, place) => items.filter((item) => item.gold === place).length);
   const named = places.map((times, place) => `${String.fromCharCode(65 + place)} ${times}`).slice(0, 8);
   return `${fewest === most ? fewest : `${fewest} to ${most}`} choices each; the right one stands at ${named.join(", ")}${most > 8 ? ", …" : ""}.`;

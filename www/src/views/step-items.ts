@@ -55,6 +55,7 @@ class StepItems extends View {
   #list = view("item-list");
   #sets = h("div", {});
   #typing: ReturnType<typeof setTimeout> | undefined;
+  #isAdding = false;
 
   protected override setup(): void {
     dropTarget(this, (files) => void this.#readFiles(files).catch(report));
@@ -208,8 +209,11 @@ class StepItems extends View {
   }
 
   async #addPasted(): Promise<void> {
+    if (this.#isAdding) return;
+    this.#isAdding = true;
     clearTimeout(this.#typing);
     await this.#lookAtTyped();
+    this.#isAdding = false;
     if (desk.text.value.trim() === "") this.#say("There are no lines to add: type or paste some first.");
     const waiting = desk.waiting.find((other) => other.file === null);
     if (waiting && waiting.parsed.items.length > 0) this.#take(waiting);
