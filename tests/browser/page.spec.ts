@@ -1,7 +1,7 @@
 // The page itself: first paint, keyboard, cancel, reload, sizes, the command line's numbers.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, kept, noError, open, ready, saved, score, setNumber, step } from "./support";
+import { control, idle, kept, noError, open, ready, sampleLines, saved, score, setNumber, step, useItems } from "./support";
 
 interface Choice { log_likelihood: number }
 interface Scores { set: string; accuracy: { correct: number; total: number }; items: { id: string; choices: Choice[] }[] }
@@ -140,6 +140,36 @@ test("a reload keeps the study and its results", async ({ page }) => {
   await idle(page);
   await noError(page);
   await expect(page.locator("mask-summary .mask-size")).toContainText("of layer 0");
+});
+
+test("of two tabs one keeps its study; the other one's is kept once that is closed, and takes nothing away", async ({ page, context }) => {
+  await open(page, "wasm");
+  await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
+  await kept(page);
+  const second = await context.newPage();
+  await open(second, "wasm");
+  await expect(second.locator(".banner.notice")).toContainText("open in another tab");
+  await useItems(second, await sampleLines(second, "lesson-planted-shifted", 5));
+  await kept(second);
+  await useItems(page, await sampleLines(page, "lesson-planted-shifted", 6));
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("6");
+  await expect(page.locator(".banner.notice")).toHaveCount(0);
+
+  await page.close();
+  await step(second, "scores");
+  await expect(second.locator(".banner.notice")).toHaveCount(0);
+  await kept(second);
+  await second.reload();
+  await ready(second);
+  await step(second, "items");
+  await expect(second.locator("tr[data-set=pasted] td.number")).toHaveText("5");
+  await step(second, "start");
+  await control(second, "earlier").click();
+  await step(second, "items");
+  await expect(second.locator("tr[data-set=pasted] td.number")).toHaveText("6");
 });
 
 test("nothing can be started after a reload before the model is back", async ({ page }) => {

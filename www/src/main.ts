@@ -1,16 +1,18 @@
 // The page: views over services over one worker. It computes no result; every number comes from the engine.
 //
-// - types.ts          the engine's documents
+// - types.ts, site.ts the engine's documents; the index files beside the page
 // - worker/           the one worker: protocol, engine surface, the hub, downloads, storage of models
 // - services/         state and actions: store, engine client, jobs, items, mask, study, links, session, boot
 // - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
 // - dom.ts, format.ts elements in one expression; numbers as people read them
-// - styles/           tokens, layout, parts
+// - styles/           tokens, layout, parts, and a sheet for each larger part
 
 import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
+import "./styles/tables.css";
 import "./styles/models.css";
+import "./styles/map.css";
 import "./styles/charts.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";

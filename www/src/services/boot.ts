@@ -1,7 +1,8 @@
 // From an empty page to a working one: the precomputed report at once, then the engine, the model and the items behind
 // it. After a worker's end the same, without the report.
 
-import type { CatalogEntry, Report, SampleSet } from "../types";
+import type { CatalogEntry, SampleSet } from "../site";
+import type { Report } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";

@@ -1,6 +1,9 @@
 // Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
 
-import { type Item, type ParsedItems, type Prompting, ROLES, type Role, type SampleSet, type ScoringRule, type SetScores } from "../types";
+import type { SampleSet } from "../site";
+import {
+  type Item, type ParsedItems, type Prompting, ROLES, type Role, type ScoringRule, type SetScores,
+} from "../types";
 import { engine } from "./engine";
 import { report, toError } from "./jobs";
 import { store, type PageSet, type State } from "./store";

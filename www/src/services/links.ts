@@ -7,7 +7,8 @@ import { isSame, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { store } from "./store";
 import { samplesOf, setsOfStudy, showReport } from "./study";
-import type { CatalogEntry, SharedStudy } from "../types";
+import type { CatalogEntry } from "../site";
+import type { SharedStudy } from "../types";
 import type { ModelSource } from "../worker/protocol";
 
 export function isLink(hash: string): boolean {

@@ -1,6 +1,6 @@
 // Files that the user picked or dropped: which of them make a model, and what is missing.
 
-import type { CatalogEntry } from "../types";
+import type { CatalogEntry } from "../site";
 import type { ModelSource } from "../worker/protocol";
 
 /** A file and the folder it lies in, below what was picked; empty for a file picked by itself. */

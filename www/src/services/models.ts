@@ -1,6 +1,7 @@
 // Models: the catalogue, what is kept in this browser, and which one is loaded.
 
-import type { CatalogEntry, Item, Precision } from "../types";
+import type { CatalogEntry } from "../site";
+import type { Item, Precision } from "../types";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";

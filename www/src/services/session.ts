@@ -7,6 +7,11 @@ const STORE = "session";
 const CURRENT = "current";
 const EARLIER = "earlier";
 const WRITE_DELAY_MS = 100;
+/** Held by the tab that keeps its study. */
+const LOCK = "secateur-study";
+/** A page that is reloaded lets go of the lock in this time. */
+const OWNER_PATIENCE_MS = 1500;
+const TOLD = "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.";
 
 const KEPT = [
   "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution", "ranked",
@@ -55,6 +60,10 @@ function snapshot(): Saved {
 }
 
 let isPaused = true;
+/** Of all tabs of this page one keeps its study, or they would take it from each other. */
+let isOwner = false;
+/** Another one does. It is asked for again at every change here: a mere reload of the other one hands nothing over. */
+let isSecond = false;
 /** Of the last change's write; 0 once that has ended. */
 let timer = 0;
 
@@ -71,27 +80,61 @@ async function write(): Promise<void> {
   store.set({ is_unsaved: false });
 }
 
-/** From now on every change is kept. */
+/** Writes what has changed, a little later. */
+function changed(): void {
+  if (isPaused) return;
+  if (isSecond) void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? hold() : undefined));
+  if (!isOwner) return;
+  clearTimeout(timer);
+  timer = window.setTimeout(write, WRITE_DELAY_MS);
+  store.set({ is_unsaved: true });
+}
+
+/** From now on every change is kept, if no other tab keeps its own. */
 export function keep(): void {
   isPaused = false;
 }
 
-/** Whether it is. */
+/** Whether changes are meant to be kept. */
 export function isKept(): boolean {
   return !isPaused;
 }
 
+/** What the tab that keeps its study does for as long as it is there. */
+async function hold(): Promise<never> {
+  // What the tab before left is not overwritten by what this one has.
+  if (isSecond) await setAside();
+  isSecond = false;
+  isOwner = true;
+  if (store.state.notice === TOLD) store.set({ notice: null });
+  changed();
+  return new Promise<never>(() => undefined);
+}
+
+/** Becomes the tab that keeps its study, if there is no other. */
+async function own(): Promise<void> {
+  // Without a secure context there are no locks.
+  if (!("locks" in navigator)) {
+    isOwner = true;
+    return;
+  }
+  try {
+    await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(OWNER_PATIENCE_MS) }, hold);
+  } catch {
+    isSecond = true;
+    store.set({ notice: TOLD });
+  }
+}
+
 export function install(): void {
   const kept = new Set<keyof State>(KEPT);
-  store.listen((changed) => {
-    if (isPaused || ![...changed].some((key) => kept.has(key))) return;
-    clearTimeout(timer);
-    timer = window.setTimeout(write, WRITE_DELAY_MS);
-    store.set({ is_unsaved: true });
+  store.listen((keys) => {
+    if ([...keys].some((key) => kept.has(key))) changed();
   });
+  void own();
   // The last change may be younger than the delay.
   addEventListener("pagehide", () => {
-    if (!isPaused && timer) void write();
+    if (timer) void write();
   });
 }
 

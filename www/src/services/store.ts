@@ -1,12 +1,13 @@
 // Everything that the page shows, in one typed object, and who is told when it changes. Views read it and never write
 // to it; services write.
 
+import type { CatalogEntry, SampleSet } from "../site";
 import {
-  isReported, type Accuracy, type Attribution, type AttributionSettings, type CatalogEntry, type ControlReport,
-  type DeviceInfo, type FewShot, type Item, type Mask, type ModelInfo, type NeuronCard, type PositionBias, type Precision,
-  type PruneReport, type RankedNeuron, type Reproduction, type Role, type SampleSet, type ScoringRule, type SearchReport,
-  type SecateurError, type Selection, type SetScores, type SharedStudy, type SplitPart, type Template, type TuneDetail,
-  type TuneReport, type TuneSettings,
+  isReported, type Accuracy, type Attribution, type AttributionSettings, type ControlReport, type DeviceInfo,
+  type FewShot, type Item, type Mask, type ModelInfo, type NeuronCard, type PositionBias, type Precision,
+  type PruneReport, type RankedNeuron, type Reproduction, type Role, type ScoringRule, type SearchReport,
+  type SecateurError, type Selection, type SetScores, type SharedStudy, type SplitPart, type Template,
+  type TuneDetail, type TuneReport, type TuneSettings,
 } from "../types";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";

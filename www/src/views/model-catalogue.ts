@@ -6,7 +6,7 @@ import { weightBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { ofDialog } from "../services/model-files";
 import { choose, chooseFiles, isFetchable, isShipped, sourceOfEntry } from "../services/models";
-import type { CatalogEntry } from "../types";
+import type { CatalogEntry } from "../site";
 import type { ModelSource } from "../worker/protocol";
 import { filePicker } from "./widgets";
 

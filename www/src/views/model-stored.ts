@@ -3,8 +3,8 @@
 import { h, refill, View } from "../dom";
 import { bytes, percent } from "../format";
 import { choose, forget } from "../services/models";
-import type { StoredModel } from "../types";
-import type { UnfinishedModel } from "../worker/plan";
+
+import type { StoredModel, UnfinishedModel } from "../worker/plan";
 
 class ModelStored extends View {
   protected readonly keys = ["storage", "job", "engine", "model"] as const;

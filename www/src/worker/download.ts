@@ -1,12 +1,12 @@
 // Fetching a model's files: on from what is there, verified, until all of them are there.
 
-import type { SecateurError, StoredModel } from "../types";
+import type { SecateurError } from "../types";
 import { Sha256 } from "../../engine/engine.js";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
 import { weightsHash } from "./hash";
 import { Meter } from "./meter";
-import type { DownloadPlan, PlannedFile } from "./plan";
+import type { DownloadPlan, PlannedFile, StoredModel } from "./plan";
 import * as storage from "./storage";
 import type { Sink } from "./storage";
 

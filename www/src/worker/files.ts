@@ -2,13 +2,14 @@
 
 import { estimate } from "../../engine/engine.js";
 import { bytesPerWeight, weightBytes } from "../precision";
-import type { CatalogEntry, CatalogSource, Precision, SecateurError, StoredModel } from "../types";
+import type { CatalogEntry, CatalogSource } from "../site";
+import type { Precision, SecateurError } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
 import { digest, weightsHash } from "./hash";
 import { Meter } from "./meter";
-import type { DownloadPlan } from "./plan";
+import type { DownloadPlan, StoredModel } from "./plan";
 import type { ModelSource } from "./protocol";
 import * as storage from "./storage";
 

@@ -1,4 +1,5 @@
-// What is to be fetched, and from where. Kept beside an unfinished download, so that a later visit can go on with it.
+// What is to be fetched, and from where, and what has come of it. A plan is kept beside an unfinished download, so that a
+// later visit can go on with it.
 
 /** A repository of the hub at one commit. */
 export interface HubSource {
@@ -37,6 +38,22 @@ export interface UnfinishedModel {
   held: number;
   /** Bytes of the whole model. */
   bytes: number;
+}
+
+/** A model kept in the browser. */
+export interface StoredModel {
+  id: string;
+  name: string;
+  bytes: number;
+  /** `modified`, in milliseconds since 1970, of files of the user's. */
+  files: { name: string; bytes: number; sha256: string | null; modified?: number }[];
+  /** Milliseconds since 1970. */
+  stored_at: number;
+  /** The repository of the hub, and its commit. */
+  source?: HubSource;
+  licence?: string;
+  /** Of the weights, as the engine has it; absent for files of the user's. */
+  sha256?: string;
 }
 
 /** One way to take a model from a repository: its safetensors, or one of its GGUF files. */

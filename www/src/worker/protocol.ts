@@ -1,9 +1,10 @@
 // What the page and its worker say to each other. One request, any number of progress messages, one answer.
 
-import type { CatalogEntry, DeviceInfo, ModelInfo, Precision, Progress, SecateurError, StoredModel } from "../types";
+import type { CatalogEntry } from "../site";
+import type { DeviceInfo, ModelInfo, Precision, Progress, SecateurError } from "../types";
 import type { AttributionSettings, Template } from "../types";
 import type { Engine } from "./engine-api";
-import type { DownloadPlan, UnfinishedModel } from "./plan";
+import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";
 

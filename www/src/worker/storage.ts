@@ -1,8 +1,7 @@
 // Models in the origin private file system: `models/<id>/<file>`. While a model is fetched, `download.json` says what
 // is to come; `model.json`, written last, makes it complete. A folder with neither is swept away.
 
-import type { StoredModel } from "../types";
-import type { DownloadPlan, UnfinishedModel } from "./plan";
+import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 import type { StorageInfo } from "./protocol";
 
 const RECORD = "model.json";
