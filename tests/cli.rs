@@ -13,8 +13,7 @@ use secateur::items::canonical_jsonl;
 use secateur::pruning::{PruneReport, SearchReport};
 use secateur::scoring::SetScores;
 use secateur::study::link::{self, Shared};
-use secateur::study::report::Expected;
-use secateur::study::{Report, Study};
+use secateur::study::{Expected, Report, Study};
 use secateur::tuning::TuneReport;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -131,6 +130,16 @@ fn score_prints_the_reference_scores_and_writes_the_same_to_a_file() {
     );
     let written: SetScores = desk.json("scores.json");
     assert_eq!(written.items, printed.items);
+    // With what they were made with.
+    let made: Value = desk.json("scores.json");
+    assert_eq!(
+        made["model"],
+        json!({"id": FOLDER, "sha256": model(FOLDER).sha256})
+    );
+    assert_eq!(made["engine"]["precision"], json!("f32"));
+    let narrow = desk.ok(&with("score", &["--precision", "int8"]));
+    let narrow: Value = parsed(&narrow);
+    assert_eq!(narrow["engine"]["precision"], json!("int8"));
 }
 
 #[test]
@@ -292,6 +301,9 @@ fn attribute_writes_scores_and_gaps_of_every_item_with_the_settings() {
             (&settings["path"], &settings["steps"]),
             (&json!(path), &json!(3))
         );
+        let made_with: Value = serde_json::from_str(&metadata["model"]).unwrap();
+        assert_eq!(made_with["sha256"], json!(model(FOLDER).sha256));
+        assert_eq!(metadata["precision"], "f32");
         let used: Vec<Value> = serde_json::from_str(&metadata["items"]).unwrap();
         let ids: Vec<&Value> = used.iter().map(|item| &item["id"]).collect();
         assert_eq!(ids, ["item-0", "item-1", "item-2", "item-3"]);
@@ -559,6 +571,15 @@ fn a_report_that_does_not_reproduce_is_told_apart() {
     let found: Value = parsed(&output.stdout);
     assert_eq!(found["predictions_identical"], json!(false));
     assert_eq!(output.status.code(), Some(1));
+    // Accuracies that are not those of the report's own items are wrong input.
+    let right = &mut report["baseline"][0]["accuracy"]["correct"];
+    *right = json!((right.as_u64().unwrap() + 1) % 4);
+    desk.put("report.json", report.to_string());
+    let line = desk.wrong(&["reproduce", "report.json"]);
+    assert!(
+        line.contains("report.json: report: it contradicts itself"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -723,6 +744,7 @@ fn wrong_input_is_one_line_that_says_what_and_where() {
             &["items.jsonl", "is read as well"],
         ),
         (with("search", &["--percents", "0"]), &["percentage"]),
+        (with("search", &["--percents", "-5"]), &["percentage", "-5"]),
         (vec!["reproduce", "#s2.abcd"], &["link", "s1."]),
         (
             vec!["forward", "--model", "MODEL", "--prompt", ""],

@@ -10,8 +10,7 @@ use secateur::model::device::Compute;
 use secateur::pruning::selection::random_like;
 use secateur::scoring::{Accuracy, Rule};
 use secateur::study::link::{self, Shared};
-use secateur::study::report::Expected;
-use secateur::study::{Report, Reproduction, Role, Session, Study, StudyError, runner};
+use secateur::study::{Expected, Report, Reproduction, Role, Session, Study, StudyError, runner};
 use serde_json::{Value, json};
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -192,7 +191,7 @@ fn a_link_carries_a_study_and_what_it_found() {
     let report = run(FOLDER, &study(&document())).unwrap();
     let shared = Shared {
         study: report.study.clone(),
-        expected: Some(Expected::of_report(&report)),
+        expected: Some(Expected::of_report(&report).shortened()),
     };
     let fragment = link::encode(&shared).unwrap();
     let back = link::decode(&format!("#{fragment}")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::attribution::quadrature::Rule;
 use crate::attribution::{Path, Positions, Settings, TargetKind};
@@ -25,6 +25,18 @@ pub struct Args {
     pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Args {
+    /// Those of this process; ends it where they are none.
+    pub fn parsed() -> Self {
+        // A negative number is a value, and which ones can be is for the command to say.
+        let command = Self::command().mut_subcommands(|sub| {
+            sub.allow_negative_numbers(true)
+                .mut_subcommands(|sub| sub.allow_negative_numbers(true))
+        });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::args::{self, Args, Command, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
-use super::outputs::{self, write, write_json};
+use super::outputs::{self, Computed, write, write_json};
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
 use crate::export::mask_file::MaskFile;
@@ -22,9 +22,8 @@ use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
-use crate::study::report::{Expected, FORMAT, Report, VERSION};
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Session, Study, link, runner};
+use crate::study::{Expected, Report, Session, Study, link, runner};
 use crate::tuning::TuneSettings;
 
 /// Runs a command.
@@ -71,8 +70,11 @@ impl Shell<'_> {
                 top,
                 out,
             } => {
-                let model = self.model(&model, &self.compute().await?).await?;
-                forward::run(&model, &prompt, (tokens, top), out.as_deref(), self.job).await
+                let compute = self.compute().await?;
+                let model = self.model(&model, &compute).await?;
+                let prompted = (prompt.as_str(), tokens);
+                let report = forward::run(&model, prompted, top, out.as_deref(), self.job).await?;
+                write_json(None, &Computed::with(&model, &compute, report))
             }
             Command::Score { input, tokens, out } => {
                 let mut session = self.session(&input).await?;
@@ -82,7 +84,7 @@ impl Shell<'_> {
                 } else {
                     scores.without_tokens()
                 };
-                write_json(out.as_deref(), &scores)
+                write_json(out.as_deref(), &Computed::new(&session, scores))
             }
             Command::PositionBias {
                 input,
@@ -96,7 +98,7 @@ impl Shell<'_> {
                     None => Orders::Cyclic,
                 };
                 let report = session.position_bias(ITEMS, orders, self.job).await?;
-                write_json(out.as_deref(), &report)
+                write_json(out.as_deref(), &Computed::new(&session, report))
             }
             Command::Compare { before, after } => items::compare(&before, &after),
             Command::Items(command) => items::run(command),
@@ -108,9 +110,10 @@ impl Shell<'_> {
             } => {
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
-                let found = session.attribute(ITEMS, &settings, self.job).await?;
-                write(&out, &attribution_tensors(found)?)?;
-                summary.map_or(Ok(()), |path| write_json(Some(&path), found))
+                let found = session.attribute(ITEMS, &settings, self.job).await?.clone();
+                write(&out, &attribution_tensors(&found, &session.model)?)?;
+                let found = Computed::new(&session, found);
+                summary.map_or(Ok(()), |path| write_json(Some(&path), &found))
             }
             Command::Prune {
                 input,
@@ -162,11 +165,14 @@ impl Shell<'_> {
                 }
                 write_json(
                     out.as_deref(),
-                    &serde_json::json!({
-                        "baseline": session.baseline(ITEMS),
-                        "pruned": pruned,
-                        "control": control,
-                    }),
+                    &Computed::new(
+                        &session,
+                        serde_json::json!({
+                            "baseline": session.baseline(ITEMS),
+                            "pruned": pruned,
+                            "control": control,
+                        }),
+                    ),
                 )
             }
             Command::Search {
@@ -195,7 +201,7 @@ impl Shell<'_> {
                 let report = session
                     .search(&[set.to_owned()], layers.as_deref(), &percents, self.job)
                     .await?;
-                write_json(out.as_deref(), &report)
+                write_json(out.as_deref(), &Computed::new(&session, report))
             }
             Command::Tune {
                 input,
@@ -244,7 +250,7 @@ impl Shell<'_> {
                     compare: true,
                 };
                 let report = session.tune(&request, self.job).await?;
-                write_json(out.as_deref(), &report)
+                write_json(out.as_deref(), &Computed::new(&session, report))
             }
             Command::Run { study, out, model } => self.run_study(&study, &out, model).await,
             Command::Reproduce { source, model } => self.reproduce(&source, model).await,
@@ -277,7 +283,7 @@ impl Shell<'_> {
         if let Some(attribution) = session.attribution() {
             write(
                 &out.join("ig.safetensors"),
-                &attribution_tensors(attribution)?,
+                &attribution_tensors(attribution, &session.model)?,
             )?;
         }
         if let Some(pruned) = &report.pruned {
@@ -303,14 +309,8 @@ impl Shell<'_> {
             (shared.study, shared.expected.unwrap_or_default(), None)
         } else {
             let path = PathBuf::from(source);
-            let report: Report = serde_json::from_str(&read_text(&path)?)
+            let report = Report::from_json(&read_text(&path)?)
                 .map_err(|error| CliError::Input(format!("{source}: {error}")))?;
-            if report.format != FORMAT || report.version != VERSION {
-                return Err(CliError::Input(format!(
-                    "{source}: `{}` version {} is not `{FORMAT}` version {VERSION}",
-                    report.format, report.version
-                )));
-            }
             let expected = Expected::of_report(&report);
             (report.study, expected, path.parent().map(Path::to_path_buf))
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::CliError;
-use super::outputs::{write, write_json};
+use super::outputs::write;
 use crate::export::tensors::forward_tensors;
 use crate::job::Job;
 use crate::model::Model;
@@ -13,7 +13,7 @@ use crate::model::forward::{Forward, likely};
 
 /// What `forward` prints.
 #[derive(Serialize)]
-struct ForwardReport {
+pub(super) struct ForwardReport {
     #[serde(flatten)]
     found: Forward,
     /// The likeliest next tokens.
@@ -28,15 +28,15 @@ struct NextToken {
     log_probability: f64,
 }
 
-/// Runs a prompt, continues it by `tokens` and prints the `top` likeliest next tokens; logits and residual streams go to
+/// Runs a prompt, continues it by some tokens and finds the `top` likeliest next ones; logits and residual streams go to
 /// `out`.
 pub(super) async fn run(
     model: &Model,
-    prompt: &str,
-    (tokens, top): (usize, usize),
+    (prompt, tokens): (&str, usize),
+    top: usize,
     out: Option<&Path>,
     job: Job<'_>,
-) -> Result<(), CliError> {
+) -> Result<ForwardReport, CliError> {
     let found = model.forward(prompt, tokens, job).await?;
     if let Some(path) = out {
         write(path, &forward_tensors(&found, model.config())?)?;
@@ -49,5 +49,5 @@ pub(super) async fn run(
             log_probability,
         })
         .collect();
-    write_json(None, &ForwardReport { found, next })
+    Ok(ForwardReport { found, next })
 }

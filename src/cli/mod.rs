@@ -18,8 +18,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::export::ExportError;
 use crate::pruning::PruningError;
 use crate::study::StudyError;
@@ -84,7 +82,7 @@ from_below!(
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = args::Args::parsed();
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

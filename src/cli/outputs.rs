@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::CliError;
 use super::files::{file_error, read_text};
-use crate::study::{StudyError, report};
+use crate::model::Model;
+use crate::model::device::Compute;
+use crate::study::report::{self, EngineInfo};
+use crate::study::{ModelSpec, Session, StudyError};
 
 /// Refuses results that could not be written, or would take the place of each other or of what is read.
 pub(super) fn check(outputs: &[&PathBuf], inputs: &[PathBuf]) -> Result<(), CliError> {
@@ -97,6 +100,31 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         false => fs::write(&place, bytes),
     };
     done.map_err(|error| file_error(path, error))
+}
+
+/// A result with the model and the engine that it was computed with.
+#[derive(Serialize)]
+pub(super) struct Computed<T> {
+    model: ModelSpec,
+    engine: EngineInfo,
+    #[serde(flatten)]
+    result: T,
+}
+
+impl<T: Serialize> Computed<T> {
+    /// A result of a session's model.
+    pub(super) fn new(session: &Session, result: T) -> Self {
+        Self::with(&session.model, &session.compute, result)
+    }
+
+    /// A result of a model.
+    pub(super) fn with(model: &Model, compute: &Compute, result: T) -> Self {
+        Self {
+            model: ModelSpec::of(model),
+            engine: EngineInfo::new(compute, model),
+            result,
+        }
+    }
 }
 
 /// Writes JSON to a file or to standard output.

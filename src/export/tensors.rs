@@ -1,7 +1,7 @@
 //! What is computed, as safetensors.
 //!
 //! Attribution scores: `layers.{l}` of shape `[items, d_mlp]` for every layer, `gap` of shape
-//! `[items, layers]` (or `[items, 1]` for the joint path), and the settings as metadata.
+//! `[items, layers]` (or `[items, 1]` for the joint path), and as metadata the settings and the model.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,14 +10,18 @@ use safetensors::tensor::TensorView;
 
 use super::ExportError;
 use crate::attribution::Attribution;
-use crate::model::{Config, Forward};
+use crate::model::{Config, Forward, Model};
+use crate::study::ModelSpec;
 
-/// The file's bytes.
+/// The bytes of a file with what was found with a model.
 ///
 /// # Errors
 ///
 /// [`ExportError::Tensors`] when it cannot be written.
-pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportError> {
+pub fn attribution_tensors(
+    attribution: &Attribution,
+    model: &Model,
+) -> Result<Vec<u8>, ExportError> {
     let n_items = attribution.per_item.len();
     let d_mlp = attribution.d_mlp;
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = (0..attribution.n_layers)
@@ -41,6 +45,14 @@ pub fn attribution_tensors(attribution: &Attribution) -> Result<Vec<u8>, ExportE
     let metadata = HashMap::from([
         ("format".to_owned(), "secateur-attribution".to_owned()),
         version(),
+        (
+            "model".to_owned(),
+            json(serde_json::to_string(&ModelSpec::of(model)))?,
+        ),
+        (
+            "precision".to_owned(),
+            model.report.precision.name().to_owned(),
+        ),
         ("set".to_owned(), attribution.set.clone()),
         (
             "settings".to_owned(),

@@ -11,7 +11,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::report::Expected;
+use super::reproduction::Expected;
 use super::{Study, StudyError};
 
 /// What a link carries.

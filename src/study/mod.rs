@@ -3,23 +3,26 @@
 //! - this file: the specification, checked when it is read
 //! - [`session`]: a model, item sets and their results so far; every action the two ways in offer
 //! - [`runner`]: executes a study from end to end
-//! - [`report`]: what a run found, and how a re-run compares
+//! - [`report`]: what a run found
+//! - [`reproduction`]: how a re-run compares with it
 //! - [`link`]: a study in the fragment of a URL
 
 pub mod link;
 pub mod report;
+pub mod reproduction;
 pub mod runner;
 pub mod session;
 
 use serde::{Deserialize, Serialize};
 
-pub use report::{Report, Reproduction};
+pub use report::Report;
+pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
 
 use crate::attribution::{AttributionError, Settings};
 use crate::items::{FewShot, Item, SplitPart, TemplateSpec, check_items};
 use crate::job::Cancelled;
-use crate::model::ModelError;
+use crate::model::{Model, ModelError};
 use crate::pruning::selection::TopPercent;
 use crate::pruning::{Mask, PruningError};
 use crate::scoring::{Rule, ScoringError};
@@ -36,6 +39,9 @@ pub enum StudyError {
     /// The document is not a study of this version.
     #[error("study: {0}")]
     Document(String),
+    /// The document is not a report of this version.
+    #[error("report: {0}")]
+    Report(String),
     /// The study needs another model than the one loaded.
     #[error("the study needs model `{expected}`, and `{found}` is loaded")]
     OtherModel {
@@ -145,6 +151,17 @@ pub struct ModelSpec {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+impl ModelSpec {
+    /// A loaded model.
+    pub fn of(model: &Model) -> Self {
+        Self {
+            id: model.id.clone(),
+            sha256: model.sha256.clone(),
+            name: None,
+        }
+    }
 }
 
 /// How items are scored.

@@ -1,6 +1,7 @@
 //! Executes a study from end to end.
 
-use super::report::{Expected, FORMAT, Report, Reproduction, VERSION};
+use super::report::{FORMAT, Report, VERSION};
+use super::reproduction::{Expected, Reproduction};
 use super::session::TuneRequest;
 use super::{PruningSpec, Role, Session, Study, StudyError};
 use crate::items::{Item, items_sha256};

@@ -90,11 +90,7 @@ impl Session {
 
     /// The model as a study names it.
     pub fn model_spec(&self) -> ModelSpec {
-        ModelSpec {
-            id: self.model.id.clone(),
-            sha256: self.model.sha256.clone(),
-            name: None,
-        }
+        ModelSpec::of(&self.model)
     }
 
     /// The attribution at hand.

@@ -23,9 +23,9 @@ use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
 use crate::scoring::{Rule, SetScores};
 use crate::study::link::{self, Shared};
-use crate::study::report::{Expected, Report};
+use crate::study::report::Report;
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Session, Study, StudyError, runner};
+use crate::study::{Expected, Session, Study, StudyError, runner};
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
 
@@ -451,7 +451,7 @@ impl Engine {
             .collect();
         let mask = prune.as_ref().map(|prune| &prune.mask);
         let precision = session.model.report.precision;
-        let expected = Expected::new(precision, mask, &baseline, prune.as_ref());
+        let expected = Expected::new(precision, mask, &baseline, prune.as_ref()).shortened();
         let shared = Shared {
             study,
             expected: Some(expected).filter(|expected| !expected.sets.is_empty()),

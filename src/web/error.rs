@@ -96,10 +96,9 @@ fn of_pruning(error: &PruningError) -> (&'static str, &'static str) {
 impl From<StudyError> for WebError {
     fn from(error: StudyError) -> Self {
         let (code, hint) = match &error {
-            StudyError::Document(_) => (
-                "study",
-                "The study document is damaged or of a newer version.",
-            ),
+            StudyError::Document(_) | StudyError::Report(_) => {
+                ("study", "The document is damaged or of a newer version.")
+            }
             StudyError::OtherModel { .. } => {
                 ("other_model", "Load the model that the study names.")
             }

@@ -109,9 +109,9 @@ test("scores show every metric, single tokens, calibration and the preference fo
   await expect(row.locator("td.in-use")).toHaveAttribute("data-rule", "sum");
   await control(page, "rule").selectOption("mutual_information");
   await expect(page.locator("step-scores")).toContainText("Nothing is scored yet.");
+  await expect(page.locator("step-scores")).toContainText("without its context as well");
   await control(page, "rule").selectOption("per_byte");
-  await control(page, "score").click();
-  await idle(page);
+  await expect(row.locator("td.in-use")).toHaveAttribute("data-rule", "per_byte");
   await expect(page.locator(".calibration")).toContainText("expected error");
   const first = page.locator(".scores tbody tr").first();
   const sum = Number(await first.locator("li").first().getAttribute("data-log-likelihood"));

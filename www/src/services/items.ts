@@ -24,12 +24,14 @@ function forgetResults(names: readonly string[]): void {
     forgetAllResults();
     return;
   }
-  const { scores, bias, attribution, pruned, control, search, tuning } = store.state;
+  const { scores, shelved, bias, attribution, pruned, control, search, tuning } = store.state;
   const touches = (sets: readonly string[]): boolean => sets.some((name) => names.includes(name));
-  const kept = Object.fromEntries(Object.entries(scores).filter(([name]) => !names.includes(name)));
+  const others = (all: Record<string, SetScores>): Record<string, SetScores> =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)));
   const isAttributed = attribution !== null && names.includes(attribution.set);
   store.set({
-    scores: kept,
+    scores: others(scores),
+    shelved: others(shelved),
     ...(bias && names.includes(bias.set) ? { bias: null } : {}),
     ...(isAttributed ? { attribution: null, ranked: null, card: null, search: null } : {}),
     ...(pruned && touches(pruned.sets.map((set) => set.set)) ? { pruned: null } : {}),
@@ -42,7 +44,7 @@ function forgetResults(names: readonly string[]): void {
 /** All results no longer hold: another model, template or rule. */
 export function forgetAllResults(): void {
   store.set({
-    scores: {}, bias: null, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
+    scores: {}, shelved: {}, bias: null, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
     live_curves: [], reproduction: null, precomputed: false,
   });
 }
@@ -314,18 +316,18 @@ export function setPrompting(settings: PromptingChange): Promise<void> {
 export function setRule(rule: ScoringRule): Promise<void> {
   return change(() => ({ rule }), async (next) => {
     const counted = new Map<SetScores, SetScores | undefined>();
+    const all = (): SetScores[] => Object.values({ ...store.state.shelved, ...store.state.scores });
     // Once more for sets that were scored meanwhile.
-    for (let old = Object.values(next.scores); ; ) {
+    for (let old = all(); ; ) {
       const found = await engine.call("set_rule", [{ rule, scores: old }]);
       for (const scores of old) counted.set(scores, found.find(({ set }) => set === scores.set));
-      old = Object.values(store.state.scores).filter((scores) => !counted.has(scores));
+      old = all().filter((scores) => !counted.has(scores));
       if (old.length === 0) break;
     }
     // Those whose items were changed are gone by now.
-    const still = Object.entries(store.state.scores).flatMap(([set, old]) => {
-      const scores = counted.get(old);
-      return scores ? [[set, scores] as const] : [];
-    });
-    return { scores: Object.fromEntries(still), precomputed: next.precomputed };
+    const scores = all().map((old) => counted.get(old)).filter((now) => now !== undefined);
+    const shelved = all().filter((old) => !counted.get(old));
+    const bySet = (of: SetScores[]): Record<string, SetScores> => Object.fromEntries(of.map((one) => [one.set, one]));
+    return { scores: bySet(scores), shelved: bySet(shelved), precomputed: next.precomputed };
   });
 }

@@ -14,7 +14,7 @@ const OWNER_PATIENCE_MS = 1500;
 const TOLD = "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.";
 
 const KEPT = [
-  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution", "ranked",
+  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "shelved", "bias", "settings", "attribution", "ranked",
   "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
   "search", "tuning_settings", "tuning", "tuned_with", "precomputed", "precision", "of_link",
 ] as const satisfies readonly (keyof State)[];

@@ -97,6 +97,8 @@ export interface State {
   seed: number;
   // Results.
   scores: Record<string, SetScores>;
+  /** Scores that the rule in use cannot be counted from; another rule brings them back. */
+  shelved: Record<string, SetScores>;
   /** Of the set that it was last measured on. */
   bias: PositionBias | null;
   settings: AttributionSettings;
@@ -178,6 +180,7 @@ export const INITIAL: State = {
   rule: "sum",
   seed: 0,
   scores: {},
+  shelved: {},
   bias: null,
   settings: DEFAULT_SETTINGS,
   attribution: null,

@@ -108,6 +108,7 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
     rule: made.scoring?.rule ?? "sum",
     seed: made.seed,
     scores,
+    shelved: {},
     bias: null,
     attribution,
     ranked: null,

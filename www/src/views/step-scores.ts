@@ -28,7 +28,7 @@ const PAGE = 50;
 const positionBias = view("position-bias");
 
 class StepScores extends View {
-  protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
+  protected readonly keys = ["scores", "shelved", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
   #open: string | null = null;
   #page = 0;
   /** The item whose tokens are shown. */
@@ -36,7 +36,7 @@ class StepScores extends View {
   #tokens = new Map<string, PromptView>();
 
   protected render(changed: ReadonlySet<keyof State> = new Set()): void {
-    const { scores, rule, sets } = this.state;
+    const { scores, shelved, rule, sets } = this.state;
     // Other prompts have other tokens.
     if (changed.has("scores")) this.#tokens.clear();
     const names = Object.keys(scores);
@@ -57,6 +57,8 @@ class StepScores extends View {
         h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
           .map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores))))) : h("p", { class: "note" }, "Nothing is scored yet."),
+      Object.keys(shelved).length > 0 ? h("p", { class: "note" }, "Mutual information needs every choice scored without its context as well: "
+        + "score the items. Another prediction brings back the scores at hand.") : null,
       open ? this.#items(open) : null));
   }
 

@@ -1,0 +1,262 @@
+//! How a re-run compares with what was found before.
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+use crate::model::Precision;
+use crate::pruning::Mask;
+use crate::pruning::effect::PruneReport;
+use crate::scoring::{Accuracy, SetScores};
+
+/// What a re-run is compared with: what was found before, small enough to travel in a link.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// How the model's matrices were held; not known of links of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// The mask that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
+    /// Each set before and after.
+    pub sets: Vec<ExpectedSet>,
+}
+
+/// One set's expected results.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExpectedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy without the mask.
+    pub before: Accuracy,
+    /// Accuracy with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Accuracy>,
+    /// Summed log-likelihood of each item's predicted choice without the mask, rounded to 1e-4 nats; in a link of
+    /// the first items.
+    #[serde(default)]
+    pub log_likelihoods: Vec<f64>,
+    /// Predictions without the mask, of the same items.
+    #[serde(default)]
+    pub predicted: Vec<usize>,
+}
+
+/// Items of a set whose log-likelihoods travel in a link.
+const ITEMS_IN_LINK: usize = 32;
+
+impl Expected {
+    /// The part of some results that a re-run is compared with.
+    pub fn new(
+        precision: Precision,
+        mask: Option<&Mask>,
+        baseline: &[&SetScores],
+        pruned: Option<&PruneReport>,
+    ) -> Self {
+        let after = |set: &str| {
+            let pruned = pruned?.sets.iter().find(|pruned| pruned.set == set)?;
+            // Both accuracies follow the same rule as `before`.
+            Some((pruned.before, pruned.after.clone()))
+        };
+        let sets = baseline
+            .iter()
+            .map(|scores| {
+                let pruned = after(&scores.set);
+                let correct = |scores: &SetScores| {
+                    let correct = scores.items.iter().filter(|item| item.correct);
+                    Accuracy::wilson(correct.count(), scores.items.len())
+                };
+                let items = scores.items.iter();
+                ExpectedSet {
+                    set: scores.set.clone(),
+                    before: correct(scores),
+                    after: pruned.map(|(_, after)| correct(&after)),
+                    log_likelihoods: items
+                        .clone()
+                        .filter_map(|item| item.choices.get(item.predicted))
+                        .map(|choice| (choice.log_likelihood * 1e4).round() / 1e4)
+                        .collect(),
+                    predicted: items.map(|item| item.predicted).collect(),
+                }
+            })
+            .collect();
+        Self {
+            precision: Some(precision),
+            mask: mask.cloned(),
+            sets,
+        }
+    }
+
+    /// What of it fits into a link: of every set the first items.
+    pub fn shortened(mut self) -> Self {
+        for set in &mut self.sets {
+            set.log_likelihoods.truncate(ITEMS_IN_LINK);
+            set.predicted.truncate(ITEMS_IN_LINK);
+        }
+        self
+    }
+
+    /// Of a report.
+    pub fn of_report(report: &Report) -> Self {
+        let baseline: Vec<&SetScores> = report.baseline.iter().collect();
+        let mask = report.pruned.as_ref().map(|pruned| &pruned.mask);
+        let precision = report.model.report.precision;
+        Self::new(precision, mask, &baseline, report.pruned.as_ref())
+    }
+}
+
+/// One set, expected and measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReproducedSet {
+    /// The set's name.
+    pub set: String,
+    /// Accuracy with the mask, or without where there is none, as the link says.
+    pub expected: Accuracy,
+    /// The same, measured now.
+    pub measured: Accuracy,
+}
+
+/// Two runs that held the model's matrices differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OtherPrecision {
+    /// In the run that was shared.
+    pub expected: Precision,
+    /// In the re-run.
+    pub measured: Precision,
+}
+
+/// What a re-run reproduced.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reproduction {
+    /// Whether the same neurons are pruned; absent where the link has no mask.
+    pub mask_identical: Option<bool>,
+    /// Whether all accuracies are the same.
+    pub accuracy_identical: bool,
+    /// Whether all compared predictions are the same.
+    pub predictions_identical: bool,
+    /// Largest difference of a log-likelihood, in nats.
+    pub largest_log_likelihood_difference: f64,
+    /// How many log-likelihoods were compared.
+    pub log_likelihoods_compared: usize,
+    /// How the matrices were held then and are now, where that differs.
+    pub other_precision: Option<OtherPrecision>,
+    /// Set by set.
+    pub sets: Vec<ReproducedSet>,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+impl Reproduction {
+    /// Whether everything that was compared is the same, log-likelihoods aside.
+    pub fn is_identical(&self) -> bool {
+        self.mask_identical != Some(false) && self.accuracy_identical && self.predictions_identical
+    }
+
+    /// Compares a new run with what was expected.
+    pub fn new(expected: &Expected, measured: &Expected) -> Self {
+        let pairs: Vec<(&ExpectedSet, &ExpectedSet)> = expected
+            .sets
+            .iter()
+            .filter_map(|old| {
+                let new = measured.sets.iter().find(|new| new.set == old.set)?;
+                Some((old, new))
+            })
+            .collect();
+        let complete = pairs.len() == expected.sets.len();
+        let mask_identical = expected
+            .mask
+            .as_ref()
+            .map(|mask| measured.mask.as_ref() == Some(mask));
+        let same_accuracy = |(old, new): &(&ExpectedSet, &ExpectedSet)| {
+            let counts = |a: Accuracy| (a.correct, a.total);
+            counts(old.before) == counts(new.before)
+                && (old.after.is_none() || old.after.map(counts) == new.after.map(counts))
+        };
+        let accuracy_identical = complete && pairs.iter().all(same_accuracy);
+        let predictions_identical = complete
+            && pairs
+                .iter()
+                .all(|(old, new)| new.predicted.starts_with(&old.predicted));
+        let differences: Vec<f64> = pairs
+            .iter()
+            .flat_map(|(old, new)| old.log_likelihoods.iter().zip(&new.log_likelihoods))
+            .map(|(old, new)| (old - new).abs())
+            .collect();
+        let largest = differences.iter().copied().fold(0.0, f64::max);
+        let other_precision = (expected.precision.zip(measured.precision))
+            .filter(|(old, new)| old != new)
+            .map(|(expected, measured)| OtherPrecision { expected, measured });
+        let verdict = |same: bool| if same { "identical" } else { "different" };
+        let mask = mask_identical.map_or(String::new(), |same| format!("mask {}, ", verdict(same)));
+        let held =
+            other_precision.map_or(String::new(), |OtherPrecision { expected, measured }| {
+                let (old, new) = (expected.name(), measured.name());
+                format!("; the weights were held in {old}, and are held in {new} here")
+            });
+        let message = if expected.sets.is_empty() && mask_identical.is_none() {
+            "no results came with the study: it was run, and there is nothing to compare".to_owned()
+        } else {
+            format!(
+                "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats{held}",
+                verdict(accuracy_identical),
+                verdict(predictions_identical),
+                differences.len(),
+            )
+        };
+        Self {
+            message,
+            mask_identical,
+            accuracy_identical,
+            predictions_identical,
+            largest_log_likelihood_difference: largest,
+            log_likelihoods_compared: differences.len(),
+            other_precision,
+            sets: pairs
+                .iter()
+                .map(|(old, new)| ReproducedSet {
+                    set: old.set.clone(),
+                    expected: old.after.unwrap_or(old.before),
+                    measured: old.after.and(new.after).unwrap_or(new.before),
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(items: usize) -> Expected {
+        let set = ExpectedSet {
+            set: "test".into(),
+            before: Accuracy::wilson(items / 2, items),
+            after: None,
+            log_likelihoods: (0..items).map(|item| -(item as f64)).collect(),
+            predicted: (0..items).map(|item| item % 3).collect(),
+        };
+        Expected {
+            precision: None,
+            mask: None,
+            sets: vec![set],
+        }
+    }
+
+    #[test]
+    fn a_link_compares_the_first_items_and_a_report_all() {
+        let before = found(40);
+        let mut now = found(40);
+        now.sets[0].predicted[39] += 1;
+        let of_link = Reproduction::new(&before.clone().shortened(), &now);
+        assert!(of_link.predictions_identical && of_link.accuracy_identical);
+        assert_eq!(of_link.log_likelihoods_compared, 32);
+        let of_report = Reproduction::new(&before, &now);
+        assert!(!of_report.predictions_identical && of_report.accuracy_identical);
+        assert_eq!(of_report.log_likelihoods_compared, 40);
+    }
+
+    #[test]
+    fn items_that_are_gone_are_a_difference() {
+        let mut now = found(40);
+        now.sets[0].predicted.truncate(5);
+        assert!(!Reproduction::new(&found(40).shortened(), &now).predictions_identical);
+    }
+}
