@@ -3,7 +3,7 @@
 //! - this file: the item and its canonical form
 //! - `check`: what every item is held to
 //! - `read`: which format a text is in, and what all formats have in common: ids, limits, errors
-//! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like
+//! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`
 //! - `table`: CSV and TSV
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
@@ -16,6 +16,7 @@ mod check;
 mod copa_xml;
 pub mod export;
 pub mod few_shot;
+mod fields;
 mod gift;
 mod jsonl;
 mod moodle;

@@ -13,12 +13,12 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::check::{check_choices, check_text};
+use super::check::check_choices;
+use super::fields::{Fields, given, index, kind, list, needed, text};
 use super::read::{Draft, answered, quoted};
 
-type Fields = Map<String, Value>;
 type Shape = fn(&Fields) -> Result<Draft, String>;
 
 /// The shapes without `choices` and the fields that tell them.
@@ -223,41 +223,6 @@ fn sciq(fields: &Fields) -> Result<Draft, String> {
     Ok(unnamed(context, choices, gold))
 }
 
-/// The text of a field that the shape must have.
-fn needed(fields: &Fields, name: &str) -> Result<String, String> {
-    let value = given(fields, name).ok_or_else(|| format!("there is no `{name}`"))?;
-    text(value, name)
-}
-
-/// The index that the first given one of `names` is, as a number or as text, counted from `first`.
-fn index(fields: &Fields, names: &[&str], first: usize, count: usize) -> Result<usize, String> {
-    let (name, value) = names
-        .iter()
-        .find_map(|&name| given(fields, name).map(|value| (name, value)))
-        .ok_or_else(|| format!("there is no `{}`", names.join("` or `")))?;
-    let said = match value {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.trim().to_owned(),
-        other => kind(other).to_owned(),
-    };
-    said.parse::<usize>()
-        .ok()
-        .and_then(|index| index.checked_sub(first))
-        .filter(|index| *index < count)
-        .ok_or_else(|| {
-            format!(
-                "`{name}` is `{}`, and must be a number from {first} to {}",
-                quoted(&said),
-                (first + count).saturating_sub(1)
-            )
-        })
-}
-
-/// A field that is there and not null: exports of tables have a null where a row has no value.
-fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
-    fields.get(name).filter(|value| !value.is_null())
-}
-
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
 fn general(fields: &Fields) -> Result<Draft, String> {
     let choices = choices(fields)?;
@@ -285,31 +250,6 @@ fn id(fields: &Fields) -> Result<Option<String>, String> {
         Some(Value::String(id)) if !id.is_empty() && id.len() <= 1000 => Ok(Some(id.clone())),
         Some(Value::Number(id)) => Ok(Some(id.to_string())),
         Some(_) => Err("`id` must be a short text or a number".into()),
-    }
-}
-
-fn text(value: &Value, field: &str) -> Result<String, String> {
-    match value {
-        Value::String(text) => check_text(text, format_args!("`{field}`")).map(|()| text.clone()),
-        other => Err(format!("`{field}` must be text, and is {}", kind(other))),
-    }
-}
-
-fn list(value: &Value, field: &str) -> Result<Vec<String>, String> {
-    match value {
-        Value::Array(values) => values.iter().map(|value| text(value, field)).collect(),
-        other => Err(format!("`{field}` must be a list, and is {}", kind(other))),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 
