@@ -486,6 +486,7 @@ impl Toy {
             config: Some(config.into_bytes()),
             tokenizer: Some(tokenizer.into()),
             tokenizer_config: None,
+            chat_template: None,
         };
         wait(Model::load("toy", files, &Compute::flex(), job())).unwrap()
     }

@@ -564,12 +564,12 @@ fn a_report_that_does_not_reproduce_is_told_apart() {
     desk.put("study.json", study().to_string());
     desk.ok(&["run", "study.json", "--out", "."]);
     let mut report: Value = desk.json("report.json");
-    let predicted = &mut report["baseline"][0]["items"][0]["predicted"];
-    *predicted = json!((predicted.as_u64().unwrap() + 1) % 3);
+    let neuron = &mut report["pruned"]["mask"]["layers"][0]["neurons"][0];
+    *neuron = json!((neuron.as_u64().unwrap() + 1) % 24);
     desk.put("report.json", report.to_string());
     let output = desk.run(&["reproduce", "report.json"]);
     let found: Value = parsed(&output.stdout);
-    assert_eq!(found["predictions_identical"], json!(false));
+    assert_eq!(found["mask_identical"], json!(false));
     assert_eq!(output.status.code(), Some(1));
     // Accuracies that are not those of the report's own items are wrong input.
     let right = &mut report["baseline"][0]["accuracy"]["correct"];
@@ -883,4 +883,66 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .chunks_exact(4)
         .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
         .collect()
+}
+
+/// What lies beside a result, and what others write to standard output, stays as it is.
+#[test]
+fn nothing_but_the_result_is_written() {
+    let desk = Desk::new("beside");
+    let good = canonical_jsonl(&items(FOLDER));
+    desk.put("scores.json.partial", &good);
+    let input = [
+        "--model",
+        "MODEL",
+        "--items",
+        "scores.json.partial",
+        "--template",
+        "plain",
+    ];
+    desk.ok(&[&["score"], &input[..], &["--out", "scores.json"]].concat());
+    assert_eq!(desk.bytes("scores.json.partial"), good.as_bytes());
+    let scores: SetScores = desk.json("scores.json");
+    assert_eq!(scores.items.len(), items(FOLDER).len());
+
+    let log = desk.0.join("log.txt");
+    std::fs::write(&log, "before\n").unwrap();
+    let log_file = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_secateur"))
+        .args([
+            "items",
+            "convert",
+            "scores.json.partial",
+            "--out",
+            "/dev/stdout",
+        ])
+        .current_dir(&desk.0)
+        .stdout(log_file)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(
+        std::fs::read_to_string(&log).unwrap(),
+        format!("before\n{good}")
+    );
+
+    desk.put("own.jsonl", format!("{good}nonsense\n"));
+    let line = desk.wrong(&[
+        "items",
+        "convert",
+        "--partial",
+        "own.jsonl",
+        "--out",
+        "own.jsonl",
+    ]);
+    assert!(line.contains("is read as well"), "{line}");
+    assert_eq!(
+        desk.bytes("own.jsonl"),
+        format!("{good}nonsense\n").as_bytes()
+    );
+    let left: Vec<String> = std::fs::read_dir(&desk.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(".secateur"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, files, host, job, json, model, tensors, wait};
 use secateur::model::config::Activation;
@@ -141,7 +143,8 @@ fn n_tensors(path: &str) -> usize {
     safetensors::SafeTensors::deserialize(&bytes).unwrap().len()
 }
 
-/// Parameters of published models, by their configurations as published; the sums are those of transformers.
+/// Parameters of published models, by their configurations as published; the sums are those of transformers. The
+/// catalogue has the same.
 #[test]
 fn published_configurations_have_the_published_sizes() {
     #[derive(Deserialize)]
@@ -150,17 +153,31 @@ fn published_configurations_have_the_published_sizes() {
         parameters: u64,
         config: serde_json::Value,
     }
+    #[derive(Deserialize)]
+    struct Entry {
+        parameters: u64,
+        largest_tensor_bytes: u64,
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/catalog.json");
+    let catalogue: Vec<Entry> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut compared = 0;
     for published in json::<Vec<Published>>("published-configs.json") {
         let text = published.config.to_string();
         let config = secateur::model::Config::from_json(text.as_bytes())
             .unwrap_or_else(|error| panic!("{}: {error}", published.model));
-        assert_eq!(
-            config.n_parameters(),
-            published.parameters,
-            "{}",
-            published.model
-        );
+        let name = published.model;
+        assert_eq!(config.n_parameters(), published.parameters, "{name}");
+        for entry in catalogue
+            .iter()
+            .filter(|entry| entry.parameters == published.parameters)
+        {
+            let largest = config.largest_tensor_bytes();
+            assert_eq!(entry.largest_tensor_bytes, largest, "{name}");
+            compared += 1;
+        }
     }
+    // All but the lesson's, which is made here.
+    assert_eq!(compared, catalogue.len() - 1);
 }
 
 /// Of logits of the same arithmetic in another order.

@@ -1,55 +1,18 @@
 //! Files that lie: refused with an error, without a panic, and without taking much more memory than they have
 //! bytes.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fmt::Write;
 
 use secateur::model::Tokenizer;
 use secateur::model::tokenizer::TokenizerError;
 use secateur::weights::{ByteSource, MemorySource, WeightFile, WeightsError};
 
+#[path = "common/counting.rs"]
+mod counting;
+use counting::measured;
 #[path = "common/gguf.rs"]
 mod gguf;
 use gguf::{ARRAY, BOOL, F32, F32_VALUE, Q4_0, STRING, array, entry, file, string};
-
-/// Counts what each thread holds: tests run side by side.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    let held = HELD.get() + change;
-    HELD.set(held);
-    MOST.set(MOST.get().max(held));
-}
-
-// SAFETY: every call is the system allocator's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// What a call returns, and the most bytes it held.
-fn measured<T>(call: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.get();
-    MOST.set(before);
-    let result = call();
-    (result, (MOST.get() - before).unsigned_abs())
-}
 
 const MIB: usize = 1 << 20;
 

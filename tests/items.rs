@@ -346,6 +346,9 @@ fn a_wrong_field_is_named_with_its_place() {
         (list, 4, 4),
         (csv, 3, 8),
         ("q ä\n  A. x\n  C. y\n  ANSWER: A\n", 3, 3),
+        ("passage,question,answer\np,q,maybe\n", 2, 5),
+        ("::t:: ä {\n  // why\n  =a\n  ~%50%b\n}\n", 4, 4),
+        ("ä {=a =b ~c}\n", 1, 8),
         (
             "{\"premise\":\"ä\",\"choice1\":\"a\",\"choice2\":\"b\",\"question\":\"why\",\"label\":0}",
             1,
@@ -359,5 +362,22 @@ fn a_wrong_field_is_named_with_its_place() {
             .map(|error| (error.line, error.column))
             .collect();
         assert_eq!(found, [(line, column)], "{:?}", parsed.errors);
+    }
+}
+
+/// A mistake in the middle of one JSON document costs what comes after it, not what stands before.
+#[test]
+fn the_items_before_a_mistake_in_a_document_are_kept() {
+    let item = r#"{"context":"q","choices":["a","b"],"gold":0}"#;
+    let example = r#"{"input":"q","target_scores":{"a":1,"b":0}}"#;
+    for text in [
+        format!("[{item},\n{item},\n{{\"context\" \"q\"}},\n{item}]"),
+        format!("{{\"examples\":[{example},\n{example},\n{{\"input\" \"q\"}},\n{example}]}}"),
+    ] {
+        let parsed = parse_items(&text);
+        assert_eq!(parsed.items.len(), 2, "{text}");
+        let lines: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [3], "{text}");
+        assert!(parsed.errors[0].message.contains("not JSON"));
     }
 }

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use secateur::model::Model;
+use secateur::model::device::Compute;
 use secateur::store::{StoreError, resolve_model, sample_path};
 
-fn fixture(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(path)
-}
+mod common;
+use common::{fixture, job, wait};
 
 fn spec(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -25,6 +24,28 @@ fn a_folder_is_named_by_its_own_name_and_brings_what_lies_beside_the_weights() {
     assert_eq!(model.tokenizer, Some(folder.join("tokenizer.json")));
     let tokenizer_config = folder.join("tokenizer_config.json");
     assert_eq!(model.tokenizer_config, Some(tokenizer_config));
+}
+
+/// Files of other tools have names of their own, and newer ones bring their chat template beside the tokenizer.
+#[test]
+fn one_safetensors_file_of_any_name_is_a_model_and_its_chat_template_is_recognised() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("named-otherwise");
+    std::fs::create_dir_all(&folder).unwrap();
+    let from = fixture("tiny-llama-tied");
+    for (name, as_name) in [
+        ("model.safetensors", "weights.safetensors"),
+        ("config.json", "config.json"),
+        ("tokenizer.json", "tokenizer.json"),
+    ] {
+        std::fs::copy(from.join(name), folder.join(as_name)).unwrap();
+    }
+    std::fs::write(folder.join("chat_template.jinja"), "{{ messages }}").unwrap();
+    let model = resolve_model(spec(&folder)).unwrap();
+    assert_eq!(model.weights, [folder.join("weights.safetensors")]);
+    let files = model.open().unwrap();
+    let loaded = wait(Model::load("named", files, &Compute::flex(), job())).unwrap();
+    assert!(loaded.report.has_chat_template);
+    assert_eq!(loaded.tokenizer.chat_template(), Some("{{ messages }}"));
 }
 
 /// A folder with the files named, in the test's own corner of the build's folder; the index says which are

@@ -292,7 +292,7 @@ fn chat_templates_are_recognised_wherever_they_are() {
     ] {
         let tokenizer = json().with_config(config.as_bytes()).unwrap();
         assert_eq!(tokenizer.chat_template(), expected, "{config}");
-        let own = tokenizer.with_chat_template("own".into());
+        let own = tokenizer.with_chat_template(b"own".to_vec()).unwrap();
         assert_eq!(own.chat_template(), Some("own"));
     }
     let gguf = open_gguf(&kinds("qwen2/vocabulary.gguf"));
@@ -314,9 +314,9 @@ fn a_tokenizer_config_that_is_damaged_or_of_another_tokenizer_is_refused() {
     }
 }
 
-/// The published models' files, where they were fetched (`cargo xtask model`): ids as `transformers` reads the
-/// same files.
+/// The published models' files: ids as `transformers` reads the same files.
 #[test]
+#[ignore = "needs `cargo xtask model smollm2-135m-instruct` and `cargo xtask model gemma-3-270m`"]
 fn published_vocabularies_give_the_ids_that_transformers_gives() {
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cache");
     for (golden, file) in [
@@ -326,12 +326,7 @@ fn published_vocabularies_give_the_ids_that_transformers_gives() {
         ),
         ("gemma-3.json", "gemma-3-270m/gemma-3-270m-q4_k_m.gguf"),
     ] {
-        let path = cache.join(file);
-        if path.exists() {
-            check(golden, &open_gguf(&path), kind_golden(golden));
-        } else {
-            eprintln!("left out: {} was not fetched", path.display());
-        }
+        check(golden, &open_gguf(&cache.join(file)), kind_golden(golden));
     }
 }
 

@@ -387,6 +387,39 @@ fn small_batches_take_every_item_once_in_an_order_of_the_seed() {
     assert!(orders.iter().any(differs), "other seeds, other orders");
 }
 
+/// Two items of one length and two of another: three do not fit into a step together with others.
+#[test]
+fn a_step_has_no_more_items_than_the_batch_size() {
+    let items = vec![
+        item("1", "the cat sees a", &["fish", "bird"], 1),
+        item("2", "the dog sees a", &["fish", "bird"], 0),
+        item("3", "the old house sees a", &["fish", "bird"], 1),
+        item("4", "the small house sees a", &["fish", "bird"], 1),
+    ];
+    let bench = Bench::with_items("tiny-llama-tied", items);
+    let threes = TuneSettings {
+        learning_rate: 1e-9,
+        batch_size: 3,
+        evaluate_every: 2,
+        ..settings(1, 4)
+    };
+    let of_pair = |first: usize| {
+        let pair = bench.scores.items[first..first + 2].to_vec();
+        cross_entropy(&SetScores {
+            items: pair,
+            ..bench.scores.clone()
+        })
+    };
+    let mut expected = [of_pair(0), of_pair(2)];
+    expected.sort_by(f64::total_cmp);
+    let found = losses(&bench.curve(&Mask::empty(Site::Post), &threes, 0));
+    for epoch in found.chunks(2) {
+        let mut epoch = epoch.to_vec();
+        epoch.sort_by(f64::total_cmp);
+        assert_close(&epoch, &expected, LOSS, "losses of an epoch");
+    }
+}
+
 #[test]
 fn weight_decay_pulls_the_gains_towards_one() {
     let bench = Bench::new("tiny-llama-tied");

@@ -300,6 +300,23 @@ fn a_gguf_file_has_its_types_and_shapes_with_the_slowest_dimension_first() {
     }
 }
 
+/// Version 2 has the layout of version 3, which only adds files in the other byte order.
+#[test]
+fn version_2_of_gguf_is_read_as_version_3() {
+    let newer = open("tiny-llama-bpe/mixed.gguf");
+    let mut bytes = std::fs::read(fixture("tiny-llama-bpe/mixed.gguf")).unwrap();
+    assert_eq!(bytes[4..8], 3u32.to_le_bytes());
+    bytes[4..8].copy_from_slice(&2u32.to_le_bytes());
+    let older = open_bytes(bytes).unwrap();
+    for name in [
+        "token_embd.weight",
+        "blk.1.ffn_down.weight",
+        "output.weight",
+    ] {
+        assert_eq!(read(&older, name), read(&newer, name), "{name}");
+    }
+}
+
 #[test]
 fn a_file_that_is_cut_off_is_an_error_wherever_it_is_cut() {
     for path in [

@@ -102,6 +102,16 @@ impl Settings {
     /// Names of the presets.
     pub const PRESETS: [&'static str; 2] = ["paper", "fast"];
 
+    /// The same settings, called after a preset only where they are its.
+    #[must_use]
+    pub fn named(mut self) -> Self {
+        let preset = self.preset.as_deref().and_then(Self::preset);
+        if preset.as_ref() != Some(&self) {
+            self.preset = None;
+        }
+        self
+    }
+
     /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
     /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
     /// layer by layer.

@@ -260,6 +260,7 @@ impl Command {
             | Self::Tune { out, .. } => (out.as_ref(), None),
             Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
             Self::Prune { out, mask_out, .. } => (out.as_ref(), mask_out.as_ref()),
+            Self::Items(ItemsCommand::Convert { out, .. }) => (out.as_ref(), None),
             _ => (None, None),
         };
         first.into_iter().chain(second).collect()
@@ -282,6 +283,7 @@ impl Command {
                 test,
                 ..
             } => (input, mask.iter().chain([validation]).chain(test).collect()),
+            Self::Items(ItemsCommand::Convert { file, .. }) => return vec![file.clone()],
             _ => return Vec::new(),
         };
         let template = PathBuf::from(&input.template);

@@ -273,7 +273,15 @@ impl Shell<'_> {
         let earlier = outputs::check_earlier(out, &results[1..])?;
         let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(path.parent());
-        let report = runner::run(&mut session, &study, sample, self.job).await?;
+        let mut report = runner::run(&mut session, &study, sample, self.job).await?;
+        // The report may be read elsewhere: it brings the items of files that lie beside the study.
+        for set in &mut report.study.item_sets {
+            let beside = |name: &String| path.with_file_name(name).is_file();
+            let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(beside);
+            if let Some(items) = session.given_items(&set.name).filter(|_| is_beside) {
+                set.hold(items.to_vec());
+            }
+        }
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
         // What an earlier run left there is not of this one.
         for path in earlier {

@@ -20,8 +20,11 @@ pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
 /// A text file as a whole.
 pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
     let fail = |error| file_error(path, error);
-    let mut bytes = Vec::new();
-    let mut file = fs::File::open(path).map_err(fail)?.take(LARGEST_TEXT + 1);
+    let file = fs::File::open(path).map_err(fail)?;
+    let size = file.metadata().map_or(0, |found| found.len());
+    // One more than it has: a file that grows is noticed without a larger buffer.
+    let mut bytes = Vec::with_capacity(size.min(LARGEST_TEXT) as usize + 1);
+    let mut file = file.take(LARGEST_TEXT + 1);
     file.read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > LARGEST_TEXT {
         return Err(CliError::Input(format!(

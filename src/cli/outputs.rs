@@ -86,20 +86,28 @@ pub(super) fn check_earlier(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf
 
 /// Writes a file as a whole: what was there stays until the new content is on disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let fail = |error| file_error(path, error);
+    if path == Path::new("/dev/stdout") {
+        // It may be a file that others have written to.
+        return std::io::stdout().lock().write_all(bytes).map_err(fail);
+    }
     let place = place_of(path);
-    let done = match is_regular(&place) {
-        true => {
-            let partial = partial_of(&place);
-            let done = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, &place));
-            if done.is_err() {
-                // The error that is told is the first one.
-                let _ = fs::remove_file(&partial);
-            }
-            done
-        }
-        false => fs::write(&place, bytes),
-    };
-    done.map_err(|error| file_error(path, error))
+    if !is_regular(&place) {
+        return fs::write(&place, bytes).map_err(fail);
+    }
+    let (partial, mut file) = scratch_beside(&place).map_err(fail)?;
+    let done = file
+        .write_all(bytes)
+        .and_then(|()| match fs::metadata(&place) {
+            Ok(old) => fs::set_permissions(&partial, old.permissions()),
+            Err(_) => Ok(()),
+        })
+        .and_then(|()| fs::rename(&partial, &place));
+    if done.is_err() {
+        // The error that is told is the first one.
+        let _ = fs::remove_file(&partial);
+    }
+    done.map_err(fail)
 }
 
 /// A result with the model and the engine that it was computed with.
@@ -156,21 +164,27 @@ fn try_writing(place: &Path) -> Result<(), CliError> {
     if !is_regular(place) {
         return Ok(());
     }
-    let partial = partial_of(place);
     let done = match place.exists() {
         // Renaming would take the place of a file that cannot be written to.
         true => fs::OpenOptions::new().append(true).open(place).map(|_| ()),
         false => Ok(()),
     };
-    done.and_then(|()| fs::write(&partial, []))
-        .and_then(|()| fs::remove_file(&partial))
+    done.and_then(|()| scratch_beside(place))
+        .and_then(|(partial, _)| fs::remove_file(&partial))
         .map_err(|error| file_error(place, error))
 }
 
-fn partial_of(place: &Path) -> PathBuf {
-    let mut name = place.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    place.with_file_name(name)
+/// A new file in the folder of another, under a name that nothing there has.
+fn scratch_beside(place: &Path) -> std::io::Result<(PathBuf, fs::File)> {
+    let mut number = 0;
+    loop {
+        let name = format!(".secateur-{}-{number}.partial", std::process::id());
+        let path = place.with_file_name(name);
+        match fs::File::create_new(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            made => return made.map(|file| (path, file)),
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -7,17 +7,11 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::jsonl::{broken, located, read_one};
+use super::jsonl::{Collect, broken, located, read_one};
 use super::read::{Draft, Fault, Found};
-
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    examples: Vec<&'a RawValue>,
-}
 
 #[derive(Deserialize)]
 struct Example {
@@ -48,6 +42,42 @@ impl<'de> Deserialize<'de> for Scores {
     }
 }
 
+/// A document's examples, as far as it can be read.
+#[derive(Default)]
+struct Document<'a> {
+    has_examples: bool,
+    examples: Vec<&'a RawValue>,
+    error: Option<serde_json::Error>,
+}
+
+impl<'a> Document<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut found = Self::default();
+        let mut json = serde_json::Deserializer::from_str(text);
+        let end = json.deserialize_map(&mut found);
+        found.error = end.and_then(|()| json.end()).err();
+        found
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Document<'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object with `examples`")
+    }
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "examples" {
+                self.has_examples = true;
+                map.next_value_seed(Collect(&mut self.examples))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Whether a text is one JSON object with `examples`, or the broken beginning of one.
 pub(super) fn fits(text: &str) -> bool {
     if !text.starts_with('{') {
@@ -57,26 +87,25 @@ pub(super) fn fits(text: &str) -> bool {
         serde_json::from_str::<&RawValue>(line).is_err_and(|error| error.is_eof())
             && text.contains("\"target_scores\"")
     };
-    serde_json::from_str::<Document>(text).is_ok() || text.lines().next().is_some_and(is_cut)
+    Document::of(text).has_examples || text.lines().next().is_some_and(is_cut)
 }
 
-/// The examples of a document.
-pub(super) fn read<'a>(text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
-    match serde_json::from_str::<Document>(text) {
-        Ok(document) => {
-            let examples = located(text, document.examples).enumerate();
-            Box::new(examples.map(move |(index, (line, raw))| {
-                let number = index + 1;
-                let found = read_one(text, raw, |found: &Example| example(found, number));
-                let named = |fault: Fault| Fault {
-                    message: format!("example {number}: {}", fault.message),
-                    ..fault
-                };
-                (line, found.map_err(named))
-            }))
-        }
-        Err(error) => Box::new(std::iter::once(broken(text, &error))),
-    }
+/// The examples of a document; those before a place where it is no JSON are read.
+pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
+    let Document {
+        examples, error, ..
+    } = Document::of(text);
+    let examples = located(text, examples).enumerate();
+    let found = examples.map(move |(index, (line, raw))| {
+        let number = index + 1;
+        let found = read_one(text, raw, |found: &Example| example(found, number));
+        let named = |fault: Fault| Fault {
+            message: format!("example {number}: {}", fault.message),
+            ..fault
+        };
+        (line, found.map_err(named))
+    });
+    found.chain(error.map(|error| broken(text, &error)))
 }
 
 fn example(example: &Example, number: usize) -> Result<Draft, String> {

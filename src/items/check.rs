@@ -11,6 +11,9 @@ pub const MAX_CHOICES: usize = 26;
 /// Longest text of a context or choice, in bytes.
 pub const MAX_TEXT: usize = 100_000;
 
+/// Longest item as it stands in a file, in bytes: as long as its texts may be together.
+pub(super) const MAX_ITEM: usize = MAX_TEXT * MAX_CHOICES;
+
 /// Whether items could have been read from a file: their texts, choices, right choices and ids.
 ///
 /// # Errors
@@ -44,6 +47,16 @@ pub(super) fn check_gold(gold: usize, choices: &[String]) -> Result<(), String> 
             "the right choice is {gold}, and there are {} choices (the first is 0)",
             choices.len()
         )),
+    }
+}
+
+/// Whether an item's part of a file is short enough to be taken apart.
+pub(super) fn check_size(part: &str) -> Result<(), String> {
+    match part.len() {
+        bytes if bytes > MAX_ITEM => Err(format!(
+            "the item has {bytes} bytes in the file, at most {MAX_ITEM} are read"
+        )),
+        _ => Ok(()),
     }
 }
 

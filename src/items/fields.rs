@@ -1,6 +1,6 @@
 //! Fields of a JSON object, read with an error that names them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::check::check_text;
 use super::read::quoted;
@@ -25,7 +25,9 @@ pub(super) fn index(
         .find_map(|&name| given(fields, name).map(|value| (name, value)))
         .ok_or_else(|| format!("there is no `{}`", names.join("` or `")))?;
     let said = match value {
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => {
+            whole(number).map_or(number.to_string(), |whole| whole.to_string())
+        }
         Value::String(text) => text.trim().to_owned(),
         other => kind(other).to_owned(),
     };
@@ -42,6 +44,12 @@ pub(super) fn index(
         })
 }
 
+/// An index, also where a table with a gap in the column has made 1.0 of 1.
+pub(super) fn whole(number: &Number) -> Option<usize> {
+    let index = number.as_f64()?;
+    (index >= 0.0 && index.fract() == 0.0 && index < f64::from(u32::MAX)).then_some(index as usize)
+}
+
 /// A field that is there and not null: exports of tables have a null where a row has no value.
 pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
     fields.get(name).filter(|value| !value.is_null())
@@ -55,10 +63,16 @@ pub(super) fn text(value: &Value, field: &str) -> Result<String, String> {
     }
 }
 
-/// A list of texts.
+/// A list of texts, or of numbers as they are written.
 pub(super) fn list(value: &Value, field: &str) -> Result<Vec<String>, String> {
     match value {
-        Value::Array(values) => values.iter().map(|value| text(value, field)).collect(),
+        Value::Array(values) => values
+            .iter()
+            .map(|value| match value {
+                Value::Number(number) => Ok(number.to_string()),
+                other => text(other, field),
+            })
+            .collect(),
         other => Err(format!("`{field}` must be a list, and is {}", kind(other))),
     }
 }

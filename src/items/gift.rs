@@ -5,12 +5,10 @@
 //! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
-use super::check::{MAX_CHOICES, MAX_TEXT};
+use super::check::check_size;
 use super::moodle::{has_picture, html_to_text};
-use super::read::{Draft, Fault, Found, quoted, tidy};
+use super::read::{Draft, Fault, Found, offset_of, quoted, tidy};
 
-/// Longest question that is looked at, in bytes.
-const MAX_QUESTION: usize = MAX_TEXT * MAX_CHOICES;
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
 /// What may stand before a text, in brackets.
@@ -41,7 +39,7 @@ pub(super) fn fits(text: &str) -> bool {
 pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
     let mut lines = (1..).zip(text.lines());
     std::iter::from_fn(move || {
-        let mut block: Option<(usize, String)> = None;
+        let mut block: Option<Block> = None;
         for (number, line) in lines.by_ref() {
             let line = line.trim();
             if line.starts_with("//") || line.starts_with("$CATEGORY:") {
@@ -50,21 +48,91 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
             match (&mut block, line.is_empty()) {
                 (None, true) => {}
                 (Some(_), true) => break,
-                (None, false) => block = Some((number, line.to_owned())),
-                (Some((_, block)), false) => {
-                    block.push('\n');
-                    block.push_str(line);
-                }
+                (None, false) => block = Some(Block::new(number, text, line)),
+                (Some(block), false) => block.push(text, line),
             }
         }
-        block.map(|(line, block)| (line, question(&block).map_err(Fault::from)))
+        block.map(|block| (block.line, block.question()))
     })
 }
 
-fn question(block: &str) -> Result<Draft, String> {
-    if block.len() > MAX_QUESTION {
-        return Err(format!("the question has {} bytes", block.len()));
+/// The lines of a question.
+struct Block {
+    /// Number of the first one.
+    line: usize,
+    /// All of them, trimmed.
+    lines: String,
+    /// Where each begins in `lines` and in the file.
+    starts: Vec<(usize, usize)>,
+    /// Why it is not read.
+    problem: Option<String>,
+}
+
+impl Block {
+    fn new(number: usize, text: &str, line: &str) -> Self {
+        let mut block = Self {
+            line: number,
+            lines: String::new(),
+            starts: Vec::new(),
+            problem: None,
+        };
+        block.push(text, line);
+        block
     }
+
+    fn push(&mut self, text: &str, line: &str) {
+        if self.problem.is_none() {
+            self.problem = check_size(line).err();
+        }
+        if self.problem.is_some() {
+            return;
+        }
+        if !self.lines.is_empty() {
+            self.lines.push('\n');
+        }
+        self.starts.push((self.lines.len(), offset_of(text, line)));
+        self.lines.push_str(line);
+        self.problem = check_size(&self.lines).err();
+    }
+
+    fn question(self) -> Result<Draft, Fault> {
+        if let Some(problem) = self.problem {
+            return Err(problem.into());
+        }
+        question(&self.lines).map_err(|wrong| match wrong.at {
+            None => wrong.message.into(),
+            Some(at) => {
+                let start = self.starts.iter().rev().find(|(start, _)| *start <= at);
+                let offset = start.map(|(start, offset)| offset + at - start);
+                Fault {
+                    message: wrong.message,
+                    offset,
+                }
+            }
+        })
+    }
+}
+
+/// What is wrong with a question.
+struct Wrong {
+    message: String,
+    /// Byte of the block at which the wrong part begins, where it is not the whole.
+    at: Option<usize>,
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self { message, at: None }
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+fn question(block: &str) -> Result<Draft, Wrong> {
     let mut text = block;
     if let Some(titled) = block.strip_prefix("::") {
         let end = titled
@@ -85,7 +153,10 @@ fn question(block: &str) -> Result<Draft, String> {
     if cut(after, '{').is_some() {
         return Err("the question has braces twice".into());
     }
-    let (choices, gold) = choices(answers.trim())?;
+    let (choices, gold) = choices(answers.trim()).map_err(|(part, message)| Wrong {
+        message,
+        at: Some(offset_of(block, part)),
+    })?;
     if markup == Some(&"[html]") && has_picture(block) {
         return Err("the question holds a picture, which no model sees here".into());
     }
@@ -101,12 +172,12 @@ fn question(block: &str) -> Result<Draft, String> {
     })
 }
 
-/// The choices, still with backslashes, and the right one.
-fn choices(answers: &str) -> Result<(Vec<String>, usize), String> {
-    let refused = |kind: &str| {
-        Err(format!(
-            "{kind} cannot be read: an item has choices and one right one"
-        ))
+/// The choices, still with backslashes, and the right one; or the part that is wrong, and why.
+fn choices(answers: &str) -> Result<(Vec<String>, usize), (&str, String)> {
+    let whole = answers;
+    let refused = |part, kind: &str| {
+        let message = format!("{kind} cannot be read: an item has choices and one right one");
+        Err((part, message))
     };
     // Feedback on the whole question comes last.
     let answers = answers
@@ -115,10 +186,10 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), String> {
         .and_then(|(at, _)| answers.get(..at))
         .unwrap_or(answers);
     if answers.trim().is_empty() {
-        return refused("a question without choices");
+        return refused(whole, "a question without choices");
     }
     if answers.starts_with('#') {
-        return refused("a question for a number");
+        return refused(whole, "a question for a number");
     }
     let verdict = cut(answers, '#').map_or(answers, |(verdict, _)| verdict);
     match verdict.trim().to_ascii_uppercase().as_str() {
@@ -134,10 +205,8 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), String> {
     let first = marks.first().map_or(answers.len(), |(at, _)| *at);
     let stray = answers.get(..first).unwrap_or_default().trim();
     if !stray.is_empty() {
-        return Err(format!(
-            "`{}` stands before the first `=` or `~`",
-            quoted(stray)
-        ));
+        let message = format!("`{}` stands before the first `=` or `~`", quoted(stray));
+        return Err((stray, message));
     }
     let mut texts = Vec::new();
     let mut right = Vec::new();
@@ -153,22 +222,25 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), String> {
             None => (*mark == '=', text),
             Some((100.0, text)) => (true, text),
             Some((0.0, text)) if *mark == '~' => (false, text),
-            Some(_) => return refused("a question with weighted answers"),
+            Some(_) => return refused(text, "a question with weighted answers"),
         };
         if is_right {
-            right.push(texts.len());
+            right.push((texts.len(), text));
         }
         texts.push(text.trim().to_owned());
     }
     let has_wrong = marks.iter().any(|(_, mark)| *mark == '~');
     match right.as_slice() {
         _ if !has_wrong && texts.iter().any(|text| text.contains("->")) => {
-            refused("a question that matches pairs")
+            refused(whole, "a question that matches pairs")
         }
-        _ if !has_wrong => refused("a question for a short answer"),
-        [] => Err("no choice is marked as right with `=`".into()),
-        [gold] => Ok((texts, *gold)),
-        several => Err(format!("{} choices are marked as right", several.len())),
+        _ if !has_wrong => refused(whole, "a question for a short answer"),
+        [] => Err((whole, "no choice is marked as right with `=`".into())),
+        [(gold, _)] => Ok((texts, *gold)),
+        [_, (_, second), ..] => {
+            let message = format!("{} choices are marked as right", right.len());
+            Err((second, message))
+        }
     }
 }
 

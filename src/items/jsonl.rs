@@ -3,10 +3,13 @@
 //! What an object may look like is in [`super::shapes`]. A wrong line is reported with its number and what is
 //! wrong; the good ones are kept.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::read::{Draft, Fault, Found, LineCounter, offset_of};
+use super::check::check_size;
+use super::read::{Draft, Fault, Found, LineCounter, MAX_ITEMS, offset_of};
 use super::shapes::draft;
 
 /// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
@@ -31,13 +34,41 @@ pub(super) fn read_lines(text: &str) -> impl Iterator<Item = Found> {
         .map(move |(index, line)| (index + 1, read_one(text, line, draft)))
 }
 
-/// One array of objects.
-pub(super) fn read_array<'a>(text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
-    match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(values) => Box::new(
-            located(text, values).map(move |(line, raw)| (line, read_one(text, raw, draft))),
-        ),
-        Err(error) => Box::new(std::iter::once(broken(text, &error))),
+/// One array of objects; those before a place where it is no JSON are read.
+pub(super) fn read_array(text: &str) -> impl Iterator<Item = Found> {
+    let mut values = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let end = Collect(&mut values).deserialize(&mut json);
+    let end = end.and_then(|()| json.end()).err();
+    located(text, values)
+        .map(move |(line, raw)| (line, read_one(text, raw, draft)))
+        .chain(end.map(|error| broken(text, &error)))
+}
+
+/// Collects the values of a list, one more than are read of a file at most; those before an error stay.
+pub(super) struct Collect<'a, 'de>(pub &'a mut Vec<&'de RawValue>);
+
+impl<'de> DeserializeSeed<'de> for Collect<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collect<'_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list")
+    }
+    fn visit_seq<S: SeqAccess<'de>>(self, mut values: S) -> Result<(), S::Error> {
+        while self.0.len() <= MAX_ITEMS {
+            match values.next_element()? {
+                Some(value) => self.0.push(value),
+                None => return Ok(()),
+            }
+        }
+        while values.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
@@ -48,6 +79,7 @@ pub(super) fn read_one<T: DeserializeOwned>(
     draft: impl FnOnce(&T) -> Result<Draft, String>,
 ) -> Result<Draft, Fault> {
     let start = offset_of(text, raw);
+    check_size(raw).map_err(|message| Fault::at(start, message))?;
     let value = serde_json::from_str::<T>(raw)
         .map_err(|error| Fault::at(start + place(raw, &error), not_json(&error)))?;
     draft(&value).map_err(|message| {
@@ -156,7 +188,7 @@ mod tests {
                 "`choices` must be a list",
             ),
             (
-                r#"{"context":"q","choices":["a",2],"gold":0}"#,
+                r#"{"context":"q","choices":["a",true],"gold":0}"#,
                 "must be text",
             ),
             (
@@ -182,7 +214,9 @@ mod tests {
             parse_items("[\n{\"context\":\"q\",\"choices\":[\"a\",\"b\"],\"gold\":0},\n{}\n]");
         assert_eq!((parsed.format, parsed.items.len()), ("json", 1));
         assert_eq!(parsed.errors[0].line, 3);
-        assert_eq!(parse_items("[1,").errors.len(), 1);
+        let cut = parse_items("[1,").errors;
+        assert_eq!(cut.len(), 2);
+        assert!(cut[1].message.contains("not JSON"));
     }
 
     #[test]

@@ -217,10 +217,10 @@ impl Format {
 
     fn read<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
         match self {
-            Self::Json => jsonl::read_array(text),
+            Self::Json => Box::new(jsonl::read_array(text)),
             Self::Moodle => Box::new(moodle::read(text)),
             Self::CopaXml => Box::new(copa_xml::read(text)),
-            Self::BigBench => big_bench::read(text),
+            Self::BigBench => Box::new(big_bench::read(text)),
             Self::Table(table) => Box::new(table::read(table, text)),
             Self::Jsonl => Box::new(jsonl::read_lines(text)),
             Self::Aiken => Box::new(aiken::read(text)),

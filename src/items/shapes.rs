@@ -2,7 +2,7 @@
 //!
 //! | shape | fields | source |
 //! |---|---|---|
-//! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
+//! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem` or `query`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
 //! | ARC and CommonsenseQA as published | `question` of `stem` and `choices`, `answerKey` | [ARC](https://allenai.org/data/arc), [CommonsenseQA](https://www.tau-nlp.sites.tau.ac.il/commonsenseqa) |
 //! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
 //! | HellaSwag | `activity_label`, `ctx_a`, `ctx_b` or `ctx`; `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::check::check_choices;
-use super::fields::{Fields, given, index, kind, list, needed, text};
+use super::fields::{Fields, given, index, kind, list, needed, text, whole};
 use super::read::{Draft, answered, quoted};
 
 type Shape = fn(&Fields) -> Result<Draft, String>;
@@ -176,10 +176,12 @@ fn without_marks(text: &str) -> String {
 /// BoolQ: the passage, the question with its question mark, and the choices no and yes.
 fn boolq(fields: &Fields) -> Result<Draft, String> {
     let (passage, question) = (needed(fields, "passage")?, needed(fields, "question")?);
-    let question = question.trim();
-    let question = question.strip_suffix('?').unwrap_or(question);
+    let question = question.trim().trim_end_matches('?');
     let gold = match given(fields, "answer") {
         Some(Value::Bool(answer)) => usize::from(*answer),
+        // As a table has it.
+        Some(Value::String(answer)) if answer.eq_ignore_ascii_case("true") => 1,
+        Some(Value::String(answer)) if answer.eq_ignore_ascii_case("false") => 0,
         _ => index(fields, &["label", "answer"], 0, 2)?,
     };
     let choices = vec!["no".into(), "yes".into()];
@@ -226,7 +228,9 @@ fn sciq(fields: &Fields) -> Result<Draft, String> {
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
 fn general(fields: &Fields) -> Result<Draft, String> {
     let choices = choices(fields)?;
-    let question = given(fields, "question").or_else(|| given(fields, "question_stem"));
+    let question = ["question", "question_stem", "query"]
+        .iter()
+        .find_map(|name| given(fields, name));
     let context = match (given(fields, "context"), question) {
         (Some(context), Some(question)) => {
             let (context, question) = (text(context, "context")?, text(question, "question")?);
@@ -301,10 +305,9 @@ fn gold(fields: &Fields, choices: &Choices) -> Result<usize, String> {
         .ok_or("there is neither `gold` nor `answer`")?;
     let count = choices.texts.len();
     let index = match value {
-        Value::Number(number) => number
-            .as_u64()
-            .and_then(|index| usize::try_from(index).ok())
-            .ok_or(format!("`{name}` must be an index from 0, and is {number}"))?,
+        Value::Number(number) => {
+            whole(number).ok_or(format!("`{name}` must be an index from 0, and is {number}"))?
+        }
         Value::String(answer) => {
             let label = choices.labels.iter().position(|label| label == answer);
             let index = label.or_else(|| answered(answer, &choices.texts));
@@ -394,6 +397,29 @@ mod tests {
             "To cut",
             &["use a knife", "use a spoon"],
             0,
+        );
+    }
+
+    /// Tables write True for true, and 1.0 for 1 where the column has gaps.
+    #[test]
+    fn what_tables_make_of_values_is_read() {
+        check(
+            r#"{"passage":"p","question":"is it","answer":"True"}"#,
+            "p\nis it?",
+            &["no", "yes"],
+            1,
+        );
+        check(
+            r#"{"query":"one and one","choices":[1, 2.5, "2"],"gold":2.0}"#,
+            "one and one",
+            &["1", "2.5", "2"],
+            2,
+        );
+        check(
+            r#"{"goal":"g","sol1":"s","sol2":"t","label":1.0}"#,
+            "g",
+            &["s", "t"],
+            1,
         );
     }
 

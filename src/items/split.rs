@@ -65,6 +65,9 @@ pub fn split(items: &[Item], shares: &[f64], seed: u64) -> Result<Vec<Vec<Item>>
         ));
     }
     let total: f64 = shares.iter().sum();
+    if !total.is_finite() {
+        return Err("the shares are too large to be added up".into());
+    }
     let mut strata: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         strata.entry(item.gold).or_default().push(index);

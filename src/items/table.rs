@@ -11,8 +11,9 @@ use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use serde_json::Value;
 
+use super::check::check_size;
 use super::placeholder::letter;
-use super::read::{Draft, Fault, Found, LineCounter, answered, quoted};
+use super::read::{Draft, Fault, Found, LineCounter, answered, offset_of, quoted};
 use super::shapes;
 
 /// Separators, in the order in which they are tried.
@@ -61,6 +62,7 @@ struct Column {
 impl Table {
     /// The table that a text is, if its first row says so.
     pub fn of(text: &str) -> Option<Self> {
+        let (text, _) = readable(text);
         let first = |delimiter| {
             let row = reader(text, delimiter).into_records().next()?.ok()?;
             Some((delimiter, row))
@@ -117,15 +119,14 @@ impl Table {
         })
     }
 
-    /// Whether some row's right choice is 0: then 1 is the second choice, though a column may be called `option1`.
+    /// Whether some row's right choice is 0, and that is neither the name nor the text of one: then 1 is the second
+    /// choice, though a column may be called `option1` and a choice be 1.
     fn counts_from_zero(&self, text: &str) -> bool {
         let is_zero = |row: StringRecord| {
-            let answer = self.answer.and_then(|answer| row.get(answer));
-            answer.is_some_and(|answer| answer.trim() == "0")
+            let is = |index: usize| row.get(index).is_some_and(|field| field.trim() == "0");
+            self.answer.is_some_and(is) && !self.choices.iter().any(|column| is(column.index))
         };
-        let is_numbered = self.choices.iter().any(|column| column.label == "1")
-            && self.choices.iter().all(|column| column.label != "0");
-        is_numbered
+        self.choices.iter().all(|column| column.label != "0")
             && reader(text, self.delimiter)
                 .into_records()
                 .flatten()
@@ -182,7 +183,11 @@ impl Table {
         if let Some(names) = &self.data_set {
             let values = row.iter().map(|field| Value::String(field.to_owned()));
             let fields = names.iter().cloned().zip(values).collect();
-            return shapes::draft(&Value::Object(fields)).map_err(|message| (0, message));
+            return shapes::draft(&Value::Object(fields)).map_err(|message| {
+                let named = message.split('`').nth(1);
+                let field = names.iter().position(|name| Some(name.as_str()) == named);
+                (field.unwrap_or(0), message)
+            });
         }
         let field = |index: usize| row.get(index).unwrap_or_default();
         let mut choices: Vec<String> = self
@@ -234,8 +239,10 @@ impl Table {
     /// The choice that an answer means: a column's name or label first, then as in JSON.
     fn right(&self, answer: &str, choices: &[String]) -> Option<usize> {
         let name = column_name(answer);
-        let is_index = self.from_zero && name.parse::<usize>().is_ok();
-        let is_meant = |column: &Column| !is_index && (column.label == name || column.name == name);
+        if let Some(index) = name.parse().ok().filter(|_| self.from_zero) {
+            return Some(index);
+        }
+        let is_meant = |column: &Column| column.label == name || column.name == name;
         self.choices
             .iter()
             .take(choices.len())
@@ -278,8 +285,25 @@ fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
+/// A text up to a line that is too long to be taken apart, and that line's number and what is wrong with it.
+fn readable(text: &str) -> (&str, Option<(usize, String)>) {
+    let long = (1..).zip(text.lines()).find_map(|(number, line)| {
+        let problem = check_size(line).err()?;
+        Some((line, (number, problem)))
+    });
+    match long {
+        Some((line, problem)) => (&text[..offset_of(text, line)], Some(problem)),
+        None => (text, None),
+    }
+}
+
 /// The rows of a table.
 pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+    let (text, problem) = readable(text);
+    let cut = problem.map(|(line, problem)| {
+        let message = format!("{problem}; the rest is left out");
+        (line, Err(message.into()))
+    });
     let mut lines = LineCounter::new(text);
     // A header that lacks the right choice, or has a column twice, is one error, not one a row.
     let is_useless = table.answer.is_none() || table.twice.is_some();
@@ -300,6 +324,7 @@ pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = 
             }
             Err(error) => (lines.at(0), Err(error.to_string().into())),
         })
+        .chain(cut)
 }
 
 /// Where a row begins: the reader counts line breaks before it as part of it.
@@ -386,6 +411,18 @@ mod tests {
         let rows = "q,a,b,c,0\nr,a,b,c,1\ns,a,b,c,2\nt,a,b,c,option1\n";
         let text = format!("question,option1,option2,option3,label\n{rows}");
         assert_eq!(golds(&text), [0, 1, 2, 0]);
+        // Where choices are numbers, an index is not mistaken for one of them, nor one of them for an index.
+        let indices = "q,5,7,9,0\nr,2,1,5,1\ns,1,2,0,2\n";
+        for header in [
+            "question,option1,option2,option3,label",
+            "question,a,b,c,label",
+        ] {
+            assert_eq!(golds(&format!("{header}\n{indices}")), [0, 1, 2]);
+        }
+        assert_eq!(
+            golds("question,a,b,c,correct\nq,5,7,9,7\nr,2,0,5,0\n"),
+            [1, 1]
+        );
     }
 
     #[test]

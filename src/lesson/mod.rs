@@ -240,6 +240,7 @@ pub async fn make(compute: Compute, seed: u64, job: Job<'_>) -> Result<Lesson, S
         config: Some(config.clone()),
         tokenizer: Some(tokenizer.clone()),
         tokenizer_config: None,
+        chat_template: None,
     };
     let model = Model::load(ID, files, &compute, job).await?;
     let parameters = model.config().n_parameters();

@@ -92,7 +92,10 @@ impl Limits {
                 needed,
                 holder: "one buffer of this device".into(),
                 limit,
-                fits: Some("a narrower model, or the CPU, fits".into()),
+                fits: Some(format!(
+                    "the CPU holds it; here a model with matrices of up to {} million weights fits",
+                    limit / 4_000_000
+                )),
             });
         }
         Ok(())

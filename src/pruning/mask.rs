@@ -73,6 +73,17 @@ impl Mask {
             .any(|mask| mask.layer == layer && mask.neurons.contains(&neuron))
     }
 
+    /// Whether another mask prunes the same neurons the same way, however it is written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let neurons = |mask: &Self| -> BTreeSet<(usize, usize)> {
+            let layers = mask.layers.iter();
+            layers
+                .flat_map(|layer| layer.neurons.iter().map(|&neuron| (layer.layer, neuron)))
+                .collect()
+        };
+        self.operation == other.operation && neurons(self) == neurons(other)
+    }
+
     /// The same mask with layers and neurons in order and nothing twice.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl TopPercent {
                 self.percent
             )));
         }
-        Ok(((self.percent / 100.0 * d_mlp as f64).round() as usize).clamp(1, d_mlp))
+        Ok(((self.percent * d_mlp as f64 / 100.0).round() as usize).clamp(1, d_mlp))
     }
 
     /// Whether a model has such a layer, and there is such a percentage.
@@ -186,6 +186,9 @@ mod tests {
         assert_eq!(count(0.1).unwrap(), 1);
         assert_eq!(count(5.0).unwrap(), 2);
         assert_eq!(count(100.0).unwrap(), 30);
+        // Half a neuron is rounded up, also where the percentage has no exact half in binary.
+        let of_100 = |percent| TopPercent { layer: 0, percent }.n_neurons(100).unwrap();
+        assert_eq!([12.5, 14.5, 28.5, 56.5].map(of_100), [13, 15, 29, 57]);
         assert!(count(0.0).is_err() && count(100.5).is_err() && count(f64::NAN).is_err());
     }
 

@@ -115,6 +115,13 @@ impl ItemScore {
     }
 }
 
+/// `ln Σ exp(x_j)`.
+pub fn log_sum_exp(values: &[f64]) -> f64 {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = values.iter().map(|value| (value - largest).exp()).sum();
+    largest + total.ln()
+}
+
 /// `exp(x_i) / Σ exp(x_j)`.
 pub fn softmax(values: &[f64]) -> Vec<f64> {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -192,6 +199,13 @@ mod tests {
             unconditional: None,
             token_log_probabilities: Vec::new(),
         }
+    }
+
+    /// A cross-entropy has no floor: a probability that is no number any more still has a logarithm.
+    #[test]
+    fn the_logarithm_of_a_sum_holds_for_any_log_likelihoods() {
+        assert!((log_sum_exp(&[-1638.0, -0.25]) + 0.25).abs() < 1e-12);
+        assert!((log_sum_exp(&[-3.0, -3.0]) - (2.0_f64.ln() - 3.0)).abs() < 1e-12);
     }
 
     fn score(sums: [f64; 2], rule: Rule) -> ItemScore {

@@ -90,14 +90,21 @@ pub fn mismatch<'a>(before: &'a [ItemScore], after: &'a [ItemScore]) -> Option<&
 
 /// Index among `first`'s choices of the choice that `other` predicts.
 fn in_order_of(first: &ItemScore, other: &ItemScore) -> usize {
-    let text = |item: &ItemScore, index: usize| item.choices.get(index).map(|c| c.text.clone());
-    let predicted = text(other, other.predicted);
-    if predicted == text(first, other.predicted) {
+    fn text(item: &ItemScore, index: usize) -> Option<&str> {
+        item.choices.get(index).map(|choice| choice.text.as_str())
+    }
+    let Some(predicted) = text(other, other.predicted) else {
         return other.predicted;
+    };
+    // An item may have one text twice.
+    for index in [first.predicted, other.predicted] {
+        if text(first, index) == Some(predicted) {
+            return index;
+        }
     }
     let mut choices = first.choices.iter();
     choices
-        .position(|choice| Some(&choice.text) == predicted.as_ref())
+        .position(|choice| choice.text == predicted)
         .unwrap_or(other.predicted)
 }
 
@@ -129,6 +136,7 @@ fn sign_test(a: usize, b: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scoring::metrics::ChoiceScore;
 
     /// Values of `scipy.stats.binomtest(a, a + b).pvalue` (SciPy 1.17).
     #[test]
@@ -185,5 +193,32 @@ mod tests {
             .map(|flip| flip.id)
             .collect();
         assert_eq!(ids, ["b", "c", "d"]);
+    }
+
+    /// Two runs with the choices in different orders, one choice being there twice.
+    #[test]
+    fn the_same_text_is_no_other_answer() {
+        let with = |predicted: usize, texts: [&str; 3]| {
+            let choice = |text: &str| ChoiceScore {
+                text: text.into(),
+                log_likelihood: -1.0,
+                tokens: 1,
+                characters: 1,
+                per_character: -1.0,
+                bytes: 1,
+                unconditional: None,
+                token_log_probabilities: Vec::new(),
+            };
+            let choices = texts.map(choice).to_vec();
+            [ItemScore {
+                choices,
+                ..item("a", predicted)
+            }]
+        };
+        let before = with(0, ["dog", "dog", "fish"]);
+        assert!(flips(&before, &with(1, ["fish", "dog", "dog"])).is_empty());
+        assert!(flips(&before, &with(1, ["dog", "dog", "fish"])).is_empty());
+        let flipped = flips(&before, &with(0, ["fish", "dog", "dog"]));
+        assert_eq!((flipped[0].before, flipped[0].after), (0, 2));
     }
 }

@@ -24,6 +24,8 @@ pub struct ResolvedModel {
     pub tokenizer: Option<PathBuf>,
     /// `tokenizer_config.json`, where there is one.
     pub tokenizer_config: Option<PathBuf>,
+    /// `chat_template.jinja`, where there is one.
+    pub chat_template: Option<PathBuf>,
 }
 
 impl ResolvedModel {
@@ -34,6 +36,7 @@ impl ResolvedModel {
             &self.config,
             &self.tokenizer,
             &self.tokenizer_config,
+            &self.chat_template,
         ];
         self.weights.iter().chain(single.into_iter().flatten())
     }
@@ -61,6 +64,7 @@ impl ResolvedModel {
             config: read(&self.config)?,
             tokenizer: read(&self.tokenizer)?,
             tokenizer_config: read(&self.tokenizer_config)?,
+            chat_template: read(&self.chat_template)?,
         })
     }
 }
@@ -188,6 +192,7 @@ fn with_companions(id: String, weights: Vec<PathBuf>) -> ResolvedModel {
         config: beside("config.json"),
         tokenizer: beside("tokenizer.json"),
         tokenizer_config: beside("tokenizer_config.json"),
+        chat_template: beside("chat_template.jinja"),
         id,
         weights,
     }
@@ -248,16 +253,18 @@ fn in_folder(folder: &Path) -> Result<ResolvedModel, StoreError> {
     if index.is_file() {
         return sharded(&index).map(|model| ResolvedModel { id, ..model });
     }
-    let mut files: Vec<PathBuf> = folder
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "gguf")
-        })
-        .collect();
+    let of_kind = |kind: &str| -> Vec<PathBuf> {
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == kind))
+            .collect()
+    };
+    // Whatever it is called: a tensor of another model in it is found out.
+    if let [only] = of_kind("safetensors").as_slice() {
+        return Ok(with_companions(id, vec![only.clone()]));
+    }
+    let mut files = of_kind("gguf");
     match (files.pop(), files.is_empty()) {
         (Some(file), true) => Ok(with_companions(id, vec![file])),
         (Some(_), false) => Err(StoreError::Several(folder.to_path_buf())),

@@ -66,12 +66,16 @@ pub fn decode(fragment: &str) -> Result<Shared, StudyError> {
         .decode(text.trim())
         .map_err(|_| fail("damaged or cut off (not base64)"))?;
     let mut json = Vec::new();
-    DeflateDecoder::new(bytes.as_slice())
+    let mut decoder = DeflateDecoder::new(bytes.as_slice());
+    (&mut decoder)
         .take(LARGEST + 1)
         .read_to_end(&mut json)
         .map_err(|_| fail("damaged or cut off (not deflated data)"))?;
     if json.len() as u64 > LARGEST {
         return Err(fail("larger than 8 MiB"));
+    }
+    if decoder.total_in() != bytes.len() as u64 {
+        return Err(fail("damaged (something follows its end)"));
     }
     let shared: Shared = serde_json::from_slice(&json)
         .map_err(|error| StudyError::Link(format!("its study cannot be read: {error}")))?;

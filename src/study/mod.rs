@@ -124,6 +124,13 @@ pub struct ItemSetSpec {
 }
 
 impl ItemSetSpec {
+    /// The same set with its items in the document, whatever they were taken from.
+    pub fn hold(&mut self, items: Vec<Item>) {
+        self.items = Some(items);
+        self.sample = None;
+        (self.first, self.count, self.split) = (None, None, None);
+    }
+
     /// The set's items out of all that it names.
     ///
     /// # Errors

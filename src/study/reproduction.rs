@@ -161,10 +161,12 @@ impl Reproduction {
             })
             .collect();
         let complete = pairs.len() == expected.sets.len();
-        let mask_identical = expected
-            .mask
-            .as_ref()
-            .map(|mask| measured.mask.as_ref() == Some(mask));
+        let mask_identical = expected.mask.as_ref().map(|mask| {
+            measured
+                .mask
+                .as_ref()
+                .is_some_and(|found| found.is_same(mask))
+        });
         let same_accuracy = |(old, new): &(&ExpectedSet, &ExpectedSet)| {
             let counts = |a: Accuracy| (a.correct, a.total);
             counts(old.before) == counts(new.before)

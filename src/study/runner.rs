@@ -4,6 +4,7 @@ use super::report::{FORMAT, Report, VERSION};
 use super::reproduction::{Expected, Reproduction};
 use super::session::TuneRequest;
 use super::{PruningSpec, Role, Session, Study, StudyError};
+use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
 use crate::model::{Config, Site};
@@ -31,6 +32,7 @@ pub async fn run(
     session.set_prompting(study.prompting()?);
     session.set_rule(study.scoring.rule);
     let mut study = study.clone();
+    study.attribution = study.attribution.map(Settings::named);
     for set in &mut study.item_sets {
         let all = match (&set.items, &set.sample) {
             (Some(items), _) => items.clone(),

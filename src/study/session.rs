@@ -103,6 +103,11 @@ impl Session {
         self.baselines.get(set)
     }
 
+    /// The items of a set, as they were given.
+    pub fn given_items(&self, set: &str) -> Option<&[Item]> {
+        self.given.get(set).map(Vec::as_slice)
+    }
+
     /// Adds or replaces a set; what was known of it is forgotten.
     pub fn set_items(&mut self, name: &str, items: Vec<Item>) {
         if self.given.get(name) == Some(&items) {

@@ -25,6 +25,7 @@ use crate::job::{Cancelled, Job};
 use crate::model::run::read;
 use crate::model::{Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
+use crate::scoring::metrics::log_sum_exp;
 use crate::scoring::{Accuracy, ScoringError, SetScores, SharedRun};
 
 use prepared::Prepared;
@@ -263,7 +264,9 @@ impl<'a> Tuning<'a> {
         job.progress_with("tuning", step, self.settings.steps, Some(detail));
     }
 
-    /// One optimiser step over the next `batch_size` items, in a seeded order; the mean loss.
+    /// One optimiser step over the next items, in a seeded order; the mean loss. Items whose prompts are of one length go
+    /// together: a step has at most `batch_size` of them, and fewer where the next ones would be too many, or where all
+    /// have had their turn.
     async fn step(
         &mut self,
         queue: &mut Vec<usize>,
@@ -271,16 +274,19 @@ impl<'a> Tuning<'a> {
         state: &mut State,
         job: Job<'_>,
     ) -> Result<f64, TuningError> {
+        if queue.is_empty() {
+            queue.extend(0..self.train.len());
+            queue.shuffle(&mut self.generator);
+        }
         let mut chosen = Vec::new();
         let mut n_items = 0;
-        let all: usize = self.train.iter().map(|prepared| prepared.gold.len()).sum();
-        while n_items < self.settings.batch_size.min(all) {
-            if queue.is_empty() {
-                queue.extend(0..self.train.len());
-                queue.shuffle(&mut self.generator);
+        while let Some(&next) = queue.last() {
+            let more = self.train[next].gold.len();
+            if n_items > 0 && n_items + more > self.settings.batch_size {
+                break;
             }
-            let Some(next) = queue.pop() else { break };
-            n_items += self.train[next].gold.len();
+            queue.pop();
+            n_items += more;
             chosen.push(next);
         }
         let mut gradient: Option<Tensor<1>> = None;
@@ -370,9 +376,7 @@ impl<'a> Tuning<'a> {
                 let row: Vec<f64> = row.iter().map(|&value| value.into()).collect();
                 let predicted = crate::model::run::arg_max(row.iter().copied());
                 correct += usize::from(predicted == gold);
-                loss -= crate::scoring::metrics::softmax(&row)[gold]
-                    .max(f64::MIN_POSITIVE)
-                    .ln();
+                loss += log_sum_exp(&row) - row[gold];
                 total += 1;
             }
         }

@@ -25,6 +25,7 @@ pub async fn model_files(entries: Vec<JsValue>) -> Result<ModelFiles, WebError> 
         config: None,
         tokenizer: None,
         tokenizer_config: None,
+        chat_template: None,
     };
     for entry in entries {
         let field = |name: &str| Reflect::get(&entry, &name.into()).unwrap_or_default();
@@ -42,6 +43,7 @@ pub async fn model_files(entries: Vec<JsValue>) -> Result<ModelFiles, WebError> 
             "config.json" => &mut files.config,
             "tokenizer.json" => &mut files.tokenizer,
             "tokenizer_config.json" => &mut files.tokenizer_config,
+            "chat_template.jinja" => &mut files.chat_template,
             _ => continue,
         };
         *small = Some(read_all(&file).await.map_err(WebError::file)?);
@@ -58,6 +60,8 @@ struct Estimate {
     n_parameters: u64,
     /// The weights in 32-bit floats.
     memory_bytes: f64,
+    /// The largest tensor in 32-bit floats: it is in memory beside the weights while they are read.
+    largest_tensor_bytes: f64,
 }
 
 /// Size of a model by its `config.json`, before its weights are there.
@@ -67,11 +71,13 @@ struct Estimate {
 /// As loading it would: the configuration is damaged, or of a model that the engine does not run.
 #[wasm_bindgen]
 pub fn estimate(config: &[u8]) -> Result<JsValue, WebError> {
-    let n_parameters = Config::from_json(config)?.n_parameters();
+    let config = Config::from_json(config)?;
+    let n_parameters = config.n_parameters();
     let estimate = Estimate {
         n_parameters,
         // Above wasm's address space where the model is.
         memory_bytes: n_parameters as f64 * size_of::<f32>() as f64,
+        largest_tensor_bytes: config.largest_tensor_bytes() as f64,
     };
     Ok(estimate.serialize(&Serializer::json_compatible())?)
 }

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::{MAX_TENSORS, WeightsError};
 
 /// Largest index accepted, in bytes: that of 100,000 tensors of long names.
-const MAX_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 12 << 20;
 /// Largest number of shards accepted.
 const MAX_SHARDS: usize = 1000;
 

@@ -38,6 +38,28 @@ test("one's own study comes back however often a link beside it is run", async (
   await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
 });
 
+test("a link's study whose items were changed is one's own: a reload brings it back, and the one before is still there", async ({ page }) => {
+  const link = await lessonLink(page);
+  await useItems(page, OWN);
+  await kept(page);
+  await page.goto("about:blank");
+  await page.goto(link);
+  await ready(page);
+  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
+  await idle(page);
+  await step(page, "items");
+  await control(page, "delete-0").click();
+  const size = page.locator("tr[data-set=attribution] td.number").first();
+  await expect(size).toHaveText("31");
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await expect(size).toHaveText("31");
+  await step(page, "start");
+  await control(page, "earlier").click();
+  await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
+});
+
 test("a link that is opened while a job runs is opened once that is done", async ({ page }) => {
   const link = await lessonLink(page);
   await useItems(page, OWN);

@@ -155,21 +155,6 @@ where
     B: Copy + Into<f64>,
 {
     let difference = largest_difference(found, expected);
-    if std::env::var_os("SHOW").is_some() {
-        let m = expected
-            .iter()
-            .map(|&x| {
-                let x: f64 = x.into();
-                x.abs()
-            })
-            .fold(0.0, f64::max);
-        println!(
-            "SHOW {:.2e} tol {tolerance:.1e} ratio {:.3} max {m:.3e} {what}",
-            difference,
-            difference / tolerance
-        );
-        return;
-    }
     assert!(
         difference <= tolerance,
         "{what}: differs by {difference:.2e}, at most {tolerance:.0e} is accepted ({} and {} values)",

@@ -8,6 +8,7 @@ export interface CatalogEntry {
   licence: string;
   parameters: number;
   memory_bytes: number;
+  largest_tensor_bytes: number;
   note: string;
   files: CatalogFile[];
 }

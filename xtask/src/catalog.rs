@@ -22,6 +22,8 @@ pub struct Model {
     pub parameters: u64,
     /// The weights in memory, in 32-bit floats.
     pub memory_bytes: u64,
+    /// The largest tensor in 32-bit floats, which is in memory beside the weights while they are read.
+    pub largest_tensor_bytes: u64,
     pub note: String,
     pub files: Vec<File>,
 }
@@ -205,7 +207,7 @@ pub fn record() -> Result<()> {
             file.bytes = Some(bytes);
             file.sha256 = Some(sha256);
             if file.name.ends_with(".safetensors") {
-                model.parameters = parameters(&path)?;
+                (model.parameters, model.largest_tensor_bytes) = sizes(&path)?;
                 model.memory_bytes = model.parameters * size_of::<f32>() as u64;
             }
         }
@@ -214,8 +216,8 @@ pub fn record() -> Result<()> {
     std::fs::write(path(), text).context("models/catalog.json cannot be written")
 }
 
-/// The number of parameters in a safetensors file, from its header.
-fn parameters(path: &Path) -> Result<u64> {
+/// The number of parameters in a safetensors file and the bytes of its largest tensor in f32, from its header.
+fn sizes(path: &Path) -> Result<(u64, u64)> {
     #[derive(Deserialize)]
     struct Tensor {
         shape: Vec<u64>,
@@ -229,11 +231,15 @@ fn parameters(path: &Path) -> Result<u64> {
     let mut tensors: BTreeMap<String, serde_json::Value> = serde_json::from_str(&header)
         .with_context(|| format!("{} is no safetensors file", path.display()))?;
     tensors.remove("__metadata__");
-    let sizes = tensors.into_values().map(|tensor| {
-        let tensor: Tensor = serde_json::from_value(tensor)?;
-        Ok(tensor.shape.iter().product::<u64>())
-    });
-    sizes.sum()
+    let sizes = tensors
+        .into_values()
+        .map(|tensor| {
+            let tensor: Tensor = serde_json::from_value(tensor)?;
+            Ok(tensor.shape.iter().product::<u64>())
+        })
+        .collect::<Result<Vec<u64>>>()?;
+    let largest = sizes.iter().max().copied().unwrap_or_default();
+    Ok((sizes.iter().sum(), largest * size_of::<f32>() as u64))
 }
 
 /// Checks the catalogue: it can be read, its ids differ, and the shipped models are what it says.

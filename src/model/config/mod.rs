@@ -441,6 +441,22 @@ mod tests {
                 "final_logit_softcapping",
             ),
             (r#","rope_scaling":{"type":"yarn"}"#, "yarn"),
+            (r#","rope_scaling":"yarn""#, "`rope_scaling`"),
+            (r#","rope_parameters":[5e5]"#, "`rope_parameters`"),
+            (r#","rope_parameters":{"rope_type":5}"#, "`rope_type`"),
+            (
+                r#","rope_parameters":{"rope_theta":"500000"}"#,
+                "`rope_theta`",
+            ),
+            (
+                r#","rope_parameters":{"partial_rotary_factor":"0.5"}"#,
+                "`partial_rotary_factor`",
+            ),
+            (r#","layer_types":["linear_attention"]"#, "linear_attention"),
+            (
+                r#","layer_types":["full_attention","full_attention","full_attention","full_attention","full_attention"]"#,
+                "`layer_types` names 5",
+            ),
             (
                 r#","rope_parameters":{"rope_type":"default"},"rope_scaling":{"rope_type":"linear","factor":4.0}"#,
                 "`rope_scaling` and `rope_parameters`",

@@ -199,9 +199,20 @@ impl RawConfig {
                 "scale_attn_by_inverse_layer_idx",
             ),
         ];
-        match asked.into_iter().find(|(is_asked, _)| *is_asked) {
-            Some((_, name)) => Err(ModelError::Unsupported(name.to_owned())),
-            None => Ok(()),
+        if let Some((_, name)) = asked.into_iter().find(|(is_asked, _)| *is_asked) {
+            return Err(ModelError::Unsupported(name.to_owned()));
+        }
+        let kinds = self.layer_types.as_deref().unwrap_or_default();
+        let is_known =
+            |kind: &String| ["full_attention", "sliding_attention"].contains(&kind.as_str());
+        if let Some(kind) = kinds.iter().find(|kind| !is_known(kind)) {
+            return Err(ModelError::Unsupported(format!("layers of `{kind}`")));
+        }
+        match (&self.layer_types, self.num_hidden_layers) {
+            (Some(kinds), Some(layers)) if kinds.len() != layers => Err(ModelError::Config(
+                format!("`layer_types` names {} layers of {layers}", kinds.len()),
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -233,6 +244,14 @@ impl RawConfig {
     /// The rotary embedding of one kind of layer. transformers 5 has `rope_parameters`, for all layers or by
     /// their kind; before it there were `rope_theta` and `rope_scaling`.
     pub(in crate::model) fn rope(&self, layers: &str, d_head: usize) -> Result<Rope, ModelError> {
+        for (name, value) in [
+            ("rope_parameters", &self.rope_parameters),
+            ("rope_scaling", &self.rope_scaling),
+        ] {
+            if value.as_ref().is_some_and(|value| !value.is_object()) {
+                return Err(ModelError::Config(format!("`{name}` is no object")));
+            }
+        }
         self.check_rope()?;
         let nested = self
             .rope_parameters
@@ -244,8 +263,13 @@ impl RawConfig {
                 .flatten()
                 .find_map(|parameters| parameters.get(name))
         };
-        let number = |name: &str| field(name).and_then(Json::as_f64);
-        let share = number("partial_rotary_factor")
+        let number = |name: &str| match field(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or_else(|| {
+                ModelError::Config(format!("`{name}` of the rotary embedding is no number"))
+            }),
+        };
+        let share = number("partial_rotary_factor")?
             .or(self.partial_rotary_factor)
             .or(self.rotary_pct)
             .unwrap_or(1.0);
@@ -254,9 +278,14 @@ impl RawConfig {
                 "partial_rotary_factor is {share}"
             )));
         }
-        let kind = field("rope_type").or(field("type")).and_then(Json::as_str);
+        let kind = match field("rope_type").or(field("type")) {
+            None | Some(Json::Null) => None,
+            Some(kind) => Some(kind.as_str().ok_or_else(|| {
+                ModelError::Config("`rope_type` of the rotary embedding is no text".into())
+            })?),
+        };
         let need = |name: &str| {
-            number(name)
+            number(name)?
                 .filter(|value| value.is_finite() && *value > 0.0)
                 .ok_or_else(|| ModelError::Config(format!("rope scaling has no `{name}`")))
         };
@@ -278,7 +307,7 @@ impl RawConfig {
         };
         Ok(Rope {
             dimensions: (d_head as f64 * share) as usize,
-            theta: number("rope_theta")
+            theta: number("rope_theta")?
                 .or(self.rope_theta)
                 .or(self.rotary_emb_base)
                 .unwrap_or(10_000.0),

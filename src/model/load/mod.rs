@@ -34,6 +34,8 @@ pub struct ModelFiles {
     pub tokenizer: Option<Vec<u8>>,
     /// `tokenizer_config.json`, where there is one.
     pub tokenizer_config: Option<Vec<u8>>,
+    /// `chat_template.jinja`, where there is one.
+    pub chat_template: Option<Vec<u8>>,
 }
 
 /// A model ready to be asked.
@@ -80,6 +82,10 @@ impl Model {
                 let tokenizer = Tokenizer::from_json(&tokenizer)?;
                 let tokenizer = match &files.tokenizer_config {
                     Some(settings) => tokenizer.with_config(settings)?,
+                    None => tokenizer,
+                };
+                let tokenizer = match files.chat_template {
+                    Some(template) => tokenizer.with_chat_template(template)?,
                     None => tokenizer,
                 };
                 (config, tokenizer)

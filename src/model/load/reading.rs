@@ -7,6 +7,9 @@ use crate::model::config::NormKind;
 use crate::model::layers::{Linear, Norm, Table};
 use crate::model::{Config, ModelError, Precision};
 
+/// Largest piece of a table that is held in fewer bits, in bytes of f32.
+const PACKED_PIECE: u64 = 64 << 20;
+
 /// A matrix on the host.
 pub(super) struct Matrix {
     values: Vec<f32>,
@@ -184,7 +187,15 @@ impl Loader<'_> {
     ) -> Result<Table, ModelError> {
         let name = self.in_file(&format!("{name}.weight")).to_owned();
         self.check(&name, &[rows, width])?;
-        let height = (self.piece_bytes / (4 * width as u64)).clamp(1, rows as u64) as usize;
+        let most = match self.precision {
+            Precision::F32 => self.piece_bytes,
+            // While it is packed a piece is there twice, and while it is used once, in f32.
+            _ => self
+                .piece_bytes
+                .min(PACKED_PIECE)
+                .min(2 * (rows * width) as u64),
+        };
+        let height = (most / (4 * width as u64)).clamp(1, rows as u64) as usize;
         let mut pieces = Vec::with_capacity(rows.div_ceil(height));
         for first in (0..rows).step_by(height) {
             self.job.checkpoint().await?;

@@ -7,6 +7,8 @@ use super::{Around, LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
+/// Largest `tokenizer_config.json` or chat template accepted, in bytes.
+const MAX_CONFIG: usize = 8 << 20;
 /// Most commas, colons and opening brackets: each may begin a value, which takes far more memory than its byte.
 /// Gemma's file has about two million.
 const MAX_VALUES: usize = 6_000_000;
@@ -66,8 +68,15 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it is no such file or names a token that the tokenizer does not have.
     pub fn with_config(mut self, bytes: &[u8]) -> Result<Self, TokenizerError> {
-        let config: Config = serde_json::from_slice(bytes)
-            .map_err(|error| TokenizerError::File(format!("tokenizer_config.json: {error}")))?;
+        let wrong = |what: String| TokenizerError::File(format!("tokenizer_config.json: {what}"));
+        if bytes.len() > MAX_CONFIG {
+            let size = bytes.len();
+            return Err(wrong(format!(
+                "{size} bytes, at most {MAX_CONFIG} are read"
+            )));
+        }
+        let config: Config =
+            serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
         if let Some(token) = config.bos_token.or(config.eos_token) {
             let text = token.text();
             let id = self.inner.token_to_id(text).ok_or_else(|| {
@@ -84,10 +93,21 @@ impl Tokenizer {
     }
 
     /// With the chat template of `chat_template.jinja`, which goes before that of `tokenizer_config.json`.
-    #[must_use]
-    pub fn with_chat_template(mut self, template: String) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`TokenizerError::File`] when it is too large or not UTF-8.
+    pub fn with_chat_template(mut self, template: Vec<u8>) -> Result<Self, TokenizerError> {
+        let wrong = |what: String| TokenizerError::File(format!("chat_template.jinja: {what}"));
+        if template.len() > MAX_CONFIG {
+            let size = template.len();
+            return Err(wrong(format!(
+                "{size} bytes, at most {MAX_CONFIG} are read"
+            )));
+        }
+        let template = String::from_utf8(template).map_err(|error| wrong(error.to_string()))?;
         self.chat_template = Some(template);
-        self
+        Ok(self)
     }
 }
 

@@ -1,7 +1,7 @@
 // Will a model fit this device? Told before anything is fetched; the engine itself refuses what it cannot hold.
 
 import { bytes } from "../format";
-import { bytesPerWeight, weightBytes } from "../precision";
+import { loadBytes, parametersWithin, type ModelSize } from "../precision";
 import type { DeviceInfo, Precision } from "../types";
 
 export interface Fit {
@@ -19,16 +19,16 @@ function computerGigabytes(): number | null {
 
 /** The browser names no more than this, however much there is. */
 const LARGEST_TOLD_GIGABYTES = 8;
-/** Weights, and as much again for the file's largest tensor, the runs and the rest of the computer. */
+/** What loading takes, and as much again for the runs and the rest of the computer. */
 const COMFORT = 2;
 
-/** Compares a model's weights, given as in 32-bit floats, with what is known of the device. */
-export function fitOf(f32_bytes: number | null, precision: Precision, device: DeviceInfo | null): Fit {
-  if (f32_bytes === null || !device) return UNKNOWN;
-  const memory_bytes = weightBytes(f32_bytes, precision);
+/** Compares a model's size with what is known of the device. */
+export function fitOf(size: ModelSize | null, precision: Precision, device: DeviceInfo | null): Fit {
+  if (size === null || !device) return UNKNOWN;
+  const memory_bytes = loadBytes(size, precision);
   const limit = device.limits?.memory_bytes ?? null;
   if (limit !== null && memory_bytes > limit) {
-    const parameters = Math.floor(limit / bytesPerWeight(precision) / 1e6);
+    const parameters = Math.floor(parametersWithin(limit, size, precision) / 1e6);
     return {
       verdict: "no",
       text: `too large: it needs ${bytes(memory_bytes)}, and this device holds ${bytes(limit)}. A model of up to ${parameters.toLocaleString("en")} million parameters fits`,

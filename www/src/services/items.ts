@@ -6,6 +6,7 @@ import {
 } from "../types";
 import { engine } from "./engine";
 import { report, toError } from "./jobs";
+import { leaveAddress } from "./session";
 import { store, type PageSet, type State } from "./store";
 
 /** The sets before a change, and the set that shots were drawn from. */
@@ -74,7 +75,7 @@ export async function sendAll(): Promise<void> {
 function remember(): void {
   const { sets, few_shot } = store.state;
   history = [...history, { sets, shots: few_shot?.set }].slice(-100);
-  store.set({ of_link: false });
+  if (store.state.of_link) leaveAddress();
 }
 
 /** Gives the engine changed sets. A result that it was computing of the former ones comes before its answer, and is

@@ -90,8 +90,8 @@ export async function runLink(): Promise<void> {
 
 /** Leaves the link: the study stays as it is now, under an address without the fragment. */
 export function closeLink(): void {
-  history.replaceState(null, "", location.pathname + location.search);
-  store.set({ shared: null, shared_fragment: null, of_link: false });
+  session.leaveAddress();
+  store.set({ shared: null });
 }
 
 /** Back to the study that was here before the link. */

@@ -121,7 +121,7 @@ export async function sourceOfFiles(
   const named = (name: string): File | undefined => beside.find((file) => file.name === name);
   const missing = ["config.json", "tokenizer.json"].filter((name) => !named(name));
   if (missing.length > 0) return `${list(missing)} ${missing.length > 1 ? "are" : "is"} missing: choose all files together.`;
-  const companions = ["config.json", "tokenizer.json", "tokenizer_config.json"].map(named).filter((file) => file !== undefined);
+  const companions = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"].map(named).filter((file) => file !== undefined);
   const largest = weights.at(-1);
   const known = entryOf(largest);
   const plain = largest?.name.replace(/\.safetensors$/, "") ?? "model";

@@ -182,6 +182,12 @@ function initial(keys: readonly (keyof State)[]): Partial<State> {
 /** What a study does not fill: where the user is, and the model as it is loaded. */
 const NO_STUDY: readonly (keyof State)[] = ["model", "step", "precision"];
 
+/** The study at hand is not, or no longer, the one of the link in the address: a reload brings back this one. */
+export function leaveAddress(): void {
+  history.replaceState(null, "", location.pathname + location.search);
+  store.set({ shared_fragment: null, of_link: false });
+}
+
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
   store.set(initial(KEPT.filter((key) => !NO_STUDY.includes(key))));

@@ -2,7 +2,7 @@
 
 import { h, refill, View } from "../dom";
 import { bytes, parameters, percent } from "../format";
-import { weightBytes } from "../precision";
+import { loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { ofDialog } from "../services/model-files";
 import { choose, chooseFiles, isFetchable, isShipped, sourceOfEntry } from "../services/models";
@@ -45,7 +45,7 @@ class ModelCatalogue extends View {
     const size = entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     const source = sourceOfEntry(entry);
     const isLoaded = model?.info.id === entry.id;
-    const fit = fitOf(entry.memory_bytes, precision, device_info);
+    const fit = fitOf(entry, precision, device_info);
     const begun = storage?.unfinished.find((other) => other.id === entry.id);
     const download = isShipped(entry) ? "with the page" : source.kind === "stored" ? "kept here"
       : begun ? `${percent(begun.held / Math.max(1, size), 0)} of ${bytes(size)}` : bytes(size);
@@ -54,7 +54,7 @@ class ModelCatalogue extends View {
         fit.text && !isLoaded ? h("p", { class: `fit ${fit.verdict}` }, fit.text) : null),
       h("td", { class: "number" }, parameters(entry.parameters)),
       h("td", { class: "number" }, download),
-      h("td", { class: "number" }, bytes(weightBytes(entry.memory_bytes, precision))),
+      h("td", { class: "number" }, bytes(loadBytes(entry, precision))),
       h("td", { class: "action" }, this.#action(entry, begun ? { kind: "unfinished", id: entry.id } : source, isLoaded, isBlocked, fit.verdict === "no")));
   }
 

@@ -2,7 +2,7 @@
 
 import { h, refill, View } from "../dom";
 import { bytes, parameters } from "../format";
-import { bytesPerWeight, weightBytes } from "../precision";
+import { bytesPerWeight, loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { choose, lookUp, pickFromHub } from "../services/models";
 import { store } from "../services/store";
@@ -45,7 +45,7 @@ class ModelHub extends View {
       listing.choices.length > 1 ? h("fieldset", {}, h("legend", {}, "Which file?"), ...listing.choices.map((choice, index) => this.#option(choice, index))) : null,
       taken ? this.#costs(taken) : null,
       taken ? h("p", { class: "tools" }, h("button", { class: "primary", "data-key": "hub-load",
-        disabled: isBlocked || taken.problem !== undefined || fitOf(taken.memory_bytes, this.state.precision, this.state.device_info).verdict === "no",
+        disabled: isBlocked || taken.problem !== undefined || fitOf(taken.size, this.state.precision, this.state.device_info).verdict === "no",
         onclick: () => void choose(isKept ? { kind: "stored", id: taken.plan.id } : { kind: "hub", plan: taken.plan }) },
       isKept ? "Load" : `Download ${bytes(taken.bytes)}`)) : null);
   }
@@ -57,11 +57,11 @@ class ModelHub extends View {
   }
 
   #costs(choice: HubChoice): HTMLElement {
-    const fit = fitOf(choice.memory_bytes, this.state.precision, this.state.device_info);
+    const fit = fitOf(choice.size, this.state.precision, this.state.device_info);
     const { precision } = this.state;
     const size = choice.n_parameters === null ? "" : `${parameters(choice.n_parameters)} parameters, `;
-    const memory = choice.memory_bytes === null ? `${bytesPerWeight(precision)} bytes of memory a parameter`
-      : `about ${bytes(weightBytes(choice.memory_bytes, precision))} of memory`;
+    const memory = choice.size === null ? `${bytesPerWeight(precision)} bytes of memory a parameter`
+      : `about ${bytes(loadBytes(choice.size, precision))} of memory`;
     return h("div", {}, h("p", {}, `${size}${bytes(choice.bytes)} to download, ${memory}.`),
       choice.problem ? h("p", { class: "warning" }, `The engine cannot run it: ${choice.problem}.`) : null,
       fit.text ? h("p", { class: `fit ${fit.verdict}` }, fit.text) : null);

@@ -1,7 +1,7 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
 import { estimate } from "../../engine/engine.js";
-import { bytesPerWeight, weightBytes } from "../precision";
+import { loadBytes, parametersWithin, type ModelSize } from "../precision";
 import type { CatalogEntry, CatalogSource } from "../site";
 import type { Precision, SecateurError } from "../types";
 import { download, checkRoom } from "./download";
@@ -139,11 +139,11 @@ async function copyAll(
 async function checkConfig(picked: readonly File[], { memory_bytes: limit, precision }: Places): Promise<void> {
   const config = picked.find((file) => file.name === "config.json");
   if (!config) return;
-  const { memory_bytes } = estimate(new Uint8Array(await config.arrayBuffer())) as { memory_bytes: number };
-  const needed = weightBytes(memory_bytes, precision);
+  const size = estimate(new Uint8Array(await config.arrayBuffer())) as ModelSize;
+  const needed = loadBytes(size, precision);
   if (limit !== null && needed > limit) {
     fail("too_large", `the model needs ${megabytes(needed)} of memory, and this device holds ${megabytes(limit)}`,
-      `Choose a model of up to ${Math.floor(limit / bytesPerWeight(precision) / 1e6).toLocaleString("en")} million parameters.`);
+      `Choose a model of up to ${Math.floor(parametersWithin(limit, size, precision) / 1e6).toLocaleString("en")} million parameters.`);
   }
 }
 

@@ -1,6 +1,7 @@
 // What a repository of the Hugging Face hub offers this page: asked of its API before anything large is fetched.
 
 import { estimate } from "../../engine/engine.js";
+import type { ModelSize } from "../precision";
 import { fail } from "./errors";
 import type { DownloadPlan, HubChoice, HubListing, PlannedFile } from "./plan";
 
@@ -11,7 +12,7 @@ const PAGES_AT_MOST = 20;
 
 const INDEX = "model.safetensors.index.json";
 /** Beside safetensors; the last one where there is one. */
-const COMPANIONS = ["config.json", "tokenizer.json", "tokenizer_config.json"] as const;
+const COMPANIONS = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] as const;
 
 interface Asked {
   repo: string;
@@ -161,7 +162,7 @@ class Repository {
       label: entry.path,
       bytes: entry.lfs?.size ?? entry.size,
       n_parameters: parameters,
-      memory_bytes: parameters === null ? null : 4 * parameters,
+      size: parameters === null ? null : { memory_bytes: 4 * parameters },
       plan: this.#plan(`--${file}`, file.replace(/\.gguf$/, ""), [entry]),
     };
   }
@@ -180,7 +181,7 @@ class Repository {
       label: single ? "model.safetensors" : `safetensors, ${weights.length} shards`,
       bytes: plan.files.reduce((sum, file) => sum + file.bytes, 0),
       n_parameters: null,
-      memory_bytes: null,
+      size: null,
       ...size,
       ...(missing.length > 0 ? { problem: `there is no ${missing.join(" and no ")} in it` } : {}),
       plan,
@@ -202,7 +203,8 @@ class Repository {
     const response = await ask(`${this.#root}/config.json`, `config.json of ${this.repo}`, this.signal);
     const bytes = new Uint8Array(await response.arrayBuffer());
     try {
-      return estimate(bytes) as { n_parameters: number; memory_bytes: number };
+      const { n_parameters, ...size } = estimate(bytes) as ModelSize & { n_parameters: number };
+      return { n_parameters, size };
     } catch (thrown) {
       return { problem: (thrown as { message?: string }).message ?? String(thrown) };
     }

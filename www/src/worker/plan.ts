@@ -1,6 +1,8 @@
 // What is to be fetched, and from where, and what has come of it. A plan is kept beside an unfinished download, so that a
 // later visit can go on with it.
 
+import type { ModelSize } from "../precision";
+
 /** A repository of the hub at one commit. */
 export interface HubSource {
   repo: string;
@@ -61,8 +63,8 @@ export interface HubChoice {
   /** For people: `model.safetensors`, `3 shards`, or a GGUF file's name. */
   label: string;
   bytes: number;
-  /** The weights in 32-bit floats; null where the repository does not tell. */
-  memory_bytes: number | null;
+  /** Null where the repository does not tell. */
+  size: ModelSize | null;
   n_parameters: number | null;
   /** Why the engine will not run it. */
   problem?: string;
