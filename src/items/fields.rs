@@ -1,11 +1,42 @@
 //! Fields of a JSON object, read with an error that names them.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::check::check_text;
 use super::read::quoted;
 
 pub(super) type Fields = Map<String, Value>;
+
+/// An object that names no field twice: of two values neither is more meant than the other.
+pub(super) struct Object(pub(super) Fields);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Object;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+                let mut fields = Fields::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        let name = quoted(&name);
+                        return Err(M::Error::custom(format!("there are two `{name}`")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}
 
 /// The text of a field that the shape must have.
 pub(super) fn needed(fields: &Fields, name: &str) -> Result<String, String> {

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, Seq
 use serde_json::value::RawValue;
 
 use super::check::check_size;
+use super::fields::Object;
 use super::read::{Draft, Fault, Found, LineCounter, MAX_ITEMS, offset_of};
 use super::shapes::draft;
 
@@ -31,7 +32,7 @@ pub(super) fn read_lines(text: &str) -> impl Iterator<Item = Found> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
-        .map(move |(index, line)| (index + 1, read_one(text, line, draft)))
+        .map(move |(index, line)| (index + 1, read_one(text, line, item)))
 }
 
 /// One array of objects; those before a place where it is no JSON are read.
@@ -41,7 +42,7 @@ pub(super) fn read_array(text: &str) -> impl Iterator<Item = Found> {
     let end = Collect(&mut values).deserialize(&mut json);
     let end = end.and_then(|()| json.end()).err();
     located(text, values)
-        .map(move |(line, raw)| (line, read_one(text, raw, draft)))
+        .map(move |(line, raw)| (line, read_one(text, raw, item)))
         .chain(end.map(|error| broken(text, &error)))
 }
 
@@ -70,6 +71,10 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
         while values.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
+}
+
+fn item(Object(fields): &Object) -> Result<Draft, String> {
+    draft(fields)
 }
 
 /// What `draft` makes of a value of a text; a fault has the place of the field that its message names first.
@@ -201,7 +206,11 @@ mod tests {
                 r#"{"context":"q","choices":["a","b"],"answer":"z?"}"#,
                 "neither a choice",
             ),
-            ("7", "not a JSON object"),
+            ("7", "expected a JSON object"),
+            (
+                r#"{"context":"q","choices":["a","b"],"gold":0,"gold":1}"#,
+                "two `gold`",
+            ),
         ] {
             let error = one(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");

@@ -31,11 +31,8 @@ const SHAPES: [(&[&str], Shape); 6] = [
     (&["question", "correct_answer"], sciq),
 ];
 
-/// The item that a JSON value is.
-pub(super) fn draft(value: &Value) -> Result<Draft, String> {
-    let Value::Object(fields) = value else {
-        return Err("not a JSON object".into());
-    };
+/// The item that a JSON object is.
+pub(super) fn draft(fields: &Fields) -> Result<Draft, String> {
     let flat = flattened(fields);
     let fields = flat.as_ref().unwrap_or(fields);
     let has = |name: &&str| given(fields, name).is_some();

@@ -183,7 +183,7 @@ impl Table {
         if let Some(names) = &self.data_set {
             let values = row.iter().map(|field| Value::String(field.to_owned()));
             let fields = names.iter().cloned().zip(values).collect();
-            return shapes::draft(&Value::Object(fields)).map_err(|message| {
+            return shapes::draft(&fields).map_err(|message| {
                 let named = message.split('`').nth(1);
                 let field = names.iter().position(|name| Some(name.as_str()) == named);
                 (field.unwrap_or(0), message)

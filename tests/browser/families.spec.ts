@@ -1,4 +1,5 @@
-// Every model family in the tab, on both devices: residual streams, logits and greedy continuations are transformers'.
+// Every model family in the tab, from both kinds of file and on both devices: residual streams, logits and greedy
+// continuations are transformers'.
 
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +24,13 @@ function modelFolder(name: string): string {
   mkdirSync(only);
   for (const file of ["model.safetensors", "config.json", "tokenizer.json"]) copyFileSync(join(folder(name), file), join(only, file));
   return only;
+}
+
+/** A copy of a model's GGUF file under a name of its own. */
+function ggufFile(name: string): string {
+  const copy = join(mkdtempSync(join(tmpdir(), "secateur-")), `${name}-gguf.gguf`);
+  copyFileSync(join(folder(name), "model.gguf"), copy);
+  return copy;
 }
 
 /** The tensors of a safetensors file, all of F32. */
@@ -69,23 +77,24 @@ for (const device of ["wasm", "webgpu"] as const) {
       } as typeof post;
     });
     await open(page, device);
-    for (const name of FAMILIES) {
+    for (const [name, id] of FAMILIES.flatMap((name) => [[name, name], [name, `${name}-gguf`]] as const)) {
       await step(page, "model");
-      await page.locator("step-model input[webkitdirectory]").setInputFiles(modelFolder(name));
-      await expect(page.locator("body")).toHaveAttribute("data-model", name, { timeout: 120_000 });
+      if (id === name) await page.locator("step-model input[webkitdirectory]").setInputFiles(modelFolder(name));
+      else await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(ggufFile(name));
+      await expect(page.locator("body")).toHaveAttribute("data-model", id, { timeout: 120_000 });
       await idle(page, 120_000);
       await noError(page);
       const { prompts } = JSON.parse(readFileSync(join(folder(name), "golden.json"), "utf8")) as { prompts: Prompt[] };
       const golden = tensors(join(folder(name), "golden.safetensors"));
       for (const [index, prompt] of prompts.entries()) {
         const found = await forward(page, prompt);
-        expect(found.ids, name).toEqual(prompt.ids);
-        expect(found.continuation, `${name}: ${prompt.text}`).toEqual(prompt.greedy);
+        expect(found.ids, id).toEqual(prompt.ids);
+        expect(found.continuation, `${id}: ${prompt.text}`).toEqual(prompt.greedy);
         const hidden = golden.get(`prompt${index}.hidden`) ?? new Float32Array();
-        expect(largestDifference(found.residuals, hidden), `${name}: residuals`).toBeLessThan(TOLERANCE);
+        expect(largestDifference(found.residuals, hidden), `${id}: residuals`).toBeLessThan(TOLERANCE);
         const logits = golden.get(`prompt${index}.logits`) ?? new Float32Array();
         const last = logits.subarray(logits.length - found.logits.length);
-        expect(largestDifference(found.logits, last), `${name}: logits`).toBeLessThan(TOLERANCE);
+        expect(largestDifference(found.logits, last), `${id}: logits`).toBeLessThan(TOLERANCE);
       }
     }
     await step(page, "attribution");
