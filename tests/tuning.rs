@@ -567,6 +567,24 @@ fn a_job_that_is_stopped_while_items_are_prepared_is_cancelled() {
     assert_eq!(error.to_string(), secateur::job::Cancelled.to_string());
 }
 
+/// Settings within their ranges that are too much for the model: said of the settings, not of the device.
+#[test]
+fn a_training_that_leaves_the_finite_numbers_names_its_settings() {
+    let bench = Bench::new("tiny-llama-tied");
+    let wild = TuneSettings {
+        learning_rate: 10.0,
+        weight_decay: 10.0,
+        ..settings(1, 200)
+    };
+    match bench
+        .tune(&Mask::empty(Site::Post), &wild, (0, false), job())
+        .unwrap_err()
+    {
+        TuningError::Settings(message) => assert!(message.contains("learning rate"), "{message}"),
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn settings_out_of_range_are_refused() {
     let bench = Bench::new("tiny-llama-tied");

@@ -448,7 +448,7 @@ pub async fn load(
         );
     }
     loaded.map_err(|error| match error {
-        ModelError::Device(_) | ModelError::Cancelled(_) => error.into(),
+        ModelError::Device(_) | ModelError::NotFinite | ModelError::Cancelled(_) => error.into(),
         of_file => {
             let first = resolved.weights.first();
             let path = first.map(|path| path.display().to_string());

@@ -53,7 +53,9 @@ impl CliError {
                 | StudyError::Attribution(AttributionError::Scoring(error)),
             ) if matches!(
                 error,
-                ScoringError::Model(ModelError::Device(_) | ModelError::Cancelled(_))
+                ScoringError::Model(
+                    ModelError::Device(_) | ModelError::NotFinite | ModelError::Cancelled(_)
+                )
             ) =>
             {
                 1

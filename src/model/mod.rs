@@ -88,6 +88,11 @@ pub enum ModelError {
     /// The tokenizer could not be read or used.
     #[error(transparent)]
     Tokenizer(#[from] tokenizer::TokenizerError),
+    /// A value that was computed is no number.
+    #[error(
+        "the device failed: a result is not a finite number; or the model's weights are too large for f32"
+    )]
+    NotFinite,
     /// A sequence is longer than the model's context.
     #[error("{tokens} tokens, and the model's context holds {context_length}")]
     TooLong {

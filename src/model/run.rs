@@ -298,7 +298,7 @@ pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
 ///
 /// # Errors
 ///
-/// [`ModelError::Device`] when the device cannot be read or gave a value that is no number.
+/// [`ModelError::Device`] when the device cannot be read, [`ModelError::NotFinite`] when it gave a value that is no number.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
     let data = tensor
         .into_data_async()
@@ -308,9 +308,7 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelEr
         .try_into_vec::<f32>()
         .map_err(|error| ModelError::Device(format!("{error:?}")))?;
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(ModelError::Device(
-            "a result is not a finite number; or the model's weights are too large for f32".into(),
-        ));
+        return Err(ModelError::NotFinite);
     }
     Ok(values)
 }

@@ -61,6 +61,18 @@ impl From<Cancelled> for TuningError {
     }
 }
 
+/// What was computed before the training and is no number after some steps of it is owed to the training.
+fn diverged(error: TuningError, step: usize) -> TuningError {
+    match error {
+        TuningError::Pruning(PruningError::Scoring(ScoringError::Model(ModelError::NotFinite))) => {
+            TuningError::Settings(format!(
+                "step {step} left the finite numbers; take a smaller learning rate or weight decay"
+            ))
+        }
+        other => other,
+    }
+}
+
 /// The item sets of a tuning.
 pub struct TuneSets<'a> {
     /// Items to learn from.
@@ -225,7 +237,7 @@ impl<'a> Tuning<'a> {
                     curve.cancelled = true;
                     return Ok(curve);
                 }
-                other => other?,
+                other => other.map_err(|error| diverged(error, step))?,
             };
             curve.steps.push(StepLoss { step, loss });
             if step % self.settings.evaluate_every == 0 || step == self.settings.steps {
@@ -234,7 +246,7 @@ impl<'a> Tuning<'a> {
                         curve.cancelled = true;
                         return Ok(curve);
                     }
-                    other => other?,
+                    other => other.map_err(|error| diverged(error, step))?,
                 };
                 if curve
                     .validation

@@ -52,7 +52,7 @@ impl WebError {
 fn of_model(error: &ModelError) -> (&'static str, &'static str) {
     match error {
         ModelError::Cancelled(_) => ("cancelled", ""),
-        ModelError::Device(_) => (
+        ModelError::Device(_) | ModelError::NotFinite => (
             "device",
             "Results of this run are not to be trusted. Start the engine again, or use WebAssembly.",
         ),

@@ -1,7 +1,8 @@
 // What is changed while something else is under way, and results that say what they were made of.
 
+import { resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
-import { control, hold, idle, kept, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+import { control, hold, idle, kept, noError, open, ready, saved, score, setNumber, step, useItems } from "./support";
 
 interface Scores { set: string; items: unknown[] }
 interface Report {
@@ -162,4 +163,60 @@ test("an attribution whose settings changed while it ran is dropped with a word"
   await idle(page);
   await noError(page);
   await expect(page.locator(".banner.notice")).toContainText("was dropped");
+});
+
+test("a mask that is changed by hand is measured, and the code for it follows", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "result");
+  await expect(page.locator(".snippet")).toContainText("import torch");
+  await step(page, "pruning");
+  await control(page, "layer").selectOption("1");
+  await idle(page);
+  const summary = page.locator("mask-summary");
+  await expect(summary).toContainText("of layer 1");
+  for (const change of ["mask-Undo", "mask-Redo"]) {
+    await control(page, change).click();
+    await expect(summary).not.toContainText("Not measured yet");
+    await expect(summary.locator(".before-after").first()).toBeVisible();
+  }
+  await idle(page);
+  await control(page, "mask-Prune nothing").click();
+  await step(page, "result");
+  await expect(page.locator(".snippet")).not.toContainText("import torch");
+});
+
+test("scores that were made with another prediction are shelved once, not for ever", async ({ page }) => {
+  await open(page, "wasm");
+  // The lesson's model has no first token to score a choice after.
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(resolve("tests/fixtures/tiny-gemma3/model.gguf"));
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
+  await idle(page);
+  await useItems(page, many(4));
+  await score(page);
+  await control(page, "rule").selectOption("mutual_information");
+  const note = page.locator("step-scores").getByText("without its context as well");
+  await expect(note).toBeVisible();
+  await score(page);
+  await expect(note).toHaveCount(0);
+});
+
+test("a link is made as a job, which can be cancelled", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, many(4));
+  await step(page, "result");
+  const release = await hold(page, "score");
+  await control(page, "make-link").click();
+  await expect(page.locator("job-bar")).toContainText("Making the link");
+  await release();
+  await expect(control(page, "link")).toHaveValue(/#s1\./);
+});
+
+test("an item has no more choices than a study may hold", async ({ page }) => {
+  await open(page, "wasm");
+  const choices = Array.from({ length: 25 }, (_, index) => `c${index}`);
+  await useItems(page, JSON.stringify({ id: "c", context: "q", choices, gold: 0 }));
+  await control(page, "edit-0").click();
+  await control(page, "add-choice").click();
+  await expect(control(page, "add-choice")).toBeDisabled();
 });

@@ -1,7 +1,9 @@
 // A link beside a study of one's own: neither takes the other's place.
 
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
-import { control, hold, idle, kept, noError, open, ready, step, useItems } from "./support";
+import { control, hold, idle, kept, noError, open, ready, score, setNumber, step, useItems } from "./support";
 
 const OWN = [1, 2, 3].map((index) => JSON.stringify({ id: `own${index}`, context: "bench ship", choices: ["milk", "elm"], gold: 0 })).join("\n");
 
@@ -13,6 +15,51 @@ async function lessonLink(page: Page): Promise<string> {
   const link = new URL(await control(page, "link").inputValue());
   link.searchParams.set("device", "wasm");
   return link.href;
+}
+
+function gguf(name: string): { mimeType: string; buffer: Buffer } {
+  return { mimeType: "application/octet-stream", buffer: readFileSync(resolve("tests/fixtures", name, "model.gguf")) };
+}
+
+/** Goes back to the study that was put aside, which has so many items. */
+async function goBack(page: Page, items: string): Promise<void> {
+  await control(page, "earlier").click();
+  await expect(page.locator("[data-step=items]")).toContainText(items);
+  await idle(page);
+  await noError(page);
+}
+
+/** Opens a link in the page as it is. */
+async function paste(page: Page, link: string): Promise<void> {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, new URL(link).hash);
+}
+
+async function verdict(page: Page): Promise<void> {
+  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
+  await idle(page);
+  await noError(page);
+}
+
+/** A study of one's own with another model than the lesson's, scored. */
+async function ownModel(page: Page): Promise<void> {
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(resolve("tests/fixtures/tiny-gpt2/model.gguf"));
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
+  await idle(page);
+  await useItems(page, OWN);
+  await score(page);
+  await kept(page);
+}
+
+/** That study, with its results. */
+async function expectOwnModel(page: Page): Promise<void> {
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
+  await idle(page);
+  await noError(page);
+  await step(page, "scores");
+  await expect(page.locator("table.summary tr[data-set=pasted]")).toContainText("of 3");
 }
 
 test("one's own study comes back however often a link beside it is run", async ({ page }) => {
@@ -33,9 +80,7 @@ test("one's own study comes back however often a link beside it is run", async (
   await expect(verdict).toBeVisible({ timeout: 100_000 });
   await idle(page);
   await noError(page);
-  await control(page, "earlier").click();
-  await expect(page.locator("step-items table.sets tbody tr")).toHaveCount(1);
-  await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
+  await goBack(page, "3 items");
 });
 
 test("a link's study whose items were changed is one's own: a reload brings it back, and the one before is still there", async ({ page }) => {
@@ -56,8 +101,7 @@ test("a link's study whose items were changed is one's own: a reload brings it b
   await ready(page);
   await expect(size).toHaveText("31");
   await step(page, "start");
-  await control(page, "earlier").click();
-  await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
+  await goBack(page, "3 items");
 });
 
 test("a link that is opened while a job runs is opened once that is done", async ({ page }) => {
@@ -75,11 +119,7 @@ test("a link that is opened while a job runs is opened once that is done", async
   await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
   await idle(page);
   await noError(page);
-  await control(page, "earlier").click();
-  await expect(page.locator("[data-step=scores]")).toHaveAttribute("aria-current", "step");
-  await idle(page);
-  await step(page, "items");
-  await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("3");
+  await goBack(page, "3 items");
 });
 
 test("a link that is opened while a job runs is opened after its cancel, too", async ({ page }) => {
@@ -95,4 +135,127 @@ test("a link that is opened while a job runs is opened after its cancel, too", a
   await idle(page);
   await noError(page);
   await release();
+});
+
+test("one's own results outlive a link's run that was cancelled, in the middle of it and at its end", async ({ page }) => {
+  test.setTimeout(300_000);
+  const link = await lessonLink(page);
+  await ownModel(page);
+  for (const after of ["rerun", "leave", "reload"]) {
+    const release = await hold(page, "reproduce");
+    await paste(page, link);
+    await expect(page.locator("job-bar")).toContainText("Re-running");
+    if (after === "reload") {
+      await page.reload();
+      await ready(page);
+    } else {
+      await control(page, "cancel").click();
+      await idle(page);
+      await expect(control(page, "run-link")).toBeEnabled();
+      await release();
+    }
+    if (after === "rerun") await control(page, "run-link").click();
+    if (after === "leave") {
+      await control(page, "close-link").click();
+    } else {
+      await verdict(page);
+      await control(page, "earlier").click();
+    }
+    await expectOwnModel(page);
+    await kept(page);
+  }
+});
+
+test("a study whose model was deleted meanwhile comes back without one", async ({ page }) => {
+  const link = await lessonLink(page);
+  await ownModel(page);
+  await step(page, "model");
+  await control(page, "forget-model").click();
+  await expect(page.locator('[data-stored="model"]')).toHaveCount(0);
+  await paste(page, link);
+  await verdict(page);
+  await control(page, "earlier").click();
+  await expect(page.locator("body")).toHaveAttribute("data-model", "");
+  await idle(page);
+  await step(page, "scores");
+  await expect(control(page, "score")).toBeDisabled();
+});
+
+test("work on a link's study is one's own: a reload and another link take nothing of it", async ({ page }) => {
+  test.setTimeout(300_000);
+  const link = await lessonLink(page);
+  await useItems(page, OWN);
+  await kept(page);
+  await paste(page, link);
+  await verdict(page);
+  await step(page, "pruning");
+  await control(page, "layer").selectOption("1");
+  const size = page.locator("mask-summary .mask-size");
+  await expect(size).toContainText("of layer 1");
+  await idle(page);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await expect(size).toContainText("of layer 1");
+  await paste(page, link);
+  await verdict(page);
+  await expect(size).toContainText("of layer 0");
+  await control(page, "earlier").click();
+  await expect(size).toContainText("of layer 1");
+  await idle(page);
+  await step(page, "start");
+  await goBack(page, "3 items");
+});
+
+test("a second tab has studies of its own, and takes none from the first", async ({ page, context }) => {
+  test.setTimeout(300_000);
+  const link = await lessonLink(page);
+  await useItems(page, OWN);
+  await kept(page);
+  await paste(page, link);
+  await verdict(page);
+  const second = await context.newPage();
+  await open(second, "wasm");
+  await expect(second.locator(".banner.notice")).toContainText("open in another tab");
+  await expect(control(second, "earlier")).toHaveCount(0);
+  await useItems(second, OWN.split("\n").slice(0, 2).join("\n"));
+  await paste(second, link);
+  await verdict(second);
+  await goBack(second, "2 items");
+  await second.close();
+  await goBack(page, "3 items");
+});
+
+test("a link that is opened between a mask's selection and its measurement is run all the same", async ({ page }) => {
+  const link = await lessonLink(page);
+  await step(page, "pruning");
+  const release = await hold(page, "mask_top");
+  await setNumber(page, "percent-number", 7);
+  await paste(page, link);
+  await expect(page.locator(".banner.notice")).toContainText("once the job under way is done");
+  await release();
+  await verdict(page);
+});
+
+test("another model of the study's name is said to be another, and the right one can be chosen", async ({ page, browser }) => {
+  test.setTimeout(300_000);
+  await open(page, "wasm");
+  await ownModel(page);
+  await step(page, "result");
+  await control(page, "make-link").click();
+  const link = new URL(await control(page, "link").inputValue());
+  link.searchParams.set("device", "wasm");
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.goto(link.href);
+  await expect(other.locator("body")).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
+  const choose = other.locator("link-panel input[type=file]");
+  await choose.setInputFiles({ ...gguf("tiny-qwen2"), name: "model.gguf" });
+  await expect(other.locator("body")).toHaveAttribute("data-model", "model");
+  await idle(other);
+  await expect(other.locator(".verdict")).toHaveCount(0);
+  await choose.setInputFiles({ ...gguf("tiny-gpt2"), name: "model.gguf" });
+  await verdict(other);
+  await expect(other.locator(".verdict")).toHaveAttribute("data-reproduced", "yes");
+  await context.close();
 });

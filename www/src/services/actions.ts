@@ -1,6 +1,6 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Mask, Orders, Selection } from "../types";
+import type { Mask, Orders, Selection, SetScores } from "../types";
 import { engine } from "./engine";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, sameMask, setMask } from "./mask";
@@ -29,9 +29,15 @@ export function scoreAll(): Promise<boolean> {
       // It may have been removed or emptied since.
       if (!hasItems(name)) continue;
       const scored = await engine.call("score", [{ set: name }], onProgress);
-      store.set({ scores: { ...store.state.scores, [name]: scored }, precomputed: false });
+      takeScores(scored);
+      store.set({ precomputed: false });
     }
   });
+}
+
+function takeScores(scored: SetScores): void {
+  const { [scored.set]: _, ...shelved } = store.state.shelved;
+  store.set({ scores: { ...store.state.scores, [scored.set]: scored }, shelved });
 }
 
 function hasItems(name: string): boolean {
@@ -65,7 +71,7 @@ export function attribute(): Promise<boolean> {
       };
     }
     const scored = await engine.call("score", [{ set }], onProgress);
-    store.set({ scores: { ...store.state.scores, [set]: scored } });
+    takeScores(scored);
     const found = await engine.call("attribute", [{ set, settings }], onProgress);
     engineHasAttribution = true;
     if (!hasItems(set)) return;
@@ -132,12 +138,26 @@ export async function takeTop(selection: Selection): Promise<void> {
 
 /** Measures after a change, where that is quick and wanted. */
 export async function measureIfLive(): Promise<void> {
-  const { live, model, pruned, mask } = store.state;
+  const { live, model, pruned, mask, job, engine: state } = store.state;
+  if (job || state !== "ready" || reportedSets(store.state).length === 0) return;
   const isCurrent = pruned !== null && sameMask(pruned.mask, mask) && unmeasuredSets(store.state).length === 0;
   if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
   await measure();
   // Neurons may have been toggled meanwhile.
   if (!sameMask(store.state.mask, mask)) await measureIfLive();
+}
+
+let isFollowing = false;
+
+/** Measures the mask after every change, however it was made. */
+export function followMask(): void {
+  store.listen(async (changed) => {
+    if (!changed.has("mask") || isFollowing) return;
+    isFollowing = true;
+    await whenIdle();
+    isFollowing = false;
+    await measureIfLive();
+  });
 }
 
 /** Every reported set before and after the mask. */
@@ -152,7 +172,7 @@ async function measureWith(onProgress: OnProgress): Promise<void> {
   const { mask } = store.state;
   for (const set of sets) {
     const scored = await engine.call("score", [{ set }], onProgress);
-    store.set({ scores: { ...store.state.scores, [set]: scored } });
+    takeScores(scored);
   }
   const pruned = await engine.call("prune", [{ mask, sets }], onProgress);
   if (sameMask(store.state.mask, mask)) store.set({ pruned, precomputed: false });
@@ -167,6 +187,7 @@ export function runControl(): Promise<boolean> {
     const control = await engine.call("control", [{ mask, sets, masks, seed }], onProgress);
     // The mask may have been changed and changed back: its measurement belongs beside its control.
     if (sameMask(store.state.mask, mask)) store.set({ pruned, control });
+    else store.set({ notice: "The control was dropped: the mask was changed while it ran." });
   });
 }
 

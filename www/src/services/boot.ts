@@ -4,11 +4,11 @@
 import type { CatalogEntry, SampleSet } from "../site";
 import type { Report } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
-import { attributionIsGone } from "./actions";
+import { attributionIsGone, followMask } from "./actions";
 import { engine } from "./engine";
 import { forgetHistory, sendAll } from "./items";
 import { report, toError, whenIdle } from "./jobs";
-import { closeLink, isLink, openLink } from "./links";
+import { backToEarlier, closeLink, isInterrupted, isLink, openLink } from "./links";
 import { LESSON, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
@@ -148,6 +148,7 @@ async function restart(): Promise<void> {
 
 export async function boot(): Promise<void> {
   session.install();
+  followMask();
   engine.addEventListener("ended", () => void restart());
   const device = deviceFromAddress();
   store.set({ device });
@@ -163,7 +164,6 @@ export async function boot(): Promise<void> {
     if (!hasLink) session.keep();
     return;
   }
-  await session.lookForEarlier();
   await refreshStorage();
   // With nothing between this and the job that brings the model: none may start before it.
   store.set({ engine: "ready" });
@@ -187,6 +187,8 @@ async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<voi
 
 /** Leaves a link. Where its study was never here, the page becomes what it is without one. */
 export async function leaveLink(): Promise<void> {
+  // The link's model came, its study did not: back to what was before.
+  if (isInterrupted() && (await backToEarlier())) return;
   // What was brought beside a link that never ran is kept from now on, and the study before it can be had back.
   if (store.state.sets.length > 0 && !session.isKept()) await session.setAside();
   closeLink();

@@ -6,7 +6,6 @@ import {
 } from "../types";
 import { engine } from "./engine";
 import { report, toError } from "./jobs";
-import { leaveAddress } from "./session";
 import { store, type PageSet, type State } from "./store";
 
 /** The sets before a change, and the set that shots were drawn from. */
@@ -60,6 +59,7 @@ async function send(name: string): Promise<void> {
     return;
   }
   const { sha256 } = await engine.call("set_items", [{ name, items: set.items }]);
+  if (set.sha256 === sha256) return;
   const { sets } = store.state;
   store.set({ sets: sets.map((other) => (other.items === set.items ? { ...other, sha256 } : other)) });
 }
@@ -75,7 +75,6 @@ export async function sendAll(): Promise<void> {
 function remember(): void {
   const { sets, few_shot } = store.state;
   history = [...history, { sets, shots: few_shot?.set }].slice(-100);
-  if (store.state.of_link) leaveAddress();
 }
 
 /** Gives the engine changed sets. A result that it was computing of the former ones comes before its answer, and is

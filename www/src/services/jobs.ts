@@ -17,17 +17,24 @@ export function report(thrown: unknown): void {
   if (error.code !== "cancelled") store.set({ error });
 }
 
-/** Resolves once no job runs and the engine is not starting. */
-export function whenIdle(): Promise<void> {
-  const isIdle = (): boolean => store.state.job === null && store.state.engine !== "starting";
-  if (isIdle()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = store.listen(() => {
-      if (!isIdle()) return;
-      stop();
-      resolve();
+function isIdle(): boolean {
+  return store.state.job === null && store.state.engine !== "starting";
+}
+
+/** Resolves once no job runs, nor one that follows at its heels, and the engine is not starting. */
+export async function whenIdle(): Promise<void> {
+  do {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!isIdle()) return;
+        stop();
+        resolve();
+      };
+      const stop = store.listen(look);
+      look();
     });
-  });
+    await new Promise((resolve) => setTimeout(resolve));
+  } while (!isIdle());
 }
 
 /**

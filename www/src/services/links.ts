@@ -8,7 +8,8 @@ import * as session from "./session";
 import { store } from "./store";
 import { samplesOf, setsOfStudy, showReport } from "./study";
 import type { CatalogEntry } from "../site";
-import type { SharedStudy } from "../types";
+import type { SecateurError, SharedStudy } from "../types";
+import type { StoredModel } from "../worker/plan";
 import type { ModelSource } from "../worker/protocol";
 
 export function isLink(hash: string): boolean {
@@ -39,7 +40,11 @@ export function neededModel({ study }: SharedStudy): NeededModel {
     if (source.kind !== "catalog") return { state: "here", source, name: entry.name };
     return { state: "known", entry, bytes: entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) };
   }
-  const stored = storage?.models.find((other) => other.id === id || hasHash([...other.files, { sha256: other.sha256 ?? null }]));
+  // A file of the user's is known by its name alone, until it is loaded.
+  const isNamed = (other: StoredModel): boolean => other.id === id && model?.info.id !== id
+    && (sha256 === "" || [other.sha256 ?? null, ...other.files.map((file) => file.sha256)].every((hash) => hash === null));
+  const models = storage?.models ?? [];
+  const stored = models.find((other) => hasHash([...other.files, { sha256: other.sha256 ?? null }])) ?? models.find(isNamed);
   if (stored) return { state: "here", source: { kind: "stored", id: stored.id }, name: stored.name };
   return { state: "unknown" };
 }
@@ -57,18 +62,36 @@ export async function openLink(fragment: string): Promise<boolean> {
   }
 }
 
+/** A run of the opened link was begun, and its study is not at hand yet: what is, is neither study. */
+let isBetween = false;
+
 /** Runs the opened link's study and compares. The user's own study is put aside first. */
 export async function runLink(): Promise<void> {
   const { shared } = store.state;
-  if (!shared) return;
+  if (!shared || store.state.job) return;
   const needed = neededModel(shared);
   if (needed.state === "unknown") return;
+  const wasKept = session.isKept();
+  await session.setAside();
+  isBetween = true;
   if (needed.state !== "loaded") {
     const source: ModelSource =
       needed.state === "here" ? needed.source : { kind: "catalog", entry: needed.entry };
-    if (!(await load(source, "Loading the study's model"))) return;
+    if (!(await load(source, "Loading the study's model"))) {
+      // The study that was here still is, with the model that it had.
+      if (wasKept) await session.bringBack();
+      if (wasKept) session.keep();
+      isBetween = !wasKept;
+      return;
+    }
+    if (neededModel(shared).state !== "loaded") {
+      report({
+        code: "other_model", message: `the model “${store.state.model?.name}” has the name that the study needs, and other weights`,
+        hint: "Choose the file of the study's model.",
+      } satisfies SecateurError);
+      return;
+    }
   }
-  await session.setAside();
   await runJob("Re-running the study", async (onProgress) => {
     const { study, expected } = shared;
     const samples = await samplesOf(study);
@@ -83,27 +106,39 @@ export async function runLink(): Promise<void> {
       reproduction: expected ? reproduction : null,
       of_link: true,
     });
+    isBetween = false;
     session.keep();
   });
   await refreshStorage();
 }
 
+/** Whether a run of the link was begun and did not come to its end. */
+export function isInterrupted(): boolean {
+  return isBetween;
+}
+
 /** Leaves the link: the study stays as it is now, under an address without the fragment. */
 export function closeLink(): void {
   session.leaveAddress();
+  isBetween = false;
   store.set({ shared: null });
 }
 
-/** Back to the study that was here before the link. */
-export async function backToEarlier(): Promise<void> {
+/** Back to the study that was here before the link; false where there is none. */
+export async function backToEarlier(): Promise<boolean> {
   const loadedModel = store.state.model;
-  if (!(await session.restore("earlier"))) return;
-  await session.dropEarlier();
+  if (!(await session.bringBack())) return false;
   forgetHistory();
   closeLink();
   store.set({ reproduction: null });
   session.keep();
   const { model } = store.state;
-  if (model?.source && !isSame(model, loadedModel)) await load(model.source);
-  else await runJob("Bringing back the items", () => sendAll());
+  if (model?.source && !isSame(model, loadedModel)) {
+    await load(model.source);
+    return true;
+  }
+  // A model that is kept nowhere is gone with the one that took its place.
+  if (model && !isSame(model, loadedModel)) store.set({ model: null });
+  await runJob("Bringing back the items", () => sendAll());
+  return true;
 }

@@ -1,63 +1,16 @@
-// What survives a reload: the study and its results, in IndexedDB.
+// What survives a reload: the study and its results, in IndexedDB. Of several tabs one keeps its study.
 
-import { INITIAL, store, type State } from "./store";
+import * as aside from "./aside";
+import * as database from "./database";
+import { initial, isReadable, KEPT, snapshot, STUDY, type Saved } from "./saved";
+import { store, type State } from "./store";
 
-const DATABASE = "secateur";
-const STORE = "session";
-const CURRENT = "current";
-const EARLIER = "earlier";
 const WRITE_DELAY_MS = 100;
 /** Held by the tab that keeps its study. */
 const LOCK = "secateur-study";
 /** A page that is reloaded lets go of the lock in this time. */
 const OWNER_PATIENCE_MS = 1500;
 const TOLD = "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.";
-
-const KEPT = [
-  "step", "model", "shape", "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "shelved", "bias", "settings", "attribution", "ranked",
-  "selected", "card", "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents",
-  "search", "tuning_settings", "tuning", "tuned_with", "precomputed", "precision", "of_link",
-] as const satisfies readonly (keyof State)[];
-
-/** Raised when the kept fields change their meaning: older ones are then left alone. */
-const VERSION = 1;
-
-type Saved = Pick<State, (typeof KEPT)[number]> & { saved_version: number };
-
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-async function transact<T>(
-  mode: IDBTransactionMode, run: (records: IDBObjectStore) => IDBRequest<T>,
-): Promise<T> {
-  const database = await open();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(STORE, mode);
-      const request = run(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onerror = () => reject(transaction.error);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-}
-
-function read(key: string): Promise<Saved | undefined> {
-  return transact("readonly", (records) => records.get(key) as IDBRequest<Saved | undefined>);
-}
-
-function snapshot(): Saved {
-  const entries = KEPT.map((key) => [key, store.state[key]]);
-  return { ...(Object.fromEntries(entries) as Omit<Saved, "saved_version">), saved_version: VERSION };
-}
 
 let isPaused = true;
 /** Of all tabs of this page one keeps its study, or they would take it from each other. */
@@ -70,7 +23,7 @@ let timer = 0;
 async function write(): Promise<void> {
   const own = timer;
   try {
-    await transact("readwrite", (records) => records.put(snapshot(), CURRENT));
+    await database.write("current", snapshot());
   } catch {
     store.set({ notice: "This browser does not keep the study for the next visit (private window, or storage full)." });
     isPaused = true;
@@ -103,32 +56,43 @@ export function isKept(): boolean {
 /** What the tab that keeps its study does for as long as it is there. */
 async function hold(): Promise<never> {
   // What the tab before left is not overwritten by what this one has.
-  if (isSecond) await setAside();
+  await aside.own(isSecond);
   isSecond = false;
   isOwner = true;
+  settle();
   if (store.state.notice === TOLD) store.set({ notice: null });
   changed();
   return new Promise<never>(() => undefined);
 }
 
+let settle: () => void = () => undefined;
+/** It is known whether this tab keeps its study. */
+const settled = new Promise<void>((resolve) => {
+  settle = resolve;
+});
+
 /** Becomes the tab that keeps its study, if there is no other. */
 async function own(): Promise<void> {
   // Without a secure context there are no locks.
   if (!("locks" in navigator)) {
-    isOwner = true;
+    await hold();
     return;
   }
   try {
     await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(OWNER_PATIENCE_MS) }, hold);
   } catch {
     isSecond = true;
+    settle();
     store.set({ notice: TOLD });
   }
 }
 
 export function install(): void {
   const kept = new Set<keyof State>(KEPT);
+  const ofStudy = new Set<keyof State>(STUDY);
   store.listen((keys) => {
+    // Work on a link's study makes it one's own; the run itself says of what it brings that it is the link's.
+    if (store.state.of_link && !keys.has("of_link") && [...keys].some((key) => ofStudy.has(key))) leaveAddress();
     if ([...keys].some((key) => kept.has(key))) changed();
   });
   void own();
@@ -138,49 +102,44 @@ export function install(): void {
   });
 }
 
+/** Puts a kept study into the store. */
+function bring({ saved_version: _, ...state }: Saved): void {
+  // What an older visit did not keep yet is as at the beginning, not as another study left it.
+  store.set({ ...initial(KEPT), ...state });
+}
+
 /** The study of the last visit, put into the store; false where there is none. */
-export async function restore(key: typeof CURRENT | typeof EARLIER = CURRENT): Promise<boolean> {
-  try {
-    const saved = await read(key);
-    if (saved?.saved_version !== VERSION) return false;
-    const { saved_version: _, ...state } = saved;
-    // What an older visit did not keep yet is as at the beginning, not as another study left it.
-    store.set({ ...initial(KEPT), ...state });
-    return true;
-  } catch {
-    return false;
-  }
+export async function restore(): Promise<boolean> {
+  const saved = await database.read<Saved>("current").catch(() => undefined);
+  if (!isReadable(saved)) return false;
+  bring(saved);
+  return true;
 }
 
-/** Puts the current study aside, before a link's takes its place. */
+/**
+ * Puts the user's own study aside before a link's takes its place, and keeps nothing until `keep`: what lies between
+ * the two is neither study.
+ */
 export async function setAside(): Promise<void> {
-  try {
-    const saved = await read(CURRENT);
-    // The study of a link that ran here before is in the link.
-    if (!saved || saved.of_link) return;
-    await transact("readwrite", (records) => records.put(saved, EARLIER));
-    store.set({ has_earlier: true });
-  } catch {
-    // Nothing is kept in this browser: nothing can be put aside.
-  }
+  await settled;
+  const here = isPaused ? null : snapshot();
+  isPaused = true;
+  clearTimeout(timer);
+  timer = 0;
+  store.set({ is_unsaved: false });
+  // Another tab's study is not this one's to move.
+  if (here || !isSecond) await aside.move(here);
 }
 
-export async function lookForEarlier(): Promise<void> {
-  const earlier = await read(EARLIER).catch(() => undefined);
-  store.set({ has_earlier: earlier?.saved_version === VERSION });
+/** Back to the study that was put aside last; the one at hand waits in its place. False where there is none. */
+export async function bringBack(): Promise<boolean> {
+  await settled;
+  const { of_link, sets } = store.state;
+  const saved = await aside.exchange(of_link || sets.length === 0 ? null : snapshot());
+  if (!saved) return false;
+  bring(saved);
+  return true;
 }
-
-export async function dropEarlier(): Promise<void> {
-  await transact("readwrite", (records) => records.delete(EARLIER)).catch(() => undefined);
-  store.set({ has_earlier: false });
-}
-
-function initial(keys: readonly (keyof State)[]): Partial<State> {
-  return Object.fromEntries(keys.map((key) => [key, INITIAL[key]])) as Partial<State>;
-}
-
-/** What a study does not fill: where the user is, and the model as it is loaded. */
-const NO_STUDY: readonly (keyof State)[] = ["model", "step", "precision"];
 
 /** The study at hand is not, or no longer, the one of the link in the address: a reload brings back this one. */
 export function leaveAddress(): void {
@@ -190,5 +149,6 @@ export function leaveAddress(): void {
 
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
-  store.set(initial(KEPT.filter((key) => !NO_STUDY.includes(key))));
+  const stays: readonly (keyof State)[] = ["model", "step", "precision"];
+  store.set(initial(KEPT.filter((key) => !stays.includes(key))));
 }

@@ -4,6 +4,7 @@ import type { Attribution, ItemSetSpec, Report, SearchReport, Study } from "../t
 import { attributionIsGone, attributionIsThere } from "./actions";
 import { engine } from "./engine";
 import { sampleItems } from "./items";
+import { runJob } from "./jobs";
 import { neuronCount } from "./mask";
 import { EMPTY_MASK, store, type PageSet, type State } from "./store";
 
@@ -132,23 +133,23 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
   });
 }
 
-/** Scores whatever the engine forgot, so that a link can carry what was found. Quick where it was not. */
-async function ensureScores(): Promise<void> {
-  for (const { name, items } of store.state.sets) {
-    if (items.length > 0) await engine.call("score", [{ set: name }]);
-  }
-}
-
-/** The address of a page that shows and re-runs this study. */
-export async function link(): Promise<string> {
-  await ensureScores();
-  const { pruned } = store.state;
-  const request = pruned ? { study: study(store.state), prune: pruned } : { study: study(store.state) };
-  const fragment = await engine.call("encode_link", [request]);
-  const url = new URL(location.href);
-  url.hash = "";
-  url.search = "";
-  return `${url.href}#${fragment}`;
+/** The address of a page that shows and re-runs this study; none when its making was cancelled. */
+export async function link(): Promise<string | null> {
+  let address: string | null = null;
+  await runJob("Making the link", async (onProgress) => {
+    // What the engine forgot is scored, so that the link can carry what was found. Quick where it was not.
+    for (const { name, items } of store.state.sets) {
+      if (items.length > 0) await engine.call("score", [{ set: name }], onProgress);
+    }
+    const { pruned } = store.state;
+    const request = pruned ? { study: study(store.state), prune: pruned } : { study: study(store.state) };
+    const fragment = await engine.call("encode_link", [request]);
+    const url = new URL(location.href);
+    url.hash = "";
+    url.search = "";
+    address = `${url.href}#${fragment}`;
+  });
+  return address;
 }
 
 /** `mask.json`. */

@@ -43,9 +43,12 @@ class AppShell extends View {
     document.body.dataset["model"] = this.state.model?.info.id ?? "";
     document.body.dataset["study"] = is_unsaved ? "changed" : "saved";
     if (this.#shown !== step) {
+      const isMoved = this.#shown !== null;
       this.#shown = step;
       this.#workspace.replaceChildren(view(`step-${step}`));
       this.#workspace.scrollTop = 0;
+      // On a small screen the rail and the map stand above the step: the page moves to it.
+      if (isMoved && this.#workspace.getBoundingClientRect().top > 0.6 * innerHeight) this.#workspace.scrollIntoView();
     }
     const kind = device_info?.kind === "webgpu" ? "WebGPU" : "WebAssembly";
     const text = engine === "starting" ? "engine starting …" : device_info ? kind : "no engine";

@@ -8,6 +8,8 @@ import type { PageSet } from "../services/store";
 import type { Item } from "../types";
 
 const PAGE = 25;
+/** There are 26 letters. */
+const MAX_CHOICES = 26;
 
 class ItemList extends View {
   protected readonly keys = ["sets", "engine"] as const;
@@ -107,7 +109,7 @@ class ItemList extends View {
         } })),
       h("fieldset", {}, h("legend", {}, "Choices; the marked one is right"), ...choices),
       h("span", { class: "tools" },
-        h("button", { class: "small", "data-key": "add-choice", onclick: () => change(({ choices }) => ({ choices: [...choices, "new choice"] })) }, "Add a choice"),
+        h("button", { class: "small", "data-key": "add-choice", disabled: item.choices.length >= MAX_CHOICES, onclick: () => change(({ choices }) => ({ choices: [...choices, "new choice"] })) }, "Add a choice"),
         h("button", { class: "small primary", "data-key": "edit-done", onclick: () => {
           this.#editing = null;
           this.render();

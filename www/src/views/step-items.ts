@@ -31,6 +31,7 @@ const desk = {
   open: null as string | null,
   text: h("textarea", { rows: 3, spellcheck: "false", "aria-label": "Items as text", placeholder: EXAMPLE }),
   waiting: [] as Waiting[],
+  isAdding: false,
   shares: [1, 1, 1],
   splitSeed: 0,
   prompt: view("prompt-settings"),
@@ -55,7 +56,6 @@ class StepItems extends View {
   #list = view("item-list");
   #sets = h("div", {});
   #typing: ReturnType<typeof setTimeout> | undefined;
-  #isAdding = false;
 
   protected override setup(): void {
     dropTarget(this, (files) => void this.#readFiles(files).catch(report));
@@ -209,11 +209,11 @@ class StepItems extends View {
   }
 
   async #addPasted(): Promise<void> {
-    if (this.#isAdding) return;
-    this.#isAdding = true;
+    if (desk.isAdding) return;
+    desk.isAdding = true;
     clearTimeout(this.#typing);
     await this.#lookAtTyped();
-    this.#isAdding = false;
+    desk.isAdding = false;
     if (desk.text.value.trim() === "") this.#say("There are no lines to add: type or paste some first.");
     const waiting = desk.waiting.find((other) => other.file === null);
     if (waiting && waiting.parsed.items.length > 0) this.#take(waiting);

@@ -45,7 +45,7 @@ class StepResult extends View {
             "aria-label": "Link", onfocus: (event: Event) => (event.target as HTMLInputElement).select() }) : null,
           this.#link.length > LONGEST_LINK ? h("p", { class: "warning" }, `The link has ${this.#link.length.toLocaleString("en")} characters, and some programs cut `
             + `it off. Send the study file instead: “secateur run” executes it.`) : null)),
-      h("section", {}, h("div", { class: "table-head" }, h("h2", {}, "In Python"), copyButton("Copy", "copy-snippet", () => this.#snippet)),
+      h("section", {}, h("div", { class: "table-head" }, h("h2", {}, "In Python"), size === 0 ? null : copyButton("Copy", "copy-snippet", () => this.#snippet)),
         h("pre", { class: "snippet", tabindex: 0 }, this.#snippet || "# The snippet applies the mask in Hugging Face transformers.")),
       h("section", {}, h("h2", {}, "Documents"),
         h("div", { class: "tools" },
@@ -74,21 +74,17 @@ class StepResult extends View {
   }
 
   async #makeLink(of: string): Promise<void> {
-    try {
-      this.#link = await link();
-      this.#linkOf = of;
-      this.render();
-    } catch (thrown) {
-      report(thrown);
-    }
+    this.#link = (await link()) ?? "";
+    this.#linkOf = of;
+    this.render();
   }
 
   async #refreshSnippet(): Promise<void> {
     const { mask, engine, model, job } = this.state;
     const of = JSON.stringify([mask, model?.info.id]);
-    if (engine !== "ready" || !model || job || neuronCount(mask) === 0 || of === this.#snippetOf) return;
+    if (engine !== "ready" || !model || job || of === this.#snippetOf) return;
     this.#snippetOf = of;
-    this.#snippet = await snippet(mask);
+    this.#snippet = neuronCount(mask) === 0 ? "" : await snippet(mask);
     this.render();
   }
 }

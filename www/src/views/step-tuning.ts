@@ -96,11 +96,11 @@ function results({ layer, trained_gains, curves, seconds }: TuneReport): HTMLEle
     h("p", { class: "result-line" }, `${count(trained_gains, "gain")} of layer ${layer} trained in ${duration(seconds)}. `,
       ...curves.map((curve, index) => `${NAMES[index]}: best after ${curve.best_step} steps. `),
       wasStopped ? "It was stopped; the best state until then is kept." : ""),
-    sets.length > 0 ? h("table", { class: "summary" },
+    sets.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
       h("thead", {}, h("tr", {}, ...["Set", "Model as it was", ...curves.map((_, index) => `Tuned ${NAMES[index]}`)].map((text) =>
         h("th", { scope: "col" }, text)))),
       h("tbody", {}, ...sets.map((set) => h("tr", {}, h("td", {}, set),
-        h("td", {}, accuracyOfBefore(curves, set)), ...curves.map((curve) => cell(curve, set)))))) : null,
+        h("td", {}, accuracyOfBefore(curves, set)), ...curves.map((curve) => cell(curve, set))))))) : null,
     h("p", { class: "note" }, "Accuracies with 95 % Wilson intervals. The mask file carries the mask, not the gains."));
 }
 
