@@ -212,6 +212,16 @@ test("no step needs sideways scrolling, in light and dark", async ({ page }) => 
   }
 });
 
+test("a step that is chosen comes into view, on a phone too", async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 700 });
+  await open(page, "wasm");
+  for (const name of ["items", "pruning"]) {
+    await step(page, name);
+    await expect(page.locator("#workspace h1")).toBeInViewport();
+    await page.screenshot({ path: `test-results/screens/${name}-phone.png` });
+  }
+});
+
 test("a damaged link says so and loses nothing", async ({ page }) => {
   await open(page, "wasm");
   await page.evaluate(() => {

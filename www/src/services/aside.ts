@@ -34,13 +34,14 @@ export async function own(isAfterAnother: boolean): Promise<void> {
   if (isAfterAnother) await database.write("earlier", studies).catch(() => undefined);
 }
 
-/** Puts a study aside: this one, or else the kept one, which is not kept any more. */
-export async function move(here: Saved | null): Promise<void> {
+/** Puts a study aside: this one, or else the kept one, which is not kept any more. Whether there was one. */
+export async function move(here: Saved | null): Promise<boolean> {
   const saved = here ?? (await database.read<Saved>("current").catch(() => undefined));
   // The study of a link that ran here before is in the link.
-  if (!isReadable(saved) || saved.of_link) return;
+  if (!isReadable(saved) || saved.of_link) return false;
   take([...studies, saved]);
   if (isWritten) await database.move("earlier", studies, "current").catch(() => undefined);
+  return true;
 }
 
 /** Whether two studies are of the same items. */

@@ -71,17 +71,20 @@ export async function runLink(): Promise<void> {
   if (!shared || store.state.job) return;
   const needed = neededModel(shared);
   if (needed.state === "unknown") return;
-  const wasKept = session.isKept();
-  await session.setAside();
+  const { model: before } = store.state;
+  const wasHere = session.isKept();
+  const isAside = await session.setAside();
   isBetween = true;
   if (needed.state !== "loaded") {
     const source: ModelSource =
       needed.state === "here" ? needed.source : { kind: "catalog", entry: needed.entry };
     if (!(await load(source, "Loading the study's model"))) {
-      // The study that was here still is, with the model that it had.
-      if (wasKept) await session.bringBack();
-      if (wasKept) session.keep();
-      isBetween = !wasKept;
+      // The study that was here still is, if the engine has its model.
+      if (wasHere && isAside && isSame(store.state.model, before)) {
+        await session.bringBack();
+        session.keep();
+        isBetween = false;
+      }
       return;
     }
     if (neededModel(shared).state !== "loaded") {

@@ -118,9 +118,9 @@ export async function restore(): Promise<boolean> {
 
 /**
  * Puts the user's own study aside before a link's takes its place, and keeps nothing until `keep`: what lies between
- * the two is neither study.
+ * the two is neither study. Whether there was one.
  */
-export async function setAside(): Promise<void> {
+export async function setAside(): Promise<boolean> {
   await settled;
   const here = isPaused ? null : snapshot();
   isPaused = true;
@@ -128,7 +128,7 @@ export async function setAside(): Promise<void> {
   timer = 0;
   store.set({ is_unsaved: false });
   // Another tab's study is not this one's to move.
-  if (here || !isSecond) await aside.move(here);
+  return (here !== null || !isSecond) && aside.move(here);
 }
 
 /** Back to the study that was put aside last; the one at hand waits in its place. False where there is none. */
