@@ -45,6 +45,7 @@ impl<'de> Deserialize<'de> for Scores {
 /// A document's examples, as far as it can be read.
 #[derive(Default)]
 struct Document<'a> {
+    /// There is the list, and nothing follows the document, as the next line of JSONL would.
     has_examples: bool,
     examples: Vec<&'a RawValue>,
     error: Option<serde_json::Error>,
@@ -54,8 +55,10 @@ impl<'a> Document<'a> {
     fn of(text: &'a str) -> Self {
         let mut found = Self::default();
         let mut json = serde_json::Deserializer::from_str(text);
-        let end = json.deserialize_map(&mut found);
-        found.error = end.and_then(|()| json.end()).err();
+        found.error = match json.deserialize_map(&mut found) {
+            Err(error) => Some(error),
+            Ok(()) => json.end().inspect_err(|_| found.has_examples = false).err(),
+        };
         found
     }
 }
@@ -68,8 +71,9 @@ impl<'de> Visitor<'de> for &mut Document<'de> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(name) = map.next_key::<String>()? {
             if name == "examples" {
-                self.has_examples = true;
-                map.next_value_seed(Collect(&mut self.examples))?;
+                let list = map.next_value_seed(Collect(&mut self.examples));
+                self.has_examples = list.is_ok() || !self.examples.is_empty();
+                list?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -163,6 +167,16 @@ mod tests {
                 .zip(["example 2: several", "example 3: no", "example 4: missing"])
         {
             assert!(error.message.starts_with(named), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn an_item_with_a_field_of_that_name_is_an_item() {
+        let line = r#"{"context":"q","choices":["a","b"],"gold":0,"examples":EXAMPLES}"#;
+        for examples in ["[1,2]", "0"] {
+            let line = line.replace("EXAMPLES", examples);
+            let parsed = parse_items(&format!("{line}\n{line}"));
+            assert_eq!((parsed.format, parsed.items.len()), ("jsonl", 2), "{line}");
         }
     }
 
