@@ -42,6 +42,16 @@ async function verdict(page: Page): Promise<void> {
   await noError(page);
 }
 
+/** Makes a study of one's own, and opens a link in its place at another visit. */
+async function visitAfterOwn(page: Page, link: string): Promise<void> {
+  await useItems(page, OWN);
+  await kept(page);
+  await page.goto("about:blank");
+  await page.goto(link);
+  await ready(page);
+  await verdict(page);
+}
+
 /** A study of one's own with another model than the lesson's, scored. */
 async function ownModel(page: Page): Promise<void> {
   await step(page, "model");
@@ -65,33 +75,19 @@ async function expectOwnModel(page: Page): Promise<void> {
 test("one's own study comes back however often a link beside it is run", async ({ page }) => {
   test.setTimeout(300_000);
   const link = await lessonLink(page);
-  await useItems(page, OWN);
-  await kept(page);
-  await page.goto("about:blank");
-  await page.goto(link);
-  await ready(page);
-  const verdict = page.locator(".verdict");
-  await expect(verdict).toBeVisible({ timeout: 100_000 });
+  await visitAfterOwn(page, link);
   await control(page, "again").click();
   await idle(page);
   await kept(page);
   await page.reload();
   await ready(page);
-  await expect(verdict).toBeVisible({ timeout: 100_000 });
-  await idle(page);
-  await noError(page);
+  await verdict(page);
   await goBack(page, "3 items");
 });
 
 test("a link's study whose items were changed is one's own: a reload brings it back, and the one before is still there", async ({ page }) => {
   const link = await lessonLink(page);
-  await useItems(page, OWN);
-  await kept(page);
-  await page.goto("about:blank");
-  await page.goto(link);
-  await ready(page);
-  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
-  await idle(page);
+  await visitAfterOwn(page, link);
   await step(page, "items");
   await control(page, "delete-0").click();
   const size = page.locator("tr[data-set=attribution] td.number").first();
@@ -110,15 +106,11 @@ test("a link that is opened while a job runs is opened once that is done", async
   await step(page, "scores");
   const release = await hold(page, "score");
   await control(page, "score").click();
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, new URL(link).hash);
+  await paste(page, link);
   await expect(page.locator(".banner.notice")).toContainText("once the job under way is done");
   await expect(page.locator("link-panel h1")).toHaveCount(0);
   await release();
-  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
-  await idle(page);
-  await noError(page);
+  await verdict(page);
   await goBack(page, "3 items");
 });
 
@@ -127,13 +119,9 @@ test("a link that is opened while a job runs is opened after its cancel, too", a
   await step(page, "scores");
   const release = await hold(page, "score");
   await control(page, "score").click();
-  await page.evaluate((hash) => {
-    location.hash = hash;
-  }, new URL(link).hash);
+  await paste(page, link);
   await control(page, "cancel").click();
-  await expect(page.locator(".verdict")).toBeVisible({ timeout: 100_000 });
-  await idle(page);
-  await noError(page);
+  await verdict(page);
   await release();
 });
 
