@@ -23,7 +23,7 @@ use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Expected, Report, Session, Study, link, runner};
+use crate::study::{Expected, Report, Session, Study, StudyError, link, runner};
 use crate::tuning::TuneSettings;
 
 /// Runs a command.
@@ -110,8 +110,11 @@ impl Shell<'_> {
             } => {
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
-                let found = session.attribute(ITEMS, &settings, self.job).await?.clone();
-                write(&out, &attribution_tensors(&found, &session.model)?)?;
+                session.attribute(ITEMS, &settings, self.job).await?;
+                let found = session.attribution();
+                let found =
+                    found.ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
+                write(&out, &attribution_tensors(found, &session.model)?)?;
                 let found = Computed::new(&session, found);
                 summary.map_or(Ok(()), |path| write_json(Some(&path), &found))
             }
@@ -276,8 +279,8 @@ impl Shell<'_> {
         let mut report = runner::run(&mut session, &study, sample, self.job).await?;
         // The report may be read elsewhere: it brings the items of files that lie beside the study.
         for set in &mut report.study.item_sets {
-            let beside = |name: &String| path.with_file_name(name).is_file();
-            let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(beside);
+            let found = |name: &String| beside(path.parent(), name).is_some();
+            let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(found);
             if let Some(items) = session.given_items(&set.name).filter(|_| is_beside) {
                 set.hold(items.to_vec());
             }
@@ -469,6 +472,12 @@ fn read_template(spec: &str) -> Result<Template, CliError> {
     template.checked().map_err(|error| fail(&error))
 }
 
+/// The file of that name in a document's folder, if there is one.
+fn beside(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
+    let path = folder?.join(name);
+    path.is_file().then_some(path)
+}
+
 /// Finds a study's samples: beside the study, then among the bundled sets.
 fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, String> {
     let folder = folder.map(Path::to_path_buf);
@@ -480,9 +489,7 @@ fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, St
                 "the item set `{name}` is neither a bundled one nor a file beside the document"
             ));
         }
-        let beside = folder.as_ref().map(|folder| folder.join(name));
-        let path = beside
-            .filter(|path| path.is_file())
+        let path = beside(folder.as_deref(), name)
             .or_else(|| sample_path(name))
             .ok_or_else(|| format!("there is no item set `{name}`"))?;
         read_items(&path).map_err(|error| error.to_string())

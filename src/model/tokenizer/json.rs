@@ -68,15 +68,9 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it is no such file or names a token that the tokenizer does not have.
     pub fn with_config(mut self, bytes: &[u8]) -> Result<Self, TokenizerError> {
-        let wrong = |what: String| TokenizerError::File(format!("tokenizer_config.json: {what}"));
-        if bytes.len() > MAX_CONFIG {
-            let size = bytes.len();
-            return Err(wrong(format!(
-                "{size} bytes, at most {MAX_CONFIG} are read"
-            )));
-        }
-        let config: Config =
-            serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+        const NAME: &str = "tokenizer_config.json";
+        check_size(NAME, bytes)?;
+        let config: Config = serde_json::from_slice(bytes).map_err(|error| wrong(NAME, error))?;
         if let Some(token) = config.bos_token.or(config.eos_token) {
             let text = token.text();
             let id = self.inner.token_to_id(text).ok_or_else(|| {
@@ -98,16 +92,26 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it is too large or not UTF-8.
     pub fn with_chat_template(mut self, template: Vec<u8>) -> Result<Self, TokenizerError> {
-        let wrong = |what: String| TokenizerError::File(format!("chat_template.jinja: {what}"));
-        if template.len() > MAX_CONFIG {
-            let size = template.len();
-            return Err(wrong(format!(
-                "{size} bytes, at most {MAX_CONFIG} are read"
-            )));
-        }
-        let template = String::from_utf8(template).map_err(|error| wrong(error.to_string()))?;
+        const NAME: &str = "chat_template.jinja";
+        check_size(NAME, &template)?;
+        let template = String::from_utf8(template).map_err(|error| wrong(NAME, error))?;
         self.chat_template = Some(template);
         Ok(self)
+    }
+}
+
+/// An error of a file beside the tokenizer's.
+fn wrong(name: &str, what: impl std::fmt::Display) -> TokenizerError {
+    TokenizerError::File(format!("{name}: {what}"))
+}
+
+fn check_size(name: &str, bytes: &[u8]) -> Result<(), TokenizerError> {
+    match bytes.len() {
+        size if size > MAX_CONFIG => Err(wrong(
+            name,
+            format_args!("{size} bytes, at most {MAX_CONFIG} are read"),
+        )),
+        _ => Ok(()),
     }
 }
 

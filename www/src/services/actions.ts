@@ -143,13 +143,11 @@ export async function measureIfLive(): Promise<void> {
   const isCurrent = pruned !== null && sameMask(pruned.mask, mask) && unmeasuredSets(store.state).length === 0;
   if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
   await measure();
-  // Neurons may have been toggled meanwhile.
-  if (!sameMask(store.state.mask, mask)) await measureIfLive();
 }
 
 let isFollowing = false;
 
-/** Measures the mask after every change, however it was made. */
+/** Measures the mask after every change, however it was made, and also where it is made while another is measured. */
 export function followMask(): void {
   store.listen(async (changed) => {
     if (!changed.has("mask") || isFollowing) return;
