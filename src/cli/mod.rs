@@ -16,6 +16,7 @@ mod items;
 mod outputs;
 mod terminal;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::export::ExportError;
@@ -34,6 +35,11 @@ enum CliError {
     /// A re-run did not give what was expected.
     #[error("not reproduced: {0}")]
     Different(String),
+    /// A panic, of this crate or of one that it uses.
+    #[error(
+        "a fault of this program stopped it: {0}. Please report it with the command and its input"
+    )]
+    Fault(String),
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]
@@ -60,7 +66,7 @@ impl CliError {
             {
                 1
             }
-            Self::Different(_) => 1,
+            Self::Different(_) | Self::Fault(_) => 1,
             Self::File { error, .. } if error.kind() != std::io::ErrorKind::NotFound => 1,
             _ => 2,
         }
@@ -85,13 +91,23 @@ from_below!(
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     let args = args::Args::parsed();
-    match commands::run(args) {
+    match guarded(|| commands::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("secateur: {}", one_line(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Turns a panic into an error like others; where it was, the panic itself has said on standard error.
+fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
+    // Nothing that the command left half done is used after it.
+    catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(CliError::Fault(text.unwrap_or_else(|| "a panic".into())))
+    })
 }
 
 /// A message as one line. What files call their tensors and items does not reach the terminal as its own commands.
@@ -105,4 +121,26 @@ fn one_line(message: &str) -> String {
         }
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_with_its_own_words() {
+        for (command, words) in [
+            (panics as fn() -> Result<(), CliError>, "index 3"),
+            (|| panic!("no kernel"), "no kernel"),
+        ] {
+            let error = guarded(command).unwrap_err();
+            assert_eq!(error.exit_code(), 1);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(guarded(|| Ok(())).is_ok());
+    }
+
+    fn panics() -> Result<(), CliError> {
+        panic!("index {}", 3)
+    }
 }

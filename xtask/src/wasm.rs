@@ -89,6 +89,8 @@ impl Toolchain {
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
             command.arg("-Zbuild-std=std,panic_abort");
         }
+        // The page catches no panic: it ends the worker and starts another. Natively they are caught.
+        command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
         // These would replace the flags of .cargo/config.toml, and with them SIMD.
         command
             .env_remove("RUSTFLAGS")
