@@ -240,7 +240,7 @@ impl Engine {
         self.compute.faults.check()?;
         if let Some(expected) = request.sha256.filter(|expected| *expected != model.sha256) {
             return Err(WebError::file(format!(
-                "the file's sha256 is {}, and the catalogue says {expected}",
+                "the sha256 of the weights is {}, and not {expected} as it has to be",
                 model.sha256
             )));
         }

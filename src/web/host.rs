@@ -20,6 +20,12 @@ pub fn cancel() {
     CANCELLED.store(true, Ordering::Relaxed);
 }
 
+/// Forgets an earlier cancel: another request begins. Not [`Worker::new`] does it, since a request may have been
+/// cancelled before it comes to its job.
+pub fn clear_cancel() {
+    CANCELLED.store(false, Ordering::Relaxed);
+}
+
 /// Longest time without a turn for the event loop, in milliseconds: a cancel must get through.
 const TURN_MS: f64 = 50.0;
 /// Shortest time between two progress messages.
@@ -33,9 +39,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A host that reports to a JavaScript function; clears an earlier cancel.
+    /// A host that reports to a JavaScript function.
     pub fn new(progress: JsValue) -> Self {
-        CANCELLED.store(false, Ordering::Relaxed);
         Self {
             progress: progress.dyn_into().ok(),
             last_turn: Cell::new(now_ms()),

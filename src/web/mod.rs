@@ -19,6 +19,7 @@ mod source;
 pub use engine::Engine;
 pub use files::{Sha256, estimate};
 
+use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
 unsafe extern "C" {
@@ -33,13 +34,24 @@ pub fn start() {
     // is called, those that handle a JavaScript value included: milliseconds for every string.
     // SAFETY: this is the first code to run, and it runs once.
     unsafe { __wasm_call_ctors() };
-    console_error_panic_hook::set_once();
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        // A panic ends the module with an error that does not say why; the worker finds it here.
+        let message = panic.payload_as_str().unwrap_or("a panic").into();
+        Reflect::set(&js_sys::global(), &"enginePanic".into(), &message).ok();
+    }));
 }
 
 /// Asks the running job to stop at its next checkpoint.
 #[wasm_bindgen]
 pub fn cancel() {
     host::cancel();
+}
+
+/// To be called before every request: a cancel is of one alone.
+#[wasm_bindgen]
+pub fn clear_cancel() {
+    host::clear_cancel();
 }
 
 /// The engine's version.

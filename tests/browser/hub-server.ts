@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { extname, join, normalize, resolve } from "node:path";
 import type { AddressInfo } from "node:net";
+import { test as base } from "@playwright/test";
 
 export interface HubFile {
   bytes: Buffer;
@@ -48,6 +49,25 @@ const TYPES: Record<string, string> = {
 
 const DIST = resolve("dist");
 
+/** A server for each test, with these repositories; the page takes it for the hub. */
+export function withHub(repositories: () => Record<string, HubRepository>) {
+  return base.extend<{ hub: HubServer }>({
+    hub: async ({ context }, use) => {
+      const hub = await HubServer.start(repositories());
+      // The page names the hub in its first message to the worker; here it names this server.
+      await context.addInitScript((address) => {
+        const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (this: Worker, message: { request?: { hub?: string } }, ...rest: []): void {
+          if (message.request?.hub) message.request.hub = address;
+          post.call(this, message, ...rest);
+        } as typeof post;
+      }, `${hub.origin}/hub`);
+      await use(hub);
+      await hub.stop();
+    },
+  });
+}
+
 export function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
@@ -60,8 +80,8 @@ function gitHash(bytes: Buffer): string {
 export class HubServer {
   readonly served: Served[] = [];
   readonly faults = new Map<string, Fault>();
-  /** What the browser is made to say of its storage, in the page's worker. */
-  estimate: { quota: number; usage: number } | null = null;
+  /** What the page's worker runs before all else, so that its browser is another one. */
+  stub = "";
   #server: Server;
 
   private constructor(readonly repositories: Record<string, HubRepository>) {
@@ -161,9 +181,8 @@ export class HubServer {
     const inside = normalize(pathname).replace(/^\/secateur\/?/, "");
     const path = join(DIST, inside === "" ? "index.html" : inside);
     try {
-      const isWorker = this.estimate !== null && /\/worker-[^/]*\.js$/.test(path);
-      const stub = isWorker ? `navigator.storage.estimate = async () => (${JSON.stringify(this.estimate)});` : "";
-      const bytes = Buffer.concat([Buffer.from(stub), readFileSync(path)]);
+      const isWorker = /\/worker-[^/]*\.js$/.test(path);
+      const bytes = Buffer.concat([Buffer.from(isWorker ? this.stub : ""), readFileSync(path)]);
       response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-cache" });
       response.end(bytes);
     } catch {

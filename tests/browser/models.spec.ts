@@ -4,8 +4,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, test as base, type Page } from "@playwright/test";
-import { HubServer, type HubFile, type HubRepository } from "./hub-server";
+import { expect, type Page } from "@playwright/test";
+import { withHub, type HubFile, type HubRepository, type HubServer } from "./hub-server";
 import { control, idle, kept, noError, ready, saved, step, useItems } from "./support";
 
 const FIXTURES = resolve("tests/fixtures");
@@ -78,21 +78,7 @@ function repositories(): Record<string, HubRepository> {
   };
 }
 
-const test = base.extend<{ hub: HubServer }>({
-  hub: async ({ page }, use) => {
-    const hub = await HubServer.start(repositories());
-    // The page names the hub in its first message to the worker; here it names this server.
-    await page.addInitScript((address) => {
-      const post = Worker.prototype.postMessage;
-      Worker.prototype.postMessage = function (this: Worker, message: { request?: { hub?: string } }, ...rest: []): void {
-        if (message.request?.hub) message.request.hub = address;
-        post.call(this, message, ...rest);
-      } as typeof post;
-    }, `${hub.origin}/hub`);
-    await use(hub);
-    await hub.stop();
-  },
-});
+const test = withHub(repositories);
 
 async function openModels(page: Page, hub: HubServer): Promise<void> {
   await page.goto(`${hub.origin}/secateur/?device=wasm`);
@@ -307,7 +293,7 @@ test("a full disk is told before the download, with what could be deleted", asyn
   await openModels(page, hub);
   await fetchFromHub(page, "tests/tiny");
   await loaded(page, "tests--tiny");
-  hub.estimate = { quota: 50_000, usage: 45_000 };
+  hub.stub = "navigator.storage.estimate = async () => ({ quota: 50_000, usage: 45_000 });";
   await kept(page);
   await page.reload();
   await ready(page);

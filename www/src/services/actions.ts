@@ -1,7 +1,7 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Mask, Orders, Selection, SetScores } from "../types";
-import { engine } from "./engine";
+import type { Mask, Orders, Progress, Selection, SetScores } from "../types";
+import { engine, type OnProgress } from "./engine";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, sameMask, setMask } from "./mask";
 import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
@@ -20,8 +20,6 @@ export function attributionIsGone(): void {
 export function attributionIsThere(): void {
   engineHasAttribution = true;
 }
-
-type OnProgress = Parameters<Parameters<typeof runJob>[1]>[0];
 
 export function scoreAll(): Promise<boolean> {
   return runJob("Scoring", async (onProgress) => {
@@ -224,7 +222,7 @@ export function tune(): Promise<boolean> {
       seed,
       compare: true,
     };
-    const tuning = await engine.call("tune", [request], (progress) => {
+    const follow = (progress: Progress): void => {
       onProgress(progress);
       const { detail } = progress;
       if (!detail) return;
@@ -236,7 +234,9 @@ export function tune(): Promise<boolean> {
         });
       }
       store.set({ live_curves: [...curves] });
-    });
+    };
+    const { signal } = onProgress;
+    const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
     store.set({ tuning, tuned_with: settings });
   }, TUNING_PATIENCE_MS);
 }

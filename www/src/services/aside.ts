@@ -14,33 +14,43 @@ let studies: Saved[] = [];
 let isWritten = false;
 
 function take(next: Saved[]): void {
-  studies = next.slice(-MOST);
+  studies = next;
   store.set({ has_earlier: studies.length > 0 });
 }
 
 async function readAll(): Promise<Saved[]> {
-  const found = await database.read<Saved[] | Saved>("earlier").catch(() => undefined);
+  const found = await database.read<Saved[] | Saved>("earlier");
   // An earlier version kept one.
   const all = Array.isArray(found) ? found : [found];
   return all.filter(isReadable);
 }
 
-/** This tab keeps its study from now on. What another one had and left behind is put aside. */
+/** This tab keeps its study from now on. What another one had and left behind is put aside. Fails where that cannot be. */
 export async function own(isAfterAnother: boolean): Promise<void> {
   const before = await readAll();
-  const left = isAfterAnother ? await database.read<Saved>("current").catch(() => undefined) : undefined;
-  take([...before, ...(isReadable(left) && !left.of_link ? [left] : []), ...studies]);
+  const left = isAfterAnother ? await database.read<Saved>("current") : undefined;
+  const all = [...before, ...(isReadable(left) && !left.of_link ? [left] : []), ...studies].slice(-MOST);
+  if (isAfterAnother) await database.write("earlier", all);
+  take(all);
   isWritten = true;
-  if (isAfterAnother) await database.write("earlier", studies).catch(() => undefined);
 }
 
-/** Puts a study aside: this one, or else the kept one, which is not kept any more. Whether there was one. */
+/** What is put aside from now on is there for as long as this tab is open, and no longer. */
+export function disown(): void {
+  isWritten = false;
+}
+
+/**
+ * Puts a study aside: this one, or else the kept one, which is not kept any more. Whether there was one. Fails where it
+ * cannot be kept there, and leaves all as it is.
+ */
 export async function move(here: Saved | null): Promise<boolean> {
-  const saved = here ?? (await database.read<Saved>("current").catch(() => undefined));
+  const saved = here ?? (isWritten ? await database.read<Saved>("current") : undefined);
   // The study of a link that ran here before is in the link.
   if (!isReadable(saved) || saved.of_link) return false;
-  take([...studies, saved]);
-  if (isWritten) await database.move("earlier", studies, "current").catch(() => undefined);
+  const all = [...studies, saved].slice(-MOST);
+  if (isWritten) await database.move("earlier", all, "current");
+  take(all);
   return true;
 }
 
@@ -50,12 +60,13 @@ function isOfSameItems(a: Saved, b: Saved): boolean {
   return items(a) === items(b);
 }
 
-/** Takes the latest; `instead` goes behind all others. */
+/** Takes the latest; `instead` goes behind all others. Fails where that cannot be kept, and leaves all as it is. */
 export async function exchange(instead: Saved | null): Promise<Saved | null> {
   const latest = studies.at(-1);
   if (!latest) return null;
   const rest = studies.slice(0, -1);
-  take(instead && !isOfSameItems(instead, latest) ? [instead, ...rest] : rest);
-  if (isWritten) await database.write("earlier", studies).catch(() => undefined);
+  const all = instead && !isOfSameItems(instead, latest) ? [instead, ...rest] : rest;
+  if (isWritten) await database.write("earlier", all);
+  take(all);
   return latest;
 }

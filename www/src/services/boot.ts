@@ -2,14 +2,15 @@
 // it. After a worker's end the same, without the report.
 
 import type { CatalogEntry, SampleSet } from "../site";
-import type { Report } from "../types";
+import type { Report, SecateurError } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { attributionIsGone, followMask } from "./actions";
-import { engine } from "./engine";
+import { engine, isEnd, type Ended } from "./engine";
 import { forgetHistory, sendAll } from "./items";
-import { report, toError, whenIdle } from "./jobs";
+import { attempt, report, toError, whenIdle } from "./jobs";
 import { backToEarlier, closeLink, isInterrupted, isLink, openLink } from "./links";
-import { LESSON, load, refreshStorage, sourceOfEntry } from "./models";
+import { tell } from "./messages";
+import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
 import { setsOfStudy, showReport } from "./study";
@@ -39,7 +40,8 @@ async function startEngine(device: DeviceChoice): Promise<boolean> {
   } catch (thrown) {
     const error = toError(thrown);
     if (error.code === "cancelled") return false;
-    store.set({ engine: "failed", error });
+    store.set({ engine: "failed" });
+    report(error);
     return false;
   }
 }
@@ -61,12 +63,22 @@ export async function changeDevice(device: DeviceChoice): Promise<void> {
   }
 }
 
+/** The same once more, by the user's wish. */
+export function startAgain(): Promise<void> {
+  faults = [];
+  return changeDevice(store.state.device);
+}
+
+let isBringingBack = false;
+
 /** Gives a new worker the model and the items. */
 async function bringBack(): Promise<void> {
   store.set({ engine: "ready" });
   const source = store.state.model?.source;
   if (source) {
+    isBringingBack = true;
     await load(source, "Bringing back the model");
+    isBringingBack = false;
   } else {
     // Files that could not be kept are gone with the worker that read them.
     store.set({ model: null });
@@ -108,15 +120,17 @@ async function loadLesson(): Promise<void> {
   if (entry) await load(sourceOfEntry(entry), "Loading the lesson's model");
 }
 
-/** Back to the page as it is at the first visit. */
+/** Back to the page as it is at the first visit; one's own study is put aside. */
 export async function openLesson(): Promise<void> {
   if (store.state.job) return;
+  if (!isLessonAsItCame(store.state) && (await attempt(session.setAside())) === null) return;
   session.clearStudy();
   forgetHistory();
   const found = await showLesson();
   try {
     await lessonSets(found);
-    if (store.state.model?.info.id === LESSON) await sendAll();
+    const { model, precision } = store.state;
+    if (model?.info.id === LESSON && isLesson(model.info) && model.info.report.precision === precision) await sendAll();
     else {
       // Not another model for this study: the lesson's own results stay.
       store.set({ model: null });
@@ -128,13 +142,28 @@ export async function openLesson(): Promise<void> {
   session.keep();
 }
 
-let restarts = 0;
-const RESTARTS_AT_MOST = 5;
+/** When the engine ended by itself, of late. */
+let faults: number[] = [];
+/** So many starts anew in such a time are enough: a job that a view asks for by itself may crash each time. */
+const FAULTS_AT_MOST = 3;
+const FAULTS_WITHIN_MS = 60_000;
 
-/** After a hard cancel or a crash. */
-async function restart(): Promise<void> {
-  restarts += 1;
-  if (store.state.engine !== "ready" || restarts > RESTARTS_AT_MOST) {
+/** After a hard cancel, a crash or a lost device. */
+async function restart(reason: SecateurError): Promise<void> {
+  if (isEnd(reason)) {
+    tell("error", reason);
+    faults = [...faults.filter((time) => performance.now() - time < FAULTS_WITHIN_MS), performance.now()];
+  }
+  // A model that ends the engine is not loaded over and over; a device is lost for other reasons.
+  if (isBringingBack && reason.code !== "device_lost") {
+    const name = store.state.model?.name ?? "";
+    store.set({ model: null });
+    tell("notice", {
+      code: "not_back", message: `The model “${name}” is not loaded again, since the engine ended while it was.`,
+      hint: "Choose a model in step 1; the study is as it was.",
+    });
+  }
+  if (store.state.engine !== "ready" || faults.length > FAULTS_AT_MOST) {
     store.set({ engine: "failed", job: null });
     return;
   }
@@ -143,18 +172,17 @@ async function restart(): Promise<void> {
   await Promise.resolve();
   store.set({ job: null });
   if (await startEngine(store.state.device)) await bringBack();
-  restarts = Math.max(0, restarts - 1);
 }
 
 export async function boot(): Promise<void> {
   session.install();
   followMask();
-  engine.addEventListener("ended", () => void restart());
+  engine.addEventListener("ended", (event) => void restart((event as Ended).reason));
   const device = deviceFromAddress();
   store.set({ device });
   const hasLink = isLink(location.hash);
-  const isRestored = !hasLink && (await session.restore());
   const started = startEngine(device);
+  const isRestored = !hasLink && (await session.restore());
   const found = isRestored || hasLink ? null : await showLesson();
   const [catalog, samples] = await Promise.all([
     json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json"),
@@ -190,7 +218,8 @@ export async function leaveLink(): Promise<void> {
   // The link's model came, its study did not: back to what was before.
   if (isInterrupted() && (await backToEarlier())) return;
   // What was brought beside a link that never ran is kept from now on, and the study before it can be had back.
-  if (store.state.sets.length > 0 && !session.isKept()) await session.setAside();
+  const isNew = store.state.sets.length > 0 && !session.isKept();
+  if (isNew && (await attempt(session.setAside())) === null) return;
   closeLink();
   if (store.state.sets.length > 0) {
     session.keep();

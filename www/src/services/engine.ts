@@ -1,4 +1,4 @@
-// The page's side of the worker: typed calls, progress, and a cancel that always answers.
+// The page's side of the worker: typed calls, progress, a cancel that always answers, and an end that says why.
 
 import type { Precision, Progress, SecateurError } from "../types";
 import type { HubListing } from "../worker/plan";
@@ -7,16 +7,17 @@ import type {
   StorageInfo, ToWorker,
 } from "../worker/protocol";
 
-export type OnProgress = (progress: Progress) => void;
+/** Is told how far a request is. One of a job has the job's signal: once that is aborted, the request is cancelled. */
+export interface OnProgress {
+  (progress: Progress): void;
+  readonly signal?: AbortSignal | undefined;
+}
 
 interface Pending {
   resolve(value: unknown): void;
   reject(error: SecateurError): void;
   onProgress: OnProgress | undefined;
 }
-
-/** How long a cancelled job may take to come to an end before its worker is ended. */
-const PATIENCE_MS = 1000;
 
 /** Where models are fetched from. */
 const HUB = "https://huggingface.co";
@@ -25,6 +26,18 @@ export const CANCELLED: SecateurError = { code: "cancelled", message: "cancelled
 
 export function isError(thrown: unknown): thrown is SecateurError {
   return typeof thrown === "object" && thrown !== null && "code" in thrown && "hint" in thrown;
+}
+
+/** The worker is gone, other than by a start anew: after a cancel that it did not answer, a crash, a lost device. */
+export class Ended extends Event {
+  constructor(readonly reason: SecateurError) {
+    super("ended");
+  }
+}
+
+/** Whether an error is the end of the engine, which `Ended` tells as well. */
+export function isEnd({ code }: SecateurError): boolean {
+  return code === "crashed" || code === "device_lost";
 }
 
 class EngineClient extends EventTarget {
@@ -40,12 +53,11 @@ class EngineClient extends EventTarget {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#end({
+      this.#fail({
         code: "crashed",
         message: event.message ? `the engine stopped: ${event.message}` : "the engine could not be loaded",
         hint: "Reload the page. The engine needs a browser with WebAssembly SIMD.",
       });
-      this.dispatchEvent(new Event("ended"));
     };
     this.#worker = worker;
     return this.#ask<Started>({ kind: "start", device, hub: HUB });
@@ -76,30 +88,28 @@ class EngineClient extends EventTarget {
   }
 
   /**
-   * Asks the running job to stop. When it does not within `patience_ms`, the worker ends and `ended` is dispatched:
-   * whoever listens starts a new one and brings back the model and the items.
+   * Ends the worker if it still has something to do for a job that was cancelled; whoever listens to `Ended` starts a new
+   * one and brings back the model and the items.
    */
-  cancel(patience_ms = PATIENCE_MS): void {
-    const waiting = [...this.#pending.keys()];
-    if (waiting.length === 0) return;
-    this.#worker?.postMessage({ cancel: true } satisfies ToWorker);
-    const worker = this.#worker;
-    setTimeout(() => {
-      const isStuck = worker === this.#worker && waiting.some((id) => this.#pending.has(id));
-      if (!isStuck) return;
-      this.#end(CANCELLED);
-      this.dispatchEvent(new Event("ended"));
-    }, patience_ms);
+  stop(signal: AbortSignal): void {
+    const isStuck = [...this.#pending.values()].some(({ onProgress }) => onProgress?.signal === signal);
+    if (isStuck) this.#fail(CANCELLED);
   }
 
   #ask<T>(request: Request, onProgress?: OnProgress): Promise<T> {
+    const signal = onProgress?.signal;
+    if (signal?.aborted) return Promise.reject(CANCELLED);
     const worker = this.#worker;
     if (!worker) {
       return Promise.reject({
-        code: "no_engine", message: "the engine is not running", hint: "Reload the page.",
+        code: "no_engine", message: "the engine is not running", hint: "Start it again.",
       } satisfies SecateurError);
     }
     const id = this.#next++;
+    // The worker may not have begun with it: a cancel says what it is of.
+    signal?.addEventListener("abort", () => {
+      if (this.#pending.has(id)) worker.postMessage({ cancel: id } satisfies ToWorker);
+    });
     return new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onProgress });
       worker.postMessage({ id, request } satisfies ToWorker);
@@ -107,6 +117,10 @@ class EngineClient extends EventTarget {
   }
 
   #receive(message: FromWorker): void {
+    if ("ended" in message) {
+      this.#fail(message.ended);
+      return;
+    }
     const pending = this.#pending.get(message.id);
     if (!pending) return;
     if ("progress" in message) {
@@ -117,13 +131,15 @@ class EngineClient extends EventTarget {
     if ("error" in message) {
       pending.reject(message.error);
       // After a panic the module's memory is in no known state.
-      if (message.error.code === "crashed") {
-        this.#end(message.error);
-        this.dispatchEvent(new Event("ended"));
-      }
+      if (isEnd(message.error)) this.#fail(message.error);
     } else {
       pending.resolve(message.value);
     }
+  }
+
+  #fail(reason: SecateurError): void {
+    this.#end(reason);
+    this.dispatchEvent(new Ended(reason));
   }
 
   #end(reason: SecateurError): void {

@@ -4,7 +4,7 @@ import type { SampleSet } from "../site";
 import {
   type Item, type ParsedItems, type Prompting, ROLES, type Role, type ScoringRule, type SetScores,
 } from "../types";
-import { engine } from "./engine";
+import { engine, isEnd } from "./engine";
 import { report, toError } from "./jobs";
 import { store, type PageSet, type State } from "./store";
 
@@ -287,7 +287,7 @@ function change<K extends keyof State>(
   const done = turn.then(async () => {
     const changed = settings(store.state);
     if (!changed) return;
-    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }).catch(whenCancelled) : {};
+    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }).catch(whenEnded) : {};
     store.set(changed);
     forgetAllResults();
     store.set(kept);
@@ -296,9 +296,11 @@ function change<K extends keyof State>(
   return done;
 }
 
-/** The job before the change was cancelled and took the engine with it: the next one is told the settings as they are. */
-function whenCancelled(thrown: unknown): Partial<State> {
-  if (toError(thrown).code === "cancelled") return {};
+/** The job before the change was cancelled or crashed and took the engine with it: the next one is told the settings as
+ * they are. */
+function whenEnded(thrown: unknown): Partial<State> {
+  const error = toError(thrown);
+  if (error.code === "cancelled" || isEnd(error)) return {};
   throw thrown;
 }
 

@@ -1,8 +1,11 @@
 // One job at a time: its progress, its cancel, its error.
 
 import type { Progress, SecateurError } from "../types";
-import { engine, isError } from "./engine";
+import { CANCELLED, engine, isEnd, isError, type OnProgress } from "./engine";
 import { store } from "./store";
+
+/** How long a cancelled job may take to come to an end before its worker is ended. */
+const PATIENCE_MS = 1000;
 
 /** Any thrown thing as something to show. */
 export function toError(thrown: unknown): SecateurError {
@@ -13,8 +16,18 @@ export function toError(thrown: unknown): SecateurError {
 
 export function report(thrown: unknown): void {
   const error = toError(thrown);
-  // The user asked for it: nothing to explain.
-  if (error.code !== "cancelled") store.set({ error });
+  // The user asked for it: nothing to explain. And who starts the engine again says why it ended.
+  if (error.code !== "cancelled" && !isEnd(error)) store.set({ error });
+}
+
+/** What comes of it; null where it failed, which is told. */
+export async function attempt<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (thrown) {
+    report(thrown);
+    return null;
+  }
 }
 
 function isIdle(): boolean {
@@ -37,25 +50,37 @@ export async function whenIdle(): Promise<void> {
   } while (!isIdle());
 }
 
+/** Rejects when a cancelled job does not come to its end in time. What it has the worker do ends with the worker. */
+function stuck(signal: AbortSignal, patience_ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => setTimeout(() => {
+      engine.stop(signal);
+      reject(CANCELLED);
+    }, patience_ms));
+  });
+}
+
 /**
  * Runs a job with progress and cancel; whether it came to its end. Errors go to the banner. While one runs, no other
- * starts.
+ * starts. What is asked of the engine with the progress that `work` is given is cancelled with the job, whenever it is
+ * asked.
  */
 export async function runJob(
-  title: string, work: (onProgress: (progress: Progress) => void) => Promise<void>, patience_ms?: number,
+  title: string, work: (onProgress: OnProgress) => Promise<void>, patience_ms = PATIENCE_MS,
 ): Promise<boolean> {
   if (store.state.job) return false;
+  const controller = new AbortController();
+  const { signal } = controller;
   const cancel = (): void => {
     const { job } = store.state;
-    if (!job || job.stopping) return;
-    store.set({ job: { ...job, stopping: true } });
-    engine.cancel(patience_ms);
+    if (job) store.set({ job: { ...job, stopping: true } });
+    controller.abort();
   };
   store.set({
     error: null,
     job: { title, stage: "", done: 0, total: 0, first: 0, started_ms: performance.now(), stopping: false, cancel },
   });
-  const onProgress = ({ stage, done, total }: Progress): void => {
+  const tell = ({ stage, done, total }: Progress): void => {
     const { job } = store.state;
     if (!job) return;
     // A new stage counts anew, and so does its estimate.
@@ -64,7 +89,7 @@ export async function runJob(
     store.set({ job: { ...job, stage, done, total, ...began } });
   };
   try {
-    await work(onProgress);
+    await Promise.race([work(Object.assign(tell, { signal })), stuck(signal, patience_ms)]);
     return true;
   } catch (thrown) {
     report(thrown);

@@ -2,7 +2,7 @@
 
 import { engine } from "./engine";
 import { forgetHistory, sendAll } from "./items";
-import { report, runJob } from "./jobs";
+import { attempt, report, runJob } from "./jobs";
 import { isSame, load, refreshStorage, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { store } from "./store";
@@ -73,7 +73,8 @@ export async function runLink(): Promise<void> {
   if (needed.state === "unknown") return;
   const { model: before } = store.state;
   const wasHere = session.isKept();
-  const isAside = await session.setAside();
+  const isAside = await attempt(session.setAside());
+  if (isAside === null) return;
   isBetween = true;
   if (needed.state !== "loaded") {
     const source: ModelSource =
@@ -130,7 +131,7 @@ export function closeLink(): void {
 /** Back to the study that was here before the link; false where there is none. */
 export async function backToEarlier(): Promise<boolean> {
   const loadedModel = store.state.model;
-  if (!(await session.bringBack())) return false;
+  if (!(await attempt(session.bringBack()))) return false;
   forgetHistory();
   closeLink();
   store.set({ reproduction: null });

@@ -100,17 +100,13 @@ export async function sourceOfFiles(
   picked: readonly PickedFile[], catalog: readonly CatalogEntry[],
 ): Promise<ModelSource | string> {
   const gguf = picked.filter(({ file }) => file.name.endsWith(".gguf"));
-  const entryOf = (file: File | undefined): CatalogEntry | undefined => catalog.find((entry) =>
-    entry.files.some((other) => other.name === file?.name && other.bytes === file.size));
   const home = picked.find(({ file }) => file.name.endsWith(".safetensors")) ?? picked.find(({ file }) => file.name === INDEX);
   if (gguf.length > 1 && !home) {
     return `These are ${gguf.length} models (${list(gguf.map(({ file }) => file.name).slice(0, 4))}): choose one of them.`;
   }
   if (gguf[0] && !home) {
     const { file } = gguf[0];
-    const known = entryOf(file);
-    const name = file.name.replace(/\.gguf$/, "");
-    return { kind: "files", id: known?.id ?? name, name: known?.name ?? name, isListed: known !== undefined, files: [file] };
+    return { kind: "files", name: file.name.replace(/\.gguf$/, ""), files: [file], catalog };
   }
   if (!home) {
     return "There are no weights among these files. Choose one .gguf file, or a folder with safetensors, config.json and tokenizer.json.";
@@ -122,9 +118,6 @@ export async function sourceOfFiles(
   const missing = ["config.json", "tokenizer.json"].filter((name) => !named(name));
   if (missing.length > 0) return `${list(missing)} ${missing.length > 1 ? "are" : "is"} missing: choose all files together.`;
   const companions = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"].map(named).filter((file) => file !== undefined);
-  const largest = weights.at(-1);
-  const known = entryOf(largest);
-  const plain = largest?.name.replace(/\.safetensors$/, "") ?? "model";
-  const name = known?.name ?? (lastPart(home.folder) || plain);
-  return { kind: "files", id: known?.id ?? name, name, isListed: known !== undefined, files: [...weights, ...companions] };
+  const plain = weights.at(-1)?.name.replace(/\.safetensors$/, "") ?? "model";
+  return { kind: "files", name: lastPart(home.folder) || plain, files: [...weights, ...companions], catalog };
 }

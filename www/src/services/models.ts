@@ -1,15 +1,18 @@
 // Models: the catalogue, what is kept in this browser, and which one is loaded.
 
+import { hasContents, isWeights } from "../contents";
 import type { CatalogEntry } from "../site";
-import type { Item, Precision } from "../types";
+import type { Item, ModelInfo, Precision, SecateurError } from "../types";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
 import { forgetAllResults, replaceSets, sampleItems, sendAll, setPrompting } from "./items";
 import { report, runJob, toError } from "./jobs";
+import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
-import { EMPTY_MASK, store, type Model, type PageSet, type State } from "./store";
+import { EMPTY_MASK, store, type Model, type ModelIdentity, type PageSet, type State } from "./store";
 
+/** The lesson's id in the catalogue. */
 export const LESSON = "lesson-planted";
 
 /** The sample that takes the lesson's place when a model of natural language is loaded. */
@@ -20,37 +23,64 @@ export function isShipped(entry: CatalogEntry): boolean {
     file.sources.some((source) => source.kind === "local" && !source.path.startsWith("models/cache/")));
 }
 
+const SILENT: SecateurError = {
+  code: "storage_silent", message: "This browser's storage of files does not answer: models that it keeps cannot be had, and no other is kept.",
+  hint: "Reload the page, or start the browser anew.",
+};
+
 export async function refreshStorage(): Promise<void> {
   try {
-    store.set({ storage: await engine.storage() });
+    const storage = await engine.storage();
+    store.set({ storage });
+    if (storage.isSilent) tell("notice", SILENT);
   } catch (thrown) {
     report(thrown);
   }
 }
 
+/** The catalogue's entry of a model, which is known by its weights' hash and by nothing else. */
+export function entryOf({ sha256 }: Pick<ModelInfo, "sha256">): CatalogEntry | undefined {
+  return store.state.catalog.find((entry) => entry.files.some((file) => isWeights(file.name) && file.sha256 === sha256));
+}
+
+/** Whether a model is the shipped lesson's, whatever it is called. */
+export function isLesson(model: Pick<ModelInfo, "sha256"> | null): boolean {
+  return model !== null && entryOf(model)?.id === LESSON;
+}
+
 function sourceAfter(source: ModelSource, { info, kept }: Loaded): Model["source"] {
   if (source.kind === "site") return source;
-  return kept ? { kind: "stored", id: info.id } : undefined;
+  return kept ? { kind: "stored", id: info.id, sha256: info.sha256 } : undefined;
+}
+
+export function identityOf({ sha256, report: { precision } }: ModelInfo): ModelIdentity {
+  return { sha256, precision };
 }
 
 /** Whether two loads give the same numbers: the same weights, held the same way. */
 export function isSame(a: Model | null, b: Model | null): boolean {
-  return a?.info.sha256 === b?.info.sha256 && a?.info.report.precision === b?.info.report.precision;
+  return isIdentical(a && identityOf(a.info), b && identityOf(b.info));
+}
+
+function isIdentical(a: ModelIdentity | null, b: ModelIdentity | null): boolean {
+  return a?.sha256 === b?.sha256 && a?.precision === b?.precision;
 }
 
 async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
   const { info, name, warning } = loaded;
-  const before = store.state.shape;
-  const former = store.state.model;
+  const { shape: before, model: loadedBefore, made_with } = store.state;
+  // An earlier version kept no such word.
+  const former = made_with ?? (loadedBefore && identityOf(loadedBefore.info));
   const kept = sourceAfter(source, loaded);
-  const model = { info, name, ...(kept ? { source: kept } : {}) };
+  const identity = identityOf(info);
   attributionIsGone();
   store.set({
-    model,
+    model: { info, name, ...(kept ? { source: kept } : {}) },
+    made_with: identity,
     shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
-    ...(warning ? { notice: warning } : {}),
   });
-  if (former && !isSame(former, model)) {
+  if (warning) tell("notice", { code: "model_not_kept", message: warning, hint: "" });
+  if (former && !isIdentical(former, identity)) {
     forgetAllResults();
     const fits = before?.n_layers === info.n_layers && before.d_mlp === info.d_mlp;
     store.set({ selected: null, ...(fits ? {} : { mask: EMPTY_MASK, selection: null, undo: [], redo: [] }) });
@@ -102,12 +132,21 @@ export async function choose(source: ModelSource): Promise<void> {
   await load(source, undefined, { onLoaded: offerSample });
 }
 
+/** Whether a set is of the lesson's own items. */
+function isOfLesson(set: PageSet): boolean {
+  return set.sample?.name.startsWith(LESSON) ?? false;
+}
+
+/** Whether the study at hand is the lesson, and nothing was done with it yet. */
+export function isLessonAsItCame({ precomputed, sets, undo, made_with }: Readonly<State>): boolean {
+  return precomputed && isLesson(made_with) && sets.every(isOfLesson) && undo.length === 0;
+}
+
 /** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */
 async function offerSample(): Promise<void> {
   const { sets, model, samples } = store.state;
-  const isLesson = (set: PageSet): boolean => set.sample?.name.startsWith(LESSON) ?? false;
-  const isOther = model !== null && !model.info.id.startsWith("lesson");
-  if (!isOther || sets.length === 0 || !sets.every(isLesson) || !samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
+  const isOther = model !== null && !isLesson(model.info);
+  if (!isOther || sets.length === 0 || !sets.every(isOfLesson) || !samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
   try {
     const items = await sampleItems(FIRST_SAMPLE);
     // The user may have changed them meanwhile.
@@ -180,8 +219,8 @@ export function isFetchable(entry: CatalogEntry): boolean {
 /** A catalogue entry by the shortest way: from this site, from this browser, from the net. */
 export function sourceOfEntry(entry: CatalogEntry): ModelSource {
   if (isShipped(entry)) return { kind: "site", entry };
-  const isStored = store.state.storage?.models.some((model) => model.id === entry.id) ?? false;
-  return isStored ? { kind: "stored", id: entry.id } : { kind: "catalog", entry };
+  const stored = store.state.storage?.models.find((model) => hasContents(model.files, entry.files));
+  return stored ? { kind: "stored", id: stored.id } : { kind: "catalog", entry };
 }
 
 export async function forget(id: string): Promise<void> {

@@ -5,7 +5,7 @@ import { INITIAL, store, type State } from "./store";
 /** Where the user is, and how a neuron is shown: no part of the study. */
 const VIEW = ["step", "selected", "card", "ranked"] as const satisfies readonly (keyof State)[];
 /** The model as it is loaded: it may come and go with the study as it is. */
-const LOADED = ["model", "shape", "precision"] as const satisfies readonly (keyof State)[];
+const LOADED = ["model", "made_with", "shape", "precision"] as const satisfies readonly (keyof State)[];
 /** The study and what was found. */
 export const STUDY = [
   "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "shelved", "bias", "settings", "attribution",

@@ -2,45 +2,91 @@
 
 import * as aside from "./aside";
 import * as database from "./database";
+import { tell, withdraw } from "./messages";
+import { isLessonAsItCame } from "./models";
 import { initial, isReadable, KEPT, snapshot, STUDY, type Saved } from "./saved";
 import { store, type State } from "./store";
+import type { SecateurError } from "../types";
 
-const WRITE_DELAY_MS = 100;
+/** Shortest time between two writes; the first of several changes is written at once. */
+const WRITE_INTERVAL_MS = 100;
 /** Held by the tab that keeps its study. */
 const LOCK = "secateur-study";
-/** A page that is reloaded lets go of the lock in this time. */
-const OWNER_PATIENCE_MS = 1500;
-const TOLD = "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.";
+/** A page that is reloaded lets go of the lock, and asks for it again in this time. */
+const RELOAD_MS = 1500;
+
+const OTHER_TAB: SecateurError = {
+  code: "other_tab",
+  message: "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.",
+  hint: "",
+};
+const NOT_KEPT: SecateurError = {
+  code: "study_not_kept",
+  message: "This browser does not keep the study for the next visit (private window, or storage full).",
+  hint: "Save what you need in step 7.",
+};
+const UNREADABLE: SecateurError = {
+  code: "storage",
+  message: "This browser's storage cannot be read, so that the study of the last visit is not here.",
+  hint: "Nothing is written over it: what you do now is not kept for the next visit. Reload the page to try again.",
+};
 
 let isPaused = true;
 /** Of all tabs of this page one keeps its study, or they would take it from each other. */
 let isOwner = false;
-/** Another one does. It is asked for again at every change here: a mere reload of the other one hands nothing over. */
+/** Another one does. */
 let isSecond = false;
-/** Of the last change's write; 0 once that has ended. */
+/** What is there is not known. It is left as it is for the whole visit. */
+let isUnreadable = false;
+
+/** Changes so far, and those that a write was begun with. */
+let changes = 0;
+let written = 0;
+let written_ms = Number.NEGATIVE_INFINITY;
+let isWriting = false;
+/** Of the next write; 0 where none waits. */
 let timer = 0;
 
 async function write(): Promise<void> {
-  const own = timer;
+  clearTimeout(timer);
+  timer = 0;
+  isWriting = true;
+  written_ms = performance.now();
+  written = changes;
+  const upTo = changes;
   try {
     await database.write("current", snapshot());
+    withdraw(NOT_KEPT.code);
+    if (changes === upTo) store.set({ is_unsaved: false });
   } catch {
-    store.set({ notice: "This browser does not keep the study for the next visit (private window, or storage full)." });
-    isPaused = true;
+    tell("notice", NOT_KEPT);
   }
-  if (timer !== own) return;
-  timer = 0;
-  store.set({ is_unsaved: false });
+  isWriting = false;
+  if (changes !== written) plan();
 }
 
-/** Writes what has changed, a little later. */
+/** Writes now, or as soon as that may be. */
+function plan(): void {
+  if (timer || isWriting || isPaused) return;
+  const wait = written_ms + WRITE_INTERVAL_MS - performance.now();
+  if (wait <= 0) void write();
+  else timer = window.setTimeout(write, wait);
+}
+
+/** Writes what has changed. */
 function changed(): void {
-  if (isPaused) return;
-  if (isSecond) void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? hold() : undefined));
-  if (!isOwner) return;
-  clearTimeout(timer);
-  timer = window.setTimeout(write, WRITE_DELAY_MS);
+  if (isPaused || !isOwner) return;
+  changes += 1;
   store.set({ is_unsaved: true });
+  plan();
+}
+
+/** The page may be at its end: what is typed is taken, and what is not written yet is sent on its way. */
+function writeLast(): void {
+  const before = store.state;
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  if (store.state !== before) changed();
+  if (!isPaused && changes !== written) void write();
 }
 
 /** From now on every change is kept, if no other tab keeps its own. */
@@ -53,14 +99,29 @@ export function isKept(): boolean {
   return !isPaused;
 }
 
+function giveUp(): void {
+  isUnreadable = true;
+  isOwner = false;
+  aside.disown();
+  store.set({ is_unsaved: false });
+  tell("notice", UNREADABLE);
+}
+
 /** What the tab that keeps its study does for as long as it is there. */
 async function hold(): Promise<never> {
-  // What the tab before left is not overwritten by what this one has.
-  await aside.own(isSecond);
+  withdraw(OTHER_TAB.code);
+  // What the other tab left is the study of the next visit until there is work of this one's.
+  if (isSecond) await touched;
+  try {
+    // It is not overwritten by what this one has.
+    await aside.own(isSecond);
+    isOwner = true;
+  } catch {
+    isUnreadable = true;
+  }
+  if (isUnreadable) giveUp();
   isSecond = false;
-  isOwner = true;
   settle();
-  if (store.state.notice === TOLD) store.set({ notice: null });
   changed();
   return new Promise<never>(() => undefined);
 }
@@ -71,7 +132,15 @@ const settled = new Promise<void>((resolve) => {
   settle = resolve;
 });
 
-/** Becomes the tab that keeps its study, if there is no other. */
+/** Whether anybody has pressed or typed anything here. */
+let isUsed = false;
+let touch: () => void = () => undefined;
+/** The study was worked on in this tab. */
+const touched = new Promise<void>((resolve) => {
+  touch = resolve;
+});
+
+/** Becomes the tab that keeps its study, as soon as there is no other. */
 async function own(): Promise<void> {
   // Without a secure context there are no locks.
   if (!("locks" in navigator)) {
@@ -79,11 +148,17 @@ async function own(): Promise<void> {
     return;
   }
   try {
-    await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(OWNER_PATIENCE_MS) }, hold);
+    await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(RELOAD_MS) }, hold);
   } catch {
     isSecond = true;
     settle();
-    store.set({ notice: TOLD });
+    tell("notice", OTHER_TAB);
+  }
+  for (;;) {
+    await navigator.locks.request(LOCK, () => undefined);
+    // A mere reload of the other tab hands nothing over.
+    await new Promise((resolve) => setTimeout(resolve, RELOAD_MS));
+    await navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? hold() : undefined));
   }
 }
 
@@ -92,14 +167,19 @@ export function install(): void {
   const ofStudy = new Set<keyof State>(STUDY);
   store.listen((keys) => {
     // Work on a link's study makes it one's own; the run itself says of what it brings that it is the link's.
-    if (store.state.of_link && !keys.has("of_link") && [...keys].some((key) => ofStudy.has(key))) leaveAddress();
+    const isWork = [...keys].some((key) => ofStudy.has(key));
+    if (store.state.of_link && !keys.has("of_link") && isWork) leaveAddress();
+    // What the page measures by itself of the study that it found is no work of this tab's.
+    if (isWork && !isPaused && isUsed) touch();
     if ([...keys].some((key) => kept.has(key))) changed();
   });
+  for (const input of ["pointerdown", "keydown", "drop"]) {
+    addEventListener(input, () => {
+      isUsed = true;
+    }, { capture: true });
+  }
   void own();
-  // The last change may be younger than the delay.
-  addEventListener("pagehide", () => {
-    if (timer) void write();
-  });
+  addEventListener("pagehide", writeLast);
 }
 
 /** Puts a kept study into the store. */
@@ -110,32 +190,60 @@ function bring({ saved_version: _, ...state }: Saved): void {
 
 /** The study of the last visit, put into the store; false where there is none. */
 export async function restore(): Promise<boolean> {
-  const saved = await database.read<Saved>("current").catch(() => undefined);
-  if (!isReadable(saved)) return false;
-  bring(saved);
-  return true;
+  try {
+    const saved = await database.read<Saved>("current");
+    if (!isReadable(saved)) return false;
+    bring(saved);
+    return true;
+  } catch {
+    giveUp();
+    return false;
+  }
+}
+
+function cannotBeAside(thrown: unknown): SecateurError {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return {
+    code: "not_aside", message: `your own study cannot be put aside, so it stays: the browser's storage fails (${reason})`,
+    hint: "Delete a stored model or free space on the disk, or save the study in step 7 and remove its items.",
+  };
 }
 
 /**
- * Puts the user's own study aside before a link's takes its place, and keeps nothing until `keep`: what lies between
- * the two is neither study. Whether there was one.
+ * Puts the user's own study aside before another takes its place, and keeps nothing until `keep`: what lies between
+ * the two is neither study. Whether there was one. Fails where it cannot be kept: then nothing may take its place.
  */
 export async function setAside(): Promise<boolean> {
   await settled;
+  const wasPaused = isPaused;
   const here = isPaused ? null : snapshot();
   isPaused = true;
   clearTimeout(timer);
   timer = 0;
-  store.set({ is_unsaved: false });
-  // Another tab's study is not this one's to move.
-  return (here !== null || !isSecond) && aside.move(here);
+  try {
+    // Another tab's study is not this one's to move.
+    const isMoved = (here !== null || !isSecond) && (await aside.move(here));
+    written = changes;
+    store.set({ is_unsaved: false });
+    return isMoved;
+  } catch (thrown) {
+    isPaused = wasPaused;
+    if (changes !== written) plan();
+    throw cannotBeAside(thrown);
+  }
 }
 
-/** Back to the study that was put aside last; the one at hand waits in its place. False where there is none. */
+/**
+ * Back to the study that was put aside last; the one at hand waits in its place. False where there is none. Fails where
+ * the one at hand cannot be kept.
+ */
 export async function bringBack(): Promise<boolean> {
   await settled;
   const { of_link, sets } = store.state;
-  const saved = await aside.exchange(of_link || sets.length === 0 ? null : snapshot());
+  const isOwn = !of_link && sets.length > 0 && !isLessonAsItCame(store.state);
+  const saved = await aside.exchange(isOwn ? snapshot() : null).catch((thrown: unknown) => {
+    throw cannotBeAside(thrown);
+  });
   if (!saved) return false;
   bring(saved);
   return true;
@@ -149,6 +257,6 @@ export function leaveAddress(): void {
 
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
-  const stays: readonly (keyof State)[] = ["model", "step", "precision"];
+  const stays: readonly (keyof State)[] = ["model", "step"];
   store.set(initial(KEPT.filter((key) => !stays.includes(key))));
 }

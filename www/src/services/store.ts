@@ -64,11 +64,25 @@ export interface MaskState {
   selection?: Selection;
 }
 
+/** What stays on screen until it is read. */
+export interface Message extends SecateurError {
+  kind: "error" | "notice";
+}
+
+/** Which weights, and how they are held: what two models have in common that give the same numbers. */
+export interface ModelIdentity {
+  sha256: string;
+  precision: Precision;
+}
+
 export interface State {
   // The page.
   step: Step;
+  /** The next job takes its place. */
   error: SecateurError | null;
+  /** The next notice takes its place. */
   notice: string | null;
+  messages: readonly Message[];
   job: Job | null;
   // The engine.
   device: DeviceChoice;
@@ -83,6 +97,8 @@ export interface State {
   storage: StorageInfo | null;
   hub: HubLookup;
   model: Model | null;
+  /** The model that the study and its results are of; known before that is there, and after it is gone. */
+  made_with: ModelIdentity | null;
   /** Shape of the model at hand, known from a report before the model itself is there. */
   shape: { n_layers: number; d_mlp: number } | null;
   // Items.
@@ -159,6 +175,7 @@ export const INITIAL: State = {
   step: "start",
   error: null,
   notice: null,
+  messages: [],
   job: null,
   device: "auto",
   precision: "f32",
@@ -171,6 +188,7 @@ export const INITIAL: State = {
   storage: null,
   hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
   model: null,
+  made_with: null,
   shape: null,
   samples: [],
   sets: [],

@@ -6,6 +6,7 @@ import { engine } from "./engine";
 import { sampleItems } from "./items";
 import { runJob } from "./jobs";
 import { neuronCount } from "./mask";
+import { identityOf } from "./models";
 import { EMPTY_MASK, store, type PageSet, type State } from "./store";
 
 /** Links longer than this are cut by some mail and chat programs. */
@@ -103,6 +104,7 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
   const scores = Object.fromEntries(report.baseline.map((scored) => [scored.set, scored]));
   store.set({
     shape: { n_layers: model.n_layers, d_mlp: model.d_mlp },
+    made_with: identityOf(model),
     template: made.template,
     few_shot: made.few_shot ?? null,
     choice_order: made.choice_order?.seed ?? null,

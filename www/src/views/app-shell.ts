@@ -1,7 +1,7 @@
 // The page's frame: head, rail, map, the current step, the neuron's card.
 
 import { h, refill, view, View } from "../dom";
-import { changeDevice } from "../services/boot";
+import { startAgain } from "../services/boot";
 import { store, type State } from "../services/store";
 import { setTheme, theme, type Theme } from "../services/theme";
 
@@ -55,9 +55,10 @@ class AppShell extends View {
     refill(this.#device,
       h("span", { class: `lamp ${engine}`, "aria-hidden": "true" }),
       h("button", { class: "link", "data-key": "device-chip", onclick: () => store.set({ step: "model" }),
-        title: device_info ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}` : "" }, text),
-      engine === "failed" ? h("button", { class: "small", "data-key": "retry",
-        onclick: () => void changeDevice(this.state.device) }, "try again") : null);
+        title: device_info ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. `
+          + (device_info.message ?? "") : "" }, text),
+      engine === "failed" ? h("button", { class: "small", "data-key": "start-again",
+        onclick: () => void startAgain() }, "Start the engine again") : null);
   }
 }
 

@@ -5,7 +5,7 @@ import { bytes, parameters, percent } from "../format";
 import { loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { ofDialog } from "../services/model-files";
-import { choose, chooseFiles, isFetchable, isShipped, sourceOfEntry } from "../services/models";
+import { choose, chooseFiles, entryOf, isFetchable, isShipped, sourceOfEntry } from "../services/models";
 import type { CatalogEntry } from "../site";
 import type { ModelSource } from "../worker/protocol";
 import { filePicker } from "./widgets";
@@ -44,7 +44,7 @@ class ModelCatalogue extends View {
     const { model, storage, device_info, precision } = this.state;
     const size = entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     const source = sourceOfEntry(entry);
-    const isLoaded = model?.info.id === entry.id;
+    const isLoaded = model?.info.id === entry.id && entryOf(model.info) === entry;
     const fit = fitOf(entry, precision, device_info);
     const begun = storage?.unfinished.find((other) => other.id === entry.id);
     const download = isShipped(entry) ? "with the page" : source.kind === "stored" ? "kept here"

@@ -43,7 +43,8 @@ class ModelStored extends View {
   }
 
   #model(model: StoredModel, isBlocked: boolean): HTMLElement {
-    const isLoaded = this.state.model?.info.id === model.id;
+    const source = this.state.model?.source;
+    const isLoaded = source?.kind === "stored" && source.id === model.id;
     return h("tr", { "data-stored": model.id },
       h("td", {}, h("b", {}, model.name), " ", h("small", {}, model.licence ?? "")),
       h("td", { title: model.source?.commit ?? null }, this.#from(model.source)),

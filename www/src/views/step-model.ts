@@ -5,7 +5,7 @@ import { bytes, parameters, short } from "../format";
 import { changeDevice } from "../services/boot";
 import { report } from "../services/jobs";
 import { ofDialog, ofDrop } from "../services/model-files";
-import { changePrecision, chooseFiles } from "../services/models";
+import { changePrecision, chooseFiles, entryOf } from "../services/models";
 import type { Precision } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { dropTarget, filePicker, folderPicker, heading } from "./widgets";
@@ -46,7 +46,7 @@ class ModelLoaded extends View {
   protected readonly keys = ["model", "catalog", "storage"] as const;
 
   protected render(): void {
-    const { model, catalog, storage } = this.state;
+    const { model, storage } = this.state;
     this.className = model ? "loaded" : "";
     this.dataset["model"] = model?.info.id ?? "";
     if (!model) {
@@ -54,12 +54,10 @@ class ModelLoaded extends View {
       return;
     }
     const { info, name } = model;
-    const entry = catalog.find((other) => other.id === info.id);
-    const expected = entry?.files.filter((file) => file.name.endsWith(".gguf") || file.name.endsWith(".safetensors"));
-    const sha256 = expected?.length === 1 ? expected[0]?.sha256 : null;
-    const check = sha256 ? (sha256 === info.sha256 ? "as in the catalogue" : "not the catalogue's file") : "not in the catalogue";
+    const check = entryOf(info) ? "as in the catalogue" : "not in the catalogue";
     const { report } = info;
-    const source = storage?.models.find((other) => other.id === info.id)?.source;
+    const isKept = model.source?.kind === "stored";
+    const source = isKept ? storage?.models.find((other) => other.id === info.id)?.source : undefined;
     const types = Object.entries(report.tensor_types).map(([type, tensors]) => `${tensors} × ${type}`).join(", ");
     const rows: [string, string][] = [
       ["Size", `${parameters(info.n_parameters)} parameters, ${bytes(report.bytes)} ${report.source}`],

@@ -3,11 +3,11 @@
 import { h, refill, view, View } from "../dom";
 import { count } from "../format";
 import { openLesson } from "../services/boot";
-import { LESSON } from "../services/models";
+import { isLesson } from "../services/models";
 import { store, type Step } from "../services/store";
 
 class StepStart extends View {
-  protected readonly keys = ["shared", "attribution", "model", "pruned", "job", "has_earlier", "precomputed", "engine"] as const;
+  protected readonly keys = ["shared", "attribution", "made_with", "catalog", "pruned", "job", "has_earlier", "precomputed", "engine"] as const;
 
   protected render(): void {
     const { shared, has_earlier } = this.state;
@@ -17,17 +17,16 @@ class StepStart extends View {
   }
 
   #introduction(): HTMLElement {
-    const { attribution, pruned, model, job, engine } = this.state;
+    const { attribution, pruned, made_with, job, engine } = this.state;
     const go = (step: Step, text: string): HTMLElement =>
       h("button", { class: "link", "data-key": `go-${step}`, onclick: () => store.set({ step }) }, text);
-    const isLesson = model === null || model.info.id === LESSON;
     return h("section", { class: "panel start" },
       h("h1", {}, "Which neurons give the wrong reason its confidence?"),
       h("p", { class: "lead" },
         "A language model can answer with confidence because of a habit of its training data, and not because it knows. ",
         "A few neurons often carry such a habit. Secateur scores every neuron of a model for your multiple-choice items, "
         + "prunes some, and measures what that does. All of it runs in this tab; nothing is sent anywhere."),
-      isLesson && attribution ? h("p", {},
+      isLesson(made_with) && attribution ? h("p", {},
         "On screen is a small model that learned a quiz ", h("em", {}, "and"), " a shortcut: a cue that points to the right answer in most of "
         + "its training items. In the ", h("b", {}, "shifted"), " set the cue points to a wrong one. The map shows every neuron; "
         + "the ticks below its rows are the ", pruned ? count(pruned.neurons, "pruned neuron") : "pruned neurons",

@@ -264,7 +264,7 @@ function sameFiles(a: DownloadPlan, b: DownloadPlan): boolean {
 
 /** Says so before anything is fetched when the browser has no room for it. */
 export async function checkRoom(bytes: number, id: string): Promise<void> {
-  const { quota, usage } = (await navigator.storage?.estimate?.()) ?? {};
+  const { quota, usage } = await storage.room();
   if (quota === undefined || usage === undefined || quota - usage >= bytes * ROOM_FACTOR) return;
   const { models } = await storage.info();
   const others = models.filter((model) => model.id !== id);

@@ -9,7 +9,3 @@ export function fail(code: string, message: string, hint: string): never {
 export function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6).toLocaleString("en")} MB`;
 }
-
-export function isWeights(name: string): boolean {
-  return name.endsWith(".gguf") || name.endsWith(".safetensors");
-}

@@ -1,13 +1,14 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
 import { estimate } from "../../engine/engine.js";
+import { hasContents } from "../contents";
 import { loadBytes, parametersWithin, type ModelSize } from "../precision";
 import type { CatalogEntry, CatalogSource } from "../site";
 import type { Precision, SecateurError } from "../types";
 import { download, checkRoom } from "./download";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
-import { digest, weightsHash } from "./hash";
+import { digest, eachPiece, hashAll, weightsHash } from "./hash";
 import { Meter } from "./meter";
 import type { DownloadPlan, StoredModel } from "./plan";
 import type { ModelSource } from "./protocol";
@@ -106,31 +107,21 @@ function bytesOf(picked: readonly File[]): number {
 }
 
 async function copyAll(
-  id: string, name: string, picked: File[], onProgress: OnProgress, signal: AbortSignal,
+  model: StoredModel, picked: readonly File[], onProgress: OnProgress, signal: AbortSignal,
 ): Promise<ModelFile[]> {
-  const total = bytesOf(picked);
-  await storage.remove(id);
-  const meter = new Meter("copying", total, onProgress);
+  await storage.remove(model.id);
+  const meter = new Meter("copying", model.bytes, onProgress);
   for (const file of picked) {
-    const sink = await storage.openSink(id, file.name);
-    const reader = file.stream().getReader();
+    const sink = await storage.openSink(model.id, file.name);
     try {
-      for (;;) {
-        signal.throwIfAborted();
-        const { done, value } = await reader.read();
-        if (done) break;
-        sink.append(value);
-        meter.add(value.byteLength);
-      }
+      await eachPiece(file, signal, (bytes) => {
+        sink.append(bytes);
+        meter.add(bytes.byteLength);
+      });
     } finally {
       sink.close();
-      reader.cancel().catch(() => undefined);
     }
   }
-  const model: StoredModel = {
-    id, name, bytes: total, stored_at: Date.now(),
-    files: picked.map((file) => ({ name: file.name, bytes: file.size, sha256: null, modified: file.lastModified })),
-  };
   await storage.commit(model);
   return storage.files(model);
 }
@@ -147,54 +138,65 @@ async function checkConfig(picked: readonly File[], { memory_bytes: limit, preci
   }
 }
 
-/** Whether a kept model is of these files; one that was fetched is known by their sizes. */
-function isOf(model: StoredModel, picked: readonly File[]): boolean {
-  return picked.length === model.files.length && picked.every((file) => model.files.some(({ name, bytes, modified }) =>
-    name === file.name && bytes === file.size && (modified === undefined || modified === file.lastModified)));
-}
-
-/** Names that no other kept model has: many files are called `model.safetensors`. */
-async function freeNames(id: string, name: string, picked: readonly File[]): Promise<{ id: string; name: string }> {
+/** Names that neither a kept model has nor one that could be fetched: many files are called `model.safetensors`. */
+async function freeNames(wanted: string, catalog: readonly CatalogEntry[]): Promise<{ id: string; name: string }> {
+  // Two hyphens are between owner and name of a model of the hub.
+  const plain = wanted.replace(/-{2,}/g, "-");
   for (let count = 1; ; count += 1) {
-    const names = count === 1 ? { id, name } : { id: `${id}-${count}`, name: `${name} (${count})` };
-    const kept = await storage.find(names.id);
-    if (!kept || isOf(kept, picked)) return names;
+    const names = count === 1 ? { id: plain, name: wanted } : { id: `${plain}-${count}`, name: `${wanted} (${count})` };
+    const isListed = catalog.some((entry) => storage.isSameFolder(entry.id, names.id));
+    if (!isListed && !(await storage.find(names.id))) return names;
   }
 }
 
-/** Copies the user's files; where there is no room, the model still runs from where it lies. */
+/**
+ * Copies the user's files; where there is no room, the model still runs from where it lies. What they are is told by their
+ * hashes: what is kept already is not copied once more, and nothing that is kept makes room for them.
+ */
 async function fromUser(
-  { files: picked, ...wanted }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress, signal: AbortSignal,
+  { name: wanted, files: picked, catalog }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress,
+  signal: AbortSignal,
 ): Promise<Opened> {
   await checkConfig(picked, places);
-  const { id, name } = wanted.isListed ? wanted : await freeNames(wanted.id, wanted.name, picked);
+  const hashed = await hashAll(picked, onProgress, signal);
+  const kept = (await storage.info()).models.find((model) => hasContents(model.files, hashed));
+  if (kept) return fromStorage(kept);
+  const entry = catalog.find((other) => hasContents(other.files, hashed));
+  const { id, name } = entry ?? await freeNames(wanted, catalog);
+  const model: StoredModel = {
+    id, name, bytes: bytesOf(picked), stored_at: Date.now(), files: hashed, ...weightsHash(hashed),
+    ...(entry ? { licence: entry.licence } : {}),
+  };
+  const opened = { id, name, ...weightsHash(hashed) };
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       // While nothing is copied yet, what is kept of an earlier visit stays.
-      await checkRoom(bytesOf(picked), id);
+      await checkRoom(model.bytes, id);
       try {
-        return await copyAll(id, name, picked, onProgress, signal);
+        return await copyAll(model, picked, onProgress, signal);
       } catch (error) {
         await storage.remove(id).catch(() => undefined);
         throw error;
       }
     });
-    return { id, name, files, kept: true };
+    return { ...opened, files, kept: true };
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : (error as SecateurError).message;
     const files = picked.map((file) => ({ name: file.name, file }));
-    return { id, name, files, kept: false, warning: `The model is not kept for the next visit: ${reason}.` };
+    return { ...opened, files, kept: false, warning: `The model is not kept for the next visit: ${reason}.` };
   }
 }
 
-async function fromStorage(id: string): Promise<Opened> {
+async function fromStorage({ id, sha256 }: { id: string; sha256?: string }): Promise<Opened> {
   const model = await storage.find(id);
-  if (!model) {
+  const hash = weightsHash(model?.files ?? []);
+  // Another model may have come to the name since.
+  if (!model || (sha256 && hash.sha256 && hash.sha256 !== sha256)) {
     return fail("not_stored", `the model ${id} is not kept in this browser any more`, "Choose it again in step 1.");
   }
   const files = await storage.files(model);
-  return { id: model.id, name: model.name, files, kept: true, ...weightsHash(model.files) };
+  return { id: model.id, name: model.name, files, kept: true, ...hash };
 }
 
 /** Makes a model's files readable, and keeps them where the source says so. */
@@ -207,6 +209,6 @@ export function open(
     case "hub": return fromPlan(source.plan, onProgress, signal);
     case "unfinished": return resume(source.id, onProgress, signal);
     case "files": return fromUser(source, places, onProgress, signal);
-    case "stored": return fromStorage(source.id);
+    case "stored": return fromStorage(source);
   }
 }

@@ -47,14 +47,14 @@ export interface StoredModel {
   id: string;
   name: string;
   bytes: number;
-  /** `modified`, in milliseconds since 1970, of files of the user's. */
-  files: { name: string; bytes: number; sha256: string | null; modified?: number }[];
+  /** An earlier version noted no hash of the user's own files. */
+  files: { name: string; bytes: number; sha256: string | null }[];
   /** Milliseconds since 1970. */
   stored_at: number;
   /** The repository of the hub, and its commit. */
   source?: HubSource;
   licence?: string;
-  /** Of the weights, as the engine has it; absent for files of the user's. */
+  /** Of the weights, as the engine has it. */
   sha256?: string;
 }
 

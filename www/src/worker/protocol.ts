@@ -1,4 +1,4 @@
-// What the page and its worker say to each other. One request, any number of progress messages, one answer.
+// What the page and its worker say to each other. One request, any number of progress messages, one answer; or the end.
 
 import type { CatalogEntry } from "../site";
 import type { DeviceInfo, ModelInfo, Precision, Progress, SecateurError } from "../types";
@@ -12,17 +12,16 @@ export type DeviceChoice = "auto" | "webgpu" | "wasm";
 export type ModelSource =
   /** Part of this site: nothing to keep. */
   | { kind: "site"; entry: CatalogEntry }
-  /** Kept in the browser from an earlier visit. */
-  | { kind: "stored"; id: string }
+  /** Kept in the browser from an earlier visit; `sha256` is given where it has to be that very model. */
+  | { kind: "stored"; id: string; sha256?: string }
   /** To be fetched, verified and kept. */
   | { kind: "catalog"; entry: CatalogEntry }
   /** The same, chosen from a repository of the hub. */
   | { kind: "hub"; plan: DownloadPlan }
   /** Begun earlier, to be gone on with. */
   | { kind: "unfinished"; id: string }
-  /** Picked or dropped by the user, to be kept where there is room. */
-  /** `isListed`: the files are those of the catalogue's model of that id. */
-  | { kind: "files"; id: string; name: string; isListed: boolean; files: File[] };
+  /** Picked or dropped by the user, to be kept where there is room; the catalogue's model where the contents are its. */
+  | { kind: "files"; name: string; files: File[]; catalog: readonly CatalogEntry[] };
 
 export interface Started {
   version: string;
@@ -47,6 +46,8 @@ export interface StorageInfo {
   quota: number;
   /** Whether the browser has promised not to clear it by itself. */
   persisted: boolean;
+  /** The browser does not answer when it is asked for it: nothing that it may hold can be had. */
+  isSilent: boolean;
 }
 
 export type EngineMethod = keyof Engine;
@@ -63,9 +64,12 @@ export type Request =
   | { kind: "forget"; id: string }
   | { kind: "call"; method: EngineMethod; arguments: unknown[] };
 
-export type ToWorker = { id: number; request: Request } | { cancel: true };
+/** A cancel names the request that it is of, begun or not. */
+export type ToWorker = { id: number; request: Request } | { cancel: number };
 
 export type FromWorker =
   | { id: number; progress: Progress }
   | { id: number; value: unknown }
-  | { id: number; error: SecateurError };
+  | { id: number; error: SecateurError }
+  /** The engine is at its end, whatever it was asked. */
+  | { ended: SecateurError };

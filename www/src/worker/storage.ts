@@ -28,14 +28,36 @@ export interface Sink {
   close(): void;
 }
 
+/** A storage that does not answer within this time is taken for one that never does. */
+const PATIENCE_MS = 4000;
+let isSilent = false;
+
+/** An answer of the browser about its storage; fails where none comes, and from then on at once. */
+function inTime<T>(ask: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      isSilent = true;
+      reject(new Error("the browser's storage does not answer"));
+    };
+    const timer = setTimeout(giveUp, isSilent ? 0 : PATIENCE_MS);
+    // In an async function, a browser without what is asked of it fails no other way than one that refuses.
+    (async () => ask())().then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 async function root(create: boolean): Promise<FileSystemDirectoryHandle> {
-  const top = await navigator.storage.getDirectory();
+  const top = await inTime(() => navigator.storage.getDirectory());
   return top.getDirectoryHandle("models", { create });
 }
 
 /** Ids come from file names; folders take fewer characters. */
 function folderName(id: string): string {
   return id.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 120) || "model";
+}
+
+/** Whether two models would be kept in one place. */
+export function isSameFolder(a: string, b: string): boolean {
+  return folderName(a) === folderName(b);
 }
 
 async function folder(id: string, create: boolean): Promise<FileSystemDirectoryHandle> {
@@ -191,6 +213,11 @@ async function unfinished(plan: DownloadPlan): Promise<UnfinishedModel> {
   return { id: plan.id, name: plan.name, held, bytes: total, ...(plan.source ? { source: plan.source } : {}) };
 }
 
+/** Bytes that the browser grants, and those in use; nothing where it does not tell. */
+export function room(): Promise<StorageEstimate> {
+  return inTime(() => navigator.storage.estimate()).catch(() => ({}));
+}
+
 /** What is kept, what is half there, and how much room there is. Folders with no record of either are swept away. */
 export async function info(): Promise<StorageInfo> {
   const models: StoredModel[] = [];
@@ -216,7 +243,7 @@ export async function info(): Promise<StorageInfo> {
     // No origin private file system here (an old browser, or a private window): nothing is kept.
   }
   models.sort((a, b) => b.stored_at - a.stored_at);
-  const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
-  const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
-  return { models, unfinished: rest, used: estimate?.usage ?? 0, quota: estimate?.quota ?? 0, persisted };
+  const { quota, usage } = await room();
+  const persisted = await inTime(() => navigator.storage.persisted()).catch(() => false);
+  return { models, unfinished: rest, used: usage ?? 0, quota: quota ?? 0, persisted, isSilent };
 }

@@ -1,11 +1,13 @@
 // The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes.
 
-import start, { Engine as GeneratedEngine, cancel, version } from "../../engine/engine.js";
-import type { Progress, SecateurError } from "../types";
+import start, { Engine as GeneratedEngine, cancel, clear_cancel, version } from "../../engine/engine.js";
+import type { DeviceInfo, Progress, SecateurError } from "../types";
 import type { Engine, OnProgress } from "./engine-api";
+import { fail } from "./errors";
 import { open, type Opened } from "./files";
+import * as gpu from "./gpu";
 import { look } from "./hub";
-import type { FromWorker, Loaded, Request, Started, ToWorker } from "./protocol";
+import type { DeviceChoice, FromWorker, Loaded, Request, Started, ToWorker } from "./protocol";
 import * as storage from "./storage";
 
 /** Methods that take a progress function after their request. */
@@ -16,6 +18,8 @@ const LONG = new Set([
 const scope = self as unknown as {
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  /** What the engine's last panic said. */
+  enginePanic?: string;
 };
 
 // The page's address travels as the worker's name: its own file lies in another folder after the build.
@@ -23,8 +27,22 @@ const base = self.name;
 
 let engine: Engine | null = null;
 let hub = "";
+/** Whether the engine computes on the GPU: the loss of another device is no matter. */
+let isOnGpu = false;
+/** The request that is served. */
+let current = 0;
 let aborter = new AbortController();
+/** Requests that were cancelled before their turn. */
+const cancelled = new Set<number>();
 let queue: Promise<void> = Promise.resolve();
+
+function crash(message: string): SecateurError {
+  return {
+    code: "crashed",
+    message: `the engine stopped: ${scope.enginePanic ?? message}`,
+    hint: "It is started again with the study at hand. If this happens again, try a smaller model, fewer items, or WebAssembly.",
+  };
+}
 
 /** Any thrown thing as the page's error. */
 function toError(thrown: unknown): SecateurError {
@@ -42,19 +60,33 @@ function toError(thrown: unknown): SecateurError {
     }
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (thrown instanceof WebAssembly.RuntimeError) {
-    return {
-      code: "crashed",
-      message: `the engine stopped: ${message}`,
-      hint: "It is started anew. If it happens again, try a smaller model, fewer items, or WebAssembly.",
-    };
-  }
+  // The latter where the stack is at its end.
+  if (thrown instanceof WebAssembly.RuntimeError || thrown instanceof RangeError) return crash(message);
   return { code: "unexpected", message, hint: "Try again; if it stays, reload the page." };
 }
 
 function running(): Engine {
   if (engine) return engine;
-  throw { code: "no_engine", message: "the engine is not running", hint: "Reload the page." } satisfies SecateurError;
+  throw { code: "no_engine", message: "the engine is not running", hint: "Start it again." } satisfies SecateurError;
+}
+
+/** Starts the engine on a device; what the device is. */
+async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
+  const [missing] = await Promise.all([choice === "wasm" ? null : gpu.missing(), start()]);
+  if (missing !== null && choice === "webgpu") {
+    fail("device", `WebGPU cannot be used: ${missing}`, "Choose another device in step 1, or start the engine again.");
+  }
+  gpu.watch((reason) => {
+    if (!isOnGpu) return;
+    scope.postMessage({ ended: {
+      code: "device_lost", message: `the graphics card was lost (${reason})`,
+      hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
+    } });
+  });
+  engine = (await GeneratedEngine.start(missing === null ? choice : "wasm")) as unknown as Engine;
+  const info = engine.device();
+  isOnGpu = info.kind === "webgpu";
+  return missing === null ? info : { ...info, message: `WebGPU is not used: ${missing}.` };
 }
 
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
@@ -80,9 +112,8 @@ async function loadFiles(
     const { code } = toError(thrown);
     // In fewer bits it may be the device that does not support them.
     const isUseless = code === "file" || code === "model_file" || (code === "unsupported" && request.precision === "f32");
-    if (request.source.kind !== "site" && isUseless) {
-      await storage.remove(opened.id).catch(() => undefined);
-    }
+    const isStored = opened.kept && request.source.kind !== "site";
+    if (isStored && isUseless) await storage.remove(opened.id).catch(() => undefined);
     throw thrown;
   }
 }
@@ -91,10 +122,9 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
   switch (request.kind) {
     case "start": {
       hub = request.hub;
-      await start();
-      engine = (await GeneratedEngine.start(request.device)) as unknown as Engine;
+      const device = await startOn(request.device);
       return {
-        version: version(), device: engine.device(), templates: engine.templates(), presets: engine.presets(),
+        version: version(), device, templates: running().templates(), presets: running().presets(),
       } satisfies Started;
     }
     case "load": return load(request, onProgress);
@@ -117,8 +147,11 @@ function transfers(value: unknown): Transferable[] {
 }
 
 async function answer(id: number, request: Request): Promise<void> {
+  current = id;
   aborter = new AbortController();
+  if (engine) clear_cancel();
   try {
+    if (cancelled.delete(id)) throw new DOMException("cancelled", "AbortError");
     const value = await serve(request, (progress: Progress) => scope.postMessage({ id, progress }));
     scope.postMessage({ id, value }, transfers(value));
   } catch (thrown) {
@@ -126,11 +159,19 @@ async function answer(id: number, request: Request): Promise<void> {
   }
 }
 
+// A panic in the middle of a job breaks off where nobody waits for it: its promise never answers.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  scope.postMessage({ ended: crash(event.message) });
+});
+
 scope.onmessage = ({ data }) => {
-  if ("cancel" in data) {
+  if (!("cancel" in data)) {
+    queue = queue.then(() => answer(data.id, data.request));
+  } else if (data.cancel !== current) {
+    cancelled.add(data.cancel);
+  } else {
     aborter.abort();
     if (engine) cancel();
-    return;
   }
-  queue = queue.then(() => answer(data.id, data.request));
 };
