@@ -1,5 +1,6 @@
 // The engine's end and its cancel: neither is without a word, and neither loses work.
 
+import { resolve } from "node:path";
 import { expect, type Page } from "@playwright/test";
 import { withHub, type HubServer } from "./hub-server";
 import { control, idle, noError, ready, score, setNumber, step, useItems } from "./support";
@@ -59,6 +60,21 @@ test("a panic is told until it is read, and the engine goes on with the study at
   await expect(banner).toHaveCount(1);
   await page.getByRole("button", { name: "Dismiss" }).click();
   await noError(page);
+});
+
+test("a model that the browser has no room for outlives a panic", async ({ page, hub }) => {
+  hub.stub = `${PANIC}navigator.storage.estimate = async () => ({ quota: 50_000, usage: 45_000 });\n`;
+  await open(page, hub, "wasm");
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(resolve("tests/fixtures/tiny-gpt2/model.gguf"));
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
+  await idle(page);
+  await useItems(page, ITEMS);
+  await step(page, "scores");
+  await control(page, "score").click();
+  await expect(page.locator(".banner.error")).toContainText("The engine stopped: ");
+  await ready(page);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "model");
 });
 
 test("an engine that stops time after time is started again by a button", async ({ page, hub }) => {

@@ -10,7 +10,7 @@ import { forgetHistory, sendAll } from "./items";
 import { attempt, report, toError, whenIdle } from "./jobs";
 import { backToEarlier, closeLink, isInterrupted, isLink, openLink } from "./links";
 import { tell } from "./messages";
-import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceOfEntry } from "./models";
+import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
 import { setsOfStudy, showReport } from "./study";
@@ -74,13 +74,19 @@ let isBringingBack = false;
 /** Gives a new worker the model and the items. */
 async function bringBack(): Promise<void> {
   store.set({ engine: "ready" });
-  const source = store.state.model?.source;
+  const source = sourceAtHand();
   if (source) {
     isBringingBack = true;
     await load(source, "Bringing back the model");
     isBringingBack = false;
   } else {
-    // Files that could not be kept are gone with the worker that read them.
+    const { model } = store.state;
+    if (model) {
+      tell("notice", {
+        code: "model_gone", message: `The model “${model.name}” is not kept in this browser, and is gone.`,
+        hint: "Choose it again in step 1; the study is as it was.",
+      });
+    }
     store.set({ model: null });
     await sendAll().catch(report);
   }

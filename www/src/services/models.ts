@@ -53,6 +53,15 @@ function sourceAfter(source: ModelSource, { info, kept }: Loaded): Model["source
   return kept ? { kind: "stored", id: info.id, sha256: info.sha256 } : undefined;
 }
 
+/** The user's own files that could not be kept: they are there for as long as the page is. */
+let unkept: { sha256: string; source: ModelSource } | null = null;
+
+/** Whence the loaded model can be had again in this visit. */
+export function sourceAtHand(): ModelSource | undefined {
+  const { model } = store.state;
+  return model?.source ?? (model && unkept?.sha256 === model.info.sha256 ? unkept.source : undefined);
+}
+
 export function identityOf({ sha256, report: { precision } }: ModelInfo): ModelIdentity {
   return { sha256, precision };
 }
@@ -74,6 +83,7 @@ async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
   const kept = sourceAfter(source, loaded);
   const identity = identityOf(info);
   attributionIsGone();
+  unkept = source.kind === "files" && !kept ? { sha256: info.sha256, source } : null;
   store.set({
     model: { info, name, ...(kept ? { source: kept } : {}) },
     made_with: identity,
@@ -112,7 +122,7 @@ export async function load(
 
 /** The engine lets go of the old model before it loads another: after a failure it has none. */
 async function reloadFormer(): Promise<void> {
-  const source = store.state.model?.source;
+  const source = sourceAtHand();
   // While the engine itself is starting anew, that start brings the model back.
   if (!source || store.state.engine !== "ready") return;
   const { error } = store.state;
@@ -173,7 +183,7 @@ export async function changePrecision(precision: Precision): Promise<void> {
   const before = store.state.precision;
   const { job, model } = store.state;
   if (job || precision === before) return;
-  const source = model?.source;
+  const source = sourceAtHand();
   store.set({ precision });
   if (!source) {
     if (model) store.set({ notice: "The model at hand is not kept in this browser and stays as it is; the next one is held so." });

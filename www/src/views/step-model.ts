@@ -2,7 +2,7 @@
 
 import { h, refill, view, View } from "../dom";
 import { bytes, parameters, short } from "../format";
-import { changeDevice } from "../services/boot";
+import { changeDevice, startAgain } from "../services/boot";
 import { report } from "../services/jobs";
 import { ofDialog, ofDrop } from "../services/model-files";
 import { changePrecision, chooseFiles, entryOf } from "../services/models";
@@ -106,7 +106,9 @@ class ModelDevice extends View {
     refill(this, h("section", { class: "device" }, h("h2", {}, "Device"),
       h("p", { class: "tools" },
         h("label", { class: "field" }, h("span", {}, "Compute with"), select),
-        h("label", { class: "field" }, h("span", {}, "Hold weights as"), this.#precision(job !== null || engine !== "ready"))),
+        h("label", { class: "field" }, h("span", {}, "Hold weights as"), this.#precision(job !== null || engine !== "ready")),
+        h("button", { "data-key": "start-engine", disabled: job !== null || engine === "starting", onclick: () => void startAgain() },
+          "Start the engine again")),
       device_info ? h("p", { class: "note" }, `Now: ${device_info.kind === "webgpu" ? "WebGPU" : "WebAssembly"}, ${device_info.adapter}. `,
         memory ? `It holds models of up to ${bytes(memory)} of memory. ` : "",
         device_info.kind === "webgpu"

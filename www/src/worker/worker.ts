@@ -162,7 +162,7 @@ async function answer(id: number, request: Request): Promise<void> {
 // A panic in the middle of a job breaks off where nobody waits for it: its promise never answers.
 addEventListener("error", (event) => {
   event.preventDefault();
-  scope.postMessage({ ended: crash(event.message) });
+  scope.postMessage({ ended: crash(event.error instanceof Error ? event.error.message : event.message) });
 });
 
 scope.onmessage = ({ data }) => {
