@@ -551,10 +551,144 @@ fn a_study_runs_into_a_folder_and_its_report_and_link_reproduce() {
         "https://example.org/page/#{}",
         link::encode(&shared).unwrap()
     );
-    let found: Value = parsed(&desk.ok(&["reproduce", &link]));
-    for what in identical {
-        assert_eq!(found[what], json!(true), "{what}");
+    // This study names its model by a path, which a link may not.
+    let refused = desk.wrong(&["reproduce", &link]);
+    assert!(refused.contains("is a path"), "{refused}");
+    let (first, rest) = link.split_at(100);
+    for link in [
+        link.clone(),
+        format!("<{link}>."),
+        format!("{first}\n{rest}"),
+    ] {
+        let found: Value = parsed(&desk.ok(&["reproduce", &link, "--model", "MODEL"]));
+        for what in identical {
+            assert_eq!(found[what], json!(true), "{what}");
+        }
     }
+    // Where nothing came with the study, nothing is reproduced.
+    let bare = Shared {
+        expected: None,
+        ..shared
+    };
+    let link = link::encode(&bare).unwrap();
+    let output = desk.run(&["reproduce", &link, "--model", "MODEL"]);
+    let found: Value = parsed(&output.stdout);
+    for what in identical {
+        assert_eq!(found[what], Value::Null, "{what}");
+    }
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("nothing to compare"), "{said}");
+}
+
+/// Results take their places together, once all of them are on disk.
+#[cfg(unix)]
+#[test]
+fn a_run_that_finds_no_room_leaves_the_earlier_results_whole() {
+    let desk = Desk::new("no-room");
+    desk.put("study.json", study().to_string());
+    desk.ok(&["run", "study.json", "--out", "results"]);
+    let names = ["report.json", "ig.safetensors", "mask.json"];
+    let earlier = names.map(|name| desk.bytes(&format!("results/{name}")));
+    let mut other = study();
+    other["attribution"]["steps"] = json!(3);
+    desk.put("other.json", other.to_string());
+    // Room for files of so many blocks, as on a disk that is nearly full: for none of them, and for all but the report.
+    for blocks in ["0", "4", "16"] {
+        let shell = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec '{}' run other.json --out results",
+            env!("CARGO_BIN_EXE_secateur")
+        );
+        let output = Command::new("sh")
+            .args(["-c", &shell])
+            .current_dir(&desk.0)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{blocks}: {said}");
+        assert!(said.contains("results/"), "{said}");
+        let now = names.map(|name| desk.bytes(&format!("results/{name}")));
+        assert_eq!(now, earlier, "{blocks}");
+        let left = std::fs::read_dir(desk.0.join("results")).unwrap().count();
+        assert_eq!(left, names.len(), "nothing else is left behind");
+    }
+    // With room they give way, and what the new run does not have goes.
+    let fewer = other.as_object_mut().unwrap();
+    fewer.remove("search");
+    desk.put("other.json", other.to_string());
+    desk.ok(&["run", "other.json", "--out", "results"]);
+    assert!(!desk.0.join("results/mask.json").exists());
+    assert_ne!(desk.bytes("results/report.json"), earlier[0]);
+}
+
+/// A device that is full, in the place of one of two results.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_takes_the_others_with_it() {
+    let desk = Desk::new("full-device");
+    desk.put("ig.json", "earlier");
+    let rest = [
+        "--confidence",
+        "0",
+        "--steps",
+        "2",
+        "--out",
+        "/dev/full",
+        "--summary",
+        "ig.json",
+    ];
+    let output = desk.run(&with("attribute", &rest));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("/dev/full"), "{said}");
+    assert_eq!(desk.bytes("ig.json"), b"earlier");
+}
+
+/// The mask of `prune` brings all that it was made of: run as a study, it comes out the same.
+#[test]
+fn the_mask_of_a_selection_brings_the_attribution_that_it_is_of() {
+    let desk = Desk::new("provenance");
+    let rest = [
+        "--layer",
+        "1",
+        "--percent",
+        "20",
+        "--confidence",
+        "0",
+        "--steps",
+        "2",
+        "--control",
+        "2",
+        "--seed",
+        "5",
+        "--choice-order",
+        "3",
+        "--few-shot",
+        "1",
+        "--mask-out",
+        "mask.json",
+    ];
+    desk.ok(&with("prune", &rest));
+    let mask = String::from_utf8(desk.bytes("mask.json")).unwrap();
+    let file = MaskFile::from_json(&mask).unwrap();
+    let mut study = file.study.unwrap();
+    assert_eq!(study.attribution.as_ref().unwrap().steps, 2);
+    // The selection makes it, not the mask that it made.
+    study.pruning.as_mut().unwrap().mask = None;
+    desk.put("study.json", serde_json::to_string(&study).unwrap());
+    desk.ok(&["run", "study.json", "--model", "MODEL", "--out", "again"]);
+    let again = String::from_utf8(desk.bytes("again/mask.json")).unwrap();
+    let again = MaskFile::from_json(&again).unwrap();
+    assert_eq!(again.mask, file.mask);
+    assert_eq!(again.results[0].after, file.results[0].after);
+    let (first, second) = (file.control.unwrap(), again.control.unwrap());
+    assert_eq!(first.sets[0].accuracies, second.sets[0].accuracies);
+    desk.ok(&with(
+        "prune",
+        &["--mask", "mask.json", "--mask-out", "by-hand.json"],
+    ));
+    let by_hand: Value = desk.json("by-hand.json");
+    assert_eq!(by_hand["study"].get("attribution"), None);
 }
 
 /// A different result is no wrong input: exit code 1, and the comparison is printed all the same.
@@ -564,8 +698,29 @@ fn a_report_that_does_not_reproduce_is_told_apart() {
     desk.put("study.json", study().to_string());
     desk.ok(&["run", "study.json", "--out", "."]);
     let mut report: Value = desk.json("report.json");
-    let neuron = &mut report["pruned"]["mask"]["layers"][0]["neurons"][0];
-    *neuron = json!((neuron.as_u64().unwrap() + 1) % 24);
+    // Another attribution, and the mask that follows from it.
+    let layer = report["study"]["pruning"]["selection"]["layer"]
+        .as_u64()
+        .unwrap() as usize;
+    let of_mask = |report: &Value| -> Vec<usize> {
+        let neurons = report["pruned"]["mask"]["layers"][0]["neurons"].clone();
+        serde_json::from_value(neurons).unwrap()
+    };
+    let mut neurons = of_mask(&report);
+    let scores = report["attribution"]["scores"][layer]
+        .as_array_mut()
+        .unwrap();
+    let size = |neuron: usize| scores[neuron].as_f64().unwrap().abs();
+    let weakest = (0..neurons.len())
+        .min_by(|&a, &b| size(neurons[a]).total_cmp(&size(neurons[b])))
+        .unwrap();
+    let free = (0..24).find(|neuron| !neurons.contains(neuron)).unwrap();
+    scores[free] = json!(1000.0);
+    neurons[weakest] = free;
+    neurons.sort_unstable();
+    for place in ["/pruned/mask", "/study/pruning/mask"] {
+        report.pointer_mut(place).unwrap()["layers"][0]["neurons"] = json!(neurons);
+    }
     desk.put("report.json", report.to_string());
     let output = desk.run(&["reproduce", "report.json"]);
     let found: Value = parsed(&output.stdout);

@@ -176,8 +176,10 @@ fn a_report_reproduces_itself() {
     let expected = Expected::of_report(&report);
     let (again, found) = reproduced(&report.study, &expected);
     assert_eq!(found.mask_identical, Some(true));
-    assert!(found.accuracy_identical && found.predictions_identical && found.is_identical());
+    assert!(found.is_identical());
     assert_eq!(found.log_likelihoods_compared, 4 + 5 + 9);
+    // Those of `all` with the mask as well.
+    assert_eq!(found.predictions_compared, 4 + 5 + 9 + 9);
     // They travel rounded to 1e-4 nats.
     assert!(found.largest_log_likelihood_difference <= 1.01e-4);
     assert!(found.message.contains("identical") && !found.message.contains("different"));
@@ -231,17 +233,24 @@ fn what_does_not_reproduce_is_said() {
     other_mask.mask = drawn.into_iter().find(|drawn| *drawn != mask);
     let (_, found) = reproduced(&report.study, &other_mask);
     assert_eq!(found.mask_identical, Some(false));
-    assert!(found.accuracy_identical && found.message.contains("mask different"));
+    assert_eq!(found.accuracy_identical, Some(true));
+    assert!(found.message.contains("mask different"));
 
     let mut other_predictions = good.clone();
     other_predictions.sets[0].predicted[1] += 1;
     let (_, found) = reproduced(&report.study, &other_predictions);
-    assert!(!found.predictions_identical && found.accuracy_identical);
+    let verdicts = |found: &Reproduction| (found.accuracy_identical, found.predictions_identical);
+    assert_eq!(verdicts(&found), (Some(true), Some(false)));
+
+    let mut other_after = good.clone();
+    other_after.sets[2].predicted_after[8] += 1;
+    let (_, found) = reproduced(&report.study, &other_after);
+    assert_eq!(verdicts(&found), (Some(true), Some(false)));
 
     let mut other_accuracy = good.clone();
     other_accuracy.sets[1].before.correct += 1;
     let (_, found) = reproduced(&report.study, &other_accuracy);
-    assert!(!found.accuracy_identical && found.predictions_identical);
+    assert_eq!(verdicts(&found), (Some(false), Some(true)));
 
     let mut other_values = good.clone();
     other_values.sets[0].log_likelihoods[2] += 0.5;
@@ -261,7 +270,7 @@ fn what_does_not_reproduce_is_said() {
     let mut other_set = good;
     other_set.sets[0].set = "elsewhere".into();
     let (_, found) = reproduced(&report.study, &other_set);
-    assert!(!found.accuracy_identical && !found.predictions_identical);
+    assert_eq!(verdicts(&found), (Some(false), Some(false)));
 }
 
 /// A mask without a selection is taken as it is, even where the attribution would choose another.
@@ -416,7 +425,14 @@ fn parts_that_need_other_parts_say_so() {
         .as_object_mut()
         .unwrap()
         .remove("attribution");
-    assert!(refused(&nothing_pruned).contains("needs an `attribution`"));
+    let error = Study::from_json(&nothing_pruned.to_string()).unwrap_err();
+    assert!(
+        error.to_string().contains("needs the `attribution`"),
+        "{error}"
+    );
+    // A mask beside it makes it no selection.
+    nothing_pruned["pruning"]["mask"] = json!(common::mask(FOLDER));
+    assert!(Study::from_json(&nothing_pruned.to_string()).is_err());
 
     // Before the attribution, which would fail for want of an item that is sure enough.
     for (part, value, wanted) in [
@@ -598,4 +614,320 @@ fn shots_that_cannot_be_drawn_are_refused_with_the_reason() {
     document["few_shot"] = json!({"k": 60});
     let error = run(FOLDER, &study(&document)).unwrap_err();
     assert!(error.to_string().contains("60 shots"), "{error}");
+}
+
+/// What a report says follows from the log-likelihoods, the settings and the mask beside it, or it is no report.
+#[test]
+fn a_report_is_held_to_what_follows_from_it() {
+    let report = run(FOLDER, &study(&document())).unwrap();
+    let good = serde_json::to_value(&report).unwrap();
+    Report::from_json(&good.to_string()).unwrap();
+    let neuron = |value: &Value| json!((value.as_u64().unwrap() + 1) % 24);
+    let more = |value: &Value| json!(value.as_u64().unwrap() + 1);
+    let shifted = |value: &Value| json!(value.as_f64().unwrap() * 0.9 + 0.01);
+    type Change<'a> = &'a dyn Fn(&Value) -> Value;
+    let changes: &[(&str, Change<'_>, &str)] = &[
+        ("/pruned/sets/0/paired/p_value", &shifted, "`p_value`"),
+        (
+            "/pruned/sets/0/paired/items",
+            &more,
+            "other answers changed",
+        ),
+        ("/pruned/neurons", &more, "number of pruned neurons"),
+        (
+            "/pruned/mask/layers/0/neurons/0",
+            &neuron,
+            "not the study's",
+        ),
+        (
+            "/pruned/sets/0/after/items/0/confidence",
+            &shifted,
+            "`confidence`",
+        ),
+        ("/baseline/0/items/0/confidence", &shifted, "`confidence`"),
+        (
+            "/baseline/0/items/0/correct",
+            &|value| json!(value != &json!(true)),
+            "`correct`",
+        ),
+        (
+            "/baseline/0/items/0/choices/0/per_character",
+            &shifted,
+            "`per_character`",
+        ),
+        (
+            "/baseline/0/calibration/expected_error",
+            &shifted,
+            "`calibration`",
+        ),
+        (
+            "/baseline/0/calibration/bins/9/items",
+            &more,
+            "`calibration`",
+        ),
+        (
+            "/baseline/0/items/0/choices/0/text",
+            &|_| json!("other"),
+            "another one in the study",
+        ),
+        ("/baseline/0/accuracy/value", &shifted, "accuracy is said"),
+        (
+            "/study/item_sets/0/items/0/context",
+            &|_| json!("other"),
+            "sha256",
+        ),
+        ("/control/sets/0/mean", &shifted, "control's mean"),
+        ("/control/sets/0/min", &|_| json!(-1.0), "control's minimum"),
+        ("/control/sets/0/max", &|_| json!(2.0), "control's maximum"),
+        ("/control/sets/0/mask", &shifted, "accuracy of the mask"),
+        (
+            "/control/sets/0/at_least_as_good",
+            &more,
+            "at least as well",
+        ),
+        (
+            "/control/sets/0/accuracies/0",
+            &|_| json!(0.123),
+            "no share of 9 items",
+        ),
+        ("/control/layers/0/neurons", &more, "size of the mask"),
+        ("/control/seed", &more, "size or seed"),
+        (
+            "/search/best/layer",
+            &|value| json!((value.as_u64().unwrap() + 1) % 3),
+            "best cell",
+        ),
+        ("/search/cells/0/accuracy/value", &shifted, "searched mask"),
+        ("/search/cells/0/neurons", &more, "size of a searched mask"),
+        ("/search/cells/0/percent", &|_| json!(20.0), "other cells"),
+        ("/search/baseline/low", &shifted, "without pruning"),
+        ("/search/sets/0", &|_| json!("all"), "role `validation`"),
+        (
+            "/attribution/d_mlp",
+            &|_| json!(256),
+            "layers of 256 neurons",
+        ),
+        ("/attribution/items_skipped", &more, "sure enough"),
+        ("/attribution/settings/steps", &more, "other settings"),
+        ("/attribution/set", &|_| json!("all"), "has not that role"),
+        ("/tuning/curves/0/best_step", &|_| json!(3), "best step"),
+        (
+            "/tuning/curves/0/sets/0/before/low",
+            &shifted,
+            "before tuning",
+        ),
+        (
+            "/tuning/curves/0/validation/0/accuracy/high",
+            &shifted,
+            "accuracy of a tuning",
+        ),
+        ("/tuning/trained_gains", &more, "trained gains"),
+        ("/tuning/layer", &|_| json!(0), "another layer"),
+        ("/model/sha256", &|_| json!("0"), "another model"),
+        ("/study/search", &|_| Value::Null, "does not ask for"),
+    ];
+    for (place, change, wanted) in changes {
+        let mut changed = good.clone();
+        let value = changed.pointer_mut(place).unwrap();
+        *value = change(value);
+        let error = Report::from_json(&changed.to_string()).map(|_| ());
+        let error = error.expect_err(place).to_string();
+        assert!(error.contains("contradicts itself"), "{place}: {error}");
+        assert!(error.contains(wanted), "{place}: {error}");
+    }
+
+    // A mask that the attribution beside it would not give, in both places.
+    let mut other_mask = good.clone();
+    for place in ["/pruned/mask", "/study/pruning/mask"] {
+        let mask = other_mask.pointer_mut(place).unwrap();
+        let neurons = mask["layers"][0]["neurons"].as_array_mut().unwrap();
+        let free = (0..24)
+            .find(|neuron| !neurons.contains(&json!(neuron)))
+            .unwrap();
+        neurons[0] = json!(free);
+    }
+    let error = Report::from_json(&other_mask.to_string()).unwrap_err();
+    assert!(
+        error.to_string().contains("selection does not give"),
+        "{error}"
+    );
+
+    // The likeliest choice is the predicted one.
+    let mut other_answer = good;
+    let item = &mut other_answer["baseline"][0]["items"][0];
+    let other = (item["predicted"].as_u64().unwrap() + 1) % 2;
+    item["predicted"] = json!(other);
+    item["correct"] = json!(item["gold"] == json!(other));
+    let error = Report::from_json(&other_answer.to_string()).unwrap_err();
+    assert!(error.to_string().contains("the likeliest"), "{error}");
+}
+
+/// Nor does a link say what contradicts what stands beside it.
+#[test]
+fn a_link_is_held_to_what_follows_from_it() {
+    let report = run(FOLDER, &study(&document())).unwrap();
+    let good = json!({
+        "study": &report.study,
+        "expected": Expected::of_report(&report).shortened(),
+    });
+    let decoded = |document: &Value| -> Result<Shared, String> {
+        let shared: Shared = serde_json::from_value(document.clone()).unwrap();
+        let fragment = link::encode(&shared).unwrap();
+        link::decode(&fragment).map_err(|error| error.to_string())
+    };
+    decoded(&good).unwrap();
+    let accuracy = |correct: usize, total: usize| json!(Accuracy::wilson(correct, total));
+    let of_100 = json!({"correct": 100, "total": 100, "value": 0.011, "low": 0.0, "high": 1.0});
+    let changes: &[(&str, Value, &str)] = &[
+        ("/expected/sets/2/before", of_100, "said to be 100 of 100"),
+        (
+            "/expected/sets/2/before",
+            accuracy(5, 100),
+            "number of items",
+        ),
+        (
+            "/expected/sets/2/after",
+            accuracy(10, 10),
+            "items with the mask",
+        ),
+        ("/expected/sets/0/before", accuracy(0, 4), "are right"),
+        (
+            "/expected/sets/0/predicted/0",
+            json!(7),
+            "no choice that is predicted",
+        ),
+        (
+            "/expected/sets/0/predicted",
+            json!([0]),
+            "number of log-likelihoods",
+        ),
+        ("/expected/sets/0/log_likelihoods/0", json!(1.5), "above 0"),
+        ("/expected/sets/1/set", json!("train"), "there twice"),
+        (
+            "/expected/sets/1/set",
+            json!("elsewhere"),
+            "no item set `elsewhere`",
+        ),
+        ("/expected/mask", Value::Null, "and no mask"),
+        (
+            "/expected/mask/layers/0/neurons",
+            json!([0]),
+            "not the study's",
+        ),
+        (
+            "/study/pruning/selection/layer",
+            json!(9),
+            "selection is of layer 9",
+        ),
+        ("/study/seed", json!(1_u64 << 53), "a seed is at most"),
+        ("/study/control/seed", json!(u64::MAX), "a seed is at most"),
+        (
+            "/study/item_sets/0/items/0/context",
+            json!("other"),
+            "sha256",
+        ),
+    ];
+    for (place, value, wanted) in changes {
+        let mut changed = good.clone();
+        *changed.pointer_mut(place).unwrap() = value.clone();
+        let error = decoded(&changed).expect_err(place);
+        assert!(error.contains(wanted), "{place}: {error}");
+    }
+    for (key, seed) in [
+        ("few_shot", json!({"k": 1, "seed": 1_u64 << 60})),
+        ("choice_order", json!({"seed": u64::MAX})),
+    ] {
+        let mut changed = good.clone();
+        changed["study"][key] = seed;
+        assert!(
+            decoded(&changed).unwrap_err().contains("a seed is at most"),
+            "{key}"
+        );
+    }
+    // "Top 77 % by |IG|" for neurons that were picked by hand.
+    let mut by_hand = good;
+    by_hand["study"]
+        .as_object_mut()
+        .unwrap()
+        .remove("attribution");
+    assert!(
+        decoded(&by_hand)
+            .unwrap_err()
+            .contains("needs the `attribution`")
+    );
+}
+
+/// Scores and attribution are not computed again for what was taken away and brought back.
+#[test]
+fn what_is_as_it_was_has_its_results_again() {
+    let mut session = session(FOLDER);
+    let settings = study(&document()).attribution.unwrap();
+    session.set_items("train", items(FOLDER));
+    session.set_items("valid", validation());
+    let job = job();
+    wait(session.score_all(&["train", "valid"], job)).unwrap();
+    wait(session.attribute("train", &settings, job)).unwrap();
+    let scored = |session: &Session| session.baseline("train").map(|scores| scores.items.clone());
+    let before = scored(&session);
+    let scores = session.attribution().unwrap().per_item.clone();
+    let plain = session.prompting().clone();
+    let lettered: secateur::study::session::Prompting =
+        secateur::items::Template::named("lettered").unwrap().into();
+    let is_back = |session: &Session| {
+        assert_eq!(scored(session), before);
+        assert_eq!(session.attribution().unwrap().per_item, scores);
+    };
+    let is_gone = |session: &Session| {
+        assert!(session.baseline("train").is_none() && session.attribution().is_none());
+    };
+
+    session.remove_items("train");
+    is_gone(&session);
+    assert!(session.baseline("valid").is_some());
+    session.set_items("train", items(FOLDER));
+    is_back(&session);
+
+    session.set_items("train", validation());
+    is_gone(&session);
+    session.set_items("train", items(FOLDER));
+    is_back(&session);
+
+    session.set_prompting(lettered);
+    is_gone(&session);
+    session.set_prompting(plain);
+    is_back(&session);
+
+    session.set_rule(Rule::PerToken);
+    assert!(session.attribution().is_none());
+    // Log-likelihoods do not hang on the rule.
+    assert!(session.baseline("train").is_some());
+    session.set_rule(Rule::Sum);
+    is_back(&session);
+}
+
+/// A link's study runs beside one's own, which has its items and results whether that run succeeds or not.
+#[test]
+fn a_study_that_runs_beside_a_session_leaves_it_as_it_is() {
+    let mut own = session(FOLDER);
+    own.set_items("train", validation());
+    let before = wait(own.score("train", job())).unwrap().clone();
+    let mut failing = document();
+    failing["attribution"]["confidence_threshold"] = json!(1.0);
+    failing["template"] = json!("lettered@1");
+    failing["scoring"] = json!({"rule": "per_token"});
+    for document in [failing, document()] {
+        let mut beside = own.beside();
+        let ran = wait(runner::run(
+            &mut beside,
+            &study(&document),
+            no_samples,
+            job(),
+        ));
+        assert_eq!(ran.is_ok(), document["template"] == json!("plain@1"));
+        assert_eq!(own.baseline("train").unwrap().items, before.items);
+        assert_eq!(own.items("train").unwrap(), validation());
+        assert_eq!(own.prompting().template, *plain().template());
+        assert_eq!(own.rule(), Rule::Sum);
+        assert!(own.items("all").is_err() && own.attribution().is_none());
+    }
 }

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedU64ValueParser;
+use clap::{
+    Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
+};
 
 use crate::attribution::quadrature::Rule;
 use crate::attribution::{Path, Positions, Settings, TargetKind};
 use crate::model::Site;
 use crate::scoring;
+use crate::study::MAX_SEED;
 
 /// Find, show and prune the neurons that make a small language model answer confidently for the wrong
 /// reason.
@@ -97,7 +101,7 @@ pub enum Command {
         #[arg(long)]
         orders: Option<usize>,
         /// Seed of the orders.
-        #[arg(long, default_value_t = 0, requires = "orders")]
+        #[arg(long, default_value_t = 0, requires = "orders", value_parser = seed())]
         seed: u64,
         /// Where to write the report (JSON); standard output when absent.
         #[arg(long)]
@@ -145,7 +149,7 @@ pub enum Command {
         #[arg(long, default_value_t = 0)]
         control: usize,
         /// Seed of the random masks.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = seed())]
         seed: u64,
         /// Where to write the report (JSON); standard output when absent.
         #[arg(long)]
@@ -205,7 +209,7 @@ pub enum Command {
         #[arg(long, default_value_t = 10)]
         evaluate_every: usize,
         /// Seed of the items' order.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = seed())]
         seed: u64,
         /// Where to write the report (JSON); standard output when absent.
         #[arg(long)]
@@ -244,7 +248,7 @@ pub enum Command {
         #[arg(long, default_value = "models/items")]
         items: PathBuf,
         /// Seed of items, weights and training.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = seed())]
         seed: u64,
     },
 }
@@ -343,7 +347,7 @@ pub enum ItemsCommand {
         #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
         shares: Vec<f64>,
         /// Seed of the split.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = seed())]
         seed: u64,
         /// Folder for the three files.
         #[arg(long)]
@@ -374,13 +378,13 @@ pub struct Input {
     #[arg(long, value_name = "K")]
     pub few_shot: Option<usize>,
     /// Seed of their draw; the first ones when absent.
-    #[arg(long, value_name = "SEED", requires = "few_shot")]
+    #[arg(long, value_name = "SEED", requires = "few_shot", value_parser = seed())]
     pub few_shot_seed: Option<u64>,
     /// Items they are drawn from; those of --items, each itself left out, when absent.
     #[arg(long, value_name = "FILE", requires = "few_shot")]
     pub few_shot_items: Option<PathBuf>,
     /// Seed of an order of every item's choices; the file's order when absent.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = seed())]
     pub choice_order: Option<u64>,
     /// By which number a choice is predicted: sum, per_character, per_byte, per_token or mutual_information.
     #[arg(long, default_value = "sum", value_parser = named::<scoring::Rule>)]
@@ -434,6 +438,11 @@ impl SettingsArgs {
         }
         settings
     }
+}
+
+/// A seed that a document can hold.
+fn seed() -> RangedU64ValueParser {
+    value_parser!(u64).range(..=MAX_SEED)
 }
 
 fn preset(name: &str) -> Result<Settings, String> {

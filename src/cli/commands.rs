@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use super::args::{self, Args, Command, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
-use super::outputs::{self, Computed, write, write_json};
+use super::outputs::{self, Computed, Together, write_json};
+use super::prune::study_of;
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
 use crate::export::mask_file::MaskFile;
@@ -114,9 +115,12 @@ impl Shell<'_> {
                 let found = session.attribution();
                 let found =
                     found.ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
-                write(&out, &attribution_tensors(found, &session.model)?)?;
-                let found = Computed::new(&session, found);
-                summary.map_or(Ok(()), |path| write_json(Some(&path), &found))
+                let mut results = Together::default();
+                results.add(&out, &attribution_tensors(found, &session.model)?)?;
+                if let Some(path) = summary {
+                    results.add_json(Some(&path), &Computed::new(&session, found))?;
+                }
+                results.place()
             }
             Command::Prune {
                 input,
@@ -134,13 +138,13 @@ impl Shell<'_> {
                 }
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
-                let mask = match (mask, layer, percent) {
-                    (Some(path), ..) => self.read_mask(&session, &path)?,
+                let (mask, selected) = match (mask, layer, percent) {
+                    (Some(path), ..) => (self.read_mask(&session, &path)?, None),
                     (None, Some(layer), Some(percent)) => {
                         let selection = TopPercent { layer, percent };
                         selection.check(session.model.config().n_layers)?;
                         session.attribute(ITEMS, &settings, self.job).await?;
-                        session.mask_top(selection)?
+                        (session.mask_top(selection)?, Some((settings, selection)))
                     }
                     _ => {
                         return Err(CliError::Input(
@@ -160,23 +164,23 @@ impl Shell<'_> {
                 } else {
                     None
                 };
+                let study = study_of(&session, ITEMS, &pruned.mask, selected, control.as_ref());
+                let mut results = Together::default();
                 if let Some(path) = mask_out {
                     let info = session.model_info();
                     let engine = session.engine_info();
-                    let file = MaskFile::new(&info, engine, None, &pruned, control.clone());
-                    write(&path, file.to_json()?.as_bytes())?;
+                    let study = Some(study.clone());
+                    let file = MaskFile::new(&info, engine, study, &pruned, control.clone());
+                    results.add(&path, file.to_json()?.as_bytes())?;
                 }
-                write_json(
-                    out.as_deref(),
-                    &Computed::new(
-                        &session,
-                        serde_json::json!({
-                            "baseline": session.baseline(ITEMS),
-                            "pruned": pruned,
-                            "control": control,
-                        }),
-                    ),
-                )
+                let found = serde_json::json!({
+                    "study": study,
+                    "baseline": session.baseline(ITEMS),
+                    "pruned": pruned,
+                    "control": control,
+                });
+                results.add_json(out.as_deref(), &Computed::new(&session, found))?;
+                results.place()
             }
             Command::Search {
                 input,
@@ -286,13 +290,10 @@ impl Shell<'_> {
             }
         }
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
-        // What an earlier run left there is not of this one.
-        for path in earlier {
-            fs::remove_file(&path).map_err(|error| file_error(&path, error))?;
-        }
-        write_json(Some(&out.join("report.json")), &report)?;
+        let mut results = Together::default();
+        results.add_json(Some(&out.join("report.json")), &report)?;
         if let Some(attribution) = session.attribution() {
-            write(
+            results.add(
                 &out.join("ig.safetensors"),
                 &attribution_tensors(attribution, &session.model)?,
             )?;
@@ -305,18 +306,22 @@ impl Shell<'_> {
                 pruned,
                 report.control.clone(),
             );
-            write(&out.join("mask.json"), file.to_json()?.as_bytes())?;
+            results.add(&out.join("mask.json"), file.to_json()?.as_bytes())?;
+        }
+        // What an earlier run left there is not of this one.
+        let is_stale = |path: &PathBuf| !results.holds(path);
+        let stale: Vec<PathBuf> = earlier.into_iter().filter(is_stale).collect();
+        results.place()?;
+        for path in stale {
+            fs::remove_file(&path).map_err(|error| file_error(&path, error))?;
         }
         Ok(())
     }
 
     async fn reproduce(&self, source: &str, model: Option<String>) -> Result<(), CliError> {
-        let fragment = source
-            .split_once('#')
-            .map_or(source, |(_, fragment)| fragment);
-        let is_link = link::is_fragment(fragment) && !Path::new(source).is_file();
+        let is_link = !Path::new(source).is_file() && link::is_link(source);
         let (study, expected, folder) = if is_link {
-            let shared = link::decode(fragment)?;
+            let shared = link::decode(source)?;
             (shared.study, shared.expected.unwrap_or_default(), None)
         } else {
             let path = PathBuf::from(source);
@@ -325,7 +330,17 @@ impl Shell<'_> {
             let expected = Expected::of_report(&report);
             (report.study, expected, path.parent().map(Path::to_path_buf))
         };
-        let spec = model.unwrap_or_else(|| study.model.id.clone());
+        let spec = match model {
+            Some(model) => model,
+            // A link may come from anyone: it names no file here.
+            None if is_link && is_path(&study.model.id) => {
+                return Err(CliError::Input(format!(
+                    "link: its model `{}` is a path and not an id of the catalogue; name the model with --model",
+                    study.model.id
+                )));
+            }
+            None => study.model.id.clone(),
+        };
         let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(folder.as_deref());
         let (_, reproduction) =
@@ -353,11 +368,12 @@ impl Shell<'_> {
         for folder in [out, items] {
             fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
         }
+        let mut results = Together::default();
         for (name, bytes) in &lesson.model {
-            write(&out.join(name), bytes)?;
+            results.add(&out.join(name), bytes)?;
         }
         for sample in &lesson.samples {
-            write(&items.join(&sample.file), sample.jsonl.as_bytes())?;
+            results.add(&items.join(&sample.file), sample.jsonl.as_bytes())?;
         }
         // The index also names sets that are not the lesson's; they stay.
         let path = items.join("index.json");
@@ -369,7 +385,8 @@ impl Shell<'_> {
         };
         index.retain(|entry| entry.get("model").is_none_or(|model| model != lesson::ID));
         index.splice(0..0, lesson.samples.into_iter().map(|sample| sample.entry));
-        write_json(Some(&path), &index)
+        results.add_json(Some(&path), &index)?;
+        results.place()
     }
 
     /// A session with one item set.
@@ -470,6 +487,11 @@ fn read_template(spec: &str) -> Result<Template, CliError> {
     let template: Template =
         serde_json::from_str(&read_text(path)?).map_err(|error| fail(&error))?;
     template.checked().map_err(|error| fail(&error))
+}
+
+/// Whether a model's id leads elsewhere than to an entry of this folder or of the catalogue.
+fn is_path(id: &str) -> bool {
+    id.contains(['/', '\\']) || matches!(id, "." | "..")
 }
 
 /// The file of that name in a document's folder, if there is one.

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::CliError;
 use super::args::{ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
-use super::outputs::{print, write, write_json};
+use super::outputs::{Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};
@@ -67,11 +67,12 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
                     file.display()
                 )));
             }
+            let mut results = Together::default();
             for (name, items) in PARTS.iter().zip(parts) {
                 let path = out.join(format!("{name}.jsonl"));
-                write(&path, canonical_jsonl(&items).as_bytes())?;
+                results.add(&path, canonical_jsonl(&items).as_bytes())?;
             }
-            Ok(())
+            results.place()
         }
     }
 }

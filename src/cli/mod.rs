@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what can be asked
 //! - [`commands`]: one function a subcommand
-//! - `forward`: a forward pass laid open; `items`: those that need no model
+//! - `forward`: a forward pass laid open; `items`: those that need no model; `prune`: a mask as a study
 //! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
@@ -14,6 +14,7 @@ mod files;
 mod forward;
 mod items;
 mod outputs;
+mod prune;
 mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,12 +111,15 @@ fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliErro
     })
 }
 
-/// A message as one line. What files call their tensors and items does not reach the terminal as its own commands.
+/// A message as one line. What files call their tensors and items does not reach the terminal as its own commands, and
+/// marks that are not seen are written out: one name is not taken for another.
 fn one_line(message: &str) -> String {
     let mut line = String::with_capacity(message.len());
     for char in message.chars() {
         if char.is_control() {
             line.extend(char.escape_default());
+        } else if is_unseen(char) {
+            line.extend(char.escape_unicode());
         } else {
             line.push(char);
         }
@@ -123,9 +127,23 @@ fn one_line(message: &str) -> String {
     line
 }
 
+/// Characters without a width, and those that turn the direction of writing.
+fn is_unseen(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_one_line_in_which_every_mark_is_seen() {
+        assert_eq!(one_line("a\n\u{1b}[2J"), "a\\n\\u{1b}[2J");
+        assert_eq!(one_line("gp\u{200b}t2\u{202e}"), "gp\\u{200b}t2\\u{202e}");
+        assert_eq!(one_line("é – 猫"), "é – 猫");
+    }
 
     #[test]
     fn a_panic_is_an_error_with_its_own_words() {

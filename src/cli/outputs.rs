@@ -84,30 +84,102 @@ pub(super) fn check_earlier(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf
     }
 }
 
+/// Results that take their places together: what was there stays until all of them are on disk.
+#[derive(Default)]
+pub(super) struct Together {
+    files: Vec<Waiting>,
+    /// For what is no file, such as a pipe; standard output where no path is given.
+    others: Vec<(Option<PathBuf>, Vec<u8>)>,
+}
+
+/// A file that is written under another name and has not taken its place.
+struct Waiting {
+    /// As it was asked for.
+    path: PathBuf,
+    place: PathBuf,
+    partial: PathBuf,
+}
+
+impl Together {
+    /// Writes a result beside its place.
+    pub(super) fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+        let place = place_of(path);
+        if is_standard_output(path) || !is_regular(&place) {
+            self.others.push((Some(path.to_owned()), bytes.to_vec()));
+            return Ok(());
+        }
+        let fail = |error| file_error(path, error);
+        let (partial, mut file) = scratch_beside(&place).map_err(fail)?;
+        let permissions = fs::metadata(&place).map(|old| old.permissions());
+        self.files.push(Waiting {
+            path: path.to_owned(),
+            place,
+            partial: partial.clone(),
+        });
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        written
+            .and_then(|()| permissions.map_or(Ok(()), |old| fs::set_permissions(&partial, old)))
+            .map_err(fail)
+    }
+
+    /// The same as JSON; on standard output where there is no path.
+    pub(super) fn add_json(
+        &mut self,
+        path: Option<&Path>,
+        value: &impl Serialize,
+    ) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
+        let text = format!("{text}\n");
+        match path {
+            Some(path) => self.add(path, text.as_bytes()),
+            None => {
+                self.others.push((None, text.into_bytes()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a result for this path is among them.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file.path == path)
+    }
+
+    /// Puts all of them in place. What may yet fail for want of room comes first.
+    pub(super) fn place(mut self) -> Result<(), CliError> {
+        for (path, bytes) in &self.others {
+            match path {
+                Some(path) if !is_standard_output(path) => {
+                    fs::write(place_of(path), bytes).map_err(|error| file_error(path, error))?;
+                }
+                // It may be a file that others have written to.
+                _ => print_bytes(bytes)?,
+            }
+        }
+        while let Some(file) = self.files.first() {
+            fs::rename(&file.partial, &file.place)
+                .map_err(|error| file_error(&file.path, error))?;
+            self.files.remove(0);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Together {
+    /// Those that did not come to their place.
+    fn drop(&mut self) {
+        for file in &self.files {
+            // The error that is told is the one that led here.
+            let _ = fs::remove_file(&file.partial);
+        }
+    }
+}
+
 /// Writes a file as a whole: what was there stays until the new content is on disk.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let fail = |error| file_error(path, error);
-    if path == Path::new("/dev/stdout") {
-        // It may be a file that others have written to.
-        return std::io::stdout().lock().write_all(bytes).map_err(fail);
-    }
-    let place = place_of(path);
-    if !is_regular(&place) {
-        return fs::write(&place, bytes).map_err(fail);
-    }
-    let (partial, mut file) = scratch_beside(&place).map_err(fail)?;
-    let done = file
-        .write_all(bytes)
-        .and_then(|()| match fs::metadata(&place) {
-            Ok(old) => fs::set_permissions(&partial, old.permissions()),
-            Err(_) => Ok(()),
-        })
-        .and_then(|()| fs::rename(&partial, &place));
-    if done.is_err() {
-        // The error that is told is the first one.
-        let _ = fs::remove_file(&partial);
-    }
-    done.map_err(fail)
+    let mut all = Together::default();
+    all.add(path, bytes)?;
+    all.place()
 }
 
 /// A result with the model and the engine that it was computed with.
@@ -137,22 +209,28 @@ impl<T: Serialize> Computed<T> {
 
 /// Writes JSON to a file or to standard output.
 pub(super) fn write_json(path: Option<&Path>, value: &impl Serialize) -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| CliError::Study(StudyError::Document(error.to_string())))?;
-    match path {
-        Some(path) => write(path, format!("{text}\n").as_bytes()),
-        None => print(&format!("{text}\n")),
-    }
+    let mut all = Together::default();
+    all.add_json(path, value)?;
+    all.place()
 }
 
 /// Writes to standard output. Whoever reads it may stop before the end.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(file_error(Path::new("standard output"), error))
         }
         _ => Ok(()),
     }
+}
+
+fn is_standard_output(path: &Path) -> bool {
+    path == Path::new("/dev/stdout")
 }
 
 /// Whether a path is or becomes a file, and no device or pipe.

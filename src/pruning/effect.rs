@@ -97,6 +97,21 @@ pub struct ControlSet {
     pub at_least_as_good: usize,
 }
 
+impl ControlSet {
+    /// From the accuracy under each random mask, and under the mask itself.
+    pub fn new(set: &str, accuracies: Vec<f64>, mask: f64) -> Self {
+        Self {
+            set: set.to_owned(),
+            mean: accuracies.iter().sum::<f64>() / accuracies.len() as f64,
+            min: accuracies.iter().copied().fold(f64::INFINITY, f64::min),
+            max: accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            at_least_as_good: accuracies.iter().filter(|value| **value >= mask).count(),
+            mask,
+            accuracies,
+        }
+    }
+}
+
 /// Random masks of the same size in the same layers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ControlReport {
@@ -173,15 +188,7 @@ pub async fn control(
             .map(|scores| scores.accuracy_by(trial.rule).value)
             .collect();
         let of_mask = accuracies.remove(0);
-        sets.push(ControlSet {
-            set: trial.set.to_owned(),
-            mean: accuracies.iter().sum::<f64>() / n_masks as f64,
-            min: accuracies.iter().copied().fold(f64::INFINITY, f64::min),
-            max: accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            at_least_as_good: accuracies.iter().filter(|a| **a >= of_mask).count(),
-            mask: of_mask,
-            accuracies,
-        });
+        sets.push(ControlSet::new(trial.set, accuracies, of_mask));
     }
     Ok(ControlReport {
         masks: n_masks,

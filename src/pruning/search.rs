@@ -61,6 +61,17 @@ pub fn grid(
     Ok(grid)
 }
 
+/// The cell of highest accuracy; of equals the one that prunes fewest, then the lower layer. None of no cells.
+pub fn best(cells: &[Cell]) -> Option<TopPercent> {
+    let best = cells
+        .iter()
+        .min_by_key(|cell| (usize::MAX - cell.accuracy.correct, cell.neurons, cell.layer))?;
+    Some(TopPercent {
+        layer: best.layer,
+        percent: best.percent,
+    })
+}
+
 /// Tries the top p % of every layer in `layers`, or of all, for every percentage.
 ///
 /// # Errors
@@ -112,14 +123,7 @@ pub async fn search(
             accuracy: Accuracy::pooled(parts.iter()),
         })
         .collect();
-    let best = cells
-        .iter()
-        .min_by_key(|cell| (usize::MAX - cell.accuracy.correct, cell.neurons, cell.layer))
-        .map(|cell| TopPercent {
-            layer: cell.layer,
-            percent: cell.percent,
-        })
-        .ok_or_else(|| PruningError::Settings("the grid is empty".into()))?;
+    let best = best(&cells).ok_or_else(|| PruningError::Settings("the grid is empty".into()))?;
     let baseline: Vec<Accuracy> = trials
         .iter()
         .map(|(trial, scores)| scores.accuracy_by(trial.rule))

@@ -1,17 +1,21 @@
 //! The study: one document for the page, the link and the command line.
 //!
 //! - this file: the specification, checked when it is read
+//! - `stated`: what documents say was found, held to what stands beside it
 //! - [`session`]: a model, item sets and their results so far; every action the two ways in offer
+//! - `aside`: results of what is not at hand any more
 //! - [`runner`]: executes a study from end to end
 //! - [`report`]: what a run found
 //! - [`reproduction`]: how a re-run compares with it
 //! - [`link`]: a study in the fragment of a URL
 
+mod aside;
 pub mod link;
 pub mod report;
 pub mod reproduction;
 pub mod runner;
 pub mod session;
+mod stated;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +60,12 @@ pub enum StudyError {
     /// A link's fragment cannot be read.
     #[error("link: {0}")]
     Link(String),
+    /// A link is of another version than this program reads.
+    #[error("link: {0}")]
+    LinkVersion(String),
+    /// What a link says was found does not follow from what stands beside it.
+    #[error("link: it contradicts itself: {0}")]
+    LinkContradicts(String),
     /// The attribution failed.
     #[error(transparent)]
     Attribution(#[from] AttributionError),
@@ -280,6 +290,8 @@ fn check_version(format: &str, version: u32) -> Result<(), StudyError> {
 
 /// Most item sets of one study.
 const MAX_SETS: usize = 64;
+/// The largest seed: JavaScript, and much that reads JSON, keeps no larger integer as it is.
+pub const MAX_SEED: u64 = (1 << 53) - 1;
 
 impl Study {
     /// Reads a study.
@@ -345,7 +357,43 @@ impl Study {
         if let Some(settings) = &self.attribution {
             settings.check()?;
         }
-        Ok(())
+        self.check_seeds()?;
+        self.check_selection()
+    }
+
+    fn check_seeds(&self) -> Result<(), StudyError> {
+        let few_shot = self.few_shot.as_ref().and_then(|few_shot| few_shot.seed);
+        let of_sets = self.item_sets.iter().filter_map(|set| set.split.as_ref());
+        let named = [
+            ("seed", Some(self.seed)),
+            ("control.seed", self.control.map(|control| control.seed)),
+            (
+                "choice_order.seed",
+                self.choice_order.map(|order| order.seed),
+            ),
+            ("few_shot.seed", few_shot),
+        ];
+        let all = named
+            .into_iter()
+            .filter_map(|(name, seed)| Some((name, seed?)));
+        let mut all = all.chain(of_sets.map(|split| ("split.seed", split.seed)));
+        match all.find(|(_, seed)| *seed > MAX_SEED) {
+            Some((name, seed)) => Err(StudyError::Document(format!(
+                "`{name}` is {seed}, and a seed is at most {MAX_SEED} (2^53 - 1)"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_selection(&self) -> Result<(), StudyError> {
+        let spec = self.pruning.as_ref();
+        match spec.and_then(|spec| spec.selection) {
+            Some(_) if self.attribution.is_none() => Err(StudyError::Document(
+                "a `selection` needs the `attribution` that it selects from; a `mask` alone needs none"
+                    .into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How the study's items are put to the model.

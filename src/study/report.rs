@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use super::stated::check_report;
 use super::{Head, Study, StudyError};
 use crate::attribution::Attribution;
 use crate::model::device::{Compute, DeviceInfo};
 use crate::model::{LoadReport, Model, Precision};
 use crate::pruning::SearchReport;
 use crate::pruning::effect::{ControlReport, PruneReport};
-use crate::scoring::paired::flips;
-use crate::scoring::{Accuracy, Paired, SetScores};
+use crate::scoring::SetScores;
 use crate::tuning::TuneReport;
 
 /// Marks a report.
@@ -100,8 +100,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`StudyError::Report`] with the place in the text, when it is no report of this version or its accuracies are not
-    /// those of its items.
+    /// [`StudyError::Report`] with the place in the text, when it is no report of this version, or with what does not
+    /// follow from what stands beside it.
     pub fn from_json(text: &str) -> Result<Self, StudyError> {
         let damaged = |error: serde_json::Error| StudyError::Report(error.to_string());
         // Another version may have other fields.
@@ -113,111 +113,10 @@ impl Report {
         }
         let report: Self = serde_json::from_str(text).map_err(damaged)?;
         report.study.check()?;
-        report.check()?;
+        check_report(&report)
+            .map_err(|what| StudyError::Report(format!("it contradicts itself: {what}")))?;
         Ok(report)
     }
-
-    /// Whether what is said of the sets follows from the log-likelihoods beside it.
-    fn check(&self) -> Result<(), StudyError> {
-        let contradicts = |set: &str, what: String| {
-            StudyError::Report(format!("it contradicts itself: {what} of `{set}`"))
-        };
-        for scores in &self.baseline {
-            check(scores).map_err(|what| contradicts(&scores.set, what))?;
-        }
-        let baseline = |name: &str| self.baseline.iter().find(|scores| scores.set == name);
-        for pruned in self.pruned.iter().flat_map(|pruned| &pruned.sets) {
-            let of_set = |what: String| contradicts(&pruned.set, what);
-            check(&pruned.after).map_err(of_set)?;
-            let before =
-                baseline(&pruned.set).ok_or_else(|| of_set("there are no scores".into()))?;
-            let stated = before.accuracy_by(self.study.scoring.rule);
-            compare("the accuracy before pruning", &pruned.before, &stated).map_err(of_set)?;
-            let (before, after) = (&before.items, &pruned.after.items);
-            let paired = Paired::of(before, after);
-            let is_other = pruned
-                .paired
-                .is_some_and(|stated| counts(&stated) != counts(&paired));
-            if is_other || pruned.flipped != flips(before, after) {
-                return Err(of_set("other answers changed than is said".into()));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn counts(paired: &Paired) -> [usize; 4] {
-    [
-        paired.both_right,
-        paired.both_wrong,
-        paired.improved,
-        paired.worsened,
-    ]
-}
-
-/// Refuses numbers that do not follow from the log-likelihoods beside them.
-fn check(stated: &SetScores) -> Result<(), String> {
-    for item in &stated.items {
-        if item.correct != (item.predicted == item.gold) {
-            return Err(format!(
-                "`correct` does not follow from the prediction for item `{}`",
-                item.id
-            ));
-        }
-    }
-    let items = stated.items.iter().cloned().map(|mut item| {
-        for choice in &mut item.choices {
-            choice.per_character = choice.log_likelihood / choice.characters.max(1) as f64;
-        }
-        item
-    });
-    let counted = SetScores::new(&stated.set, items.collect(), stated.seconds);
-    let all = |scores: &SetScores| {
-        [
-            ("accuracy", Some(scores.accuracy)),
-            (
-                "accuracy_per_character",
-                Some(scores.accuracy_per_character),
-            ),
-            ("accuracy_per_byte", scores.accuracy_per_byte),
-            ("accuracy_per_token", scores.accuracy_per_token),
-            (
-                "accuracy_mutual_information",
-                scores.accuracy_mutual_information,
-            ),
-        ]
-    };
-    for ((name, stated), (_, counted)) in all(stated).into_iter().zip(all(&counted)) {
-        match (stated, counted) {
-            (Some(stated), Some(counted)) => compare(name, &stated, &counted)?,
-            (Some(_), None) => {
-                return Err(format!("there is `{name}` without its log-likelihoods"));
-            }
-            (None, _) => {}
-        }
-    }
-    Ok(())
-}
-
-fn compare(name: &str, stated: &Accuracy, counted: &Accuracy) -> Result<(), String> {
-    let parts = |accuracy: &Accuracy| [accuracy.value, accuracy.low, accuracy.high];
-    let is_close = parts(stated)
-        .into_iter()
-        .zip(parts(counted))
-        .all(|(a, b)| (a - b).abs() < 1e-9);
-    if (stated.correct, stated.total) == (counted.correct, counted.total) && is_close {
-        return Ok(());
-    }
-    Err(format!(
-        "{name} is said to be {} of {}, {:.4} ({:.4} to {:.4}), and the log-likelihoods give {} of {}",
-        stated.correct,
-        stated.total,
-        stated.value,
-        stated.low,
-        stated.high,
-        counted.correct,
-        counted.total
-    ))
 }
 
 impl EngineInfo {

@@ -38,6 +38,9 @@ pub struct ExpectedSet {
     /// Predictions without the mask, of the same items.
     #[serde(default)]
     pub predicted: Vec<usize>,
+    /// Predictions with the mask, of the same items; links of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predicted_after: Vec<usize>,
 }
 
 /// Items of a set whose log-likelihoods travel in a link.
@@ -51,30 +54,32 @@ impl Expected {
         baseline: &[&SetScores],
         pruned: Option<&PruneReport>,
     ) -> Self {
-        let after = |set: &str| {
+        let with_mask = |set: &str| {
             let pruned = pruned?.sets.iter().find(|pruned| pruned.set == set)?;
-            // Both accuracies follow the same rule as `before`.
-            Some((pruned.before, pruned.after.clone()))
+            Some(&pruned.after)
         };
         let sets = baseline
             .iter()
             .map(|scores| {
-                let pruned = after(&scores.set);
+                let after = with_mask(&scores.set);
                 let correct = |scores: &SetScores| {
                     let correct = scores.items.iter().filter(|item| item.correct);
                     Accuracy::wilson(correct.count(), scores.items.len())
+                };
+                let predicted = |scores: &SetScores| -> Vec<usize> {
+                    scores.items.iter().map(|item| item.predicted).collect()
                 };
                 let items = scores.items.iter();
                 ExpectedSet {
                     set: scores.set.clone(),
                     before: correct(scores),
-                    after: pruned.map(|(_, after)| correct(&after)),
+                    after: after.map(correct),
+                    predicted: predicted(scores),
+                    predicted_after: after.map(predicted).unwrap_or_default(),
                     log_likelihoods: items
-                        .clone()
                         .filter_map(|item| item.choices.get(item.predicted))
                         .map(|choice| (choice.log_likelihood * 1e4).round() / 1e4)
                         .collect(),
-                    predicted: items.map(|item| item.predicted).collect(),
                 }
             })
             .collect();
@@ -90,6 +95,7 @@ impl Expected {
         for set in &mut self.sets {
             set.log_likelihoods.truncate(ITEMS_IN_LINK);
             set.predicted.truncate(ITEMS_IN_LINK);
+            set.predicted_after.truncate(ITEMS_IN_LINK);
         }
         self
     }
@@ -128,10 +134,12 @@ pub struct OtherPrecision {
 pub struct Reproduction {
     /// Whether the same neurons are pruned; absent where the link has no mask.
     pub mask_identical: Option<bool>,
-    /// Whether all accuracies are the same.
-    pub accuracy_identical: bool,
-    /// Whether all compared predictions are the same.
-    pub predictions_identical: bool,
+    /// Whether all accuracies are the same; absent where none were expected.
+    pub accuracy_identical: Option<bool>,
+    /// Whether all compared predictions are the same, without the mask and with it; absent where none were expected.
+    pub predictions_identical: Option<bool>,
+    /// How many predictions were compared.
+    pub predictions_compared: usize,
     /// Largest difference of a log-likelihood, in nats.
     pub largest_log_likelihood_difference: f64,
     /// How many log-likelihoods were compared.
@@ -145,9 +153,18 @@ pub struct Reproduction {
 }
 
 impl Reproduction {
-    /// Whether everything that was compared is the same, log-likelihoods aside.
+    fn verdicts(&self) -> [Option<bool>; 3] {
+        [
+            self.mask_identical,
+            self.accuracy_identical,
+            self.predictions_identical,
+        ]
+    }
+
+    /// Whether something was compared, and all of it is the same, log-likelihoods aside.
     pub fn is_identical(&self) -> bool {
-        self.mask_identical != Some(false) && self.accuracy_identical && self.predictions_identical
+        let verdicts = self.verdicts();
+        verdicts.contains(&Some(true)) && !verdicts.contains(&Some(false))
     }
 
     /// Compares a new run with what was expected.
@@ -172,11 +189,19 @@ impl Reproduction {
             counts(old.before) == counts(new.before)
                 && (old.after.is_none() || old.after.map(counts) == new.after.map(counts))
         };
-        let accuracy_identical = complete && pairs.iter().all(same_accuracy);
-        let predictions_identical = complete
-            && pairs
-                .iter()
-                .all(|(old, new)| new.predicted.starts_with(&old.predicted));
+        let accuracy_identical =
+            (!expected.sets.is_empty()).then(|| complete && pairs.iter().all(same_accuracy));
+        let predictions_compared = expected
+            .sets
+            .iter()
+            .map(|old| old.predicted.len() + old.predicted_after.len())
+            .sum();
+        let same_predictions = |(old, new): &(&ExpectedSet, &ExpectedSet)| {
+            new.predicted.starts_with(&old.predicted)
+                && new.predicted_after.starts_with(&old.predicted_after)
+        };
+        let predictions_identical =
+            (predictions_compared > 0).then(|| complete && pairs.iter().all(same_predictions));
         let differences: Vec<f64> = pairs
             .iter()
             .flat_map(|(old, new)| old.log_likelihoods.iter().zip(&new.log_likelihoods))
@@ -186,20 +211,26 @@ impl Reproduction {
         let other_precision = (expected.precision.zip(measured.precision))
             .filter(|(old, new)| old != new)
             .map(|(expected, measured)| OtherPrecision { expected, measured });
-        let verdict = |same: bool| if same { "identical" } else { "different" };
-        let mask = mask_identical.map_or(String::new(), |same| format!("mask {}, ", verdict(same)));
         let held =
             other_precision.map_or(String::new(), |OtherPrecision { expected, measured }| {
                 let (old, new) = (expected.name(), measured.name());
                 format!("; the weights were held in {old}, and are held in {new} here")
             });
-        let message = if expected.sets.is_empty() && mask_identical.is_none() {
+        let named = [
+            ("mask", mask_identical),
+            ("accuracy", accuracy_identical),
+            ("predictions", predictions_identical),
+        ];
+        let verdict = |(name, same): (&str, Option<bool>)| {
+            let verdict = if same? { "identical" } else { "different" };
+            Some(format!("{name} {verdict}, "))
+        };
+        let verdicts: String = named.into_iter().filter_map(verdict).collect();
+        let message = if verdicts.is_empty() {
             "no results came with the study: it was run, and there is nothing to compare".to_owned()
         } else {
             format!(
-                "{mask}accuracy {}, predictions {}, largest difference of {} log-likelihoods {largest:.1e} nats{held}",
-                verdict(accuracy_identical),
-                verdict(predictions_identical),
+                "{verdicts}largest difference of {} log-likelihoods {largest:.1e} nats{held}",
                 differences.len(),
             )
         };
@@ -208,6 +239,7 @@ impl Reproduction {
             mask_identical,
             accuracy_identical,
             predictions_identical,
+            predictions_compared,
             largest_log_likelihood_difference: largest,
             log_likelihoods_compared: differences.len(),
             other_precision,
@@ -234,6 +266,7 @@ mod tests {
             after: None,
             log_likelihoods: (0..items).map(|item| -(item as f64)).collect(),
             predicted: (0..items).map(|item| item % 3).collect(),
+            predicted_after: Vec::new(),
         };
         Expected {
             precision: None,
@@ -248,10 +281,11 @@ mod tests {
         let mut now = found(40);
         now.sets[0].predicted[39] += 1;
         let of_link = Reproduction::new(&before.clone().shortened(), &now);
-        assert!(of_link.predictions_identical && of_link.accuracy_identical);
+        assert!(of_link.is_identical() && of_link.predictions_compared == 32);
         assert_eq!(of_link.log_likelihoods_compared, 32);
         let of_report = Reproduction::new(&before, &now);
-        assert!(!of_report.predictions_identical && of_report.accuracy_identical);
+        assert_eq!(of_report.predictions_identical, Some(false));
+        assert_eq!(of_report.accuracy_identical, Some(true));
         assert_eq!(of_report.log_likelihoods_compared, 40);
     }
 
@@ -259,6 +293,35 @@ mod tests {
     fn items_that_are_gone_are_a_difference() {
         let mut now = found(40);
         now.sets[0].predicted.truncate(5);
-        assert!(!Reproduction::new(&found(40).shortened(), &now).predictions_identical);
+        let found = Reproduction::new(&found(40).shortened(), &now);
+        assert_eq!(found.predictions_identical, Some(false));
+    }
+
+    #[test]
+    fn where_nothing_was_compared_nothing_is_identical() {
+        let nothing = Expected::default();
+        let found = Reproduction::new(&nothing, &found(4));
+        assert_eq!(found.verdicts(), [None; 3]);
+        assert!(!found.is_identical() && found.message.contains("nothing to compare"));
+        // Accuracies alone say nothing of predictions.
+        let mut bare = self::found(4);
+        bare.sets[0].predicted.clear();
+        bare.sets[0].log_likelihoods.clear();
+        let found = Reproduction::new(&bare, &self::found(4));
+        assert_eq!(found.verdicts(), [None, Some(true), None]);
+        assert!(found.is_identical() && !found.message.contains("predictions"));
+    }
+
+    /// Without the mask all is the same.
+    #[test]
+    fn another_answer_with_the_mask_is_a_difference() {
+        let with_mask = |predicted: usize| {
+            let mut all = found(4);
+            all.sets[0].after = Some(Accuracy::wilson(1, 4));
+            all.sets[0].predicted_after = vec![predicted; 4];
+            all
+        };
+        let found = Reproduction::new(&with_mask(0), &with_mask(1));
+        assert_eq!(found.verdicts(), [None, Some(true), Some(false)]);
     }
 }

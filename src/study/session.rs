@@ -2,11 +2,13 @@
 //! command line both offer.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use super::aside::{Aside, Made};
 use super::{ModelSpec, StudyError};
 use crate::attribution::{self, Attribution, AttributionError, Settings};
 use crate::items::order::shuffled;
-use crate::items::{FewShot, Item, Prompts, Template};
+use crate::items::{FewShot, Item, Prompts, Template, items_sha256};
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{Gains, Model};
@@ -21,8 +23,8 @@ use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 pub struct Session {
     /// Where it computes.
     pub compute: Compute,
-    /// The model.
-    pub model: Model,
+    /// The model, which sessions beside each other share.
+    pub model: Rc<Model>,
     prompting: Prompting,
     rule: Rule,
     /// As they were given.
@@ -31,6 +33,7 @@ pub struct Session {
     sets: BTreeMap<String, Vec<Item>>,
     baselines: BTreeMap<String, SetScores>,
     attribution: Option<Attribution>,
+    aside: Aside,
 }
 
 /// How items are put to the model.
@@ -75,17 +78,29 @@ pub struct TuneRequest {
 
 impl Session {
     /// A session without items.
-    pub fn new(compute: Compute, model: Model, prompting: impl Into<Prompting>) -> Self {
+    pub fn new(
+        compute: Compute,
+        model: impl Into<Rc<Model>>,
+        prompting: impl Into<Prompting>,
+    ) -> Self {
         Self {
             compute,
-            model,
+            model: model.into(),
             prompting: prompting.into(),
             rule: Rule::Sum,
             given: BTreeMap::new(),
             sets: BTreeMap::new(),
             baselines: BTreeMap::new(),
             attribution: None,
+            aside: Aside::default(),
         }
+    }
+
+    /// Another session with the same model and nothing in it: what happens there is not seen here.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let (compute, model) = (self.compute.clone(), Rc::clone(&self.model));
+        Self::new(compute, model, self.prompting.clone())
     }
 
     /// The model as a study names it.
@@ -108,7 +123,7 @@ impl Session {
         self.given.get(set).map(Vec::as_slice)
     }
 
-    /// Adds or replaces a set; what was known of it is forgotten.
+    /// Adds or replaces a set; what was known of it holds no more, until it is as it was.
     pub fn set_items(&mut self, name: &str, items: Vec<Item>) {
         if self.given.get(name) == Some(&items) {
             return;
@@ -116,6 +131,7 @@ impl Session {
         self.forget(name);
         self.sets.insert(name.to_owned(), self.ordered(&items));
         self.given.insert(name.to_owned(), items);
+        self.come_back();
     }
 
     /// Removes a set.
@@ -125,21 +141,31 @@ impl Session {
         self.sets.remove(name);
     }
 
-    /// Changes how items are put to the model; all results are forgotten.
+    /// Changes how items are put to the model; no result holds any more, until that is as it was.
     pub fn set_prompting(&mut self, prompting: Prompting) {
         if prompting == self.prompting {
             return;
         }
+        self.put_all_aside();
         self.prompting = prompting;
         let ordered = |(name, items): (&String, &Vec<Item>)| (name.clone(), self.ordered(items));
         self.sets = self.given.iter().map(ordered).collect();
-        self.baselines.clear();
-        self.attribution = None;
+        self.come_back();
     }
 
     /// How items are put to the model.
     pub fn prompting(&self) -> &Prompting {
         &self.prompting
+    }
+
+    /// How predictions are made.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// All sets, as they were given.
+    pub fn given_sets(&self) -> &BTreeMap<String, Vec<Item>> {
+        &self.given
     }
 
     fn ordered(&self, items: &[Item]) -> Vec<Item> {
@@ -178,16 +204,18 @@ impl Session {
     }
 
     /// Changes how predictions are made. Scores follow where they can ([`SetScores::by_rule`]); the attribution, whose
-    /// items and targets hang on the predictions, is forgotten.
+    /// items and targets hang on the predictions, holds no more until the rule is as it was.
     pub fn set_rule(&mut self, rule: Rule) {
         if rule != self.rule {
-            self.rule = rule;
-            let baselines = std::mem::take(&mut self.baselines);
-            self.baselines = baselines
-                .into_iter()
-                .filter_map(|(set, scores)| Some((set, scores.by_rule(rule)?)))
+            let followed = self
+                .baselines
+                .iter()
+                .filter_map(|(set, scores)| Some((set.clone(), scores.by_rule(rule)?)))
                 .collect();
-            self.attribution = None;
+            self.put_all_aside();
+            self.rule = rule;
+            self.baselines = followed;
+            self.come_back();
         }
     }
 
@@ -195,12 +223,57 @@ impl Session {
         // Other sets may have their shots from this one.
         let few_shot = self.prompting.few_shot.as_ref();
         if few_shot.is_some_and(|few_shot| few_shot.set.as_deref() == Some(set)) {
-            self.baselines.clear();
-            self.attribution = None;
+            self.put_all_aside();
         }
-        self.baselines.remove(set);
-        if self.attribution.as_ref().is_some_and(|a| a.set == set) {
-            self.attribution = None;
+        self.put_aside(set);
+    }
+
+    /// What decides a set's results; none for a set that is not there.
+    fn made_of(&self, set: &str) -> Option<Made> {
+        let few_shot = self.prompting.few_shot.as_ref();
+        let shots = few_shot.and_then(|few_shot| self.given.get(few_shot.set.as_ref()?));
+        Some(Made {
+            set: set.to_owned(),
+            items: items_sha256(self.given.get(set)?),
+            shots: shots.map(|items| items_sha256(items)),
+            prompting: self.prompting.clone(),
+            rule: self.rule,
+        })
+    }
+
+    fn put_aside(&mut self, set: &str) {
+        let Some(made) = self.made_of(set) else {
+            return;
+        };
+        if let Some(scores) = self.baselines.remove(set) {
+            self.aside.put_scores(made.clone(), scores);
+        }
+        if let Some(found) = self.attribution.take_if(|found| found.set == set) {
+            self.aside.put_attribution(made, found);
+        }
+    }
+
+    fn put_all_aside(&mut self) {
+        let sets: Vec<String> = self.given.keys().cloned().collect();
+        sets.iter().for_each(|set| self.put_aside(set));
+    }
+
+    /// Takes back what was found of what is at hand now.
+    fn come_back(&mut self) {
+        let all: Vec<Made> = self
+            .given
+            .keys()
+            .filter_map(|set| self.made_of(set))
+            .collect();
+        for made in &all {
+            if !self.baselines.contains_key(&made.set)
+                && let Some(scores) = self.aside.take_scores(made)
+            {
+                self.baselines.insert(made.set.clone(), scores);
+            }
+        }
+        if self.attribution.is_none() {
+            self.attribution = self.aside.take_attribution(&all);
         }
     }
 

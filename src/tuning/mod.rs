@@ -29,7 +29,7 @@ use crate::scoring::metrics::log_sum_exp;
 use crate::scoring::{Accuracy, ScoringError, SetScores, SharedRun};
 
 use prepared::Prepared;
-pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation};
+pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation, best_step};
 pub use settings::{MAX_STEPS, TuneSettings};
 
 /// Why a tuning could not be run.
@@ -251,7 +251,7 @@ impl<'a> Tuning<'a> {
                 if curve
                     .validation
                     .iter()
-                    .all(|earlier| better(&validation, earlier))
+                    .all(|earlier| validation.beats(earlier))
                 {
                     curve.best_step = step;
                     curve.gains = read(self.gains(&state.delta)).await?;
@@ -422,12 +422,6 @@ impl<'a> Tuning<'a> {
         }
         Ok(sets)
     }
-}
-
-/// Whether a validation beats an earlier one.
-fn better(new: &Validation, earlier: &Validation) -> bool {
-    let (new_correct, old_correct) = (new.accuracy.correct, earlier.accuracy.correct);
-    new_correct > old_correct || (new_correct == old_correct && new.loss < earlier.loss)
 }
 
 fn is_cancelled(error: &TuningError) -> bool {

@@ -24,6 +24,25 @@ pub struct Validation {
     pub loss: f64,
 }
 
+impl Validation {
+    /// Whether this one beats an earlier one.
+    pub fn beats(&self, earlier: &Self) -> bool {
+        let (new, old) = (self.accuracy.correct, earlier.accuracy.correct);
+        new > old || (new == old && self.loss < earlier.loss)
+    }
+}
+
+/// Step of the best of some evaluations: highest accuracy, then lowest loss, then earliest. None of none.
+pub fn best_step(validation: &[Validation]) -> Option<usize> {
+    let best = validation
+        .iter()
+        .reduce(|best, next| match next.beats(best) {
+            true => next,
+            false => best,
+        });
+    best.map(|best| best.step)
+}
+
 /// One set in the model as it was, and with mask and gains.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TunedSet {

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 use super::error::WebError;
 use super::files::model_files;
 use super::host::Worker;
-use crate::attribution::Settings;
+use crate::attribution::{Attribution, Settings};
 use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
 use crate::items::{Item, Template, items_sha256, parse_items};
@@ -25,7 +25,7 @@ use crate::scoring::{Rule, SetScores};
 use crate::study::link::{self, Shared};
 use crate::study::report::Report;
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Expected, Session, Study, StudyError, runner};
+use crate::study::{Expected, Reproduction, Session, Study, StudyError, runner};
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
 
@@ -78,6 +78,9 @@ struct ItemsRequest {
 struct AttributeRequest {
     set: String,
     settings: Settings,
+    /// Whether one that was made of the same before will do.
+    #[serde(default)]
+    known: bool,
 }
 
 #[derive(Deserialize)]
@@ -164,12 +167,24 @@ impl Engine {
         all
     }
 
-    /// After a study has run, its sets are the page's sets.
-    fn adopt(&mut self, report: &Report) {
-        if let Ok(prompting) = report.study.prompting() {
-            self.prompting = prompting;
-        }
-        self.rule = report.study.scoring.rule;
+    /// Runs a study in a session of its own: only once it is through does it take the place of the one at hand.
+    async fn rerun(
+        &mut self,
+        request: RunRequest,
+        progress: JsValue,
+    ) -> Result<(Report, Reproduction)> {
+        let samples = self.samples(request.samples);
+        let host = Worker::new(progress);
+        let sample = |name: &str| find(&samples, name);
+        let expected = request.expected.unwrap_or_default();
+        let mut session = self.session()?.beside();
+        let job = Job::new(&host);
+        let found = runner::reproduce(&mut session, &request.study, &expected, sample, job).await?;
+        self.prompting = session.prompting().clone();
+        self.rule = session.rule();
+        self.sets = session.given_sets().clone();
+        self.session = Some(session);
+        Ok(found)
     }
 }
 
@@ -298,10 +313,20 @@ impl Engine {
 
     /// Attributes a set; `scores` of the result is one `Float32Array`, layer after layer.
     pub async fn attribute(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
-        let AttributeRequest { set, settings } = from_js(request)?;
+        let AttributeRequest {
+            set,
+            settings,
+            known,
+        } = from_js(request)?;
         let host = Worker::new(progress);
         let session = self.session()?;
-        let found = session.attribute(&set, &settings, Job::new(&host)).await?;
+        let is_there = |found: &Attribution| found.set == set && found.settings == settings;
+        if !(known && session.attribution().is_some_and(is_there)) {
+            session.attribute(&set, &settings, Job::new(&host)).await?;
+        }
+        let found = session
+            .attribution()
+            .ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
         let flat: Vec<f32> = found.scores.iter().flatten().copied().collect();
         let result: Object = to_js(found)?
             .dyn_into()
@@ -380,30 +405,10 @@ impl Engine {
         to_js(&self.session()?.tune(&request, Job::new(&host)).await?)
     }
 
-    /// Executes a study.
-    pub async fn run(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
-        let request: RunRequest = from_js(request)?;
-        let samples = self.samples(request.samples);
-        let host = Worker::new(progress);
-        let sample = |name: &str| find(&samples, name);
-        let job = Job::new(&host);
-        let report = runner::run(self.session()?, &request.study, sample, job).await?;
-        self.adopt(&report);
-        to_js(&report)
-    }
-
-    /// Re-runs a study and says what reproduced.
+    /// Re-runs a study and says what reproduced. From then on its items and settings are the ones at hand; a run that
+    /// fails or is cancelled leaves them as they were.
     pub async fn reproduce(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
-        let request: RunRequest = from_js(request)?;
-        let samples = self.samples(request.samples);
-        let host = Worker::new(progress);
-        let sample = |name: &str| find(&samples, name);
-        let expected = request.expected.unwrap_or_default();
-        let job = Job::new(&host);
-        let session = self.session()?;
-        let (report, reproduction) =
-            runner::reproduce(session, &request.study, &expected, sample, job).await?;
-        self.adopt(&report);
+        let (report, reproduction) = self.rerun(from_js(request)?, progress).await?;
         to_js(&serde_json::json!({ "report": report, "reproduction": reproduction }))
     }
 
@@ -462,6 +467,11 @@ impl Engine {
     /// What a link carries.
     pub fn decode_link(&self, fragment: &str) -> Result<JsValue> {
         to_js(&link::decode(fragment)?)
+    }
+
+    /// A study's or a report's document, as what a link would carry of it.
+    pub fn read_document(&self, text: &str) -> Result<JsValue> {
+        to_js(&Shared::from_document(text)?)
     }
 }
 

@@ -104,6 +104,14 @@ impl From<StudyError> for WebError {
             }
             StudyError::NotYet(_) => ("not_yet", "Do the steps in order."),
             StudyError::Link(_) => ("link", "Copy the whole link again."),
+            StudyError::LinkVersion(_) => (
+                "link_version",
+                "Reload the page: a newer version of it may be there.",
+            ),
+            StudyError::LinkContradicts(_) => (
+                "link_contradicts",
+                "It was not made by this program, or was changed since: ask for another one.",
+            ),
             StudyError::Attribution(AttributionError::Settings(_))
             | StudyError::Tuning(TuningError::Settings(_)) => ("settings", "Change that setting."),
             StudyError::Attribution(AttributionError::NoConfidentItem { .. }) => (

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { expect, test, type Page } from "@playwright/test";
 import { control, hold, idle, kept, noError, open, ready, score, setNumber, step, useItems } from "./support";
 
@@ -238,12 +239,134 @@ test("another model of the study's name is said to be another, and the right one
   await other.goto(link.href);
   await expect(other.locator("body")).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
   const choose = other.locator("link-panel input[type=file]");
+  await ready(other);
   await choose.setInputFiles({ ...gguf("tiny-qwen2"), name: "model.gguf" });
-  await expect(other.locator("body")).toHaveAttribute("data-model", "model");
+  await expect(other.locator(".banner.error")).toContainText("its weights differ");
   await idle(other);
+  await expect(other.locator("body")).toHaveAttribute("data-model", "lesson-planted");
   await expect(other.locator(".verdict")).toHaveCount(0);
   await choose.setInputFiles({ ...gguf("tiny-gpt2"), name: "model.gguf" });
   await verdict(other);
   await expect(other.locator(".verdict")).toHaveAttribute("data-reproduced", "yes");
   await context.close();
+});
+
+interface Document { study: { item_sets: { name: string }[]; model: { name?: string }; attribution: { confidence_threshold: number } }; expected?: unknown }
+
+/** The fragment of a link to a document. */
+function fragmentOf(document: unknown): string {
+  return `#s1.${deflateRawSync(JSON.stringify(document)).toString("base64url")}`;
+}
+
+/** What a link carries. */
+function documentOf(link: string): Document {
+  return JSON.parse(inflateRawSync(Buffer.from(new URL(link).hash.slice(4), "base64url")).toString()) as Document;
+}
+
+/** The study of one's own, with nothing of a link's in it. */
+async function expectOwn(page: Page): Promise<void> {
+  await idle(page);
+  await expect(page.locator("[data-step=items]")).toContainText("1 set, 3 items");
+  await score(page);
+  await expect(page.locator("table.summary tbody tr")).toHaveCount(1);
+  await expect(page.locator("table.summary tr[data-set=pasted]")).toContainText("of 3 (");
+}
+
+for (const way of ["fails", "is cancelled"] as const) {
+  test(`a link's study whose run ${way} leaves nothing in one's own, and later work is kept`, async ({ page }) => {
+    test.setTimeout(300_000);
+    const link = await lessonLink(page);
+    await useItems(page, OWN);
+    await score(page);
+    const own = await page.locator("table.summary").innerText();
+    await kept(page);
+    const document = documentOf(link);
+    if (way === "fails") document.study.attribution.confidence_threshold = 1;
+    delete document.expected;
+    const release = way === "fails" ? null : await hold(page, "reproduce");
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, fragmentOf(document));
+    if (release) {
+      await expect(page.locator("job-bar")).toContainText("Re-running");
+      await control(page, "cancel").click();
+      await release();
+    } else {
+      await expect(page.locator(".banner.error")).toContainText("confidence threshold");
+    }
+    await idle(page);
+    await expect(control(page, "run-link")).toBeEnabled();
+    await step(page, "scores");
+    expect(await page.locator("table.summary").innerText()).toBe(own);
+    await expectOwn(page);
+    await step(page, "items");
+    await control(page, "delete-0").click();
+    await kept(page);
+    await page.reload();
+    await ready(page);
+    await step(page, "items");
+    await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("2");
+  });
+}
+
+test("a page that is opened by a link whose run fails has one's own study, and keeps later work", async ({ page }) => {
+  test.setTimeout(300_000);
+  const link = await lessonLink(page);
+  await useItems(page, OWN);
+  await kept(page);
+  const document = documentOf(link);
+  document.study.attribution.confidence_threshold = 1;
+  await page.goto("about:blank");
+  await page.goto(`./?device=wasm${fragmentOf(document)}`);
+  await expect(page.locator(".banner.error")).toContainText("confidence threshold", { timeout: 60_000 });
+  await ready(page);
+  await expectOwn(page);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await step(page, "scores");
+  await expect(page.locator("table.summary tr[data-set=pasted]")).toContainText("of 3 (");
+});
+
+test("a link is read as chats and mail programs leave it, and one of a newer version says so", async ({ page }) => {
+  test.setTimeout(300_000);
+  const { hash } = new URL(await lessonLink(page));
+  for (const left of [`${hash}>.`, `${hash})`, `${hash.slice(0, 90)}%0A${hash.slice(90)}`, hash.replaceAll("-", "%2D").replaceAll("_", "%5F")]) {
+    await page.goto("about:blank");
+    await page.goto(`./?device=wasm${left}`);
+    await verdict(page);
+  }
+  for (const newer of ["#s2.AAAA", "#s12%2EAAAA"]) {
+    await page.evaluate((to) => {
+      location.hash = to;
+    }, newer);
+    await expect(page.locator(".banner.error")).toContainText("newer version");
+    await control(page, "close-error").click();
+  }
+  await page.goto("about:blank");
+  await page.goto("./?device=wasm#s2.AAAA");
+  await expect(page.locator(".banner.error")).toContainText("newer version");
+  await ready(page);
+  await expect(page.locator("mask-summary .before-after").first()).toBeVisible();
+});
+
+test("a link that contradicts itself is refused, and marks in its names are seen", async ({ page }) => {
+  const link = await lessonLink(page);
+  const lying = documentOf(link) as unknown as { expected: { sets: { before: { value: number } }[] } };
+  const [first] = lying.expected.sets;
+  if (first) first.before.value = 0.011;
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, fragmentOf(lying));
+  await expect(page.locator(".banner.error")).toContainText("contradicts itself");
+  const marked = documentOf(link);
+  marked.study.model.name = "gpt\u200b2\u202e";
+  delete marked.expected;
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, fragmentOf(marked));
+  await expect(page.locator("link-panel")).toContainText("gpt⟨U+200B⟩2⟨U+202E⟩");
+  // Where nothing came with it, nothing is said to have reproduced.
+  await expect(page.locator(".verdict")).toHaveAttribute("data-reproduced", "nothing", { timeout: 100_000 });
+  await expect(page.locator(".verdict")).not.toContainText("reproduced");
 });

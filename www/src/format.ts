@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-import type { Accuracy } from "./types";
+import type { Accuracy, AttributionSettings } from "./types";
 
 const MINUS = "−";
 
@@ -65,6 +65,19 @@ export function count(value: number, one: string, many = `${one}s`): string {
 export function parameters(value: number): string {
   if (value >= 1e9) return `${(value / 1e9).toFixed(2)} B`;
   return value >= 1e6 ? `${(value / 1e6).toFixed(1)} M` : `${Math.round(value / 1e3)} k`;
+}
+
+/** Marks that are not seen: without a width, or turning the direction of writing. */
+const UNSEEN = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cc}|[\u{e0000}-\u{e007f}]/gu;
+
+/** A name with every mark in it seen: one is not taken for another, nor for what it is not. */
+export function visible(name: string): string {
+  return name.replace(UNSEEN, (mark) => `⟨U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}
+
+/** An attribution's settings in a row. */
+export function settingsText({ preset, path, site, positions, target, steps, rule }: AttributionSettings): string {
+  return `${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${count(steps, "step")}, ${rule} rule`;
 }
 
 export function clip(text: string, length: number): string {

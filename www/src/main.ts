@@ -16,6 +16,7 @@ import "./styles/map.css";
 import "./styles/charts.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";
+import { openFile } from "./services/documents";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
 import "./views/answers-table";
@@ -47,6 +48,11 @@ import "./views/app-shell";
 installTheme();
 // A file dropped beside a drop zone must not replace the page.
 addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => event.preventDefault());
+// One of this program's documents is opened wherever it is dropped.
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  const file = [...(event.dataTransfer?.files ?? [])].find(({ name }) => name.endsWith(".json"));
+  if (file) void openFile(file);
+});
 document.body.append(document.createElement("app-shell"));
 boot().catch(report);

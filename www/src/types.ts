@@ -393,7 +393,7 @@ export interface Report {
   format: "secateur-report";
   version: 1;
   study: Study;
-  engine: { version: string; device: DeviceInfo };
+  engine: { version: string; device: DeviceInfo; precision?: Precision };
   model: ModelInfo;
   baseline: SetScores[];
   attribution?: ReportAttribution;
@@ -408,7 +408,7 @@ export interface Report {
 export interface Expected {
   precision?: Precision;
   mask?: Mask;
-  sets: { set: string; before: Accuracy; after?: Accuracy; log_likelihoods: number[]; predicted: number[] }[];
+  sets: { set: string; before: Accuracy; after?: Accuracy; log_likelihoods: number[]; predicted: number[]; predicted_after?: number[] }[];
 }
 
 export interface SharedStudy {
@@ -418,8 +418,10 @@ export interface SharedStudy {
 
 export interface Reproduction {
   mask_identical: boolean | null;
-  accuracy_identical: boolean;
-  predictions_identical: boolean;
+  /** Null where nothing of the kind was expected. */
+  accuracy_identical: boolean | null;
+  predictions_identical: boolean | null;
+  predictions_compared: number;
   largest_log_likelihood_difference: number;
   log_likelihoods_compared: number;
   other_precision: { expected: Precision; measured: Precision } | null;

@@ -1,9 +1,10 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Mask, Orders, Progress, Selection, SetScores } from "../types";
+import type { Attribution, Mask, Orders, Progress, Selection } from "../types";
 import { engine, type OnProgress } from "./engine";
 import { report, runJob, toError, whenIdle } from "./jobs";
-import { neuronCount, sameMask, setMask } from "./mask";
+import { neuronCount, setMask, attributionSource } from "./mask";
+import { asked, attributionIsThere, isAttributionThere, put, putRanking, putScores, tunedSets } from "./results";
 import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
 
 /** Rows of the ranked table. */
@@ -12,30 +13,25 @@ const RANKED = 200;
 /** Models up to this size are measured after every change of the mask without being asked. */
 export const LIVE_PARAMETERS = 5_000_000;
 
-/** The engine forgets its attribution with its worker; the page remembers whether it has to be made anew. */
-let engineHasAttribution = false;
-export function attributionIsGone(): void {
-  engineHasAttribution = false;
-}
-export function attributionIsThere(): void {
-  engineHasAttribution = true;
-}
 
 export function scoreAll(): Promise<boolean> {
   return runJob("Scoring", async (onProgress) => {
     for (const name of store.state.sets.filter((set) => set.items.length > 0).map((set) => set.name)) {
       // It may have been removed or emptied since.
       if (!hasItems(name)) continue;
-      const scored = await engine.call("score", [{ set: name }], onProgress);
-      takeScores(scored);
-      store.set({ precomputed: false });
+      await score(name, onProgress);
     }
   });
 }
 
-function takeScores(scored: SetScores): void {
-  const { [scored.set]: _, ...shelved } = store.state.shelved;
-  store.set({ scores: { ...store.state.scores, [scored.set]: scored }, shelved });
+/** Scores a set; quick where the engine has its scores. */
+async function score(set: string, onProgress: OnProgress): Promise<void> {
+  const of = asked();
+  putScores(await engine.call("score", [{ set }], onProgress), of);
+}
+
+async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promise<void> {
+  for (const set of new Set(sets)) await score(set, onProgress);
 }
 
 function hasItems(name: string): boolean {
@@ -45,18 +41,26 @@ function hasItems(name: string): boolean {
 /** A set with its choices in several orders. */
 export function measureBias(set: string, orders: Orders): Promise<boolean> {
   return runJob("Position bias", async (onProgress) => {
-    store.set({ bias: await engine.call("position_bias", [{ set, orders }], onProgress) });
+    const of = asked();
+    put("bias", await engine.call("position_bias", [{ set, orders }], onProgress), of);
   });
 }
 
 /** The engine's own attribution, as the page's results have it; run again where the engine has none. */
 async function ensureAttribution(onProgress: OnProgress): Promise<void> {
   const { attribution } = store.state;
-  if (engineHasAttribution || !attribution) return;
-  const { set, settings } = attribution;
-  const found = await engine.call("attribute", [{ set, settings }], onProgress);
-  engineHasAttribution = true;
-  store.set({ attribution: found });
+  if (isAttributionThere() || !attribution) return;
+  await runAttribution({ ...attribution, known: true }, onProgress);
+}
+
+/** Whether it is of what is at hand by now. */
+async function runAttribution(
+  { set, settings, known = false }: Pick<Attribution, "set" | "settings"> & { known?: boolean }, onProgress: OnProgress,
+): Promise<boolean> {
+  const of = asked();
+  const found = await engine.call("attribute", [{ set, settings, known }], onProgress);
+  attributionIsThere();
+  return put("attribution", found, of);
 }
 
 export function attribute(): Promise<boolean> {
@@ -68,17 +72,17 @@ export function attribute(): Promise<boolean> {
         code: "no_items", message: "no item set has the role attribution", hint: "Give one that role in step 2.",
       };
     }
-    const scored = await engine.call("score", [{ set }], onProgress);
-    takeScores(scored);
-    const found = await engine.call("attribute", [{ set, settings }], onProgress);
-    engineHasAttribution = true;
-    if (!hasItems(set)) return;
-    store.set({ attribution: found, card: null, search: null, precomputed: false });
+    await score(set, onProgress);
+    let isThere = await runAttribution({ set, settings }, onProgress);
     try {
-      await rank();
+      if (isThere) await rank();
+      if (isThere) await selectAgain();
     } catch (thrown) {
       if (toError(thrown).code !== "not_yet") throw thrown;
-      store.set({ attribution: null, notice: "The attribution was dropped: a setting that it rests on was changed while it ran." });
+      isThere = false;
+    }
+    if (!isThere) {
+      store.set({ notice: "The attribution was dropped: something that it rests on was changed while it ran. It comes back with that." });
     }
   });
 }
@@ -86,7 +90,18 @@ export function attribute(): Promise<boolean> {
 /** The engine's ranking with the spread over items; without one the table shows the scores alone. */
 async function rank(): Promise<void> {
   const { mask } = store.state;
-  store.set({ ranked: await engine.call("ranked", [{ top: RANKED, mask }]) });
+  putRanking(await engine.call("ranked", [{ top: RANKED, mask }]));
+}
+
+/** A selection is of the attribution at hand: after another one it is taken anew. */
+async function selectAgain(): Promise<void> {
+  const { selection } = store.state;
+  if (selection) await takeSelection(selection);
+}
+
+async function takeSelection(selection: Selection): Promise<void> {
+  const source = attributionSource(store.state);
+  setMask(await engine.call("mask_top", [selection]), selection, source);
 }
 
 /** Shows a neuron; what zeroing it does is asked for separately. */
@@ -101,9 +116,10 @@ export function measureNeuron(set: string): Promise<boolean> {
     const { selected } = store.state;
     if (!selected) return;
     await ensureAttribution(onProgress);
+    const of = asked();
     const card = await engine.call("neuron", [{ ...selected, set }], onProgress);
     const now = store.state.selected;
-    if (now?.layer === selected.layer && now.neuron === selected.neuron) store.set({ card });
+    if (now?.layer === selected.layer && now.neuron === selected.neuron) put("card", card, of);
   });
 }
 
@@ -127,7 +143,7 @@ export async function takeTop(selection: Selection): Promise<void> {
       const now = wanted;
       wanted = null;
       await ensureAttribution(onProgress);
-      setMask(await engine.call("mask_top", [now]), now);
+      await takeSelection(now);
     }
   });
   wanted = null;
@@ -138,7 +154,7 @@ export async function takeTop(selection: Selection): Promise<void> {
 export async function measureIfLive(): Promise<void> {
   const { live, model, pruned, mask, job, engine: state } = store.state;
   if (job || state !== "ready" || reportedSets(store.state).length === 0) return;
-  const isCurrent = pruned !== null && sameMask(pruned.mask, mask) && unmeasuredSets(store.state).length === 0;
+  const isCurrent = pruned !== null && unmeasuredSets(store.state).length === 0;
   if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
   await measure();
 }
@@ -165,25 +181,21 @@ export function measure(): Promise<boolean> {
 
 async function measureWith(onProgress: OnProgress): Promise<void> {
   const sets = reportedSets(store.state);
-  const { mask } = store.state;
-  for (const set of sets) {
-    const scored = await engine.call("score", [{ set }], onProgress);
-    takeScores(scored);
-  }
-  const pruned = await engine.call("prune", [{ mask, sets }], onProgress);
-  if (sameMask(store.state.mask, mask)) store.set({ pruned, precomputed: false });
+  await scoreSets(sets, onProgress);
+  const of = asked();
+  put("pruned", await engine.call("prune", [{ mask: of.mask, sets }], onProgress), of);
 }
 
 export function runControl(): Promise<boolean> {
   return runJob("Random masks of the same size", async (onProgress) => {
-    const { mask, control_masks: masks, seed } = store.state;
-    const sets = reportedSets(store.state);
+    const { control_masks: masks, seed } = store.state;
     if (!store.state.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
-    const { pruned } = store.state;
-    const control = await engine.call("control", [{ mask, sets, masks, seed }], onProgress);
-    // The mask may have been changed and changed back: its measurement belongs beside its control.
-    if (sameMask(store.state.mask, mask)) store.set({ pruned, control });
-    else store.set({ notice: "The control was dropped: the mask was changed while it ran." });
+    const of = asked();
+    const sets = reportedSets(of);
+    const control = await engine.call("control", [{ mask: of.mask, sets, masks, seed }], onProgress);
+    if (!put("control", control, of)) {
+      store.set({ notice: "The control was dropped: something that it rests on was changed while it ran. It comes back with that." });
+    }
   });
 }
 
@@ -195,9 +207,10 @@ export function runSearch(): Promise<boolean> {
         code: "no_items", message: "no item set has the role validation", hint: "Give one that role in step 2.",
       };
     }
+    await scoreSets(sets, onProgress);
     await ensureAttribution(onProgress);
-    const search = await engine.call("search", [{ sets, percents: store.state.percents }], onProgress);
-    store.set({ search });
+    const of = asked();
+    put("search", await engine.call("search", [{ sets, percents: of.percents }], onProgress), of);
   });
 }
 
@@ -206,18 +219,14 @@ const TUNING_PATIENCE_MS = 1000;
 
 export function tune(): Promise<boolean> {
   const curves: LiveCurve[] = [{ points: [], validation: [] }, { points: [], validation: [] }];
-  return runJob("Tuning", async (onProgress) => {
-    const { mask, tuning_settings: settings, seed } = store.state;
-    const train = setsOf(store.state, "attribution");
-    const validation = setsOf(store.state, "validation");
-    const all = store.state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
-    store.set({ live_curves: [], tuning: null });
+  const done = runJob("Tuning", async (onProgress) => {
+    await scoreSets(tunedSets(store.state).test, onProgress);
+    const of = asked();
+    const { mask, tuning_settings: settings, seed } = of;
+    // As the command line does it: without a role, every set serves.
     const request = {
       mask,
-      // As the command line does it: without a role, every set serves.
-      train: train.length > 0 ? train : all,
-      validation: validation.length > 0 ? validation : all,
-      test: reportedSets(store.state),
+      ...tunedSets(of),
       settings,
       seed,
       compare: true,
@@ -237,8 +246,12 @@ export function tune(): Promise<boolean> {
     };
     const { signal } = onProgress;
     const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
-    store.set({ tuning, tuned_with: settings });
+    if (!put("tuning", { ...tuning, settings, seed }, of)) {
+      store.set({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
+    }
   }, TUNING_PATIENCE_MS);
+  // What is on screen from then on is the result.
+  return done.finally(() => store.set({ live_curves: [] }));
 }
 
 /** Reads a mask file for the model at hand. */

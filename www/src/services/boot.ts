@@ -4,16 +4,17 @@
 import type { CatalogEntry, SampleSet } from "../site";
 import type { Report, SecateurError } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
-import { attributionIsGone, followMask } from "./actions";
+import { followMask } from "./actions";
 import { engine, isEnd, type Ended } from "./engine";
 import { forgetHistory, sendAll } from "./items";
 import { attempt, report, toError, whenIdle } from "./jobs";
-import { backToEarlier, closeLink, isInterrupted, isLink, openLink } from "./links";
+import { closeLink, isLink, openLink } from "./links";
 import { tell } from "./messages";
 import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
+import * as results from "./results";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
-import { setsOfStudy, showReport } from "./study";
+import { setsOfStudy, showItems, showReport } from "./study";
 
 async function json<T>(path: string): Promise<T | null> {
   try {
@@ -32,7 +33,7 @@ function deviceFromAddress(): DeviceChoice {
 /** Starts a worker on a device; whether the engine is there. It counts as ready once it is about to get the model. */
 async function startEngine(device: DeviceChoice): Promise<boolean> {
   store.set({ device, engine: "starting", device_info: null });
-  attributionIsGone();
+  results.attributionIsGone();
   try {
     const { version, device: device_info, templates, presets } = await engine.start(device);
     store.set({ version, device_info, templates, presets });
@@ -97,7 +98,7 @@ async function bringBack(): Promise<void> {
 async function showLesson(): Promise<Report | null> {
   const found = await json<Report>(`models/${LESSON}/report.json`);
   if (found?.format === "secateur-report") {
-    showReport(found, true);
+    showReport(found);
     return found;
   }
   return null;
@@ -106,7 +107,7 @@ async function showLesson(): Promise<Report | null> {
 /** The sets of the lesson: those of its report, else the bundled ones by their names. */
 async function lessonSets(found: Report | null): Promise<void> {
   if (found) {
-    store.set({ sets: await setsOfStudy(found.study.item_sets) });
+    showItems(await setsOfStudy(found.study.item_sets), true);
     return;
   }
   const names = store.state.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
@@ -181,6 +182,7 @@ async function restart(reason: SecateurError): Promise<void> {
 }
 
 export async function boot(): Promise<void> {
+  results.install();
   session.install();
   followMask();
   engine.addEventListener("ended", (event) => void restart((event as Ended).reason));
@@ -201,8 +203,19 @@ export async function boot(): Promise<void> {
   await refreshStorage();
   // With nothing between this and the job that brings the model: none may start before it.
   store.set({ engine: "ready" });
-  if (!hasLink) await bringOwn(isRestored, found);
-  else if (!(await openLink(location.hash))) await leaveLink();
+  if (hasLink) await bringLink();
+  else await bringOwn(isRestored, found);
+}
+
+/** The study of the link in the address; one's own where that cannot be read, or is not run by itself. */
+async function bringLink(): Promise<void> {
+  await openLink(location.hash);
+  if (session.isKept()) return;
+  const { shared, error } = store.state;
+  if (!shared) closeLink();
+  const isRestored = await session.restore();
+  await bringOwn(isRestored, isRestored ? null : await showLesson());
+  store.set({ error, ...(shared ? { step: "start" } : {}) });
 }
 
 /** The user's own study, or else the lesson, with the engine behind it. */
@@ -217,24 +230,6 @@ async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<voi
     report(thrown);
   }
   session.keep();
-}
-
-/** Leaves a link. Where its study was never here, the page becomes what it is without one. */
-export async function leaveLink(): Promise<void> {
-  // The link's model came, its study did not: back to what was before.
-  if (isInterrupted() && (await backToEarlier())) return;
-  // What was brought beside a link that never ran is kept from now on, and the study before it can be had back.
-  const isNew = store.state.sets.length > 0 && !session.isKept();
-  if (isNew && (await attempt(session.setAside())) === null) return;
-  closeLink();
-  if (store.state.sets.length > 0) {
-    session.keep();
-    return;
-  }
-  const { error } = store.state;
-  const isRestored = await session.restore();
-  await bringOwn(isRestored, isRestored ? null : await showLesson());
-  if (error) store.set({ error });
 }
 
 /** A link pasted into the address bar of an open page. */

@@ -18,7 +18,7 @@ function relativeCost(settings: AttributionSettings, n_layers: number, tokens: n
 export function attributionSeconds(state: Readonly<State>): number | null {
   const [set] = setsOf(state, "attribution");
   const scored = set === undefined ? undefined : state.scores[set];
-  if (!scored || state.precomputed || scored.items.length === 0) return null;
+  if (!scored || scored.items.length === 0) return null;
   const items = state.sets.find((other) => other.name === set)?.items ?? [];
   const characters = items.reduce((sum, item) => sum + item.context.length, 0) / Math.max(1, items.length);
   // Four characters a token, as in English text.
@@ -26,10 +26,12 @@ export function attributionSeconds(state: Readonly<State>): number | null {
   const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
   const { attribution, model, settings } = state;
   const cost = (of: AttributionSettings): number => relativeCost(of, model?.info.n_layers ?? 1, tokens);
-  if (attribution && attribution.set === set && attribution.items_used.length > 0) {
+  // What another machine took says nothing of this one.
+  const isOwn = (kind: "attribution" | "scores"): boolean => !state.precomputed.includes(kind);
+  if (attribution && attribution.set === set && attribution.items_used.length > 0 && isOwn("attribution")) {
     return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
   }
-  return (scored.seconds / scored.items.length) * used * cost(settings);
+  return isOwn("scores") ? (scored.seconds / scored.items.length) * used * cost(settings) : null;
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */

@@ -6,6 +6,7 @@ import {
 } from "../types";
 import { engine, isEnd } from "./engine";
 import { report, toError } from "./jobs";
+import { putScores, scoresByAnyRule, setTold, settle } from "./results";
 import { store, type PageSet, type State } from "./store";
 
 /** The sets before a change, and the set that shots were drawn from. */
@@ -14,39 +15,6 @@ let history: { sets: PageSet[]; shots: string | undefined }[] = [];
 /** The sets at hand are of another study: what was done before cannot be undone in it. */
 export function forgetHistory(): void {
   history = [];
-}
-
-/** Results of these sets no longer hold. */
-function forgetResults(names: readonly string[]): void {
-  const { few_shot } = store.state;
-  // Every prompt begins with shots of that set.
-  if (few_shot?.set !== undefined && names.includes(few_shot.set)) {
-    forgetAllResults();
-    return;
-  }
-  const { scores, shelved, bias, attribution, pruned, control, search, tuning } = store.state;
-  const touches = (sets: readonly string[]): boolean => sets.some((name) => names.includes(name));
-  const others = (all: Record<string, SetScores>): Record<string, SetScores> =>
-    Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)));
-  const isAttributed = attribution !== null && names.includes(attribution.set);
-  store.set({
-    scores: others(scores),
-    shelved: others(shelved),
-    ...(bias && names.includes(bias.set) ? { bias: null } : {}),
-    ...(isAttributed ? { attribution: null, ranked: null, card: null, search: null } : {}),
-    ...(pruned && touches(pruned.sets.map((set) => set.set)) ? { pruned: null } : {}),
-    ...(control && touches(control.sets.map((set) => set.set)) ? { control: null } : {}),
-    ...(search && touches(search.sets) ? { search: null } : {}),
-    ...(tuning ? { tuning: null, live_curves: [] } : {}),
-  });
-}
-
-/** All results no longer hold: another model, template or rule. */
-export function forgetAllResults(): void {
-  store.set({
-    scores: {}, shelved: {}, bias: null, attribution: null, ranked: null, card: null, pruned: null, control: null, search: null, tuning: null,
-    live_curves: [], reproduction: null, precomputed: false,
-  });
 }
 
 /** Gives the engine a set and takes its hash. */
@@ -77,14 +45,10 @@ function remember(): void {
   history = [...history, { sets, shots: few_shot?.set }].slice(-100);
 }
 
-/** Gives the engine changed sets. A result that it was computing of the former ones comes before its answer, and is
- * forgotten with the others. */
+/** Gives the engine changed sets, at once: what is asked of it after this is asked of them. */
 async function sendChanged(gone: readonly string[], changed: readonly string[]): Promise<void> {
-  forgetResults([...gone, ...changed]);
   if (store.state.engine !== "ready") return;
-  for (const name of gone) await engine.call("remove_items", [name]);
-  for (const name of changed) await send(name);
-  forgetResults([...gone, ...changed]);
+  await Promise.all([...gone.map((name) => engine.call("remove_items", [name])), ...changed.map(send)]);
 }
 
 function changeSet(name: string, edit: (set: PageSet) => PageSet): void {
@@ -185,10 +149,6 @@ export function setRole(name: string, role: Role, on: boolean): void {
     return role === "attribution" && on ? { ...set, roles: others } : set;
   });
   store.set({ sets });
-  // The attribution says which set it was made of; what several sets went into does not hold of others.
-  const { search, tuning } = store.state;
-  const isSearched = role === "validation" && search !== null;
-  store.set({ ...(isSearched ? { search: null } : {}), ...(tuning ? { tuning: null, live_curves: [] } : {}) });
 }
 
 function edited(set: PageSet, items: Item[]): PageSet {
@@ -279,18 +239,23 @@ let turn: Promise<void> = Promise.resolve();
 /** Settings as they are to be, given those in force when the change has its turn; null leaves them as they are. */
 type Change<K extends keyof State> = (now: Readonly<State>) => Partial<Pick<State, K>> | null;
 
-/** Changes settings once the engine has them. One change at a time: each builds on those before it, and a result that was
- * under way under the old settings is forgotten with the others, but for what the engine carries over. */
+/** Changes settings once the engine has them; what `give` returns is done after that. One change at a time: each builds on
+ * those before it. */
 function change<K extends keyof State>(
-  settings: Change<K>, tell: (next: Readonly<State>) => Promise<Partial<State>>,
+  settings: Change<K>, give: (next: Readonly<State>) => Promise<() => void>,
 ): Promise<void> {
   const done = turn.then(async () => {
     const changed = settings(store.state);
     if (!changed) return;
-    const kept = store.state.engine === "ready" ? await tell({ ...store.state, ...changed }).catch(whenEnded) : {};
-    store.set(changed);
-    forgetAllResults();
-    store.set(kept);
+    setTold(changed);
+    try {
+      const after = store.state.engine === "ready" ? await give({ ...store.state, ...changed }).catch(whenEnded) : null;
+      store.set(changed);
+      settle();
+      after?.();
+    } finally {
+      setTold({});
+    }
   });
   turn = done.catch(() => undefined);
   return done;
@@ -298,9 +263,9 @@ function change<K extends keyof State>(
 
 /** The job before the change was cancelled or crashed and took the engine with it: the next one is told the settings as
  * they are. */
-function whenEnded(thrown: unknown): Partial<State> {
+function whenEnded(thrown: unknown): null {
   const error = toError(thrown);
-  if (error.code === "cancelled" || isEnd(error)) return {};
+  if (error.code === "cancelled" || isEnd(error)) return null;
   throw thrown;
 }
 
@@ -310,26 +275,28 @@ export type PromptingChange = Change<"template" | "few_shot" | "choice_order">;
 export function setPrompting(settings: PromptingChange): Promise<void> {
   return change(settings, async (next) => {
     await engine.call("set_prompting", [prompting(next)]);
-    return {};
+    return () => undefined;
   });
 }
 
 /** Changes by which number a choice is predicted. Log-likelihoods do not depend on it: scores are counted anew. */
 export function setRule(rule: ScoringRule): Promise<void> {
-  return change(() => ({ rule }), async (next) => {
+  return change(() => ({ rule }), async () => {
     const counted = new Map<SetScores, SetScores | undefined>();
-    const all = (): SetScores[] => Object.values({ ...store.state.shelved, ...store.state.scores });
     // Once more for sets that were scored meanwhile.
-    for (let old = all(); ; ) {
+    for (let old = scoresByAnyRule(); ; ) {
       const found = await engine.call("set_rule", [{ rule, scores: old }]);
       for (const scores of old) counted.set(scores, found.find(({ set }) => set === scores.set));
-      old = all().filter((scores) => !counted.has(scores));
+      old = scoresByAnyRule().filter((scores) => !counted.has(scores));
       if (old.length === 0) break;
     }
-    // Those whose items were changed are gone by now.
-    const scores = all().map((old) => counted.get(old)).filter((now) => now !== undefined);
-    const shelved = all().filter((old) => !counted.get(old));
-    const bySet = (of: SetScores[]): Record<string, SetScores> => Object.fromEntries(of.map((one) => [one.set, one]));
-    return { scores: bySet(scores), shelved: bySet(shelved), precomputed: next.precomputed };
+    return () => {
+      // Those whose items were changed are gone by now; some are there by this rule from before.
+      const known = store.state.scores;
+      const still = scoresByAnyRule();
+      for (const [old, scores] of counted) {
+        if (scores && !known[scores.set] && still.includes(old)) putScores(scores, store.state);
+      }
+    };
   });
 }

@@ -1,19 +1,21 @@
-// A page opened by a link: what it wants to do, the model it needs, what reproduced.
+// A page opened by a link, or a file that holds what a link does: what it wants to do, the model it needs, what reproduced.
 
-import { engine } from "./engine";
+import { engine, type OnProgress } from "./engine";
 import { forgetHistory, sendAll } from "./items";
 import { attempt, report, runJob } from "./jobs";
-import { isSame, load, refreshStorage, sourceOfEntry } from "./models";
+import { adopt, isSame, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
+import { attributionIsThere } from "./results";
 import * as session from "./session";
 import { store } from "./store";
-import { samplesOf, setsOfStudy, showReport } from "./study";
+import { samplesOf, setsOfStudy, showItems, showReport } from "./study";
 import type { CatalogEntry } from "../site";
 import type { SecateurError, SharedStudy } from "../types";
 import type { StoredModel } from "../worker/plan";
 import type { ModelSource } from "../worker/protocol";
 
+/** Whether an address holds a link, of this version or of another; what chats and browsers encode in it stays so. */
 export function isLink(hash: string): boolean {
-  return hash.startsWith("#s1.");
+  return /^#(?:%20|\s)*s\d+(?:\.|%2e)/i.test(hash);
 }
 
 export type NeededModel =
@@ -26,11 +28,16 @@ export type NeededModel =
   /** Only the user can bring it. */
   | { state: "unknown" };
 
-/** How the model of a link's study can be had. */
-export function neededModel({ study }: SharedStudy): NeededModel {
+function isOf({ study }: SharedStudy, info: { id: string; sha256: string }): boolean {
   const { id, sha256 } = study.model;
+  return sha256 ? info.sha256 === sha256 : info.id === id;
+}
+
+/** How the model of a link's study can be had. */
+export function neededModel(shared: SharedStudy): NeededModel {
+  const { id, sha256 } = shared.study.model;
   const { model, catalog, storage } = store.state;
-  if (model && (sha256 ? model.info.sha256 === sha256 : model.info.id === id)) return { state: "loaded" };
+  if (model && isOf(shared, model.info)) return { state: "loaded" };
   const hasHash = (files: readonly { sha256: string | null }[]): boolean =>
     sha256 !== "" && files.some((file) => file.sha256 === sha256);
   const entry = catalog.find((other) => hasHash(other.files))
@@ -49,82 +56,95 @@ export function neededModel({ study }: SharedStudy): NeededModel {
   return { state: "unknown" };
 }
 
-/** Shows what a link carries, and runs it at once where the model needs no download; whether it could be read. */
-export async function openLink(fragment: string): Promise<boolean> {
+/** Shows what a link or a document carries, and runs it at once where the model needs no download. */
+async function open(read: () => Promise<SharedStudy>, fragment: string | null): Promise<void> {
   try {
-    const shared = await engine.call("decode_link", [fragment]);
+    const shared = await read();
     store.set({ shared, shared_fragment: fragment, reproduction: null, step: "start", error: null });
-    if (neededModel(shared).state === "here" || neededModel(shared).state === "loaded") await runLink();
-    return true;
   } catch (thrown) {
     report(thrown);
-    return false;
+    return;
+  }
+  const { shared } = store.state;
+  if (shared && ["here", "loaded"].includes(neededModel(shared).state)) await runLink();
+}
+
+export function openLink(fragment: string): Promise<void> {
+  return open(() => engine.call("decode_link", [fragment]), fragment);
+}
+
+/** Opens the text of a study or of a report. */
+export function openText(text: string): Promise<void> {
+  // What it holds takes the place of a link's study in the address.
+  session.leaveAddress();
+  return open(() => engine.call("read_document", [text]), null);
+}
+
+/** Where the model of a link comes from; null where it is at hand. */
+function sourceFor(needed: NeededModel, brought: ModelSource | undefined): ModelSource | null | undefined {
+  switch (needed.state) {
+    case "loaded": return null;
+    case "here": return brought ?? needed.source;
+    case "known": return brought ?? { kind: "catalog", entry: needed.entry };
+    case "unknown": return brought;
   }
 }
 
-/** A run of the opened link was begun, and its study is not at hand yet: what is, is neither study. */
-let isBetween = false;
-
-/** Runs the opened link's study and compares. The user's own study is put aside first. */
-export async function runLink(): Promise<void> {
+/**
+ * Runs the opened study beside the one at hand, and compares. Only where it comes to its end does it take the place of
+ * that one, which is put aside; until then, and where it fails or is cancelled, nothing of it is there.
+ */
+export async function runLink(brought?: ModelSource): Promise<void> {
   const { shared } = store.state;
   if (!shared || store.state.job) return;
-  const needed = neededModel(shared);
-  if (needed.state === "unknown") return;
-  const { model: before } = store.state;
-  const wasHere = session.isKept();
-  const isAside = await attempt(session.setAside());
-  if (isAside === null) return;
-  isBetween = true;
-  if (needed.state !== "loaded") {
-    const source: ModelSource =
-      needed.state === "here" ? needed.source : { kind: "catalog", entry: needed.entry };
-    if (!(await load(source, "Loading the study's model"))) {
-      // The study that was here still is, if the engine has its model.
-      if (wasHere && isAside && isSame(store.state.model, before)) {
-        await session.bringBack();
-        session.keep();
-        isBetween = false;
-      }
-      return;
-    }
-    if (neededModel(shared).state !== "loaded") {
-      report({
-        code: "other_model", message: `the model “${store.state.model?.name}” has the name that the study needs, and other weights`,
-        hint: "Choose the file of the study's model.",
-      } satisfies SecateurError);
-      return;
-    }
-  }
-  await runJob("Re-running the study", async (onProgress) => {
-    const { study, expected } = shared;
-    const samples = await samplesOf(study);
-    const sets = await setsOfStudy(study.item_sets);
-    const request = { study, samples, ...(expected ? { expected } : {}) };
-    const { report: found, reproduction } = await engine.call("reproduce", [request], onProgress);
-    showReport(found, false);
-    forgetHistory();
-    const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
-    store.set({
-      sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })),
-      reproduction: expected ? reproduction : null,
-      of_link: true,
-    });
-    isBetween = false;
-    session.keep();
-  });
+  const source = sourceFor(neededModel(shared), brought);
+  if (source === undefined) return;
+  const isDone = await runJob("Re-running the study", (onProgress) => rerun(shared, source, onProgress));
+  if (isDone) forgetHistory();
+  else await bringOwnBack(source !== null);
   await refreshStorage();
 }
 
-/** Whether a run of the link was begun and did not come to its end. */
-export function isInterrupted(): boolean {
-  return isBetween;
+async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress: OnProgress): Promise<void> {
+  const { study, expected } = shared;
+  const loaded = source && (await engine.load(source, store.state.precision, onProgress));
+  if (loaded && !isOf(shared, loaded.info)) {
+    throw {
+      code: "other_model", message: `the model “${loaded.name}” is another one than the study needs: its weights differ`,
+      hint: "Choose the file of the study's model.",
+    } satisfies SecateurError;
+  }
+  const samples = await samplesOf(study);
+  const sets = await setsOfStudy(study.item_sets);
+  const request = { study, samples, ...(expected ? { expected } : {}) };
+  const { report: found, reproduction } = await engine.call("reproduce", [request], onProgress);
+  await session.setAside();
+  if (source && loaded) adopt(source, loaded);
+  showReport(found);
+  const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
+  showItems(sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })));
+  attributionIsThere();
+  store.set({ reproduction, of_link: true });
+  session.keep();
+}
+
+/** Gives the engine the study at hand again, after one that was not run to its end. */
+async function bringOwnBack(isOtherModel: boolean): Promise<void> {
+  const { model, engine: state, error } = store.state;
+  // An engine that starts anew gets it by itself, and one without a model once there is one.
+  if (state !== "ready" || !model) return;
+  const source = sourceAtHand();
+  if (!isOtherModel) await runJob("Bringing back the items", () => sendAll());
+  else if (source) await load(source, "Bringing back your own model");
+  // A model that is kept nowhere is gone with the one that took its place.
+  else store.set({ model: null });
+  // Why the study was not run is what the user has to know.
+  if (error) store.set({ error });
 }
 
 /** Leaves the link: the study stays as it is now, under an address without the fragment. */
 export function closeLink(): void {
   session.leaveAddress();
-  isBetween = false;
   store.set({ shared: null });
 }
 

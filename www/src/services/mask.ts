@@ -1,7 +1,8 @@
 // The mask as the user edits it, with undo and redo.
 
 import type { Mask, Selection } from "../types";
-import { EMPTY_MASK, store, type MaskState } from "./store";
+import { ofAttribution } from "./results";
+import { EMPTY_MASK, store, type MaskState, type SelectionSource, type State } from "./store";
 
 const HISTORY = 100;
 
@@ -27,32 +28,33 @@ function normal({ operation, site, layers }: Mask): Mask {
 }
 
 function current(): MaskState {
-  const { mask, selection } = store.state;
-  return selection ? { mask, selection } : { mask };
+  const { mask, selection, selection_source: source } = store.state;
+  return { mask, ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
 }
 
-function take({ mask, selection }: MaskState): void {
-  const { pruned, control } = store.state;
-  const still = pruned !== null && sameMask(pruned.mask, mask);
-  store.set({
-    mask,
-    selection: selection ?? null,
-    // Results belong to the mask they were measured with.
-    pruned: still ? pruned : null,
-    control: still ? control : null,
-  });
+function take({ mask, selection, source }: MaskState): void {
+  store.set({ mask, selection: selection ?? null, selection_source: source ?? null });
 }
 
-/** Replaces the mask; the old one can be had back. */
-export function setMask(mask: Mask, selection?: Selection): void {
+/** The attribution at hand as the source of a selection. */
+export function attributionSource(state: Readonly<State>): SelectionSource | undefined {
+  const { attribution } = state;
+  const made = ofAttribution(state);
+  return attribution && made !== null ? { set: attribution.set, settings: attribution.settings, made } : undefined;
+}
+
+/** The selection that made the mask, where it selected from the attribution at hand. */
+export function selectionAtHand(state: Readonly<State>): Selection | null {
+  const { selection, selection_source: source } = state;
+  return selection && source && source.made === attributionSource(state)?.made ? selection : null;
+}
+
+/** Replaces the mask; the old one can be had back. A selection is of the attribution `source`. */
+export function setMask(mask: Mask, selection?: Selection, source?: SelectionSource): void {
   const { undo } = store.state;
-  const next = normal(mask);
-  if (sameMask(next, store.state.mask)) {
-    store.set({ selection: selection ?? null });
-    return;
-  }
-  store.set({ undo: [...undo, current()].slice(-HISTORY), redo: [] });
-  take(selection ? { mask: next, selection } : { mask: next });
+  const next: MaskState = { mask: normal(mask), ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
+  if (!sameMask(next.mask, store.state.mask)) store.set({ undo: [...undo, current()].slice(-HISTORY), redo: [] });
+  take(next);
 }
 
 export function toggleNeuron(layer: number, neuron: number): void {

@@ -4,12 +4,12 @@ import { hasContents, isWeights } from "../contents";
 import type { CatalogEntry } from "../site";
 import type { Item, ModelInfo, Precision, SecateurError } from "../types";
 import type { Loaded, ModelSource } from "../worker/protocol";
-import { attributionIsGone } from "./actions";
 import { engine } from "./engine";
-import { forgetAllResults, replaceSets, sampleItems, sendAll, setPrompting } from "./items";
+import { replaceSets, sampleItems, sendAll, setPrompting } from "./items";
 import { report, runJob, toError } from "./jobs";
 import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
+import { attributionIsGone, settle } from "./results";
 import { EMPTY_MASK, store, type Model, type ModelIdentity, type PageSet, type State } from "./store";
 
 /** The lesson's id in the catalogue. */
@@ -75,7 +75,8 @@ function isIdentical(a: ModelIdentity | null, b: ModelIdentity | null): boolean 
   return a?.sha256 === b?.sha256 && a?.precision === b?.precision;
 }
 
-async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
+/** A model that was loaded is the one at hand. */
+export function adopt(source: ModelSource, loaded: Loaded): void {
   const { info, name, warning } = loaded;
   const { shape: before, model: loadedBefore, made_with } = store.state;
   // An earlier version kept no such word.
@@ -90,8 +91,8 @@ async function adopt(source: ModelSource, loaded: Loaded): Promise<void> {
     shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
   });
   if (warning) tell("notice", { code: "model_not_kept", message: warning, hint: "" });
+  settle();
   if (former && !isIdentical(former, identity)) {
-    forgetAllResults();
     const fits = before?.n_layers === info.n_layers && before.d_mlp === info.d_mlp;
     store.set({ selected: null, ...(fits ? {} : { mask: EMPTY_MASK, selection: null, undo: [], redo: [] }) });
   }
@@ -110,7 +111,7 @@ export async function load(
 ): Promise<boolean> {
   const isDone = await runJob(title, async (onProgress) => {
     const loaded = await engine.load(source, store.state.precision, onProgress);
-    await adopt(source, loaded);
+    adopt(source, loaded);
     await sendAll();
     await onLoaded?.();
   });
@@ -127,7 +128,7 @@ async function reloadFormer(): Promise<void> {
   if (!source || store.state.engine !== "ready") return;
   const { error } = store.state;
   const isBack = await runJob("Bringing back the earlier model", async (onProgress) => {
-    await adopt(source, await engine.load(source, store.state.precision, onProgress));
+    adopt(source, await engine.load(source, store.state.precision, onProgress));
     await sendAll();
   });
   if (!isBack) store.set({ model: null });
@@ -149,7 +150,13 @@ function isOfLesson(set: PageSet): boolean {
 
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
 export function isLessonAsItCame({ precomputed, sets, undo, made_with }: Readonly<State>): boolean {
-  return precomputed && isLesson(made_with) && sets.every(isOfLesson) && undo.length === 0;
+  return precomputed.length > 0 && isLesson(made_with) && sets.every(isOfLesson) && undo.length === 0;
+}
+
+/** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
+export function isLessonAtHand({ made_with, sets }: Readonly<State>): boolean {
+  const isWhole = sets.length === 0 || sets.some((set) => set.sample?.name.endsWith("-shifted"));
+  return isLesson(made_with) && sets.every(isOfLesson) && isWhole;
 }
 
 /** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */

@@ -1,6 +1,8 @@
 // A study with its results, as it is kept for a later visit.
 
-import { INITIAL, store, type State } from "./store";
+import type { TuneSettings } from "../types";
+import { identityOf } from "./models";
+import { INITIAL, store, type State, type Tuned } from "./store";
 
 /** Where the user is, and how a neuron is shown: no part of the study. */
 const VIEW = ["step", "selected", "card", "ranked"] as const satisfies readonly (keyof State)[];
@@ -8,9 +10,9 @@ const VIEW = ["step", "selected", "card", "ranked"] as const satisfies readonly 
 const LOADED = ["model", "made_with", "shape", "precision"] as const satisfies readonly (keyof State)[];
 /** The study and what was found. */
 export const STUDY = [
-  "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "shelved", "bias", "settings", "attribution",
-  "mask", "selection", "undo", "redo", "live", "pruned", "control_masks", "control", "percents", "search",
-  "tuning_settings", "tuning", "tuned_with", "precomputed", "of_link",
+  "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution",
+  "mask", "selection", "selection_source", "undo", "redo", "live", "pruned", "control_masks", "control", "percents", "search",
+  "tuning_settings", "tuning", "precomputed", "of_link",
 ] as const satisfies readonly (keyof State)[];
 export const KEPT = [...VIEW, ...LOADED, ...STUDY] as const;
 
@@ -22,6 +24,21 @@ export type Saved = Pick<State, (typeof KEPT)[number]> & { saved_version: number
 
 export function isReadable(saved: Saved | undefined): saved is Saved {
   return saved?.saved_version === VERSION;
+}
+
+/** A kept study as the state is now: older visits wrote some of it in another way. */
+export function stateOf({ saved_version: _, ...saved }: Saved): Partial<State> {
+  const { tuned_with, ...state } = saved as Omit<Saved, "saved_version"> & { tuned_with?: TuneSettings | null };
+  const tuning = state.tuning && !("settings" in state.tuning) ? null : state.tuning;
+  const ofOlder = state.tuning && tuned_with ? { ...(state.tuning as Tuned), settings: tuned_with, seed: state.seed } : null;
+  return {
+    // What an older visit did not keep yet is as at the beginning, not as another study left it.
+    ...initial(KEPT),
+    ...(Object.fromEntries(KEPT.filter((key) => key in state).map((key) => [key, state[key]])) as Partial<State>),
+    made_with: state.made_with ?? (state.model && identityOf(state.model.info)),
+    tuning: tuning ?? ofOlder,
+    precomputed: Array.isArray(state.precomputed) ? state.precomputed : [],
+  };
 }
 
 /** The study at hand. */

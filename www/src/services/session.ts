@@ -4,7 +4,8 @@ import * as aside from "./aside";
 import * as database from "./database";
 import { tell, withdraw } from "./messages";
 import { isLessonAsItCame } from "./models";
-import { initial, isReadable, KEPT, snapshot, STUDY, type Saved } from "./saved";
+import { adopt, forgetWaiting } from "./results";
+import { initial, isReadable, KEPT, snapshot, stateOf, STUDY, type Saved } from "./saved";
 import { store, type State } from "./store";
 import type { SecateurError } from "../types";
 
@@ -166,9 +167,11 @@ export function install(): void {
   const kept = new Set<keyof State>(KEPT);
   const ofStudy = new Set<keyof State>(STUDY);
   store.listen((keys) => {
-    // Work on a link's study makes it one's own; the run itself says of what it brings that it is the link's.
+    // Work on a link's study makes it one's own, and work on one's own is not to give way to a link that did not run; the
+    // run itself says of what it brings that it is the link's.
     const isWork = [...keys].some((key) => ofStudy.has(key));
-    if (store.state.of_link && !keys.has("of_link") && isWork) leaveAddress();
+    const isOfLink = store.state.of_link || (store.state.shared_fragment !== null && !isPaused);
+    if (isOfLink && !keys.has("of_link") && isWork) leaveAddress();
     // What the page measures by itself of the study that it found is no work of this tab's.
     if (isWork && !isPaused && isUsed) touch();
     if ([...keys].some((key) => kept.has(key))) changed();
@@ -183,9 +186,10 @@ export function install(): void {
 }
 
 /** Puts a kept study into the store. */
-function bring({ saved_version: _, ...state }: Saved): void {
-  // What an older visit did not keep yet is as at the beginning, not as another study left it.
-  store.set({ ...initial(KEPT), ...state });
+function bring(saved: Saved): void {
+  forgetWaiting();
+  store.set(stateOf(saved));
+  adopt();
 }
 
 /** The study of the last visit, put into the store; false where there is none. */

@@ -58,10 +58,35 @@ export interface NeuronAddress {
   neuron: number;
 }
 
+/** The attribution that a selection was taken from. */
+export interface SelectionSource {
+  set: string;
+  settings: AttributionSettings;
+  /** What that attribution was made of. */
+  made: string;
+}
+
 /** A step in the history of the mask. */
 export interface MaskState {
   mask: Mask;
   selection?: Selection;
+  /** Absent where it is not known, as in studies of older visits. */
+  source?: SelectionSource;
+}
+
+/** A tuning with the settings that it was made with. */
+export interface Tuned extends TuneReport {
+  settings: TuneSettings;
+  seed: number;
+}
+
+/** Results that may have come with the page. */
+export type Precomputed = "scores" | "bias" | "attribution" | "card" | "search" | "pruned" | "control" | "tuning";
+
+/** Which weights, and how they are held: what two models have in common that give the same numbers. */
+export interface ModelIdentity {
+  sha256: string;
+  precision: Precision;
 }
 
 /** What stays on screen until it is read. */
@@ -113,8 +138,6 @@ export interface State {
   seed: number;
   // Results.
   scores: Record<string, SetScores>;
-  /** Scores that the rule in use cannot be counted from; another rule brings them back. */
-  shelved: Record<string, SetScores>;
   /** Of the set that it was last measured on. */
   bias: PositionBias | null;
   settings: AttributionSettings;
@@ -124,6 +147,7 @@ export interface State {
   card: NeuronCard | null;
   mask: Mask;
   selection: Selection | null;
+  selection_source: SelectionSource | null;
   undo: MaskState[];
   redo: MaskState[];
   live: boolean;
@@ -133,16 +157,14 @@ export interface State {
   percents: number[];
   search: SearchReport | null;
   tuning_settings: TuneSettings;
-  tuning: TuneReport | null;
-  /** The settings that it was made with. */
-  tuned_with: TuneSettings | null;
+  tuning: Tuned | null;
   live_curves: LiveCurve[];
   // A link that was opened.
   shared: SharedStudy | null;
   shared_fragment: string | null;
   reproduction: Reproduction | null;
-  /** Results at hand were computed elsewhere and came with the page or a link, not from this browser. */
-  precomputed: boolean;
+  /** Which results at hand were computed beforehand and came with the page. */
+  precomputed: readonly Precomputed[];
   /** Whether the study came by a link and its items are as they came. */
   of_link: boolean;
   has_earlier: boolean;
@@ -198,7 +220,6 @@ export const INITIAL: State = {
   rule: "sum",
   seed: 0,
   scores: {},
-  shelved: {},
   bias: null,
   settings: DEFAULT_SETTINGS,
   attribution: null,
@@ -207,6 +228,7 @@ export const INITIAL: State = {
   card: null,
   mask: EMPTY_MASK,
   selection: null,
+  selection_source: null,
   undo: [],
   redo: [],
   live: true,
@@ -217,12 +239,11 @@ export const INITIAL: State = {
   search: null,
   tuning_settings: { layer: 0, steps: 50, learning_rate: 0.05, weight_decay: 0.01, batch_size: 16, evaluate_every: 5 },
   tuning: null,
-  tuned_with: null,
   live_curves: [],
   shared: null,
   shared_fragment: null,
   reproduction: null,
-  precomputed: false,
+  precomputed: [],
   of_link: false,
   has_earlier: false,
   is_unsaved: false,

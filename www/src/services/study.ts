@@ -1,20 +1,19 @@
 // The study that the page edits: written out of the page's state, and a report or a link read back into it.
 
-import type { Attribution, ItemSetSpec, Report, SearchReport, Study } from "../types";
-import { attributionIsGone, attributionIsThere } from "./actions";
+import { isReported, type Attribution, type ItemSetSpec, type Report, type SearchReport, type Study, type TuneReport } from "../types";
 import { engine } from "./engine";
 import { sampleItems } from "./items";
 import { runJob } from "./jobs";
-import { neuronCount } from "./mask";
+import { neuronCount, selectionAtHand, attributionSource } from "./mask";
 import { identityOf } from "./models";
-import { EMPTY_MASK, store, type PageSet, type State } from "./store";
+import { adopt, forgetWaiting } from "./results";
+import { EMPTY_MASK, store, type PageSet, type State, type Tuned } from "./store";
 
 /** Links longer than this are cut by some mail and chat programs. */
 export const LONGEST_LINK = 8000;
 
 function setSpec({ name, roles, sha256, items, sample }: PageSet): ItemSetSpec {
-  // A set without a role is reported on where no set has the role test.
-  const named = { name, roles: roles.length > 0 ? roles : ["test" as const], sha256 };
+  const named = { name, roles, sha256 };
   if (!sample) return { ...named, items };
   const { name: sampleName, first, count, split } = sample;
   return {
@@ -33,19 +32,27 @@ function asAttributed(set: PageSet, attributed: string | undefined): PageSet {
   return { ...set, roles: set.name === attributed ? ["attribution", ...others] : others };
 }
 
+/** In a study every set has a role. Where no set is reported on by its role, all are, also those that have one. */
+function withRoles(sets: readonly PageSet[]): PageSet[] {
+  const isWithout = ({ roles }: PageSet): boolean => roles.length === 0;
+  const all = sets.some(isWithout) && !sets.some((set) => set.roles.some(isReported));
+  return sets.map((set) => (all || isWithout(set) ? { ...set, roles: [...set.roles, "test" as const] } : set));
+}
+
 function percentsOf({ cells }: SearchReport): number[] {
   return [...new Set(cells.map((cell) => cell.percent))];
 }
 
 /** The page's state as a study document. `with_results` says which parts were run. */
 export function study(state: Readonly<State>): Study {
-  const { model, sets, template, few_shot, choice_order, rule, attribution, search, mask, selection, control, tuning, seed } = state;
+  const { model, sets, template, few_shot, choice_order, rule, attribution, search, mask, control, tuning, seed } = state;
   const hasMask = neuronCount(mask) > 0;
+  const selection = selectionAtHand(state);
   return {
     format: "secateur-study",
     version: 1,
     model: { id: model?.info.id ?? "", sha256: model?.info.sha256 ?? "", ...(model ? { name: model.name } : {}) },
-    item_sets: sets.filter((set) => set.items.length > 0).map((set) => setSpec(asAttributed(set, attribution?.set))),
+    item_sets: withRoles(sets.filter((set) => set.items.length > 0).map((set) => asAttributed(set, attribution?.set))).map(setSpec),
     template,
     ...(few_shot ? { few_shot } : {}),
     ...(choice_order === null ? {} : { choice_order: { seed: choice_order } }),
@@ -54,8 +61,8 @@ export function study(state: Readonly<State>): Study {
     ...(attribution && search ? { search: { percents: percentsOf(search) } } : {}),
     ...(hasMask ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
-    ...(tuning ? { tuning: state.tuned_with ?? state.tuning_settings } : {}),
-    seed,
+    ...(tuning ? { tuning: tuning.settings } : {}),
+    seed: tuning?.seed ?? seed,
   };
 }
 
@@ -94,12 +101,12 @@ export async function samplesOf({ item_sets }: Study): Promise<Record<string, Pa
   return Object.fromEntries(entries);
 }
 
-/** Shows a report's settings and results. Items are there only once `setsOfStudy` has read them. */
-export function showReport(report: Report, isPrecomputed: boolean): void {
+/** Shows a report's settings and results. Its items are there, and its results bound to them, only once `showItems` has had
+ * them. */
+export function showReport(report: Report): void {
   const { study: made, model, pruned, control, search, tuning } = report;
   const attribution = report.attribution ? flat(report.attribution) : null;
-  if (attribution && !isPrecomputed) attributionIsThere();
-  else attributionIsGone();
+  forgetWaiting();
   const mask = pruned?.mask ?? made.pruning?.mask ?? EMPTY_MASK;
   const scores = Object.fromEntries(report.baseline.map((scored) => [scored.set, scored]));
   store.set({
@@ -111,7 +118,6 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
     rule: made.scoring?.rule ?? "sum",
     seed: made.seed,
     scores,
-    shelved: {},
     bias: null,
     attribution,
     ranked: null,
@@ -119,20 +125,29 @@ export function showReport(report: Report, isPrecomputed: boolean): void {
     card: null,
     mask,
     selection: made.pruning?.selection ?? null,
+    selection_source: null,
     undo: [],
     redo: [],
     pruned: pruned ?? null,
     control: control ?? null,
     search: search ?? null,
-    tuning: tuning ?? null,
-    tuned_with: made.tuning ?? null,
+    tuning: tuning && made.tuning ? { ...tuning, settings: made.tuning, seed: made.seed } : null,
     live_curves: [],
-    precomputed: isPrecomputed,
+    precomputed: [],
     ...(made.attribution ? { settings: made.attribution } : {}),
     ...(made.search ? { percents: made.search.percents } : {}),
     ...(made.control ? { control_masks: made.control.masks } : {}),
     ...(made.tuning ? { tuning_settings: made.tuning } : {}),
   });
+}
+
+/** Takes the items of the report that is shown: its results are of them. */
+export function showItems(sets: PageSet[], isPrecomputed = false): void {
+  store.set({ sets });
+  adopt(isPrecomputed);
+  const { selection } = store.state;
+  const source = attributionSource(store.state);
+  if (selection && source) store.set({ selection_source: source });
 }
 
 /** The address of a page that shows and re-runs this study; none when its making was cancelled. */
@@ -165,10 +180,15 @@ export function maskFile(): Promise<string> {
   return engine.call("export_mask", [{ study: study(store.state), prune: pruned, ...(control ? { control } : {}) }]);
 }
 
+function withoutSettings({ settings: _, seed: __, ...tuning }: Tuned): TuneReport {
+  return tuning;
+}
+
 /** Everything at hand as a report document. */
 export function reportDocument(state: Readonly<State>): Report | null {
-  const { model, device_info, version, scores, attribution, pruned, control, search, tuning } = state;
+  const { model, device_info, version, scores, attribution, pruned, control, search } = state;
   if (!model || !device_info) return null;
+  const tuning = state.tuning && withoutSettings(state.tuning);
   const rows = (found: Attribution): number[][] =>
     Array.from({ length: found.n_layers }, (_, layer) =>
       Array.from(found.scores.subarray(layer * found.d_mlp, (layer + 1) * found.d_mlp)));
@@ -179,7 +199,7 @@ export function reportDocument(state: Readonly<State>): Report | null {
     format: "secateur-report",
     version: 1,
     study: study(state),
-    engine: { version, device: device_info },
+    engine: { version, device: device_info, precision: model.info.report.precision },
     model: model.info,
     baseline,
     ...(attribution ? { attribution: { ...attribution, scores: rows(attribution) } } : {}),

@@ -1,7 +1,7 @@
 // Accuracies as pictures and texts that several views share.
 
 import { h, svg } from "../dom";
-import { accuracyText, interval, percent, points } from "../format";
+import { accuracyText, interval, percent, points, visible } from "../format";
 import type { Accuracy, ScoringRule, SetScores } from "../types";
 
 /** One or two accuracies with their intervals on a line from 0 to 100 %. */
@@ -30,7 +30,7 @@ export function accuracyCell(accuracy: Accuracy): HTMLElement {
 export function beforeAfter(name: string, before: Accuracy, after: Accuracy | undefined): HTMLElement {
   return h("div", { class: "before-after" },
     h("div", { class: "row" },
-      h("span", { class: "set-name", title: name }, name),
+      h("span", { class: "set-name", title: name }, visible(name)),
       h("span", { class: "numbers" }, after ? `${(before.value * 100).toFixed(1)} → ` : "", percent((after ?? before).value))),
     accuracyBar(before, after),
     h("div", { class: "row" },

@@ -1,7 +1,7 @@
 // Every item's answer before and after the mask, side by side; the flipped ones are marked and come first.
 
 import { h, refill, View } from "../dom";
-import { clip, count, percent } from "../format";
+import { clip, count, percent, visible } from "../format";
 import type { ItemScore, Paired, PrunedSet } from "../types";
 import { mark } from "./accuracy";
 
@@ -37,7 +37,7 @@ class AnswersTable extends View {
       this.#open = (event.target as HTMLSelectElement).value;
       this.#page = 0;
       this.render();
-    } }, ...pruned.sets.map((set) => h("option", { value: set.set }, `${set.set} (${set.flipped.length} flipped)`)));
+    } }, ...pruned.sets.map((set) => h("option", { value: set.set }, `${visible(set.set)} (${set.flipped.length} flipped)`)));
     pick.value = shown.set;
     refill(this,
       h("div", { class: "table-head" }, h("h3", {}, "Answers before and after"), h("span", { class: "tools" }, pick,

@@ -1,7 +1,7 @@
 // Accuracies under random masks as dots, and that of the mask itself as a diamond.
 
 import { h, svg } from "../dom";
-import { percent } from "../format";
+import { percent, visible } from "../format";
 import type { ControlSet } from "../types";
 
 export function dotStrip({ set, accuracies, mean, max, at_least_as_good, mask }: ControlSet, own: number): HTMLElement {
@@ -21,7 +21,7 @@ export function dotStrip({ set, accuracies, mean, max, at_least_as_good, mask }:
     svg("text", { class: "tick", x: x(share), y: 48, "text-anchor": "middle" }, `${share * 100} %`)));
   const words = `${at_least_as_good} of ${accuracies.length} random masks do at least as well as this mask`;
   return h("figure", { class: "dot-strip", "data-set": set },
-    h("figcaption", {}, h("b", {}, set), ` this mask ${percent(value)}; random masks mean ${percent(mean)}, best ${percent(max)}. ${words}.`),
+    h("figcaption", {}, h("b", {}, visible(set)), ` this mask ${percent(value)}; random masks mean ${percent(mean)}, best ${percent(max)}. ${words}.`),
     svg("svg", { viewBox: "0 0 400 52", role: "img", "aria-label": words }, ticks, dots,
       svg("path", { class: "own", d: `M ${at} 26 l 5 8 l -5 8 l -5 -8 z` })));
 }

@@ -1,7 +1,7 @@
 // The items of one set, edited in place. Rows become fields where they are clicked; long lists come in pages.
 
 import { download, h, refill, View } from "../dom";
-import { clip, count } from "../format";
+import { clip, count, visible } from "../format";
 import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
 import { report } from "../services/jobs";
 import type { PageSet } from "../services/store";
@@ -44,7 +44,7 @@ class ItemList extends View {
       return item.id === this.#editing ? this.#form(set, item, index) : this.#row(set, item, index);
     });
     refill(this,
-      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(name, 50)}”`),
+      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(visible(name), 50)}”`),
         h("span", { class: "tools" },
           h("button", { class: "small", "data-key": "add-item", onclick: () => {
             addItem(name);
@@ -72,7 +72,7 @@ class ItemList extends View {
 
   #row(set: PageSet, item: Item, index: number): HTMLElement {
     return h("li", { class: "item", "data-item": item.id },
-      h("span", { class: "id" }, clip(item.id, 22)),
+      h("span", { class: "id" }, clip(visible(item.id), 22)),
       h("span", { class: "text" }, h("span", { class: "context" }, clip(item.context || "(no context)", 180)),
         h("span", { class: "choices" }, ...item.choices.map((choice, at) =>
           h("span", { class: at === item.gold ? "gold" : "" }, clip(choice, 80), at === item.gold ? " ✓" : "")))),

@@ -1,19 +1,19 @@
 // What is pruned, and what that does: the tool's central numbers, always in sight.
 
 import { h, isBusy, refill, View } from "../dom";
-import { count, percent } from "../format";
+import { count, percent, settingsText, visible } from "../format";
 import { measure } from "../services/actions";
-import { clearMask, neuronCount, redoMask, undoMask } from "../services/mask";
-import { unmeasuredSets } from "../services/store";
+import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
+import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
 
 class MaskSummary extends View {
   protected readonly keys = [
-    "mask", "pruned", "scores", "sets", "undo", "redo", "job", "engine", "model", "shape", "precomputed", "selection",
+    "mask", "pruned", "scores", "sets", "undo", "redo", "job", "engine", "model", "shape", "precomputed", "selection", "attribution", "made_with", "rule",
   ] as const;
 
   protected render(): void {
-    const { mask, pruned, scores, undo, redo, shape, precomputed, selection, rule } = this.state;
+    const { mask, pruned, scores, undo, redo, shape, precomputed, rule } = this.state;
     const total = neuronCount(mask);
     const layers = mask.layers.map(({ layer, neurons }) => {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
@@ -34,7 +34,7 @@ class MaskSummary extends View {
           tool("Redo", "redo", redo.length === 0, redoMask),
           tool("Prune nothing", "clear", total === 0, clearMask))),
       h("p", { class: "mask-size" }, total === 0 ? "Nothing is pruned." : layers.join(", "),
-        selection && total > 0 ? h("small", {}, ` top ${selection.percent} % by |IG|`) : null),
+        total > 0 ? h("small", {}, selectionText(this.state)) : null),
       sets.length > 0
         ? h("div", { class: "effects", "aria-label": "Accuracy before and after" }, ...sets,
           h("p", { class: "key" }, h("i", { class: "dot before" }), "before ", h("i", { class: "dot after" }), "after, ",
@@ -44,9 +44,19 @@ class MaskSummary extends View {
         ? h("button", { class: "primary", "data-key": "measure", disabled: isBusy(), onclick: () => void measure() },
           "Measure this mask")
         : null,
-      precomputed ? h("p", { class: "note" }, "Computed beforehand on the command line.") : null,
+      precomputed.includes("pruned") ? h("p", { class: "note" }, "Computed beforehand on the command line.") : null,
     );
   }
+}
+
+/** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */
+function selectionText(state: Readonly<State>): string {
+  const { selection, selection_source: source } = state;
+  if (!selection) return "";
+  const text = ` top ${selection.percent} % by |IG|`;
+  if (selectionAtHand(state)) return text;
+  const of = source ? ` (“${visible(source.set)}”, ${settingsText(source.settings)})` : "";
+  return `${text} of an attribution that is not at hand${of}`;
 }
 
 customElements.define("mask-summary", MaskSummary);

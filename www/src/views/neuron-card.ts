@@ -1,7 +1,7 @@
 // One neuron: where it is, what it scored, item by item, and what zeroing it does.
 
 import { h, isBusy, refill, View } from "../dom";
-import { address, change, clip, fixed, percent, short } from "../format";
+import { address, change, clip, fixed, percent, short, visible } from "../format";
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets, type NeuronAddress } from "../services/store";
@@ -41,7 +41,7 @@ class NeuronCard extends View {
     if (this.#set === null || !sets.includes(this.#set)) this.#set = sets.at(-1) ?? null;
     const on = h("select", { "data-key": "card-set", "aria-label": "Item set of the effect", onchange: (event: Event) => {
       this.#set = (event.target as HTMLSelectElement).value;
-    } }, ...sets.map((set) => h("option", { value: set }, `on ${set}`)));
+    } }, ...sets.map((set) => h("option", { value: set }, `on ${visible(set)}`)));
     on.value = this.#set ?? "";
     refill(this,
       h("h2", { class: "visually-hidden" }, "Neuron"),
@@ -98,7 +98,7 @@ function effect({ effect: { set, before, after, margin_change, items } }: Card, 
   const flipped = items.filter((item) => item.predicted_before !== item.predicted_after);
   const verdict = margin_change > 0 ? "without it the right answers gain" : "without it the right answers lose";
   return h("section", { class: "effect" },
-    h("h3", {}, `Without it, on “${set}”`),
+    h("h3", {}, `Without it, on “${visible(set)}”`),
     h("dl", { class: "facts" },
       h("dt", {}, "Accuracy"), h("dd", {}, `${percent(before.value)} → ${percent(after.value)}`),
       h("dt", {}, "Gold margin"), h("dd", {}, `${change(margin_change, 4)} nats`, h("small", {}, ` mean; ${verdict}`)),

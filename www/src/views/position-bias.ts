@@ -1,7 +1,7 @@
 // Does the model prefer a place in the list? The open set with its choices in several orders.
 
 import { h, isBusy, refill, View } from "../dom";
-import { accuracyText, clip, count, duration, percent } from "../format";
+import { accuracyText, clip, count, duration, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
 import type { Orders, PositionBias as Found } from "../types";
 import { accuracyBar } from "./accuracy";
@@ -36,17 +36,21 @@ class PositionBias extends View {
         this.#kind === "seeded" ? numeric("Seed", "bias-seed", this.#seed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
           this.#seed = value;
         }) : null,
-        h("button", { "data-key": "measure-bias", disabled: isBusy(), onclick: () => void measureBias(set, orders()) }, `Measure on “${clip(set, 30)}”`)),
+        h("button", { "data-key": "measure-bias", disabled: isBusy(), onclick: () => void measureBias(set, orders()) }, `Measure on “${clip(visible(set), 30)}”`)),
       bias?.set === set ? result(bias) : null));
   }
 }
 
-function result({ places, accuracy, consistent, depends_on_order, seconds }: Found): HTMLElement {
+function ordersText(orders: Orders): string {
+  return orders.kind === "cyclic" ? "every rotation" : `${count(orders.orders, "order")} of seed ${orders.seed}`;
+}
+
+function result({ places, accuracy, consistent, depends_on_order, orders, seconds }: Found): HTMLElement {
   return h("div", { "data-result": "bias" },
     depends_on_order ? null : h("p", { class: "note" },
       "This template shows the model no list: each choice scores the same wherever it stands, so no place can be preferred. A lettered template shows one."),
     h("p", {}, `${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. `
-      + `Over all orders: ${accuracyText(accuracy)}, in ${duration(seconds)}.`),
+      + `Over all orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.`),
     h("div", { class: "table-scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, ...["Place", "Right there", "Predicted", "Accuracy where it is right", ""].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, ...places.map((place) => h("tr", {},

@@ -1,7 +1,7 @@
 // Step 4: how much each neuron drives the confident answers.
 
 import { h, isBusy, refill, view, View } from "../dom";
-import { count, duration, percent } from "../format";
+import { count, duration, percent, settingsText, visible } from "../format";
 import { attribute } from "../services/actions";
 import { attributionSeconds, confidentItems } from "../services/estimate";
 import { setsOf, store } from "../services/store";
@@ -76,13 +76,12 @@ class StepAttribution extends View {
         h("button", { class: "primary", "data-key": "attribute", disabled: isBusy() || set === undefined, onclick: () => void attribute() },
           attribution ? "Run the attribution again" : "Run the attribution"),
         h("span", { class: "note" }, set === undefined ? "No item set has the role attribution (step 2)."
-          : `On “${set}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
+          : `On “${visible(set)}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
             + `${seconds === null ? "" : `, about ${duration(seconds)}`}.`)),
       attribution ? h("p", { class: "result-line", "data-result": "attribution" },
-        `On screen: “${attribution.set}”, ${attribution.settings.preset ?? "own settings"}, ${attribution.settings.path}, ${attribution.settings.site}, `
-        + `${attribution.settings.positions}, ${attribution.settings.target}, ${attribution.settings.steps} steps; `
+        `On screen: “${visible(attribution.set)}”, ${settingsText(attribution.settings)}; `
         + `${count(attribution.items_used.length, "item")} used, ${attribution.items_skipped} below ${percent(attribution.settings.confidence_threshold, 0)}; `
-        + `${duration(attribution.seconds)}${precomputed ? " on the command line" : ""}.`) : null);
+        + `${duration(attribution.seconds)}${precomputed.includes("attribution") ? " on the command line" : ""}.`) : null);
   }
 }
 

@@ -1,10 +1,11 @@
 // Step 2: the questions. In from text, file or sample; sets with roles; the prompt that the model will read.
 
 import { h, refill, view, View } from "../dom";
-import { count } from "../format";
+import { count, visible } from "../format";
 import {
   addSet, canUndoItems, parse, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems,
 } from "../services/items";
+import { openDocument } from "../services/documents";
 import { report, toError } from "../services/jobs";
 import { store, type PageSet } from "../services/store";
 import { ROLES, type ParsedItems } from "../types";
@@ -96,12 +97,12 @@ class StepItems extends View {
       h("td", {}, h("button", { class: "link", "data-key": `open-${set.name}`, onclick: () => {
         desk.open = set.name;
         this.render();
-      } }, set.name)),
+      } }, visible(set.name))),
       h("td", { class: "number" }, set.items.length),
       ...ROLES.map((role) => h("td", { class: "center" }, h("input", { type: "checkbox", "data-key": `role-${set.name}-${role}`,
         checked: set.roles.includes(role), title: ROLE_HINTS[role], "aria-label": `${set.name}: ${role}`,
         onchange: (event: Event) => setRole(set.name, role, (event.target as HTMLInputElement).checked) }))),
-      h("td", {}, h("small", {}, set.sample ? `sample ${set.sample.name}` : "inline")),
+      h("td", {}, h("small", {}, set.sample ? `sample ${visible(set.sample.name)}` : "inline")),
       h("td", { class: "tools" },
         h("button", { class: "small", "data-key": `rename-${set.name}`, onclick: () => {
           const name = prompt("Name of the set", set.name);
@@ -178,6 +179,8 @@ class StepItems extends View {
     const wait = this.state.job ? this.#say(`${title} is read once the job under way is done.`) : null;
     try {
       const text = await read();
+      // A study, a report or a mask of this program is none of items.
+      if (file !== null && (await openDocument(text))) return;
       const parsed = text.trim() === "" ? null : await parse(text);
       // What was typed since has a look of its own.
       if (file === null && (text !== desk.text.value || desk.waiting.some((other) => other.file === null))) return;
@@ -225,7 +228,7 @@ class StepItems extends View {
     addSet(name, items);
     desk.open = store.state.sets.at(-1)?.name ?? null;
     this.#forget(waiting);
-    refill(this.#messages, h("p", {}, `${count(items.length, "item")} added as “${desk.open}”.`,
+    refill(this.#messages, h("p", {}, `${count(items.length, "item")} added as “${visible(desk.open ?? "")}”.`,
       errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : ""), errorList(errors));
     this.render();
   }

@@ -1,8 +1,9 @@
 // Step 1: which model, from where, on which device.
 
 import { h, refill, view, View } from "../dom";
-import { bytes, parameters, short } from "../format";
+import { bytes, parameters, short, visible } from "../format";
 import { changeDevice, startAgain } from "../services/boot";
+import { openFile } from "../services/documents";
 import { report } from "../services/jobs";
 import { ofDialog, ofDrop } from "../services/model-files";
 import { changePrecision, chooseFiles, entryOf } from "../services/models";
@@ -14,7 +15,12 @@ class StepModel extends View {
   protected readonly keys = [] as const;
 
   protected override setup(): void {
-    dropTarget(this, (_, transfer) => void ofDrop(transfer).then(chooseFiles).catch(report));
+    dropTarget(this, (files, transfer) => {
+      const [only] = files;
+      // A JSON file by itself is no model.
+      if (only && files.length === 1 && only.name.endsWith(".json")) void openFile(only);
+      else ofDrop(transfer).then(chooseFiles).catch(report);
+    });
     this.replaceChildren(h("section", { class: "panel" },
       heading("Model", "Choose the language model to look into. It runs in this tab and stays in this browser."),
       view("model-loaded"),
@@ -70,7 +76,7 @@ class ModelLoaded extends View {
       ...(source ? [["From", `${source.repo} at ${source.commit}`] as [string, string]] : []),
       ["sha256", `${info.sha256} (${check})`],
     ];
-    refill(this, h("h2", {}, `Loaded: ${name}`),
+    refill(this, h("h2", {}, `Loaded: ${visible(name)}`),
       h("p", {}, `${parameters(info.n_parameters)} parameters, ${(info.n_layers * info.d_mlp).toLocaleString("en")} neurons in ${info.n_layers} layers.`),
       h("details", { "data-key": "load-report", open: this.querySelector("details")?.open ?? false }, h("summary", {}, "What the files held"),
         h("dl", { class: "facts wide" }, ...rows.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),

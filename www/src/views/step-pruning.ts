@@ -1,9 +1,9 @@
 // Step 5: which neurons go, and what that does, against masks drawn at random.
 
 import { h, isBusy, refill, view, View } from "../dom";
-import { clip, count, duration } from "../format";
+import { clip, count, duration, visible } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, runControl, runSearch, takeTop } from "../services/actions";
-import { neuronCount } from "../services/mask";
+import { neuronCount, selectionAtHand } from "../services/mask";
 import { setsOf, store } from "../services/store";
 import type { Selection } from "../types";
 import { accuracyOf } from "./accuracy";
@@ -14,7 +14,7 @@ import { heading, numeric } from "./widgets";
 class StepPruning extends View {
   protected readonly keys = [
     "attribution", "mask", "selection", "pruned", "control", "control_masks", "search", "percents", "job", "engine",
-    "model", "live", "sets", "shape", "rule",
+    "model", "live", "sets", "shape", "rule", "selection_source", "made_with",
   ] as const;
   #layer = h("select", { "data-key": "layer", "aria-label": "Layer" });
   #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "data-key": "percent", "aria-label": "Percentage of the layer" });
@@ -113,12 +113,12 @@ class StepPruning extends View {
   }
 
   #showSearch(): void {
-    const { search, percents, attribution, selection } = this.state;
+    const { search, percents, attribution } = this.state;
     const validation = setsOf(this.state, "validation");
     refill(this.#search,
       h("div", { class: "table-head" }, h("h3", {}, "Search: layer × percentage")),
       h("p", { class: "note" }, validation.length > 0
-        ? `Tries every layer on the validation items (${validation.join(", ")}); a click on a cell takes its mask.`
+        ? `Tries every layer on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
         : "Give a set the role validation in step 2: the search picks by its items."),
       h("div", { class: "tools" },
         h("label", { class: "field" }, h("span", {}, "Percentages"), h("input", { type: "text", "data-key": "percents", value: percents.join(", "),
@@ -132,7 +132,7 @@ class StepPruning extends View {
           } })),
         h("button", { "data-key": "search", disabled: isBusy() || !attribution || validation.length === 0, onclick: () => void runSearch() }, "Search"),
         search ? h("small", {}, `${count(search.cells.length, "mask")}, ${duration(search.seconds)}`) : null),
-      search ? searchTable(search, selection, (cell) => void takeTop(cell)) : null);
+      search ? searchTable(search, selectionAtHand(this.state), (cell) => void takeTop(cell)) : null);
   }
 }
 

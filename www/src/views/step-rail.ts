@@ -1,7 +1,7 @@
 // The seven steps, each with one line that says where it stands.
 
 import { h, refill, View } from "../dom";
-import { count, percent } from "../format";
+import { count, percent, visible } from "../format";
 import { neuronCount } from "../services/mask";
 import { reportedSets, store, type State, type Step } from "../services/store";
 import { accuracyOf } from "./accuracy";
@@ -21,7 +21,7 @@ function status(step: Step, state: Readonly<State>): string {
   const { model, engine, sets, scores, attribution, mask, pruned, tuning, shared } = state;
   switch (step) {
     case "start": return shared ? "a link was opened" : "";
-    case "model": return model?.name ?? (engine === "failed" ? "the engine failed" : engine === "starting" ? "starting …" : "none");
+    case "model": return (model && visible(model.name)) ?? (engine === "failed" ? "the engine failed" : engine === "starting" ? "starting …" : "none");
     case "items": {
       const items = sets.reduce((sum, set) => sum + set.items.length, 0);
       return sets.length === 0 ? "none" : `${count(sets.length, "set")}, ${count(items, "item")}`;
@@ -29,7 +29,7 @@ function status(step: Step, state: Readonly<State>): string {
     case "scores": {
       const [first] = reportedSets(state);
       const scored = first === undefined ? undefined : scores[first];
-      return scored ? `${first}: ${percent(accuracyOf(scored, state.rule).value)}` : "not yet";
+      return scored ? `${visible(first ?? "")}: ${percent(accuracyOf(scored, state.rule).value)}` : "not yet";
     }
     case "attribution": return attribution ? count(attribution.items_used.length, "item") : "not yet";
     case "pruning": {

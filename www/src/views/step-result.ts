@@ -2,14 +2,18 @@
 
 import { download, h, isBusy, refill, View } from "../dom";
 import { count } from "../format";
-import { importMask, snippet } from "../services/actions";
+import { snippet } from "../services/actions";
+import { openFile } from "../services/documents";
 import { report } from "../services/jobs";
 import { neuronCount } from "../services/mask";
 import { link, LONGEST_LINK, maskFile, reportDocument, study } from "../services/study";
 import { copyButton, filePicker, heading } from "./widgets";
 
 class StepResult extends View {
-  protected readonly keys = ["mask", "pruned", "control", "job", "engine", "model", "sets", "tuning", "attribution"] as const;
+  protected readonly keys = [
+    "mask", "pruned", "control", "job", "engine", "model", "sets", "tuning", "attribution", "search", "selection",
+    "template", "few_shot", "choice_order", "rule", "made_with",
+  ] as const;
   #link = "";
   #linkOf = "";
   #snippet = "";
@@ -32,7 +36,7 @@ class StepResult extends View {
           h("div", { class: "tools" },
             h("button", { class: "primary", "data-key": "export-mask", disabled: busy || !pruned, onclick: () => void this.#export(name) },
               "Download mask.json"),
-            filePicker("Read a mask.json …", ".json", (files) => void this.#import(files), false)),
+            filePicker("Open a mask, study or report …", ".json", (files) => void this.#open(files), false)),
           pruned || size === 0 ? null : h("p", { class: "note" }, "Measure the mask first (step 5): the file says what it does."),
           h("p", { class: "note" }, "A pruned model is neither smaller nor faster: its neurons are switched off, not cut out.")),
         h("section", {}, h("h2", {}, "Link"),
@@ -63,9 +67,9 @@ class StepResult extends View {
     }
   }
 
-  async #import(files: File[]): Promise<void> {
+  async #open(files: File[]): Promise<void> {
     const [file] = files;
-    if (file) await importMask(await file.text());
+    if (file) await openFile(file);
   }
 
   #saveReport(name: string): void {

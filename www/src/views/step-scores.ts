@@ -1,7 +1,7 @@
 // Step 3: what the model answers, and how sure it is.
 
 import { h, isBusy, refill, view, View } from "../dom";
-import { accuracyText, clip, duration, fixed, percent } from "../format";
+import { accuracyText, clip, duration, fixed, percent, visible } from "../format";
 import { scoreAll } from "../services/actions";
 import { engine } from "../services/engine";
 import { setRule } from "../services/items";
@@ -28,7 +28,7 @@ const PAGE = 50;
 const positionBias = view("position-bias");
 
 class StepScores extends View {
-  protected readonly keys = ["scores", "shelved", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
+  protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
   #open: string | null = null;
   #page = 0;
   /** The item whose tokens are shown. */
@@ -36,7 +36,7 @@ class StepScores extends View {
   #tokens = new Map<string, PromptView>();
 
   protected render(changed: ReadonlySet<keyof State> = new Set()): void {
-    const { scores, shelved, rule, sets } = this.state;
+    const { scores, rule, sets } = this.state;
     // Other prompts have other tokens.
     if (changed.has("scores")) this.#tokens.clear();
     const names = Object.keys(scores);
@@ -57,7 +57,7 @@ class StepScores extends View {
         h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
           .map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores))))) : h("p", { class: "note" }, "Nothing is scored yet."),
-      Object.keys(shelved).length > 0 ? h("p", { class: "note" }, "Mutual information needs every choice scored without its context as well: "
+      rule === "mutual_information" && missing > 0 ? h("p", { class: "note" }, "Mutual information needs every choice scored without its context as well: "
         + "score the items. Another prediction brings back the scores at hand.") : null,
       open ? this.#items(open) : null));
   }
@@ -72,7 +72,7 @@ class StepScores extends View {
         this.#page = 0;
         this.#item = null;
         this.render();
-      } }, scored.set), h("small", { class: "block" }, duration(scored.seconds))),
+      } }, visible(scored.set)), h("small", { class: "block" }, duration(scored.seconds))),
       h("td", { class: "accuracy-text" }, accuracyText(accuracy),
         pairs ? h("small", { class: "block" }, `both of a mirrored pair: ${accuracyText(pairs)}`) : null),
       h("td", {}, accuracyBar(accuracy)),
@@ -97,7 +97,7 @@ class StepScores extends View {
     return h("div", {},
       scored.calibration ? calibrationChart(scored.calibration) : null,
       positionBias,
-      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(scored.set, 50)}”`),
+      h("div", { class: "table-head" }, h("h2", {}, `Items of “${clip(visible(scored.set), 50)}”`),
         pages > 1 ? h("span", { class: "tools" }, turn(-1, "‹"), h("small", {}, `page ${this.#page + 1} of ${pages}`), turn(1, "›")) : null),
       h("div", { class: "table-scroll" }, h("table", { class: "scores" },
         h("thead", {}, h("tr", {}, ...["", "Item", "Choices: log-likelihood, per character", "Confidence", ""].map((text) =>

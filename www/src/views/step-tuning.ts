@@ -1,11 +1,12 @@
 // Step 6: light fine-tuning after pruning, beside the same without pruning.
 
 import { h, isBusy, refill, View } from "../dom";
-import { count, duration, percent } from "../format";
+import { count, duration, percent, visible } from "../format";
 import { tune } from "../services/actions";
 import { neuronCount } from "../services/mask";
-import { setsOf, store, type State } from "../services/store";
-import type { TuneCurve, TuneReport, TuneSettings } from "../types";
+import { tunedSets } from "../services/results";
+import { store, type State, type Tuned } from "../services/store";
+import type { TuneCurve, TuneSettings } from "../types";
 import { accuracyCell } from "./accuracy";
 import { lineChart, type Line } from "./line-chart";
 import { heading, numeric } from "./widgets";
@@ -15,7 +16,7 @@ const KINDS = ["first", "second"] as const;
 
 class StepTuning extends View {
   protected readonly keys = [
-    "tuning_settings", "tuning", "live_curves", "mask", "sets", "job", "engine", "model", "shape",
+    "tuning_settings", "tuning", "live_curves", "mask", "sets", "attribution", "job", "engine", "model", "shape",
   ] as const;
   #controls = h("div", {});
   #results = h("div", {});
@@ -41,8 +42,8 @@ class StepTuning extends View {
     // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
     const change = (patch: Partial<TuneSettings>): void => store.set({ tuning_settings: { ...this.state.tuning_settings, ...patch } });
     const layers = (shape?.n_layers ?? 1) - 1;
-    const train = setsOf(this.state, "attribution").join(", ") || "all sets";
-    const validation = setsOf(this.state, "validation").join(", ") || "all sets";
+    const { train, validation } = tunedSets(this.state);
+    const named = (sets: string[]): string => sets.map(visible).join(", ");
     refill(this.#controls,
       h("div", { class: "fields" },
         numeric("Layer", "tune-layer", settings.layer, { min: 0, max: layers, step: 1 }, (layer) => change({ layer })),
@@ -57,21 +58,21 @@ class StepTuning extends View {
       h("div", { class: "tools" },
         h("button", { class: "primary", "data-key": "tune", disabled: isBusy() || this.state.sets.length === 0, onclick: () => void tune() },
           "Tune"),
-        h("span", { class: "note" }, `Learns from ${train}; ${validation} picks the best state; `
+        h("span", { class: "note" }, `Learns from ${named(train)}; ${named(validation)} picks the best state; `
           + `${count(neuronCount(mask), "pruned neuron")} stay exactly zero. Cancel keeps the best state so far.`)));
   }
 
   #drawResults(): void {
     const { tuning, live_curves } = this.state;
-    if (live_curves.length > 0 && !tuning) refill(this.#results, this.#charts(live_curves.map(({ points, validation: checks }) => ({
+    const { steps } = this.state.tuning_settings;
+    if (live_curves.length > 0) refill(this.#results, this.#charts(live_curves.map(({ points, validation: checks }) => ({
       steps: points.map(({ step, loss }) => ({ step, loss: loss ?? Number.NaN })), validation: checks,
-    }))));
-    else if (tuning) refill(this.#results, this.#charts(tuning.curves), results(tuning));
+    })), steps));
+    else if (tuning) refill(this.#results, this.#charts(tuning.curves, tuning.settings.steps), results(tuning));
     else refill(this.#results);
   }
 
-  #charts(curves: readonly Pick<TuneCurve, "steps" | "validation">[]): HTMLElement {
-    const { tuning_settings: { steps } } = this.state;
+  #charts(curves: readonly Pick<TuneCurve, "steps" | "validation">[], steps: number): HTMLElement {
     const line = (index: number, points: Line["points"], best?: number): Line => ({
       name: NAMES[index] ?? "", kind: KINDS[index] ?? "first", points, ...(best === undefined ? {} : { best }),
     });
@@ -85,7 +86,7 @@ class StepTuning extends View {
   }
 }
 
-function results({ layer, trained_gains, curves, seconds }: TuneReport): HTMLElement {
+function results({ layer, trained_gains, curves, seconds, settings }: Tuned): HTMLElement {
   const sets = curves[0]?.sets.map((set) => set.set) ?? [];
   const wasStopped = curves.some((curve) => curve.cancelled);
   const cell = (curve: TuneCurve, set: string): HTMLElement => {
@@ -93,13 +94,14 @@ function results({ layer, trained_gains, curves, seconds }: TuneReport): HTMLEle
     return h("td", {}, found ? accuracyCell(found.after) : "–");
   };
   return h("section", { "data-result": "tuning" },
-    h("p", { class: "result-line" }, `${count(trained_gains, "gain")} of layer ${layer} trained in ${duration(seconds)}. `,
+    h("p", { class: "result-line" }, `${count(trained_gains, "gain")} of layer ${layer} trained in ${duration(seconds)}: ${count(settings.steps, "step")}, learning rate ${settings.learning_rate}, `
+      + `weight decay ${settings.weight_decay}, ${count(settings.batch_size, "item")} a step. `,
       ...curves.map((curve, index) => `${NAMES[index]}: best after ${curve.best_step} steps. `),
       wasStopped ? "It was stopped; the best state until then is kept." : ""),
     sets.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
       h("thead", {}, h("tr", {}, ...["Set", "Model as it was", ...curves.map((_, index) => `Tuned ${NAMES[index]}`)].map((text) =>
         h("th", { scope: "col" }, text)))),
-      h("tbody", {}, ...sets.map((set) => h("tr", {}, h("td", {}, set),
+      h("tbody", {}, ...sets.map((set) => h("tr", {}, h("td", {}, visible(set)),
         h("td", {}, accuracyOfBefore(curves, set)), ...curves.map((curve) => cell(curve, set))))))) : null,
     h("p", { class: "note" }, "Accuracies with 95 % Wilson intervals. The mask file carries the mask, not the gains."));
 }

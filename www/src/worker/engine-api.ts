@@ -54,6 +54,8 @@ export interface Engine {
   python_snippet(request: { mask: Mask; repo?: string }): string;
   encode_link(request: { study: Study; prune?: PruneReport }): string;
   decode_link(fragment: string): SharedStudy;
+  /** A study's or a report's document. */
+  read_document(text: string): SharedStudy;
 
   load_model(
     request: { id: string; name: string; sha256?: string; precision?: Precision }, files: ModelFile[], progress: OnProgress,
@@ -62,7 +64,7 @@ export interface Engine {
   score(request: { set: string }, progress: OnProgress): Promise<SetScores>;
   position_bias(request: { set: string; orders: Orders }, progress: OnProgress): Promise<PositionBias>;
   attribute(
-    request: { set: string; settings: AttributionSettings }, progress: OnProgress,
+    request: { set: string; settings: AttributionSettings; known?: boolean }, progress: OnProgress,
   ): Promise<Attribution>;
   neuron(request: { layer: number; neuron: number; set: string }, progress: OnProgress): Promise<NeuronCard>;
   prune(request: { mask: Mask; sets: string[] }, progress: OnProgress): Promise<PruneReport>;
@@ -73,7 +75,6 @@ export interface Engine {
     request: { sets: string[]; layers?: number[]; percents: number[] }, progress: OnProgress,
   ): Promise<SearchReport>;
   tune(request: TuneRequest, progress: OnProgress): Promise<TuneReport>;
-  run(request: RunRequest, progress: OnProgress): Promise<Report>;
   reproduce(
     request: RunRequest, progress: OnProgress,
   ): Promise<{ report: Report; reproduction: Reproduction }>;

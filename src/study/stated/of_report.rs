@@ -1,0 +1,378 @@
+//! What a report says was found.
+
+use super::{Claim, accuracy, is_close, items_of, same_accuracy, same_count, same_number, scores};
+use crate::attribution::Attribution;
+use crate::pruning::effect::{ControlReport, ControlSet, PruneReport, PrunedSet};
+use crate::pruning::search::{best, grid};
+use crate::pruning::{Mask, SearchReport};
+use crate::scoring::paired::flips;
+use crate::scoring::{Accuracy, ItemScore, Paired, SetScores};
+use crate::study::{Report, Role, Study};
+use crate::tuning::{TuneCurve, TuneReport, best_step};
+
+/// Whether what a report says follows from what stands beside it.
+pub(in crate::study) fn check(report: &Report) -> Claim {
+    let study = &report.study;
+    if !study.model.sha256.is_empty() && study.model.sha256 != report.model.sha256 {
+        return Err("its study is of another model".into());
+    }
+    if report
+        .engine
+        .precision
+        .is_some_and(|held| held != report.model.report.precision)
+    {
+        return Err("the weights are said to be held in two ways".into());
+    }
+    for (index, set) in report.baseline.iter().enumerate() {
+        if report.baseline[..index]
+            .iter()
+            .any(|other| other.set == set.set)
+        {
+            return Err(format!("`{}` is scored twice", set.set));
+        }
+        in_set(&set.set, scores(set, study.scoring.rule))?;
+        in_set(&set.set, same_items(&set.set, &set.items, study))?;
+    }
+    let attribution = report.attribution.as_ref();
+    part("attribution", attribution, study.attribution.as_ref())?;
+    part("search", report.search.as_ref(), study.search.as_ref())?;
+    part("control", report.control.as_ref(), study.control.as_ref())?;
+    part("tuning", report.tuning.as_ref(), study.tuning.as_ref())?;
+    attribution.map_or(Ok(()), |found| attributed(report, found))?;
+    report
+        .search
+        .as_ref()
+        .map_or(Ok(()), |found| searched(report, found))?;
+    report
+        .pruned
+        .as_ref()
+        .map_or(Ok(()), |found| pruned(report, found))?;
+    report
+        .control
+        .as_ref()
+        .map_or(Ok(()), |found| controlled(report, found))?;
+    report
+        .tuning
+        .as_ref()
+        .map_or(Ok(()), |found| tuned(report, found))
+}
+
+fn in_set(set: &str, claim: Claim) -> Claim {
+    claim.map_err(|what| format!("{what} (item set `{set}`)"))
+}
+
+/// A result is of a study that asks for it.
+fn part<T, U>(name: &str, found: Option<&T>, asked: Option<&U>) -> Claim {
+    match (found, asked) {
+        (Some(_), None) => Err(format!(
+            "there is a `{name}` that its study does not ask for"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn baseline<'a>(report: &'a Report, set: &str) -> Option<&'a SetScores> {
+    report.baseline.iter().find(|scores| scores.set == set)
+}
+
+/// The accuracy of some sets together; none where one of them is not in the report.
+fn pooled(report: &Report, sets: &[&str]) -> Option<Accuracy> {
+    let rule = report.study.scoring.rule;
+    let accuracy = |set: &&str| Some(baseline(report, set)?.accuracy_by(rule));
+    let all: Option<Vec<Accuracy>> = sets.iter().map(accuracy).collect();
+    Some(Accuracy::pooled(all?.iter()))
+}
+
+/// The scored items are those that the study holds.
+fn same_items(set: &str, found: &[ItemScore], study: &Study) -> Claim {
+    let Some(items) = items_of(study, set)? else {
+        return Ok(());
+    };
+    same_count("the number of items", found.len(), items.len())?;
+    for (score, item) in found.iter().zip(&items) {
+        let texts = score.choices.iter().map(|choice| &choice.text);
+        if score.id != item.id || score.gold != item.gold || !texts.eq(&item.choices) {
+            return Err(format!("item `{}` is another one in the study", score.id));
+        }
+    }
+    Ok(())
+}
+
+fn attributed(report: &Report, found: &Attribution) -> Claim {
+    let shape = (report.model.n_layers, report.model.d_mlp);
+    let is_of_shape = (found.n_layers, found.d_mlp) == shape
+        && found.scores.len() == shape.0
+        && found.scores.iter().all(|layer| layer.len() == shape.1);
+    if !is_of_shape {
+        return Err(format!(
+            "the attribution is of {} layers of {} neurons, and the model has {} of {}",
+            found.n_layers, found.d_mlp, shape.0, shape.1
+        ));
+    }
+    let study = &report.study;
+    if study.attribution.as_ref() != Some(&found.settings) {
+        return Err("the attribution has other settings than the study".into());
+    }
+    if study.sets_of(Role::Attribution) != [found.set.as_str()] {
+        return Err(format!(
+            "the attribution is of `{}`, which has not that role in the study",
+            found.set
+        ));
+    }
+    let Some(scored) = baseline(report, &found.set) else {
+        return Ok(());
+    };
+    let threshold = found.settings.confidence_threshold;
+    // One that is as sure as the threshold may have come back from JSON below it.
+    let is_at = |confidence: f64| is_close(confidence, threshold);
+    let used = |id: &str| found.items_used.iter().any(|item| item.id == id);
+    let is_right = scored
+        .items
+        .iter()
+        .all(|item| is_at(item.confidence) || used(&item.id) == (item.confidence >= threshold));
+    if !is_right || found.items_used.len() + found.items_skipped != scored.items.len() {
+        return Err("the attribution used other items than those that are sure enough".into());
+    }
+    Ok(())
+}
+
+fn searched(report: &Report, found: &SearchReport) -> Claim {
+    let study = &report.study;
+    let validation = study.sets_of(Role::Validation);
+    if !found
+        .sets
+        .iter()
+        .map(String::as_str)
+        .eq(validation.iter().copied())
+    {
+        return Err("the search is of other sets than those of the role `validation`".into());
+    }
+    if let Some(spec) = &study.search {
+        let cells = grid(
+            spec.layers.as_deref(),
+            &spec.percents,
+            report.model.n_layers,
+        );
+        let cells = cells.map_err(|error| error.to_string())?;
+        let is_asked = cells.len() == found.cells.len()
+            && cells.iter().zip(&found.cells).all(|(asked, cell)| {
+                asked.layer == cell.layer && is_close(asked.percent, cell.percent)
+            });
+        if !is_asked {
+            return Err("the search tried other cells than the study asks for".into());
+        }
+        for (asked, cell) in cells.iter().zip(&found.cells) {
+            let size = asked
+                .n_neurons(report.model.d_mlp)
+                .map_err(|error| error.to_string())?;
+            same_count("the size of a searched mask", cell.neurons, size)?;
+        }
+    }
+    accuracy("the search's accuracy without pruning", &found.baseline)?;
+    if let Some(counted) = pooled(report, &validation) {
+        same_accuracy(
+            "the search's accuracy without pruning",
+            &found.baseline,
+            &counted,
+        )?;
+    }
+    for cell in &found.cells {
+        accuracy("the accuracy of a searched mask", &cell.accuracy)?;
+        same_count(
+            "a searched mask's items",
+            cell.accuracy.total,
+            found.baseline.total,
+        )?;
+    }
+    match best(&found.cells) {
+        Some(best)
+            if best.layer == found.best.layer && is_close(best.percent, found.best.percent) =>
+        {
+            Ok(())
+        }
+        _ => Err("the search's best cell is not the best of its cells".into()),
+    }
+}
+
+/// The mask of the study as it was executed.
+fn mask_of(report: &Report) -> Option<&Mask> {
+    let spec = report.study.pruning.as_ref()?;
+    spec.mask.as_ref()
+}
+
+fn pruned(report: &Report, found: &PruneReport) -> Claim {
+    same_count(
+        "the number of pruned neurons",
+        found.neurons,
+        found.mask.n_neurons(),
+    )?;
+    if mask_of(report).is_some_and(|mask| !mask.is_same(&found.mask)) {
+        return Err("the mask that was measured is not the study's".into());
+    }
+    let spec = report.study.pruning.as_ref();
+    if let Some((attribution, selection)) = report
+        .attribution
+        .as_ref()
+        .zip(spec.and_then(|spec| spec.selection))
+    {
+        let selected = selection
+            .mask(attribution)
+            .map_err(|error| error.to_string())?;
+        if !selected.is_same(&found.mask) {
+            return Err("the selection does not give the mask by the attribution beside it".into());
+        }
+    }
+    for set in &found.sets {
+        in_set(&set.set, pruned_set(report, set))?;
+    }
+    Ok(())
+}
+
+fn pruned_set(report: &Report, set: &PrunedSet) -> Claim {
+    let rule = report.study.scoring.rule;
+    scores(&set.after, rule)?;
+    let before = baseline(report, &set.set).ok_or("there are no scores without the mask")?;
+    let stated = before.accuracy_by(rule);
+    same_accuracy("the accuracy before pruning", &set.before, &stated)?;
+    same_items(&set.set, &set.after.items, &report.study)?;
+    let (before, after) = (&before.items, &set.after.items);
+    let counted = Paired::of(before, after);
+    let counts = |paired: &Paired| {
+        [
+            paired.items,
+            paired.both_right,
+            paired.both_wrong,
+            paired.improved,
+            paired.worsened,
+        ]
+    };
+    let is_other = set
+        .paired
+        .is_some_and(|stated| counts(&stated) != counts(&counted));
+    if is_other || set.flipped != flips(before, after) {
+        return Err("other answers changed than is said".into());
+    }
+    match set.paired {
+        Some(stated) => same_number("`p_value`", stated.p_value, counted.p_value),
+        None => Ok(()),
+    }
+}
+
+fn controlled(report: &Report, found: &ControlReport) -> Claim {
+    let Some(pruned) = &report.pruned else {
+        return Err("there is a control without what it controls".into());
+    };
+    if let Some(spec) = report.study.control
+        && (spec.masks, spec.seed) != (found.masks, found.seed)
+    {
+        return Err("the control has another size or seed than the study".into());
+    }
+    let drawn = found
+        .layers
+        .iter()
+        .map(|layer| (layer.layer, layer.neurons));
+    let of_mask = pruned
+        .mask
+        .layers
+        .iter()
+        .map(|mask| (mask.layer, mask.neurons.len()));
+    if !drawn.eq(of_mask) {
+        return Err("the control's masks are not of the size of the mask".into());
+    }
+    for set in &found.sets {
+        in_set(&set.set, control_set(report, set, found.masks))?;
+    }
+    Ok(())
+}
+
+fn control_set(report: &Report, set: &ControlSet, masks: usize) -> Claim {
+    let pruned = report.pruned.iter().flat_map(|pruned| &pruned.sets);
+    let pruned = pruned.into_iter().find(|other| other.set == set.set);
+    let pruned = pruned.ok_or("the control is of a set that the mask is not measured on")?;
+    let of_mask = pruned.after.accuracy_by(report.study.scoring.rule);
+    same_count("the number of random masks", set.accuracies.len(), masks)?;
+    same_number(
+        "the control's accuracy of the mask",
+        set.mask,
+        of_mask.value,
+    )?;
+    let is_share = |value: f64| {
+        let right = value * of_mask.total as f64;
+        (0.0..=1.0).contains(&value) && (right - right.round()).abs() < 1e-6
+    };
+    if !set.accuracies.iter().all(|&value| is_share(value)) {
+        return Err(format!(
+            "the accuracy of a random mask is no share of {} items",
+            of_mask.total
+        ));
+    }
+    let counted = ControlSet::new(&set.set, set.accuracies.clone(), set.mask);
+    same_number("the control's mean", set.mean, counted.mean)?;
+    same_number("the control's minimum", set.min, counted.min)?;
+    same_number("the control's maximum", set.max, counted.max)?;
+    same_count(
+        "the number of random masks that do at least as well",
+        set.at_least_as_good,
+        counted.at_least_as_good,
+    )
+}
+
+fn tuned(report: &Report, found: &TuneReport) -> Claim {
+    let study = &report.study;
+    if study
+        .tuning
+        .as_ref()
+        .is_some_and(|spec| spec.layer != found.layer)
+    {
+        return Err("the tuning is of another layer than the study's".into());
+    }
+    let d_mlp = report.model.d_mlp;
+    let layers = mask_of(report).into_iter().flat_map(|mask| &mask.layers);
+    let own = layers.filter(|mask| mask.layer == found.layer);
+    let masked: Vec<usize> = own.flat_map(|mask| mask.neurons.clone()).collect();
+    same_count(
+        "the number of trained gains",
+        found.trained_gains,
+        d_mlp.saturating_sub(masked.len()),
+    )?;
+    for curve in &found.curves {
+        let is_masked = |neuron: &usize| curve.gains.get(*neuron).is_some_and(|gain| *gain == 0.0);
+        if curve.gains.len() != d_mlp || (curve.pruned && !masked.iter().all(is_masked)) {
+            return Err("the gains are not those of the layer with its mask".into());
+        }
+        tune_curve(report, curve)?;
+    }
+    Ok(())
+}
+
+fn tune_curve(report: &Report, curve: &TuneCurve) -> Claim {
+    let study = &report.study;
+    let mut validation = study.sets_of(Role::Validation);
+    if validation.is_empty() {
+        validation = study
+            .item_sets
+            .iter()
+            .map(|set| set.name.as_str())
+            .collect();
+    }
+    let total = pooled(report, &validation).map(|accuracy| accuracy.total);
+    for check in &curve.validation {
+        accuracy("the accuracy of a tuning", &check.accuracy)?;
+        total.map_or(Ok(()), |total| {
+            same_count("a tuning's validation items", check.accuracy.total, total)
+        })?;
+    }
+    if best_step(&curve.validation).is_some_and(|best| best != curve.best_step) {
+        return Err("a tuning's best step is not the best of its checks".into());
+    }
+    for set in &curve.sets {
+        in_set(&set.set, accuracy("the accuracy after tuning", &set.after))?;
+        let before = baseline(report, &set.set).map(|found| found.accuracy_by(study.scoring.rule));
+        let claim = before.map_or(Ok(()), |before| {
+            same_accuracy("the accuracy before tuning", &set.before, &before)?;
+            same_count("the number of tuned items", set.after.total, before.total)
+        });
+        in_set(&set.set, claim)?;
+    }
+    Ok(())
+}

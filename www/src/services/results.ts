@@ -1,0 +1,335 @@
+// Which results hold. Each is bound to what it was made of: the model as it is held, the items, how they are asked, the
+// rule, the mask. One that is of something else than what is at hand leaves the page; it waits, and comes back with that.
+
+import type {
+  Attribution, AttributionSettings, ControlReport, Item, Mask, NeuronCard, PositionBias, PruneReport, ScoringRule,
+  RankedNeuron, SearchReport, SetScores, TuneSettings,
+} from "../types";
+import { reportedSets, setsOf, store, type State, type Tuned } from "./store";
+
+/** What a part of a result was made of; null for what is not there. */
+type Made = string | null;
+
+interface Results {
+  bias: PositionBias;
+  attribution: Attribution;
+  card: NeuronCard;
+  search: SearchReport;
+  pruned: PruneReport;
+  control: ControlReport;
+  tuning: Tuned;
+}
+type Kind = keyof Results;
+/** In an order in which each comes after those that it hangs on. */
+const KINDS: readonly Kind[] = ["attribution", "bias", "card", "search", "pruned", "control", "tuning"];
+
+/** Results that wait, at most; of scores there may be as many as sets. */
+const WAITING_AT_MOST = 12;
+const SCORES_AT_MOST = 128;
+
+const made = new WeakMap<object, readonly Made[]>();
+/** The whole of a result of which some sets do not hold. */
+const whole = new WeakMap<object, object>();
+/** Results that came with the page. */
+const beforehand = new WeakSet<object>();
+const waiting: { [K in Kind]: Results[K][] } = {
+  bias: [], attribution: [], card: [], search: [], pruned: [], control: [], tuning: [],
+};
+let waitingScores: SetScores[] = [];
+/** The engine's ranking of an attribution. */
+const rankings = new WeakMap<Attribution, RankedNeuron[]>();
+
+const prints = new WeakMap<readonly Item[], string>();
+
+/** A short text that other items have another one of. */
+function printOf(items: readonly Item[]): string {
+  const known = prints.get(items);
+  if (known) return known;
+  const text = JSON.stringify(items.map(({ id, context, choices, gold }) => [id, context, choices, gold]));
+  // Two hashes of 32 bits (FNV-1a with two primes).
+  let [a, b] = [0x811c9dc5, 0xcbf29ce4];
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x85ebca6b);
+  }
+  const print = `${text.length}/${a >>> 0}/${b >>> 0}`;
+  prints.set(items, print);
+  return print;
+}
+
+function printOfSet(state: Readonly<State>, name: string): Made {
+  const items = state.sets.find((set) => set.name === name)?.items ?? [];
+  return items.length > 0 ? printOf(items) : null;
+}
+
+function ofSet(state: Readonly<State>, name: string, rule: ScoringRule = state.rule): Made {
+  const { made_with, template, few_shot, choice_order } = state;
+  const print = printOfSet(state, name);
+  const shots = few_shot ? [few_shot.k, few_shot.seed, few_shot.set, printOfSet(state, few_shot.set ?? name)] : null;
+  return print === null ? null : JSON.stringify([made_with?.sha256, made_with?.precision, template, shots, choice_order, rule, name, print]);
+}
+
+function ofSets(state: Readonly<State>, names: readonly string[]): Made {
+  const parts = names.map((name) => ofSet(state, name));
+  return parts.includes(null) ? null : JSON.stringify(parts);
+}
+
+function ofMask({ site, layers }: Mask): string {
+  return JSON.stringify([site, layers.map(({ layer, neurons }) => [layer, neurons])]);
+}
+
+/** What an attribution is made of; null without its items. */
+export function ofAttribution(
+  state: Readonly<State>, of: { set: string; settings: AttributionSettings } | null = state.attribution,
+): Made {
+  const set = of ? ofSet(state, of.set) : null;
+  if (!of || set === null) return null;
+  const { preset: _, ...settings } = of.settings;
+  return JSON.stringify([set, Object.entries(settings).sort(([a], [b]) => a.localeCompare(b))]);
+}
+
+/** The sets of a tuning: it learns from some and is checked on others. Without a role, every set serves; the set of the
+ * attribution at hand has that role in its study. */
+export function tunedSets(state: Readonly<State>): { train: string[]; validation: string[]; test: string[] } {
+  const all = state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
+  const orAll = (names: string[]): string[] => (names.length > 0 ? names : all);
+  const { attribution } = state;
+  return {
+    train: attribution ? [attribution.set] : orAll(setsOf(state, "attribution")), validation: orAll(setsOf(state, "validation")), test: reportedSets(state),
+  };
+}
+
+function ofTuning(state: Readonly<State>, settings: TuneSettings, seed: number): Made {
+  const { train, validation, test } = tunedSets(state);
+  const sets = ofSets(state, [...train, ...validation, ...test]);
+  const roles = [train, validation, test].map((names) => names.length);
+  return sets === null ? null : JSON.stringify([sets, roles, ofMask(state.mask), Object.entries(settings).sort(), seed]);
+}
+
+/** A part for each set: of those that are reported on, and of the mask at hand. */
+function underMask(state: Readonly<State>, sets: readonly { set: string }[]): Made[] {
+  const reported = reportedSets(state);
+  return sets.map(({ set }) => {
+    const print = reported.includes(set) ? ofSet(state, set) : null;
+    return print === null ? null : JSON.stringify([print, ofMask(state.mask)]);
+  });
+}
+
+/** What a result of each kind would be made of in a state, part by part. */
+const PARTS: { [K in Kind]: (state: Readonly<State>, result: Results[K]) => Made[] } = {
+  attribution: (state, found) => [ofAttribution(state, found)],
+  bias: (state, { set }) => [ofSet(state, set)],
+  card: (state, { effect }) => {
+    const set = ofSet(state, effect.set);
+    return [set === null ? null : JSON.stringify([set, ofAttribution(state)])];
+  },
+  search: (state, { sets }) => {
+    const isOfThese = JSON.stringify(sets) === JSON.stringify(setsOf(state, "validation"));
+    const [validation, attribution] = [ofSets(state, sets), ofAttribution(state)];
+    return [isOfThese && validation !== null && attribution !== null ? JSON.stringify([validation, attribution]) : null];
+  },
+  pruned: (state, { sets }) => underMask(state, sets),
+  control: (state, { sets }) => underMask(state, sets),
+  tuning: (state, { settings, seed }) => [ofTuning(state, settings, seed)],
+};
+
+function parts<K extends Kind>(kind: K, state: Readonly<State>, result: Results[K]): Made[] {
+  return PARTS[kind](state, result);
+}
+
+/** A result without the sets that do not hold. */
+function without<K extends Kind>(result: Results[K], holds: readonly boolean[]): Results[K] | null {
+  if (!("sets" in result) || holds.length === 1) return holds.every((does) => does) ? result : null;
+  const sets = (result.sets as unknown[]).filter((_, index) => holds[index]);
+  return sets.length > 0 ? ({ ...result, sets } as Results[K]) : null;
+}
+
+/** As much of a result as holds in a state. */
+function holding<K extends Kind>(kind: K, state: Readonly<State>, result: Results[K]): Results[K] | null {
+  const own = made.get(result);
+  // A study that is being opened has its results before its items.
+  if (!own) return state.sets.length === 0 ? result : null;
+  const now = parts(kind, state, result);
+  const holds = own.map((part, index) => part !== null && part === now[index]);
+  if (holds.length > 0 && holds.every((does) => does)) return result;
+  const rest = without(result, holds);
+  if (!rest) return null;
+  made.set(rest, own.filter((_, index) => holds[index]));
+  whole.set(rest, whole.get(result) ?? result);
+  if (beforehand.has(result)) beforehand.add(rest);
+  return rest;
+}
+
+function sizeOf(result: object): number {
+  return made.get(result)?.length ?? 0;
+}
+
+/** The result of a kind that holds: the one at hand, or one that waits for what is at hand now. */
+function best<K extends Kind>(kind: K, state: Readonly<State>): Results[K] | null {
+  const here = state[kind] as Results[K] | null;
+  const list = waiting[kind] as Results[K][];
+  let found = here ? holding(kind, state, here) : null;
+  for (const other of list) {
+    const candidate = holding(kind, state, other);
+    if (candidate && (!found || sizeOf(candidate) > sizeOf(found))) found = candidate;
+  }
+  if (here && found !== here && made.has(here)) {
+    const original = (whole.get(here) ?? here) as Results[K];
+    waiting[kind] = [original, ...list.filter((other) => other !== original)].slice(0, WAITING_AT_MOST) as never;
+  }
+  return found;
+}
+
+/** The scores at hand that hold, and those that wait for what is at hand now. */
+function bestScores(state: Readonly<State>): Record<string, SetScores> {
+  const all = [...Object.values(state.scores), ...waitingScores];
+  const next: Record<string, SetScores> = {};
+  for (const { name } of state.sets) {
+    const now = ofSet(state, name);
+    const found = now === null ? undefined : all.find((scores) => made.get(scores)?.[0] === now);
+    if (found) next[name] = found;
+  }
+  const here = Object.values(next);
+  waitingScores = all.filter((scores) => !here.includes(scores) && made.has(scores)).slice(0, SCORES_AT_MOST);
+  return next;
+}
+
+/** Takes from the page what does not hold, and brings back what does. */
+export function settle(): void {
+  let { state } = store;
+  const { sets, scores } = state;
+  const patch: Partial<State> = {};
+  if (sets.length > 0 || Object.values(scores).some((found) => made.has(found))) {
+    const next = bestScores(state);
+    const isSame = Object.keys(next).length === Object.keys(scores).length && Object.entries(next).every(([name, found]) => scores[name] === found);
+    if (!isSame) patch.scores = next;
+  }
+  for (const kind of KINDS) {
+    const found = best(kind, state);
+    if (found !== state[kind]) Object.assign(patch, { [kind]: found });
+    state = { ...state, ...patch };
+  }
+  if (patch.attribution !== undefined) {
+    patch.ranked = (patch.attribution && rankings.get(patch.attribution)) ?? null;
+    // The engine forgot its own with what it was made of.
+    engineHasAttribution = false;
+  }
+  const precomputed = precomputedOf(state);
+  if (precomputed.join() !== store.state.precomputed.join()) patch.precomputed = precomputed;
+  if (Object.keys(patch).length > 0) store.set(patch);
+}
+
+function precomputedOf(state: Readonly<State>): State["precomputed"] {
+  const isBeforehand = (result: object | null): boolean => result !== null && beforehand.has(result);
+  const kinds = KINDS.filter((kind) => isBeforehand(state[kind]));
+  return Object.values(state.scores).some(isBeforehand) ? ["scores", ...kinds] : kinds;
+}
+
+/** Whether the engine has the attribution at hand: it forgets it with its worker, and with the items and settings. */
+let engineHasAttribution = false;
+
+export function attributionIsGone(): void {
+  engineHasAttribution = false;
+}
+
+export function attributionIsThere(): void {
+  engineHasAttribution = true;
+}
+
+export function isAttributionThere(): boolean {
+  return engineHasAttribution;
+}
+
+/** Takes the engine's ranking of the attribution at hand. */
+export function putRanking(ranked: RankedNeuron[]): void {
+  const { attribution } = store.state;
+  if (!attribution) return;
+  rankings.set(attribution, ranked);
+  store.set({ ranked });
+}
+
+/** What the engine was told, though the page shows it only once the engine has answered. */
+let told: Partial<State> = {};
+
+export function setTold(settings: Partial<State>): void {
+  told = settings;
+}
+
+/** The state as the engine has it: what it is asked now is answered for this. */
+export function asked(): Readonly<State> {
+  return { ...store.state, ...told };
+}
+
+/** Takes a result of what the engine had when it was asked; whether it holds by now. */
+export function put<K extends Kind>(kind: K, result: Results[K], of: Readonly<State>): boolean {
+  made.set(result, parts(kind, of, result));
+  const holds = holding(kind, store.state, result) === result;
+  if (holds) {
+    const { attribution: former, ranked } = store.state;
+    store.set({ [kind]: result } as Partial<State>);
+    // The same attribution, run again, has the same ranking.
+    const isSame = former !== null && made.get(former)?.[0] === made.get(result)?.[0];
+    if (kind === "attribution" && !(isSame && ranked)) store.set({ ranked: null });
+  }
+  else waiting[kind] = [result, ...waiting[kind]].slice(0, WAITING_AT_MOST) as never;
+  settle();
+  return holds;
+}
+
+export function putScores(scores: SetScores, of: Readonly<State>): void {
+  made.set(scores, [ofSet(of, scores.set, of.rule)]);
+  waitingScores = [scores, ...waitingScores];
+  // Of two that hold, the later one does.
+  const { [scores.set]: former, ...others } = store.state.scores;
+  if (former && made.get(former)?.[0] === made.get(scores)?.[0]) store.set({ scores: others });
+  settle();
+}
+
+const RULES: readonly ScoringRule[] = ["sum", "per_character", "per_byte", "per_token", "mutual_information"];
+
+/** Scores of each set by any rule, where they hold but for the rule; of several those by most that was measured. */
+export function scoresByAnyRule(): SetScores[] {
+  const all = [...Object.values(store.state.scores), ...waitingScores];
+  const isOfThese = (scores: SetScores): boolean => {
+    const [of] = made.get(scores) ?? [];
+    return typeof of === "string" && RULES.some((rule) => ofSet(store.state, scores.set, rule) === of);
+  };
+  const found = all.filter(isOfThese);
+  const isFirst = (scores: SetScores): boolean => {
+    const ofSame = found.filter(({ set }) => set === scores.set);
+    return scores === (ofSame.find((other) => other.accuracy_mutual_information) ?? ofSame[0]);
+  };
+  return found.filter(isFirst);
+}
+
+/** The results at hand were made of the study at hand: it was opened with them. */
+export function adopt(isPrecomputed = false): void {
+  const { state } = store;
+  const take = (kind: Kind | "scores", result: object, of: readonly Made[]): void => {
+    made.set(result, of);
+    if (isPrecomputed || state.precomputed.includes(kind)) beforehand.add(result);
+  };
+  for (const scores of Object.values(state.scores)) take("scores", scores, [ofSet(state, scores.set)]);
+  for (const kind of KINDS) {
+    const result = state[kind];
+    if (result) take(kind, result, parts(kind, state, result as never));
+  }
+  settle();
+}
+
+/** Another study takes the place of this one: nothing of it waits any more. */
+export function forgetWaiting(): void {
+  waitingScores = [];
+  for (const kind of KINDS) waiting[kind] = [];
+}
+
+/** What a result hangs on. */
+const GROUNDS: readonly (keyof State)[] = ["made_with", "sets", "template", "few_shot", "choice_order", "rule", "mask", "seed"];
+
+/** From now on only what holds stays on the page. */
+export function install(): void {
+  store.listen((changed) => {
+    if (GROUNDS.some((key) => changed.has(key))) settle();
+  });
+}
