@@ -247,6 +247,25 @@ fn two_runs_are_compared_and_places_are_counted() {
         (&same["flipped"], &same["paired"]["p_value"]),
         (&json!([]), &json!(1.0))
     );
+    // Which items, and how they were asked, is said; where they are others, so is that.
+    let made: Value = desk.json("after.json");
+    assert_eq!(made["made_of"]["few_shot"], json!({"k": 1, "seed": 2}));
+    assert_eq!(made["made_of"]["choice_order"], json!({"seed": 1}));
+    assert_eq!(made["made_of"]["template"]["name"], json!("own"));
+    let mut edited = items(FOLDER);
+    edited[0].context.push_str(" the");
+    let hash = secateur::items::items_sha256(&edited);
+    assert_ne!(made["made_of"]["item_sets"][0]["sha256"], json!(hash));
+    desk.put("edited.jsonl", canonical_jsonl(&edited));
+    let mut others = with("score", &["--out", "edited.json"]);
+    others[4] = "edited.jsonl";
+    desk.ok(&others);
+    let output = desk.run(&["compare", "before.json", "edited.json"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("other items"),
+        "{said}"
+    );
     let mut other: Value = desk.json("before.json");
     other["items"][0]["choices"][0]["text"] = json!("another");
     desk.put("other.json", other.to_string());

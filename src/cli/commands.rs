@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use serde::Serialize;
+
 use super::args::{self, Args, Command, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
@@ -25,7 +27,7 @@ use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model, sample_path};
 use crate::study::session::{Prompting, TuneRequest};
 use crate::study::{Expected, Report, Session, Study, StudyError, link, runner};
-use crate::tuning::TuneSettings;
+use crate::tuning::{TuneReport, TuneSettings};
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
@@ -54,6 +56,16 @@ pub fn run(args: Args) -> Result<(), CliError> {
 const ITEMS: &str = "items";
 /// The name of the set that shots are drawn from.
 const SHOTS: &str = "few-shot items";
+
+/// A tuning with what it was made with.
+#[derive(Serialize)]
+struct Tuned<'a> {
+    settings: &'a TuneSettings,
+    seed: u64,
+    mask: &'a Mask,
+    #[serde(flatten)]
+    report: TuneReport,
+}
 
 struct Shell<'a> {
     device: Device,
@@ -257,7 +269,13 @@ impl Shell<'_> {
                     compare: true,
                 };
                 let report = session.tune(&request, self.job).await?;
-                write_json(out.as_deref(), &Computed::new(&session, report))
+                let tuned = Tuned {
+                    settings: &request.settings,
+                    seed: request.seed,
+                    mask: &request.mask,
+                    report,
+                };
+                write_json(out.as_deref(), &Computed::new(&session, tuned))
             }
             Command::Run { study, out, model } => self.run_study(&study, &out, model).await,
             Command::Reproduce { source, model } => self.reproduce(&source, model).await,

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::CliError;
 use super::args::{ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
-use super::outputs::{Together, print, write, write_json};
+use super::outputs::{MadeOf, Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};
@@ -77,13 +79,38 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
     }
 }
 
+/// An output of `score`; one of an older version does not say what it was made of.
+#[derive(Deserialize)]
+struct Scored {
+    made_of: Option<MadeOf>,
+    #[serde(flatten)]
+    scores: SetScores,
+}
+
+impl Scored {
+    /// The hash of its items.
+    fn hash(&self) -> Option<&str> {
+        let sets = self.made_of.as_ref()?.item_sets.iter();
+        let mut own = sets.filter(|set| set.name == self.scores.set);
+        own.next().map(|set| set.sha256.as_str())
+    }
+}
+
 /// Compares two outputs of `score`.
 pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
-    let read = |path: &Path| -> Result<SetScores, CliError> {
+    let read = |path: &Path| -> Result<Scored, CliError> {
         serde_json::from_str(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
     };
-    let (before_scores, after_scores) = (read(before)?, read(after)?);
+    let (first, second) = (read(before)?, read(after)?);
+    if first.hash().zip(second.hash()).is_some_and(|(a, b)| a != b) {
+        eprintln!(
+            "note: {} and {} are of other items; those of one id and the same choices are compared",
+            before.display(),
+            after.display()
+        );
+    }
+    let (before_scores, after_scores) = (first.scores, second.scores);
     let paired = Paired::of(&before_scores.items, &after_scores.items);
     if paired.items == 0 {
         return Err(CliError::Input(format!(

@@ -4,7 +4,7 @@ import type { Attribution, Mask, Orders, Progress, Selection } from "../types";
 import { engine, type OnProgress } from "./engine";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, setMask, attributionSource } from "./mask";
-import { asked, attributionIsThere, isAttributionThere, put, putRanking, putScores, tunedSets } from "./results";
+import { asked, attributionIsGone, attributionIsThere, isAttributionThere, put, putRanking, putScores, tunedSets } from "./results";
 import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
 
 /** Rows of the ranked table. */
@@ -59,8 +59,10 @@ async function runAttribution(
 ): Promise<boolean> {
   const of = asked();
   const found = await engine.call("attribute", [{ set, settings, known }], onProgress);
-  attributionIsThere();
-  return put("attribution", found, of);
+  const holds = put("attribution", found, of);
+  if (holds) attributionIsThere();
+  else attributionIsGone();
+  return holds;
 }
 
 export function attribute(): Promise<boolean> {

@@ -99,6 +99,7 @@ async function showLesson(): Promise<Report | null> {
   const found = await json<Report>(`models/${LESSON}/report.json`);
   if (found?.format === "secateur-report") {
     showReport(found);
+    results.cameWithPage();
     return found;
   }
   return null;
@@ -107,7 +108,7 @@ async function showLesson(): Promise<Report | null> {
 /** The sets of the lesson: those of its report, else the bundled ones by their names. */
 async function lessonSets(found: Report | null): Promise<void> {
   if (found) {
-    showItems(await setsOfStudy(found.study.item_sets), true);
+    showItems(await setsOfStudy(found.study.item_sets));
     return;
   }
   const names = store.state.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));

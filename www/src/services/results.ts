@@ -32,9 +32,8 @@ const made = new WeakMap<object, readonly Made[]>();
 const whole = new WeakMap<object, object>();
 /** Results that came with the page. */
 const beforehand = new WeakSet<object>();
-const waiting: { [K in Kind]: Results[K][] } = {
-  bias: [], attribution: [], card: [], search: [], pruned: [], control: [], tuning: [],
-};
+/** Results that do not hold now, the latest first. */
+const waiting = new Map<Kind, object[]>();
 let waitingScores: SetScores[] = [];
 /** The engine's ranking of an attribution. */
 const rankings = new WeakMap<Attribution, RankedNeuron[]>();
@@ -134,19 +133,24 @@ const PARTS: { [K in Kind]: (state: Readonly<State>, result: Results[K]) => Made
   tuning: (state, { settings, seed }) => [ofTuning(state, settings, seed)],
 };
 
-function parts<K extends Kind>(kind: K, state: Readonly<State>, result: Results[K]): Made[] {
-  return PARTS[kind](state, result);
+function parts(kind: Kind, state: Readonly<State>, result: object): Made[] {
+  return (PARTS[kind] as (state: Readonly<State>, result: object) => Made[])(state, result);
+}
+
+function wait(kind: Kind, result: object): void {
+  const others = (waiting.get(kind) ?? []).filter((other) => other !== result);
+  waiting.set(kind, [result, ...others].slice(0, WAITING_AT_MOST));
 }
 
 /** A result without the sets that do not hold. */
-function without<K extends Kind>(result: Results[K], holds: readonly boolean[]): Results[K] | null {
-  if (!("sets" in result) || holds.length === 1) return holds.every((does) => does) ? result : null;
+function without(result: object, holds: readonly boolean[]): object | null {
+  if (holds.length === 1 || !("sets" in result)) return null;
   const sets = (result.sets as unknown[]).filter((_, index) => holds[index]);
-  return sets.length > 0 ? ({ ...result, sets } as Results[K]) : null;
+  return sets.length > 0 ? { ...result, sets } : null;
 }
 
 /** As much of a result as holds in a state. */
-function holding<K extends Kind>(kind: K, state: Readonly<State>, result: Results[K]): Results[K] | null {
+function holding(kind: Kind, state: Readonly<State>, result: object): object | null {
   const own = made.get(result);
   // A study that is being opened has its results before its items.
   if (!own) return state.sets.length === 0 ? result : null;
@@ -166,18 +170,14 @@ function sizeOf(result: object): number {
 }
 
 /** The result of a kind that holds: the one at hand, or one that waits for what is at hand now. */
-function best<K extends Kind>(kind: K, state: Readonly<State>): Results[K] | null {
-  const here = state[kind] as Results[K] | null;
-  const list = waiting[kind] as Results[K][];
-  let found = here ? holding(kind, state, here) : null;
-  for (const other of list) {
+function best(kind: Kind, state: Readonly<State>): object | null {
+  const here = state[kind];
+  let found = here && holding(kind, state, here);
+  for (const other of waiting.get(kind) ?? []) {
     const candidate = holding(kind, state, other);
     if (candidate && (!found || sizeOf(candidate) > sizeOf(found))) found = candidate;
   }
-  if (here && found !== here && made.has(here)) {
-    const original = (whole.get(here) ?? here) as Results[K];
-    waiting[kind] = [original, ...list.filter((other) => other !== original)].slice(0, WAITING_AT_MOST) as never;
-  }
+  if (here && found !== here && made.has(here)) wait(kind, whole.get(here) ?? here);
   return found;
 }
 
@@ -271,8 +271,7 @@ export function put<K extends Kind>(kind: K, result: Results[K], of: Readonly<St
     // The same attribution, run again, has the same ranking.
     const isSame = former !== null && made.get(former)?.[0] === made.get(result)?.[0];
     if (kind === "attribution" && !(isSame && ranked)) store.set({ ranked: null });
-  }
-  else waiting[kind] = [result, ...waiting[kind]].slice(0, WAITING_AT_MOST) as never;
+  } else wait(kind, result);
   settle();
   return holds;
 }
@@ -304,16 +303,25 @@ export function scoresByAnyRule(): SetScores[] {
 }
 
 /** The results at hand were made of the study at hand: it was opened with them. */
-export function adopt(isPrecomputed = false): void {
+export function adopt(): void {
   const { state } = store;
   const take = (kind: Kind | "scores", result: object, of: readonly Made[]): void => {
     made.set(result, of);
-    if (isPrecomputed || state.precomputed.includes(kind)) beforehand.add(result);
+    if (state.precomputed.includes(kind)) beforehand.add(result);
   };
   for (const scores of Object.values(state.scores)) take("scores", scores, [ofSet(state, scores.set)]);
   for (const kind of KINDS) {
     const result = state[kind];
-    if (result) take(kind, result, parts(kind, state, result as never));
+    if (result) take(kind, result, parts(kind, state, result));
+  }
+  settle();
+}
+
+/** The results at hand came with the page. */
+export function cameWithPage(): void {
+  const { state } = store;
+  for (const result of [...Object.values(state.scores), ...KINDS.map((kind) => state[kind])]) {
+    if (result) beforehand.add(result);
   }
   settle();
 }
@@ -321,7 +329,7 @@ export function adopt(isPrecomputed = false): void {
 /** Another study takes the place of this one: nothing of it waits any more. */
 export function forgetWaiting(): void {
   waitingScores = [];
-  for (const kind of KINDS) waiting[kind] = [];
+  waiting.clear();
 }
 
 /** What a result hangs on. */

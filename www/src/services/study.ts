@@ -142,9 +142,9 @@ export function showReport(report: Report): void {
 }
 
 /** Takes the items of the report that is shown: its results are of them. */
-export function showItems(sets: PageSet[], isPrecomputed = false): void {
+export function showItems(sets: PageSet[]): void {
   store.set({ sets });
-  adopt(isPrecomputed);
+  adopt();
   const { selection } = store.state;
   const source = attributionSource(store.state);
   if (selection && source) store.set({ selection_source: source });
