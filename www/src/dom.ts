@@ -113,8 +113,26 @@ function followButtons(parent: Element, children: Children): void {
   }
 }
 
-/** Replaces the content of an element, now or once nobody presses or types in it; the focus and the caret stay where
- * they were. */
+type Field = HTMLInputElement | HTMLTextAreaElement;
+
+function isField(element: Element | null): element is Field {
+  return element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+}
+
+/** Selects in the field that takes the place of `field` what is selected now, so that the next key replaces it as well. */
+function keepSelection(field: Field): (again: Field) => void {
+  const { selectionStart: start, selectionEnd: end, selectionDirection: direction, scrollTop, type, value } = field;
+  // Inputs of type number do not say what is selected; the page's selection does.
+  const isAll = start === null && value !== "" && getSelection()?.toString() === value;
+  return (again) => {
+    if (start !== null && again.type === type) again.setSelectionRange(start, end, direction ?? undefined);
+    else if (isAll) again.select();
+    again.scrollTop = scrollTop;
+  };
+}
+
+/** Replaces the content of an element, now or once nobody presses or types in it; the focus, the caret and what is
+ * selected stay as they were. */
 export function refill(parent: Element, ...children: Children): void {
   const active = parent.contains(document.activeElement) ? document.activeElement : null;
   if ((held && parent.contains(held)) || isTyped(active)) {
@@ -124,18 +142,14 @@ export function refill(parent: Element, ...children: Children): void {
   }
   waiting.delete(parent);
   const key = controlKey(active);
-  const isText = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
-  const caret = isText ? active.selectionStart : null;
+  const select = isField(active) ? keepSelection(active) : null;
   parent.replaceChildren();
   fill(parent, {}, children);
   if (!key) return;
   const again = [...parent.querySelectorAll<HTMLElement>("[data-key],[id]")].find((other) => controlKey(other) === key);
   if (!again) return;
   again.focus({ preventScroll: true });
-  if (caret !== null && (again instanceof HTMLInputElement || again instanceof HTMLTextAreaElement)) {
-    // Inputs of type number have no caret to set.
-    if (again.type === "text" || again.type === "textarea") again.setSelectionRange(caret, caret);
-  }
+  if (isField(again)) select?.(again);
 }
 
 /** An element that draws what the store says, again whenever one of its keys changes. */
