@@ -128,25 +128,32 @@ impl Prompts {
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] when a shot or the item lacks what the template asks for.
+    /// [`TemplateError`] when a shot or the item lacks what the template asks for, or the prompt would be too long.
     pub fn render(&self, item: &Item) -> Result<Rendered, TemplateError> {
         let mut rendered = self.template.render(item)?;
         if self.k == 0 {
             return Ok(rendered);
         }
-        let preamble = self.template.preamble.as_str();
-        let mut before = preamble.to_owned();
+        let preamble = self.template.preamble.len();
+        let mut before = self.template.preamble.clone();
         for shot in self.shots(item)? {
             let solved = self.template.render(shot)?;
             let right = solved.choices.get(shot.gold).ok_or_else(|| {
                 TemplateError::Item(format!("the shot `{}` has no right choice", shot.id))
             })?;
-            before.push_str(right.context.get(preamble.len()..).unwrap_or_default());
-            before.push_str(&right.continuation);
-            before.push_str(BETWEEN);
+            let parts = [
+                right.context.get(preamble..).unwrap_or_default(),
+                right.continuation.as_str(),
+                BETWEEN,
+            ];
+            self.template
+                .check_length([before.len(), parts.map(str::len).iter().sum()])?;
+            before.extend(parts);
         }
         for choice in &mut rendered.choices {
-            let own = choice.context.get(preamble.len()..).unwrap_or_default();
+            let own = choice.context.get(preamble..).unwrap_or_default();
+            let lengths = [before.len(), own.len(), choice.continuation.len()];
+            self.template.check_length(lengths)?;
             choice.context = format!("{before}{own}");
         }
         Ok(rendered)
@@ -275,5 +282,19 @@ mod tests {
         );
         assert!(prompts(65, None, &items).is_err());
         assert!(prompts(0, None, &items).is_err());
+    }
+
+    /// 64 shots of 20 kB each are more than 1 MiB; 50 are not.
+    #[test]
+    fn shots_that_are_too_long_together_are_refused() {
+        let long = |(index, item): (usize, Item)| Item {
+            context: format!("{index}{}", "x".repeat(20_000)),
+            ..item
+        };
+        let items: Vec<Item> = items(65).into_iter().enumerate().map(long).collect();
+        let rendered = |k| prompts(k, None, &items).unwrap().render(&items[64]);
+        assert!(rendered(50).is_ok());
+        let error = rendered(64).unwrap_err().to_string();
+        assert!(error.contains("`question-answer@1`"), "{error}");
     }
 }

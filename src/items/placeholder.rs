@@ -1,5 +1,7 @@
 //! What a template's text says in braces, and what that becomes for an item.
 
+use std::borrow::Cow;
+
 use super::Item;
 use super::template::TemplateError;
 
@@ -65,30 +67,24 @@ impl Placeholder {
         matches!(self, Self::Choice | Self::Letter)
     }
 
-    fn fill(self, item: &Item, choice: usize) -> Result<String, TemplateError> {
+    fn fill(self, item: &Item, choice: usize) -> Result<Cow<'_, str>, TemplateError> {
         let context = item.context.as_str();
-        Ok(match self {
-            Self::Context => context.to_owned(),
-            Self::TrimmedContext => context.trim().to_owned(),
-            Self::Passage => context
-                .rsplit_once('\n')
-                .map_or("", |(passage, _)| passage)
-                .to_owned(),
-            Self::Question => context
-                .rsplit_once('\n')
-                .map_or(context, |(_, line)| line)
-                .to_owned(),
-            Self::BeforeBlank => blank(context)?.0.to_owned(),
-            Self::AfterBlank => blank(context)?.1.trim().to_owned(),
-            Self::Rest => blank(context)?.1.to_owned(),
+        Ok(Cow::Borrowed(match self {
+            Self::Context => context,
+            Self::TrimmedContext => context.trim(),
+            Self::Passage => context.rsplit_once('\n').map_or("", |(passage, _)| passage),
+            Self::Question => context.rsplit_once('\n').map_or(context, |(_, line)| line),
+            Self::BeforeBlank => blank(context)?.0,
+            Self::AfterBlank => blank(context)?.1.trim(),
+            Self::Rest => blank(context)?.1,
+            Self::Choice => item.choices.get(choice).map_or("", String::as_str),
+            Self::Letter => return Ok(letter(choice).to_string().into()),
             Self::LetteredChoices => {
                 let lines = item.choices.iter().enumerate();
                 let lines = lines.map(|(index, choice)| format!("{}. {choice}", letter(index)));
-                lines.collect::<Vec<_>>().join("\n")
+                return Ok(lines.collect::<Vec<_>>().join("\n").into());
             }
-            Self::Choice => item.choices.get(choice).cloned().unwrap_or_default(),
-            Self::Letter => letter(choice).to_string(),
-        })
+        }))
     }
 }
 
@@ -163,19 +159,52 @@ pub(super) fn pieces<'a>(
     Ok(found)
 }
 
-pub(super) fn fill(
-    pieces: &[Piece<'_>],
-    item: &Item,
-    choice: usize,
-) -> Result<String, TemplateError> {
-    let mut text = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(part) => text.push_str(part),
-            Piece::Filled(placeholder) => text.push_str(&placeholder.fill(item, choice)?),
+/// A template's pieces with what stands in them for a choice of an item. How long that is is known before it is made.
+pub(super) struct Filling<'a> {
+    pieces: &'a [Piece<'a>],
+    /// Each is found once, however often it is asked for.
+    values: Vec<(Placeholder, Cow<'a, str>)>,
+}
+
+impl<'a> Filling<'a> {
+    /// # Errors
+    ///
+    /// [`TemplateError::Item`] when the item lacks what the template asks for.
+    pub(super) fn of(
+        pieces: &'a [Piece<'a>],
+        item: &'a Item,
+        choice: usize,
+    ) -> Result<Self, TemplateError> {
+        let mut values: Vec<(Placeholder, Cow<'a, str>)> = Vec::new();
+        for piece in pieces {
+            if let Piece::Filled(placeholder) = piece
+                && !values.iter().any(|(known, _)| known == placeholder)
+            {
+                values.push((*placeholder, placeholder.fill(item, choice)?));
+            }
         }
+        Ok(Self { pieces, values })
     }
-    Ok(text)
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Filled(placeholder) => {
+                let found = self.values.iter().find(|(known, _)| known == placeholder);
+                found.map_or("", |(_, value)| value.as_ref())
+            }
+        })
+    }
+
+    /// Length of the text, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts().map(str::len).fold(0, usize::saturating_add)
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> String {
+        self.parts().collect()
+    }
 }
 
 pub(super) fn holds(pieces: &[Piece<'_>], wanted: impl Fn(Placeholder) -> bool) -> bool {

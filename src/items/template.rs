@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Item;
-use super::placeholder::{Placeholder, fill, holds, pieces};
+use super::placeholder::{Filling, Placeholder, holds, pieces};
 
 /// How items become prompts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,11 +158,23 @@ pub enum TemplateError {
     /// The template asks for something that an item lacks.
     #[error("{0}")]
     Item(String),
+    /// A prompt would be longer than any model reads.
+    #[error(
+        "the template `{template}` would make a prompt of more than {MAX_PROMPT} bytes of it ({bytes} so far)"
+    )]
+    TooLong {
+        /// The template's name and version.
+        template: String,
+        /// How long the prompt would be, as far as it was counted.
+        bytes: usize,
+    },
 }
 
 const TEMPLATES: &str = include_str!("templates.json");
 /// Longest text of a template, in bytes.
 const MAX_BYTES: usize = 20_000;
+/// Longest prompt with one choice, in bytes: more than the longest context holds.
+const MAX_PROMPT: usize = 1 << 20;
 /// Longest name of a template, in characters.
 const MAX_NAME: usize = 60;
 
@@ -250,11 +262,30 @@ impl Template {
         lists(&self.prompt, "prompt") || lists(&self.choice, "choice")
     }
 
+    /// Whether parts of a prompt with one choice are short enough together, in bytes, to be put to a model.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::TooLong`].
+    pub(super) fn check_length<const N: usize>(
+        &self,
+        parts: [usize; N],
+    ) -> Result<(), TemplateError> {
+        match parts.into_iter().fold(0, usize::saturating_add) {
+            bytes if bytes > MAX_PROMPT => Err(TemplateError::TooLong {
+                template: self.id(),
+                bytes,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// What the model gets for an item. An item's own text is never searched for placeholders.
     ///
     /// # Errors
     ///
-    /// [`TemplateError::Item`] when the item lacks what the template asks for, [`TemplateError::Own`] for a template
+    /// [`TemplateError::Item`] when the item lacks what the template asks for, [`TemplateError::TooLong`] when the
+    /// template would make more of it than a model can read, before that is made, [`TemplateError::Own`] for a template
     /// that cannot be used.
     pub fn render(&self, item: &Item) -> Result<Rendered, TemplateError> {
         let prompt = pieces(&self.prompt, "prompt")?;
@@ -262,8 +293,11 @@ impl Template {
         let differs = holds(&prompt, Placeholder::differs);
         let choices = (0..item.choices.len())
             .map(|index| {
-                let context = fill(&prompt, item, index)?;
-                let text = fill(&scored, item, index)?;
+                let context = Filling::of(&prompt, item, index)?;
+                let text = Filling::of(&scored, item, index)?;
+                let own = self.preamble.len() + self.delimiter.len();
+                self.check_length([own, context.bytes(), text.bytes()])?;
+                let (context, text) = (context.text(), text.text());
                 Ok(RenderedChoice {
                     continuation: format!("{}{text}", self.delimiter),
                     measured: if differs { context.clone() } else { text },
@@ -418,5 +452,29 @@ mod tests {
         let depends = |name| Template::named(name).unwrap().depends_on_order();
         assert!(depends("lettered") && depends("mmlu"));
         assert!(!depends("plain") && !depends("winogrande"));
+    }
+
+    /// 2,200 times 96 kB are 211 MB.
+    #[test]
+    fn a_prompt_that_no_model_reads_is_refused_before_it_is_made() {
+        for (prompt, choice) in [
+            ("{context}".repeat(2200), "{choice}".to_owned()),
+            (
+                "Q".to_owned(),
+                format!("{{choice}}{}", "{lettered_choices}".repeat(1000)),
+            ),
+        ] {
+            let own = own(&prompt, &choice).unwrap();
+            let long = Item {
+                choices: vec!["x".repeat(96_000), "y".into()],
+                ..item(&"z".repeat(96_000))
+            };
+            let error = own.render(&long).unwrap_err().to_string();
+            assert!(
+                error.contains("`own@1`") && error.contains("1048576"),
+                "{error}"
+            );
+            assert!(own.render(&item("short")).is_ok());
+        }
     }
 }

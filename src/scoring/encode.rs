@@ -88,6 +88,7 @@ fn named(
 }
 
 fn encoded(model: &Model, rendered: &Rendered) -> Result<Encoded, String> {
+    let context_length = model.config().context_length;
     let mut pairs = Vec::with_capacity(rendered.choices.len());
     for choice in &rendered.choices {
         let (context, continuation) = model
@@ -96,6 +97,15 @@ fn encoded(model: &Model, rendered: &Rendered) -> Result<Encoded, String> {
             .map_err(|error| error.to_string())?;
         if continuation.is_empty() {
             return Err(format!("choice `{}` gives no token", choice.continuation));
+        }
+        // Before the next choice's: a prompt of a megabyte takes a while.
+        let tokens = context.len() + continuation.len();
+        if tokens > context_length {
+            let error = ModelError::TooLong {
+                tokens,
+                context_length,
+            };
+            return Err(error.to_string());
         }
         pairs.push((context, continuation));
     }
@@ -113,18 +123,6 @@ fn encoded(model: &Model, rendered: &Rendered) -> Result<Encoded, String> {
                 a word helps"
                 .into(),
         });
-    }
-    let longest = pairs
-        .iter()
-        .map(|(context, continuation)| context.len() + continuation.len());
-    let tokens = longest.max().unwrap_or(0);
-    let context_length = model.config().context_length;
-    if tokens > context_length {
-        let error = ModelError::TooLong {
-            tokens,
-            context_length,
-        };
-        return Err(error.to_string());
     }
     let extent = |text: &str| Extent {
         characters: text.chars().count(),

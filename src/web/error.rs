@@ -6,6 +6,7 @@ use wasm_bindgen::JsValue;
 
 use crate::attribution::AttributionError;
 use crate::export::ExportError;
+use crate::items::TemplateError;
 use crate::model::ModelError;
 use crate::pruning::PruningError;
 use crate::scoring::ScoringError;
@@ -30,6 +31,15 @@ impl WebError {
         }
     }
 
+    /// A setting that cannot be used.
+    pub fn settings(message: impl ToString) -> Self {
+        Self {
+            code: "settings",
+            message: message.to_string(),
+            hint: CHANGE_SETTING,
+        }
+    }
+
     /// Nothing is loaded yet.
     pub fn no_model() -> Self {
         Self {
@@ -48,6 +58,8 @@ impl WebError {
         }
     }
 }
+
+const CHANGE_SETTING: &str = "Change that setting.";
 
 fn of_model(error: &ModelError) -> (&'static str, &'static str) {
     match error {
@@ -80,7 +92,7 @@ fn of_scoring(error: &ScoringError) -> (&'static str, &'static str) {
     match error {
         ScoringError::Item { .. } => ("item", "Edit or remove that item."),
         ScoringError::Empty(_) => ("no_items", "Add items first."),
-        ScoringError::Settings(_) => ("settings", "Change that setting."),
+        ScoringError::Settings(_) => ("settings", CHANGE_SETTING),
         ScoringError::Model(error) => of_model(error),
     }
 }
@@ -88,7 +100,7 @@ fn of_scoring(error: &ScoringError) -> (&'static str, &'static str) {
 fn of_pruning(error: &PruningError) -> (&'static str, &'static str) {
     match error {
         PruningError::Mask(_) => ("mask", "Was the mask made for another model?"),
-        PruningError::Settings(_) => ("settings", "Change that setting."),
+        PruningError::Settings(_) => ("settings", CHANGE_SETTING),
         PruningError::Scoring(error) => of_scoring(error),
     }
 }
@@ -113,7 +125,7 @@ impl From<StudyError> for WebError {
                 "It was not made by this program, or was changed since: ask for another one.",
             ),
             StudyError::Attribution(AttributionError::Settings(_))
-            | StudyError::Tuning(TuningError::Settings(_)) => ("settings", "Change that setting."),
+            | StudyError::Tuning(TuningError::Settings(_)) => ("settings", CHANGE_SETTING),
             StudyError::Attribution(AttributionError::NoConfidentItem { .. }) => (
                 "no_confident_item",
                 "Lower the confidence threshold, or bring items that the model is surer of.",
@@ -123,6 +135,23 @@ impl From<StudyError> for WebError {
         };
         Self {
             code,
+            message: error.to_string(),
+            hint,
+        }
+    }
+}
+
+impl From<TemplateError> for WebError {
+    fn from(error: TemplateError) -> Self {
+        let hint = match &error {
+            TemplateError::Unknown { .. } => "Choose one of the templates that are named.",
+            TemplateError::Own { .. } => "Correct that part of the template.",
+            TemplateError::Item(_) | TemplateError::TooLong { .. } => {
+                "Choose another template or fewer shots, or edit that item."
+            }
+        };
+        Self {
+            code: "template",
             message: error.to_string(),
             hint,
         }

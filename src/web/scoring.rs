@@ -28,10 +28,10 @@ struct PromptingRequest {
 impl PromptingRequest {
     fn resolve(self) -> Result<Prompting> {
         if let Some(few_shot) = &self.few_shot {
-            few_shot.check().map_err(WebError::request)?;
+            few_shot.check().map_err(WebError::settings)?;
         }
         Ok(Prompting {
-            template: self.template.resolve().map_err(WebError::request)?,
+            template: self.template.resolve()?,
             few_shot: self.few_shot,
             choice_order: self.choice_order,
         })
@@ -151,13 +151,12 @@ impl Engine {
                     Some(seed) => shuffled(&pool, seed),
                     None => pool,
                 };
-                Prompts::with_shots(prompting.template, &few_shot, &pool)
-                    .map_err(WebError::request)?
+                Prompts::with_shots(prompting.template, &few_shot, &pool)?
             }
             None => prompting.template.into(),
         };
         let item = self.in_order(request.item, request.set.as_deref(), prompting.choice_order);
-        let rendered = prompts.render(&item).map_err(WebError::request)?;
+        let rendered = prompts.render(&item)?;
         let prompt = rendered.prompt().to_owned();
         let own = |context: &str| context.get(prompt.len()..).unwrap_or_default().to_owned();
         let choices = rendered.choices.iter().map(|choice| ChoiceView {
@@ -195,7 +194,7 @@ impl Engine {
             shares,
             seed,
         } = from_js(request)?;
-        to_js(&split(&items, &shares, seed).map_err(WebError::request)?)
+        to_js(&split(&items, &shares, seed).map_err(WebError::settings)?)
     }
 
     /// Items as the text of a file.
