@@ -207,6 +207,164 @@ fn item_files_are_looked_at_converted_and_split_without_a_model() {
     assert_eq!(lines, items(FOLDER).len());
 }
 
+/// Two items with three choices each, whose answers, 1 and 2, could be counted from 0 or from 1.
+const EITHER: &str = "question,a,b,c,answer\nwho likes the old house ?,the cat,the dog,a bird,1\n\
+    the bird hears a dog because,it is near,cat,the tree is green .,2\n";
+
+#[test]
+fn answers_that_could_be_counted_either_way_are_counted_as_is_said() {
+    let desk = Desk::new("answers-from");
+    desk.put("either.csv", EITHER);
+    let preview: Value = parsed(&desk.ok(&["items", "preview", "either.csv"]));
+    assert_eq!(preview["asks_answers_from"], json!(true));
+    assert_eq!(
+        (&preview["items"], &preview["answers_from"]),
+        (&json!(0), &json!(null))
+    );
+    let from = |first| ["items", "preview", "either.csv", "--answers-from", first];
+    for (first, gold) in [("0", json!([0, 1, 1])), ("1", json!([1, 1]))] {
+        let preview: Value = parsed(&desk.ok(&from(first)));
+        assert_eq!(
+            (&preview["items"], &preview["asks_answers_from"]),
+            (&json!(2), &json!(false))
+        );
+        let places = preview["gold"].as_array().unwrap();
+        assert_eq!(places[..2], gold.as_array().unwrap()[..2], "{first}");
+        assert_eq!(preview["answers_from"].to_string(), first);
+    }
+    assert_eq!(desk.run(&from("2")).status.code(), Some(2));
+
+    desk.put(
+        "mask.json",
+        r#"{"site":"post","layers":[{"layer":0,"neurons":[0]}]}"#,
+    );
+    let either = [
+        "--model",
+        "MODEL",
+        "--items",
+        "either.csv",
+        "--template",
+        "plain",
+    ];
+    let validation = [
+        "--validation",
+        "either.csv",
+        "--percents",
+        "50",
+        "--confidence",
+        "0",
+    ];
+    for (command, rest) in [
+        (vec!["score"], &either[..]),
+        (vec!["position-bias"], &either),
+        (
+            vec!["attribute", "--confidence", "0", "--out", "ig.safetensors"],
+            &either,
+        ),
+        (vec!["prune", "--mask", "mask.json"], &either),
+        (
+            with("score", &["--few-shot", "1"]),
+            &["--few-shot-items", "either.csv"],
+        ),
+        (with("search", &[]), &validation),
+        (
+            with("tune", &["--layer", "0", "--steps", "1"]),
+            &["--validation", "either.csv"],
+        ),
+        (vec!["items", "convert", "either.csv"], &[]),
+        (vec!["items", "split", "either.csv", "--out", "parts"], &[]),
+    ] {
+        let arguments = [&command[..], rest].concat();
+        let refused = desk.wrong(&arguments);
+        assert!(refused.contains("either.csv:2:"), "{refused}");
+        assert!(
+            refused.contains("--answers-from 0 or --answers-from 1"),
+            "{refused}"
+        );
+        let said = [&arguments[..], &["--answers-from", "1", "--quiet"]].concat();
+        let output = desk.run(&said);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said:?}: {errors}");
+    }
+    let scored = [&["score", "--answers-from", "0"], &either[..]].concat();
+    let scores: SetScores = parsed(&desk.ok(&scored));
+    let golds: Vec<usize> = scores.items.iter().map(|item| item.gold).collect();
+    assert_eq!(golds, [1, 2]);
+}
+
+/// The study says how its file is read, or the command does; the report holds the items.
+#[test]
+fn a_study_of_such_a_file_reads_it_the_same_way_again() {
+    let desk = Desk::new("answers-from-study");
+    desk.put("either.csv", EITHER);
+    let mut said = study();
+    said["item_sets"][0]["sample"] = json!("either.csv");
+    desk.put("unsaid.json", said.to_string());
+    said["item_sets"][0]["answers_from"] = json!(1);
+    desk.put("said.json", said.to_string());
+    let refused = desk.wrong(&["run", "unsaid.json", "--out", "out"]);
+    assert!(refused.contains("--answers-from"), "{refused}");
+    desk.ok(&["run", "said.json", "--out", "said"]);
+    desk.ok(&[
+        "run",
+        "unsaid.json",
+        "--out",
+        "unsaid",
+        "--answers-from",
+        "1",
+    ]);
+    for folder in ["said", "unsaid"] {
+        let report: Report = desk.json(&format!("{folder}/report.json"));
+        let set = &report.study.item_sets[0];
+        assert_eq!((&set.sample, set.answers_from), (&None, None));
+        let golds: Vec<usize> = set.items.iter().flatten().map(|item| item.gold).collect();
+        assert_eq!(golds, [0, 1]);
+        desk.ok(&["reproduce", &format!("{folder}/report.json")]);
+    }
+}
+
+/// 2,200 times 96 kB, in 651 characters of a link.
+#[test]
+fn a_prompt_that_no_model_reads_is_one_line() {
+    let desk = Desk::new("long-prompt");
+    let item =
+        json!({"id": "long", "context": "a".repeat(96_000), "choices": ["cat", "dog"], "gold": 0});
+    let template = json!({"name": "own", "version": 1, "prompt": "{context}".repeat(2200), "choice": "{choice}"});
+    desk.put("long.jsonl", item.to_string());
+    desk.put("own.json", template.to_string());
+    let mut long = study();
+    long["template"] = template;
+    long["item_sets"][0] =
+        json!({"name": "long", "roles": ["attribution", "validation"], "items": [item]});
+    desk.put("study.json", long.to_string());
+    let study: Study = serde_json::from_value(long).unwrap();
+    let link = link::encode(&Shared {
+        study,
+        expected: None,
+    })
+    .unwrap();
+    assert!(link.len() < 2000, "{}", link.len());
+    for arguments in [
+        vec![
+            "score",
+            "--model",
+            "MODEL",
+            "--items",
+            "long.jsonl",
+            "--template",
+            "own.json",
+        ],
+        vec!["run", "study.json", "--out", "out"],
+        vec!["reproduce", &link, "--model", "MODEL"],
+    ] {
+        let refused = desk.wrong(&arguments);
+        assert!(
+            refused.contains("`long`") && refused.contains("`own@1`"),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn two_runs_are_compared_and_places_are_counted() {
     let desk = Desk::new("compare");

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{
     Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
 };
 
 use crate::attribution::quadrature::Rule;
 use crate::attribution::{Path, Positions, Settings, TargetKind};
+use crate::items::AnswersFrom;
 use crate::model::Site;
 use crate::scoring;
 use crate::study::MAX_SEED;
@@ -225,6 +226,8 @@ pub enum Command {
         /// The model; the study's id when absent.
         #[arg(long)]
         model: Option<String>,
+        #[command(flatten)]
+        counting: Counting,
     },
     /// Re-run what a link or a report holds and say what reproduced.
     Reproduce {
@@ -233,6 +236,8 @@ pub enum Command {
         /// The model; the study's id when absent.
         #[arg(long)]
         model: Option<String>,
+        #[command(flatten)]
+        counting: Counting,
     },
     /// What a model file holds.
     Inspect {
@@ -323,6 +328,8 @@ pub enum ItemsCommand {
         /// Items to show.
         #[arg(long, default_value_t = 5)]
         show: usize,
+        #[command(flatten)]
+        counting: Counting,
     },
     /// Write items as JSONL or CSV.
     Convert {
@@ -334,6 +341,8 @@ pub enum ItemsCommand {
         /// Leave out wrong lines, and say how many, where they are else an error.
         #[arg(long)]
         partial: bool,
+        #[command(flatten)]
+        counting: Counting,
         /// Where to write; standard output when absent.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -349,6 +358,8 @@ pub enum ItemsCommand {
         /// Seed of the split.
         #[arg(long, default_value_t = 0, value_parser = seed())]
         seed: u64,
+        #[command(flatten)]
+        counting: Counting,
         /// Folder for the three files.
         #[arg(long)]
         out: PathBuf,
@@ -371,6 +382,8 @@ pub struct Input {
     /// Items in any format.
     #[arg(long)]
     pub items: PathBuf,
+    #[command(flatten)]
+    pub counting: Counting,
     /// Prompt template: a name, or the file of one of your own (JSON).
     #[arg(long, default_value = "question-answer")]
     pub template: String,
@@ -389,6 +402,21 @@ pub struct Input {
     /// By which number a choice is predicted: sum, per_character, per_byte, per_token or mutual_information.
     #[arg(long, default_value = "sum", value_parser = named::<scoring::Rule>)]
     pub prediction: scoring::Rule,
+}
+
+/// How right answers that are numbers are counted.
+#[derive(ClapArgs, Clone, Copy)]
+pub struct Counting {
+    /// Number of the first choice where right answers are numbers; asked for where an item file does not show it.
+    #[arg(long, value_name = "NUMBER", value_parser = answers_from())]
+    pub answers_from: Option<AnswersFrom>,
+}
+
+fn answers_from() -> impl TypedValueParser<Value = AnswersFrom> {
+    PossibleValuesParser::new(["0", "1"]).map(|first| match first.as_str() {
+        "0" => AnswersFrom::Zero,
+        _ => AnswersFrom::One,
+    })
 }
 
 #[derive(ClapArgs)]

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{self, Args, Command, Device, Input};
+use super::args::{self, Args, Command, Counting, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
 use super::outputs::{self, Computed, Together, write_json};
@@ -202,6 +202,8 @@ impl Shell<'_> {
                 percents,
                 out,
             } => {
+                let read = |path: PathBuf| read_items(&path, input.counting);
+                let validation = validation.map(read).transpose()?;
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
                 grid(
@@ -211,8 +213,8 @@ impl Shell<'_> {
                 )?;
                 session.attribute(ITEMS, &settings, self.job).await?;
                 let set = match validation {
-                    Some(path) => {
-                        session.set_items("validation", read_items(&path)?);
+                    Some(items) => {
+                        session.set_items("validation", items);
                         "validation"
                     }
                     None => ITEMS,
@@ -241,7 +243,7 @@ impl Shell<'_> {
                     Some(path) => self.read_mask(&session, &path)?,
                     None => Mask::empty(Site::Post),
                 };
-                session.set_items("validation", read_items(&validation)?);
+                session.set_items("validation", read_items(&validation, input.counting)?);
                 let mut names = Vec::new();
                 for path in &test {
                     // A file may be called as the two other sets are.
@@ -249,7 +251,7 @@ impl Shell<'_> {
                         name if name == ITEMS || name == "validation" => format!("./{name}"),
                         name => name,
                     };
-                    session.set_items(&name, read_items(path)?);
+                    session.set_items(&name, read_items(path, input.counting)?);
                     names.push(name);
                 }
                 let request = TuneRequest {
@@ -277,8 +279,17 @@ impl Shell<'_> {
                 };
                 write_json(out.as_deref(), &Computed::new(&session, tuned))
             }
-            Command::Run { study, out, model } => self.run_study(&study, &out, model).await,
-            Command::Reproduce { source, model } => self.reproduce(&source, model).await,
+            Command::Run {
+                study,
+                out,
+                model,
+                counting,
+            } => self.run_study(&study, &out, model, counting).await,
+            Command::Reproduce {
+                source,
+                model,
+                counting,
+            } => self.reproduce(&source, model, counting).await,
             Command::Inspect { model } => self.inspect(&model).await,
             Command::Lesson { out, items, seed } => self.lesson(&out, &items, seed).await,
         }
@@ -289,6 +300,7 @@ impl Shell<'_> {
         path: &Path,
         out: &Path,
         model: Option<String>,
+        counting: Counting,
     ) -> Result<(), CliError> {
         let study = Study::from_json(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
@@ -297,7 +309,7 @@ impl Shell<'_> {
         outputs::check_folder(out, &results, &[path.to_owned()])?;
         let earlier = outputs::check_earlier(out, &results[1..])?;
         let mut session = self.open(&spec, study.prompting()?).await?;
-        let sample = sample_reader(path.parent());
+        let sample = sample_reader(&study, path.parent(), counting);
         let mut report = runner::run(&mut session, &study, sample, self.job).await?;
         // The report may be read elsewhere: it brings the items of files that lie beside the study.
         for set in &mut report.study.item_sets {
@@ -336,7 +348,12 @@ impl Shell<'_> {
         Ok(())
     }
 
-    async fn reproduce(&self, source: &str, model: Option<String>) -> Result<(), CliError> {
+    async fn reproduce(
+        &self,
+        source: &str,
+        model: Option<String>,
+        counting: Counting,
+    ) -> Result<(), CliError> {
         let is_link = !Path::new(source).is_file() && link::is_link(source);
         let (study, expected, folder) = if is_link {
             let shared = link::decode(source)?;
@@ -360,7 +377,7 @@ impl Shell<'_> {
             None => study.model.id.clone(),
         };
         let mut session = self.open(&spec, study.prompting()?).await?;
-        let sample = sample_reader(folder.as_deref());
+        let sample = sample_reader(&study, folder.as_deref(), counting);
         let (_, reproduction) =
             runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
         write_json(None, &reproduction)?;
@@ -410,7 +427,7 @@ impl Shell<'_> {
     /// A session with one item set.
     async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
-        let items = read_items(&input.items)?;
+        let items = read_items(&input.items, input.counting)?;
         let prompting = Prompting {
             template: read_template(&input.template)?,
             few_shot: input.few_shot.map(|k| FewShot {
@@ -423,7 +440,7 @@ impl Shell<'_> {
         let shots = input
             .few_shot_items
             .as_deref()
-            .map(read_items)
+            .map(|path| read_items(path, input.counting))
             .transpose()?;
         let mut session = self.open(&input.model, prompting).await?;
         session.set_rule(input.prediction);
@@ -518,8 +535,13 @@ fn beside(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// Finds a study's samples: beside the study, then among the bundled sets.
-fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, String> {
+/// Finds a study's samples: beside the study, then among the bundled sets. A set of the study may say how its file is
+/// read.
+fn sample_reader(
+    study: &Study,
+    folder: Option<&Path>,
+    counting: Counting,
+) -> impl Fn(&str) -> Result<Vec<Item>, String> {
     let folder = folder.map(Path::to_path_buf);
     move |name| {
         // A study may come from anyone: it names no file elsewhere.
@@ -532,6 +554,9 @@ fn sample_reader(folder: Option<&Path>) -> impl Fn(&str) -> Result<Vec<Item>, St
         let path = beside(folder.as_deref(), name)
             .or_else(|| sample_path(name))
             .ok_or_else(|| format!("there is no item set `{name}`"))?;
-        read_items(&path).map_err(|error| error.to_string())
+        let counting = Counting {
+            answers_from: study.answers_from(name).or(counting.answers_from),
+        };
+        read_items(&path, counting).map_err(|error| error.to_string())
     }
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::CliError;
-use super::args::{ItemsCommand, ItemsFormat};
+use super::args::{Counting, ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
 use super::outputs::{MadeOf, Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
-use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items};
+use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items_from};
 use crate::scoring::paired::{flips, mismatch};
 use crate::scoring::{Paired, SetScores};
 
@@ -21,19 +21,22 @@ const PARTS: [&str; 3] = ["attribution", "validation", "test"];
 /// Runs a command on item files.
 pub fn run(command: ItemsCommand) -> Result<(), CliError> {
     match command {
-        ItemsCommand::Preview { file, show } => {
-            write_json(None, &parse_items(&read_text(&file)?).preview(show))
-        }
+        ItemsCommand::Preview {
+            file,
+            show,
+            counting,
+        } => write_json(None, &parsed(&file, counting)?.preview(show)),
         ItemsCommand::Convert {
             file,
             to,
             partial,
+            counting,
             out,
         } => {
             let items = if partial {
-                read_good_items(&file)?
+                read_good_items(&file, counting)?
             } else {
-                read_items(&file)?
+                read_items(&file, counting)?
             };
             let text = match to {
                 ItemsFormat::Jsonl => canonical_jsonl(&items),
@@ -48,6 +51,7 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
             file,
             shares,
             seed,
+            counting,
             out,
         } => {
             if shares.len() != PARTS.len() {
@@ -57,7 +61,8 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
                     shares.len()
                 )));
             }
-            let parts = split(&read_items(&file)?, &shares, seed).map_err(CliError::Input)?;
+            let parts =
+                split(&read_items(&file, counting)?, &shares, seed).map_err(CliError::Input)?;
             fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
             let is_file = |name: &str| {
                 let part = out.join(format!("{name}.jsonl"));
@@ -133,28 +138,43 @@ pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
     )
 }
 
+fn parsed(path: &Path, counting: Counting) -> Result<ParsedItems, CliError> {
+    Ok(parse_items_from(&read_text(path)?, counting.answers_from))
+}
+
+/// What is to be done about a file that does not show how its right answers are counted.
+fn hint(parsed: &ParsedItems) -> &'static str {
+    match parsed.asks_answers_from {
+        true => {
+            "; --answers-from 0 or --answers-from 1 says from where its right answers are counted"
+        }
+        false => "",
+    }
+}
+
 /// Reads an item file; a file with any wrong line is refused, the first one named.
-pub fn read_items(path: &Path) -> Result<Vec<Item>, CliError> {
-    let parsed = parse_items(&read_text(path)?);
+pub fn read_items(path: &Path, counting: Counting) -> Result<Vec<Item>, CliError> {
+    let parsed = parsed(path, counting)?;
     if let Some(first) = parsed.errors.first() {
         let more = match parsed.errors.len() {
             1 => String::new(),
             n => format!(" (and {} more lines)", n - 1),
         };
         return Err(CliError::Input(format!(
-            "{}:{}:{}: {}{more}",
+            "{}:{}:{}: {}{more}{}",
             path.display(),
             first.line,
             first.column,
-            first.message
+            first.message,
+            hint(&parsed)
         )));
     }
     some(parsed, path)
 }
 
 /// The good items of a file, and on standard error every wrong line and how many there are of each.
-fn read_good_items(path: &Path) -> Result<Vec<Item>, CliError> {
-    let parsed = parse_items(&read_text(path)?);
+fn read_good_items(path: &Path, counting: Counting) -> Result<Vec<Item>, CliError> {
+    let parsed = parsed(path, counting)?;
     let shown = path.display();
     for error in &parsed.errors {
         eprintln!("{shown}:{}:{}: {}", error.line, error.column, error.message);
@@ -172,7 +192,11 @@ fn read_good_items(path: &Path) -> Result<Vec<Item>, CliError> {
 
 fn some(parsed: ParsedItems, path: &Path) -> Result<Vec<Item>, CliError> {
     if parsed.items.is_empty() {
-        return Err(CliError::Input(format!("{}: no items", path.display())));
+        let hint = hint(&parsed);
+        return Err(CliError::Input(format!(
+            "{}: no items{hint}",
+            path.display()
+        )));
     }
     Ok(parsed.items)
 }

@@ -35,6 +35,7 @@ pub(super) fn study_of(
             sha256: items_sha256(given),
             items: Some(given.clone()),
             sample: None,
+            answers_from: None,
             first: None,
             count: None,
             split: None,

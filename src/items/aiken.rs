@@ -1,25 +1,30 @@
 //! Items in Aiken's format, as in [Moodle's documentation](https://docs.moodle.org/en/Aiken_format).
 //!
-//! The question, its choices as `A. text` or `A) text`, and `ANSWER: D`. The question may have several lines; a
-//! choice is one line.
+//! The question, its choices as `A. text` or `A) text`, and `ANSWER: D`, after which the choice's text may stand. The
+//! question may have several lines; a choice is one line, and its letter a large one.
 
 use super::placeholder::letter;
 use super::read::{Draft, Found, quoted};
 
-/// Whether a text has a choice and, after it, the line of an answer.
+/// Whether a text has a choice, be it with a small letter, and after it the line of an answer.
 pub(super) fn fits(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
-    lines.any(|line| choice(line).is_some()) && lines.any(|line| answer(line).is_some())
+    lines.any(|line| lettered(line).is_some()) && lines.any(|line| answer(line).is_some())
 }
 
-/// The letter and text of a choice.
-fn choice(line: &str) -> Option<(char, &str)> {
+/// The letter, large or small, and the text of a line that may be a choice.
+fn lettered(line: &str) -> Option<(char, &str)> {
     let mut chars = line.chars();
-    let letter = chars.next().filter(char::is_ascii_uppercase)?;
+    let letter = chars.next().filter(char::is_ascii_alphabetic)?;
     chars.next().filter(|mark| matches!(mark, '.' | ')'))?;
     let text = chars.as_str();
     let is_apart = text.is_empty() || text.starts_with([' ', '\t']);
     is_apart.then(|| (letter, text.trim()))
+}
+
+/// The letter and text of a choice.
+fn choice(line: &str) -> Option<(char, &str)> {
+    lettered(line).filter(|(letter, _)| letter.is_ascii_uppercase())
 }
 
 /// What stands after `ANSWER:`.
@@ -38,6 +43,9 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
         for (number, line) in lines.by_ref() {
             let line = line.trim();
             if line.is_empty() {
+                if let Some(question) = &mut open {
+                    question.is_parted = true;
+                }
                 continue;
             }
             if let Some(answer) = answer(line) {
@@ -51,8 +59,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
             }
             match &mut open {
                 Some(question) => {
-                    if let Err(line) = question.add(number, line) {
-                        let next = Question::new(number, line);
+                    if let Some(next) = question.add(number, line) {
                         return open.replace(next).map(Question::unanswered);
                     }
                 }
@@ -68,72 +75,127 @@ struct Question {
     line: usize,
     text: String,
     choices: Vec<String>,
+    /// Lines after a choice that are none: they go on with it, or begin the next question.
+    stray: Option<Box<Question>>,
+    /// Whether an empty line stands after the last line.
+    is_parted: bool,
+    /// The first of its lines, in the text, that would be a choice with a large letter.
+    small: Option<usize>,
     /// The first thing that is wrong with it.
     error: Option<(usize, String)>,
 }
 
 impl Question {
     fn new(line: usize, text: &str) -> Self {
-        Self {
+        let mut question = Self {
             line,
-            text: text.to_owned(),
+            text: String::new(),
             choices: Vec::new(),
+            stray: None,
+            is_parted: false,
+            small: None,
             error: None,
+        };
+        question.add_text(line, text);
+        question
+    }
+
+    fn add_text(&mut self, number: usize, line: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(line);
+        if choice(line).is_none() && lettered(line).is_some() {
+            self.small.get_or_insert(number);
         }
     }
 
-    /// Takes a line of the question or a choice; gives back a line that begins the next question.
-    fn add<'a>(&mut self, number: usize, line: &'a str) -> Result<(), &'a str> {
+    /// Takes a line of the question or a choice; gives back the next question where the line shows that it has begun.
+    fn add(&mut self, number: usize, line: &str) -> Option<Self> {
+        let was_parted = std::mem::take(&mut self.is_parted);
         let expected = letter(self.choices.len());
-        match choice(line) {
-            Some((found, text)) if found == expected => self.choices.push(text.to_owned()),
-            Some((found, _)) if !self.choices.is_empty() => {
+        match (choice(line), &mut self.stray) {
+            // A first choice after lines that were none: those are a question, and this one has no answer.
+            (Some(('A', _)), Some(_)) => {
+                let mut next = *self.stray.take()?;
+                next.add(number, line);
+                return Some(next);
+            }
+            (Some((found, text)), _) if found == expected => self.choices.push(text.to_owned()),
+            (Some((found, _)), _) if !self.choices.is_empty() => {
                 let message = format!("choice {found} where {expected} was expected");
                 self.error.get_or_insert((number, message));
             }
-            _ if self.choices.is_empty() => {
-                self.text.push('\n');
-                self.text.push_str(line);
-            }
-            _ => return Err(line),
+            _ if self.choices.is_empty() => self.add_text(number, line),
+            _ if was_parted => return Some(Self::new(number, line)),
+            (_, Some(stray)) => stray.add_text(number, line),
+            (_, stray) => *stray = Some(Box::new(Self::new(number, line))),
         }
-        Ok(())
+        None
     }
 
-    fn end(self, number: usize, answer: &str) -> Found {
+    fn end(mut self, number: usize, answer: &str) -> Found {
+        let small = "a choice begins with a large letter in Aiken's format, as `A.` or `A)`";
+        if let (true, Some(line)) = (self.choices.is_empty(), self.small) {
+            self.error.get_or_insert((line, small.to_owned()));
+        }
+        if let Some(stray) = self.stray.take() {
+            let wrapped = "this line is neither a choice nor `ANSWER:`; a choice is one line";
+            let message = stray.small.map_or(wrapped, |_| small);
+            self.error.get_or_insert((stray.line, message.to_owned()));
+        }
         if let Some((line, message)) = self.error {
             return (line, Err(message.into()));
         }
-        let gold = match answer.as_bytes() {
-            [letter] if letter.is_ascii_alphabetic() => {
-                Some(usize::from(letter.to_ascii_uppercase() - b'A'))
-            }
-            _ => None,
-        };
-        match gold.filter(|gold| *gold < self.choices.len()) {
-            Some(gold) => {
+        match right(answer, &self.choices) {
+            Ok(gold) => {
                 let draft = Draft {
                     id: None,
                     context: self.text,
                     choices: self.choices,
-                    gold,
+                    gold: gold.into(),
                 };
                 (self.line, Ok(draft))
             }
-            None => {
-                let count = self.choices.len();
-                let message = format!(
-                    "the answer is `{}`, and must be the letter of one of {count} choices",
-                    quoted(answer)
-                );
-                (number, Err(message.into()))
-            }
+            Err(message) => (number, Err(message.into())),
         }
     }
 
     fn unanswered(self) -> Found {
         (self.line, Err("the question has no line `ANSWER:`".into()))
     }
+}
+
+/// The choice that stands after `ANSWER:`: its letter, and perhaps its text as well.
+fn right(answer: &str, choices: &[String]) -> Result<usize, String> {
+    let mut chars = answer.chars();
+    let index = chars
+        .next()
+        .filter(char::is_ascii_alphabetic)
+        .and_then(|found| {
+            (0..choices.len()).find(|index| letter(*index) == found.to_ascii_uppercase())
+        });
+    let rest = chars.as_str();
+    let text = rest.trim_start_matches(['.', ')', ':']).trim();
+    let is_apart = !rest.starts_with(|char: char| char.is_alphanumeric());
+    let (Some(index), true) = (index, is_apart) else {
+        return Err(format!(
+            "the answer is `{}`, and must be the letter of one of {} choices",
+            quoted(answer),
+            choices.len()
+        ));
+    };
+    let is_its_text = choices
+        .get(index)
+        .is_some_and(|choice| choice.eq_ignore_ascii_case(text));
+    if text.is_empty() || is_its_text {
+        return Ok(index);
+    }
+    Err(format!(
+        "the answer is `{}`, and choice {} does not read so",
+        quoted(answer),
+        letter(index)
+    ))
 }
 
 #[cfg(test)]
@@ -168,5 +230,93 @@ mod tests {
         let lines: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [4, 8, 11, 19, 20]);
         assert!(parsed.errors[1].message.contains("choice C where B"));
+    }
+
+    #[test]
+    fn the_text_of_the_answer_may_follow_its_letter() {
+        for (answer, gold) in [
+            ("A)", 0),
+            ("B. tin", 1),
+            ("A ", 0),
+            ("b.", 1),
+            ("A) OAK", 0),
+            ("B tin", 1),
+        ] {
+            let parsed = parse_items(&format!("q\nA) oak\nB) tin\nANSWER: {answer}\n"));
+            assert_eq!(
+                (&parsed.errors, parsed.items[0].gold),
+                (&vec![], gold),
+                "{answer}"
+            );
+        }
+        for (answer, named) in [
+            ("B. oak", "choice B does not read so"),
+            ("A or B", "choice A does not read so"),
+            ("A, B", "choice A does not read so"),
+            ("AB", "the letter of one"),
+            ("tin", "the letter of one"),
+            ("C", "the letter of one"),
+            ("", "the letter of one"),
+        ] {
+            let parsed = parse_items(&format!("q\nA) oak\nB) tin\nANSWER: {answer}\n"));
+            assert_eq!(
+                (parsed.items.len(), parsed.errors[0].line),
+                (0, 4),
+                "{answer}"
+            );
+            let message = &parsed.errors[0].message;
+            assert!(message.contains(named), "{message}");
+        }
+    }
+
+    #[test]
+    fn choices_with_small_letters_are_an_error_that_says_so() {
+        for (text, line) in [
+            ("q\na) cork\nb) anvil\nANSWER: a\n", 2),
+            ("q\nA) cork\nb) anvil\nANSWER: A\n", 3),
+            ("q\n\na. cork\n\nb. anvil\n\nANSWER: A\n", 3),
+        ] {
+            let parsed = parse_items(text);
+            assert_eq!(
+                (parsed.format, parsed.items.len(), parsed.errors.len()),
+                ("aiken", 0, 1)
+            );
+            assert_eq!(parsed.errors[0].line, line);
+            assert!(parsed.errors[0].message.contains("large letter"));
+        }
+        // In the question they are text.
+        let parsed = parse_items("Which?\na) cork\nb) anvil\nA) only a\nB) only b\nANSWER: A\n");
+        assert_eq!(parsed.errors, []);
+        assert_eq!(parsed.items[0].context, "Which?\na) cork\nb) anvil");
+    }
+
+    #[test]
+    fn a_choice_of_two_lines_is_one_error_and_the_next_question_is_kept() {
+        let next = "r\nA) oak\nB) tin\nANSWER: B\n";
+        for (first, line) in [
+            ("q\nA) a cork that is\nlight\nB) anvil\nANSWER: A\n\n", 3),
+            (
+                "q\nA) cork\nB) an anvil\nthat is heavy\nand black\nANSWER: A\n",
+                4,
+            ),
+            // A question without its answer.
+            ("q\nA) cork\nB) anvil\n", 1),
+        ] {
+            let parsed = parse_items(&format!("{first}{next}"));
+            assert_eq!(
+                (parsed.items.len(), parsed.errors.len()),
+                (1, 1),
+                "{:?}",
+                parsed.errors
+            );
+            assert_eq!(
+                (parsed.errors[0].line, parsed.items[0].context.as_str()),
+                (line, "r")
+            );
+        }
+        let parsed = parse_items(
+            "Complete the name:\nA. Milne is also known as\nA) Alan\nB) Albert\nANSWER: A\n",
+        );
+        assert_eq!((parsed.items.len(), parsed.errors[0].line), (0, 3));
     }
 }

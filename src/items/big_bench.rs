@@ -132,7 +132,7 @@ fn example(example: &Example, number: usize) -> Result<Draft, String> {
         id: Some(format!("example-{number}")),
         context: example.input.clone(),
         choices: scores.iter().map(|(choice, _)| choice.clone()).collect(),
-        gold,
+        gold: gold.into(),
     })
 }
 

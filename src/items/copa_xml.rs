@@ -84,7 +84,7 @@ impl Entry {
             return Err(error);
         }
         let gold = match self.right.trim() {
-            "1" => 0,
+            "1" => 0_usize,
             "2" => 1,
             other => {
                 return Err(format!(
@@ -98,7 +98,7 @@ impl Entry {
             ("asks-for", self.asks_for.trim()),
             self.premise.trim(),
             [first.trim(), second.trim()],
-            gold,
+            gold.into(),
         )?;
         let id = self.id.trim();
         if id.len() > 1000 {

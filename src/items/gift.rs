@@ -2,37 +2,59 @@
 //!
 //! `::title:: text {=right ~wrong}`, questions parted by empty lines. A line that begins with `//` is a comment, one
 //! with `$CATEGORY:` is skipped as well; `\` before one of `~ = # { } : \` takes its meaning away, and `\n` is a line
-//! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does.
+//! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does. A
+//! question and each of its choices may begin with the name of its markup (`[html]`), else a choice has the question's.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::check_size;
-use super::moodle::{has_picture, html_to_text};
-use super::read::{Draft, Fault, Found, offset_of, quoted, tidy};
+use super::html;
+use super::place::offset_of;
+use super::read::{Draft, Fault, Found, quoted, tidy};
 
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
-/// What may stand before a text, in brackets.
-const MARKUP: [&str; 4] = ["[html]", "[moodle]", "[plain]", "[markdown]"];
+/// Names of markup that may stand before a text, in brackets; HTML alone is converted.
+const MARKUP: [&str; 4] = [HTML, "[moodle]", "[plain]", "[markdown]"];
+const HTML: &str = "[html]";
+
+/// The markup that a text names at its beginning, and the rest of it.
+fn marked_up(text: &str) -> Option<(&'static str, &str)> {
+    MARKUP.into_iter().find_map(|name| {
+        let start = text.get(..name.len())?;
+        start
+            .eq_ignore_ascii_case(name)
+            .then(|| (name, rest(text, name.len())))
+    })
+}
 
 /// Whether a text begins with the name of a markup, which is not JSON's list.
 pub(super) fn starts_with_markup(text: &str) -> bool {
-    MARKUP.iter().any(|name| text.starts_with(name))
+    marked_up(text).is_some()
 }
 
 /// Whether a text has a title or a brace with what only GIFT has after it.
 pub(super) fn fits(text: &str) -> bool {
-    let is_answer = |rest: &str| {
-        let rest = rest.trim_start();
-        rest.starts_with(['=', '~', '#'])
-            || ["T}", "F}", "TRUE}", "FALSE}"]
-                .iter()
-                .any(|word| rest.starts_with(word))
-    };
     let has_answers = text.match_indices('{').any(|(at, brace)| {
-        let rest = text.get(at + brace.len()..);
-        rest.is_some_and(is_answer)
+        let rest = rest(text, at + brace.len()).trim_start();
+        rest.starts_with(['=', '~', '#']) || begins_with_verdict(rest)
     });
     has_answers || text.lines().any(|line| line.trim_start().starts_with("::"))
+}
+
+/// Whether what follows a brace says true or false and no more than feedback.
+fn begins_with_verdict(text: &str) -> bool {
+    let end = text.find(|char: char| !char.is_ascii_alphabetic());
+    let (word, rest) = text.split_at(end.unwrap_or(text.len()));
+    verdict(word).is_some() && rest.trim_start().starts_with(['}', '#'])
+}
+
+/// Place of the right one of the choices True and False.
+fn verdict(word: &str) -> Option<usize> {
+    match word.to_ascii_uppercase().as_str() {
+        "T" | "TRUE" => Some(0),
+        "F" | "FALSE" => Some(1),
+        _ => None,
+    }
 }
 
 /// The questions of a text.
@@ -141,34 +163,43 @@ fn question(block: &str) -> Result<Draft, Wrong> {
         let (end, mark) = end.ok_or("the title has no `::` at its end")?;
         text = rest(titled, end + mark.len()).trim_start();
     }
-    let markup = MARKUP.iter().find(|name| text.starts_with(**name));
-    let text = text.strip_prefix(*markup.unwrap_or(&"")).unwrap_or(text);
-    let plain = |text: &str| match markup {
-        Some(&"[html]") => html_to_text(&unescaped(text)),
-        _ => tidy(&unescaped(text)),
+    let (markup, text) = marked_up(text).unwrap_or(("", text));
+    let read = |markup: &str, text: &str| match markup {
+        HTML => html::to_text(&unescaped(text)),
+        _ => Ok(tidy(&unescaped(text))),
     };
+    let named = |what: String| Wrong::from(format!("the question {what}"));
 
     let (before, answers) = cut(text, '{').ok_or("there are no choices in braces")?;
     let (answers, after) = cut(answers, '}').ok_or("the brace of the choices is not closed")?;
-    if cut(after, '{').is_some() {
-        return Err("the question has braces twice".into());
+    if let Some((between, _)) = cut(after, '{') {
+        return Err(Wrong {
+            message:
+                "the question has braces twice; is there no empty line before the next question?"
+                    .into(),
+            at: Some(offset_of(block, between) + between.len()),
+        });
     }
     let (choices, gold) = choices(answers.trim()).map_err(|(part, message)| Wrong {
         message,
         at: Some(offset_of(block, part)),
     })?;
-    if markup == Some(&"[html]") && has_picture(block) {
-        return Err("the question holds a picture, which no model sees here".into());
-    }
     let context = match after.trim() {
-        "" => plain(before),
-        _ => plain(&format!("{before}_____{after}")),
+        "" => read(markup, before),
+        _ => read(markup, &format!("{before}_____{after}")),
     };
+    let raw: Vec<&str> = choices.iter().map(String::as_str).collect();
+    let texts = raw.iter().map(|choice| {
+        let (markup, text) = marked_up(choice).unwrap_or((markup, choice));
+        read(markup, text)
+    });
+    let texts: Vec<String> = texts.collect::<Result<_, _>>().map_err(named)?;
+    html::check_apart(&raw, &texts).map_err(named)?;
     Ok(Draft {
         id: None,
-        context,
-        choices: choices.iter().map(|choice| plain(choice)).collect(),
-        gold,
+        context: context.map_err(named)?,
+        choices: texts,
+        gold: gold.into(),
     })
 }
 
@@ -191,11 +222,9 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), (&str, String)> {
     if answers.starts_with('#') {
         return refused(whole, "a question for a number");
     }
-    let verdict = cut(answers, '#').map_or(answers, |(verdict, _)| verdict);
-    match verdict.trim().to_ascii_uppercase().as_str() {
-        "T" | "TRUE" => return Ok((vec!["True".into(), "False".into()], 0)),
-        "F" | "FALSE" => return Ok((vec!["True".into(), "False".into()], 1)),
-        _ => {}
+    let word = cut(answers, '#').map_or(answers, |(word, _)| word);
+    if let Some(gold) = verdict(word.trim()) {
+        return Ok((vec!["True".into(), "False".into()], gold));
     }
 
     let marks: Vec<(usize, char)> = answers
@@ -217,11 +246,15 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), (&str, String)> {
         let weighted = text
             .strip_prefix('%')
             .and_then(|rest| rest.split_once('%'))
-            .and_then(|(weight, text)| Some((weight.trim().parse::<f64>().ok()?, text)));
+            .and_then(|(weight, text)| {
+                let weight = weight.trim().replace(',', ".");
+                Some((weight.parse::<f64>().ok()?, text))
+            });
         let (is_right, text) = match weighted {
             None => (*mark == '=', text),
             Some((100.0, text)) => (true, text),
-            Some((0.0, text)) if *mark == '~' => (false, text),
+            // A penalty tells nothing but that the choice is wrong.
+            Some((weight, text)) if *mark == '~' && weight <= 0.0 => (false, text),
             Some(_) => return refused(text, "a question with weighted answers"),
         };
         if is_right {
@@ -347,5 +380,97 @@ mod tests {
             assert_eq!(error.line, line);
             assert!(error.message.contains(named), "{}", error.message);
         }
+    }
+
+    /// Contexts, choices and right ones of a text without an error.
+    fn read(text: &str) -> Vec<(String, String, usize)> {
+        let parsed = parse_items(text);
+        assert_eq!((parsed.format, &parsed.errors), ("gift", &vec![]), "{text}");
+        let item = |item: crate::items::Item| (item.context, item.choices.join("|"), item.gold);
+        parsed.items.into_iter().map(item).collect()
+    }
+
+    #[test]
+    fn negative_weights_say_nothing_about_which_choice_is_right() {
+        let text = "::Boats:: Which of these floats?{\n\t=a cork#yes\n\t~%-33.33333%an anvil#no\n\t~%-33,33333%a brick\n}\n\n\
+            Which is a metal?{\n~%-50%oak\n~%100%tin\n~%-50%glass\n}\n\nq{=%100%x ~%-100%y ~%0%z}\n";
+        let golds: Vec<usize> = read(text).iter().map(|(.., gold)| *gold).collect();
+        assert_eq!(golds, [0, 1, 0]);
+        for refused in [
+            "q{=x ~%50%y}",
+            "q{~%50%x ~%50%y ~%-100%z}",
+            "q{=%50%x ~%-50%y}",
+        ] {
+            assert!(
+                parse_items(refused).errors[0].message.contains("weighted"),
+                "{refused}"
+            );
+        }
+        assert!(
+            parse_items("q{~%-50%x ~%-50%y}").errors[0]
+                .message
+                .contains("no choice")
+        );
+    }
+
+    #[test]
+    fn a_choice_may_name_its_own_markup() {
+        let text = "[html]<p>10<sup>3</sup>?</p>{=[html]<b>x</b> &lt; y#[html]<i>f</i> ~%-50%[plain]<b>y</b> ~[Markdown]*z* ~<i>w</i>}\n\n\
+            [plain]<q>{=[moodle]a ~[other]b}\n\n::t::[markdown]**q**{~[html]&eacute; =e}\n";
+        let found = read(text);
+        assert_eq!(found[0], ("10³?".into(), "x < y|<b>y</b>|*z*|w".into(), 0));
+        assert_eq!(found[1], ("<q>".into(), "a|[other]b".into(), 0));
+        assert_eq!(found[2], ("**q**".into(), "é|e".into(), 1));
+    }
+
+    #[test]
+    fn a_file_may_hold_nothing_but_true_and_false() {
+        for (answers, gold) in [
+            ("{T}", 0),
+            ("{ false }", 1),
+            ("{TRUE#no#yes####all}", 0),
+            ("{\n  F # why\n}", 1),
+            ("{F####general feedback \\{with\\} = and ~}", 1),
+        ] {
+            let text = format!("1+1\\=2 {answers}\n\n");
+            let wanted = ("1+1=2".to_owned(), "True|False".to_owned(), gold);
+            assert_eq!(read(&text), [wanted]);
+        }
+        assert_eq!(parse_items("Dear {Tom}, {True colours}").format, "unknown");
+    }
+
+    #[test]
+    fn general_feedback_is_dropped() {
+        let found = read("q{=a#right ~b#wrong ~c\n####See = page ~ 3#4\n}\n\nr{~a\\#1 =b####}\n");
+        assert_eq!(found[0].1, "a|b|c");
+        // What is escaped is text, and begins none.
+        assert_eq!(found[1].1, "a#1|b");
+    }
+
+    #[test]
+    fn questions_without_an_empty_line_between_them_get_a_hint() {
+        let parsed = parse_items("::one:: q {=a ~b}\n::two:: r {=c ~d}\ns {T}\n\nt {F}\n");
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (1, 1));
+        let error = &parsed.errors[0];
+        assert_eq!((error.line, error.column), (2, 11));
+        assert!(error.message.contains("empty line"), "{}", error.message);
+    }
+
+    #[test]
+    fn choices_that_html_makes_one_are_an_error() {
+        let parsed = parse_items(
+            "[html]q{=<b>a</b> ~<i>a</i>}\n\n[html]q{=<table></table> ~b}\n\n[html]q{=a ~b#<img>}",
+        );
+        assert!(parsed.errors[0].message.contains("become the same text"));
+        assert!(
+            parsed.errors[1]
+                .message
+                .contains("the question holds a table")
+        );
+        assert_eq!(
+            parsed.items.len(),
+            1,
+            "a picture in feedback is none in the item"
+        );
     }
 }

@@ -5,12 +5,14 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::answers::Answer;
 use super::check::check_size;
-use super::fields::Object;
-use super::read::{Draft, Fault, Found, LineCounter, MAX_ITEMS, offset_of};
+use super::fields::{Object, what};
+use super::place::{LineCounter, offset_of};
+use super::read::{Draft, Fault, Found, MAX_ITEMS};
 use super::shapes::draft;
 
 /// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
@@ -73,25 +75,30 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
     }
 }
 
-fn item(Object(fields): &Object) -> Result<Draft, String> {
+fn item<'a>(Object(fields): &Object<'a>) -> Result<Draft, String> {
     draft(fields)
 }
 
 /// What `draft` makes of a value of a text; a fault has the place of the field that its message names first.
-pub(super) fn read_one<T: DeserializeOwned>(
+pub(super) fn read_one<'a, T: Deserialize<'a>>(
     text: &str,
-    raw: &str,
+    raw: &'a str,
     draft: impl FnOnce(&T) -> Result<Draft, String>,
 ) -> Result<Draft, Fault> {
     let start = offset_of(text, raw);
     check_size(raw).map_err(|message| Fault::at(start, message))?;
     let value = serde_json::from_str::<T>(raw)
         .map_err(|error| Fault::at(start + place(raw, &error), not_json(&error)))?;
-    draft(&value).map_err(|message| {
+    let place_of = |message: &str| {
         let named = message.split('`').nth(1);
         let field = named.and_then(|name| raw.find(&format!("\"{name}\"")));
-        Fault::at(start + field.unwrap_or(0), message)
-    })
+        start + field.unwrap_or(0)
+    };
+    let mut draft = draft(&value).map_err(|message| Fault::at(place_of(&message), message))?;
+    if let Answer::Number(number) = &mut draft.gold {
+        number.offset = Some(place_of(&number.field));
+    }
+    Ok(draft)
 }
 
 /// A text that is not JSON at all.
@@ -126,13 +133,6 @@ fn not_json(error: &serde_json::Error) -> String {
         true => what(error),
         false => format!("not JSON: {}", what(error)),
     }
-}
-
-/// What is wrong with a JSON text, without the place, whose line counts from the value's start.
-fn what(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&place).unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]

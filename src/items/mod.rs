@@ -2,27 +2,34 @@
 //!
 //! - this file: the item and its canonical form
 //! - `check`: what every item is held to
-//! - `read`: which format a text is in, and what all formats have in common: ids, limits, errors
+//! - `read`: which format a text is in; `collect`: what all formats have in common: ids, limits, errors, at their `place`
+//! - `answers`: right answers that are numbers
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`
-//! - `table`: CSV and TSV
-//! - `aiken`, `gift`, `moodle`: the formats of quizzes
+//! - `table`: CSV and TSV, and its `rows`
+//! - `aiken`, `gift`, `moodle`: the formats of quizzes; `html`: the text of what they hold, with its `entities`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
 mod aiken;
+mod answers;
 mod big_bench;
 mod check;
+mod collect;
 mod copa_xml;
+mod entities;
 pub mod export;
 pub mod few_shot;
 mod fields;
 mod gift;
+mod html;
 mod jsonl;
 mod moodle;
 pub mod order;
+mod place;
 pub mod placeholder;
 mod read;
+mod rows;
 mod shapes;
 pub mod split;
 mod table;
@@ -32,9 +39,13 @@ mod xml;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use answers::AnswersFrom;
 pub use check::{MAX_CHOICES, MAX_TEXT, check_items};
 pub use few_shot::{FewShot, Prompts};
-pub use read::{LineError, MAX_BYTES, MAX_ERRORS, MAX_ITEMS, ParsedItems, Preview, parse_items};
+pub use read::{
+    LineError, MAX_BYTES, MAX_ERRORS, MAX_ITEMS, ParsedItems, Preview, parse_items,
+    parse_items_from,
+};
 pub use split::SplitPart;
 pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};
 

@@ -1,25 +1,14 @@
 //! Items in Moodle's XML, as in [Moodle's documentation](https://docs.moodle.org/en/Moodle_XML_format).
 //!
 //! Read are questions of the type `multichoice` with `<single>true</single>`; the right choice is the one with
-//! `fraction="100"`. HTML becomes text, and a picture is refused. Categories are skipped, other types refused. In the XML no entity is expanded but the
-//! five of XML and numbers of characters.
+//! `fraction="100"`. HTML becomes text, and what no text stands for is refused. Categories are skipped, other types
+//! refused. In the XML no entity is expanded but the five of XML and numbers of characters.
 
-use quick_xml::escape::resolve_html5_entity;
 use quick_xml::events::BytesStart;
 
+use super::html;
 use super::read::{Draft, Fault, Found, quoted, tidy};
-use super::xml::{Document, Piece, attribute, character};
-
-/// Elements of HTML that begin a line.
-const BLOCKS: [&str; 12] = [
-    "p", "br", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "pre",
-];
-/// Elements of HTML that stand beside each other.
-const CELLS: [&str; 2] = ["td", "th"];
-/// Elements of HTML whose content is no text.
-const HIDDEN: [&str; 2] = ["script", "style"];
-/// Longest entity of HTML that is read, in bytes without its ends.
-const MAX_ENTITY: usize = 31;
+use super::xml::{Document, Piece, attribute};
 
 /// Whether a text is XML with a quiz.
 pub(super) fn fits(text: &str) -> bool {
@@ -79,10 +68,12 @@ struct Text {
 }
 
 impl Text {
-    fn plain(&self) -> String {
+    fn plain(&self) -> Result<String, String> {
         match self.format.as_str() {
-            "plain_text" | "markdown" => tidy(&self.raw),
-            _ => html_to_text(&self.raw),
+            "plain_text" => Ok(tidy(&self.raw)),
+            // HTML may stand in it, and is left as it is.
+            "markdown" => html::to_text(&self.raw).map(|_| tidy(&self.raw)),
+            _ => html::to_text(&self.raw),
         }
     }
 }
@@ -97,6 +88,11 @@ struct Question {
     error: Option<String>,
 }
 
+/// Whether the text of an element is part of an item.
+fn is_read(element: &str) -> bool {
+    matches!(element, "questiontext" | "answer")
+}
+
 impl Question {
     fn open(&mut self, path: &[String], element: &BytesStart) {
         match path {
@@ -106,6 +102,13 @@ impl Question {
                 let raw = String::new();
                 let text = Text { format, raw };
                 self.answers.push((attribute(element, "fraction"), text));
+            }
+            [field, name, .., inner] if name == "text" && is_read(field) => {
+                let message = format!(
+                    "`<{}>` stands within `<text>` as XML; HTML is put in `<![CDATA[…]]>`",
+                    quoted(inner)
+                );
+                self.error.get_or_insert(message);
             }
             _ => {}
         }
@@ -157,121 +160,31 @@ impl Question {
             (None, _) => return wrong("has no choice with the fraction 100".into()),
             _ => return wrong("has several choices with the fraction 100".into()),
         };
-        let texts = || {
-            [&self.text]
-                .into_iter()
-                .chain(self.answers.iter().map(|(_, text)| text))
+        let of_answers = self.answers.iter().map(|(_, text)| text.plain());
+        let read = || -> Result<_, String> {
+            let choices: Vec<String> = of_answers.collect::<Result<_, _>>()?;
+            let raw: Vec<&str> = self
+                .answers
+                .iter()
+                .map(|(_, text)| text.raw.as_str())
+                .collect();
+            html::check_apart(&raw, &choices)?;
+            Ok((self.text.plain()?, choices))
         };
-        if texts().any(|text| has_picture(&text.raw)) {
-            return wrong("holds a picture, which no model sees here".into());
+        match read() {
+            Ok((context, choices)) => Ok(Draft {
+                id: None,
+                context,
+                choices,
+                gold: gold.into(),
+            }),
+            Err(what) => wrong(what),
         }
-        Ok(Draft {
-            id: None,
-            context: self.text.plain(),
-            choices: self.answers.iter().map(|(_, text)| text.plain()).collect(),
-            gold,
-        })
     }
-}
-
-/// The text of HTML: tags are dropped, blocks begin lines, white space is one space, entities are read.
-pub(super) fn html_to_text(html: &str) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    // Whether anything is closed further on is asked once, or the time would grow with the square of the text.
-    let (tags_end, comments_end) = (html.rfind('>'), html.rfind("-->"));
-    while let Some(at) = rest.find(['<', '&', '\n', '\r', '\t']) {
-        let (before, special) = rest.split_at(at);
-        out.push_str(before);
-        let place = html.len() - special.len();
-        let is_closed = |end: Option<usize>| end.is_some_and(|end| end > place);
-        let markup = match special.starts_with("<!--") {
-            true if is_closed(comments_end) => comment(special),
-            false if is_closed(tags_end) => tag(special),
-            _ => None,
-        };
-        let (text, length) = markup.or_else(|| entity(special)).unwrap_or_else(|| {
-            match special.as_bytes().first() {
-                Some(byte @ (b'<' | b'&')) => (char::from(*byte), 1),
-                _ => (' ', 1),
-            }
-        });
-        if text != '\0' {
-            out.push(text);
-        }
-        rest = special.get(length..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    tidy(&out.lines().map(words).collect::<Vec<_>>().join("\n"))
-}
-
-/// A comment becomes nothing; and its length.
-fn comment(text: &str) -> Option<(char, usize)> {
-    let end = "-->";
-    Some(('\0', text.find(end)? + end.len()))
-}
-
-/// What the tag at the beginning of a text becomes, white space or nothing, and its length, with its content where that
-/// is no text.
-fn tag(text: &str) -> Option<(char, usize)> {
-    let inside = text.strip_prefix('<')?;
-    let name = inside.strip_prefix('/').unwrap_or(inside);
-    name.starts_with(|char: char| char.is_ascii_alphabetic())
-        .then_some(())?;
-    let length = text.find('>')? + 1;
-    let end = name.find(|char: char| !char.is_ascii_alphanumeric())?;
-    let name = name.get(..end)?.to_ascii_lowercase();
-    if HIDDEN.contains(&name.as_str()) && !inside.starts_with('/') {
-        return Some(('\0', end_of(text, length, &name)));
-    }
-    let is_one_of = |names: &[&str]| names.contains(&name.as_str());
-    let becomes = match (is_one_of(&BLOCKS), is_one_of(&CELLS)) {
-        (true, _) => '\n',
-        (_, true) => ' ',
-        _ => '\0',
-    };
-    Some((becomes, length))
-}
-
-/// Where the element that was begun ends: at its end tag, else with the text, as in a browser.
-fn end_of(text: &str, start: usize, name: &str) -> usize {
-    let is_end = |at: &usize| {
-        let found = text.get(at + 2..at + 2 + name.len());
-        *at >= start && found.is_some_and(|found| found.eq_ignore_ascii_case(name))
-    };
-    let ends = text.match_indices("</").map(|(at, _)| at);
-    ends.into_iter().find(is_end).unwrap_or(text.len())
-}
-
-/// Whether HTML holds a picture, which no model reads here.
-pub(super) fn has_picture(html: &str) -> bool {
-    let of_tag = |(at, _): (usize, &str)| html.get(at + 1..at + 4);
-    html.match_indices('<')
-        .filter_map(of_tag)
-        .any(|name| name.eq_ignore_ascii_case("img"))
-}
-
-/// The character of the entity at the beginning of a text, and its length.
-fn entity(text: &str) -> Option<(char, usize)> {
-    let inside = text.strip_prefix('&')?;
-    let end = inside
-        .bytes()
-        .take(MAX_ENTITY + 1)
-        .position(|byte| byte == b';')?;
-    let name = inside.get(..end)?;
-    let named = || {
-        let mut chars = resolve_html5_entity(name)?.chars();
-        // Few stand for two.
-        chars.next().filter(|_| chars.next().is_none())
-    };
-    let char = character(name).or_else(named);
-    Some((char?, end + 2))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::html_to_text;
     use crate::items::parse_items;
 
     const ANSWERS: &str = r#"<answer fraction="0"><text>x &amp; y</text></answer>
@@ -334,20 +247,72 @@ mod tests {
         assert_eq!(parsed.errors[1].line, 6);
     }
 
+    /// A choice, as HTML.
+    fn choice(fraction: &str, html: &str) -> String {
+        format!(
+            "<answer fraction=\"{fraction}\" format=\"html\"><text><![CDATA[{html}]]></text></answer>"
+        )
+    }
+
     #[test]
-    fn html_that_is_none_stays_as_it_is() {
-        for (html, text) in [
-            ("a < b > c & d", "a < b > c & d"),
-            ("a<br/>b<!-- > -->c", "a\nbc"),
-            ("<b", "<b"),
-            ("<!-- a <i>", "<!-- a"),
-            ("&#65;&#x42;&#0;&bogus;&", "AB&#0;&bogus;&"),
-            ("&ééééé;", "&ééééé;"),
-            ("&eacute;&rsquo;&frac12;&nbsp;&amp;lt;", "é’½ &lt;"),
-            ("<tr><td>1</td><td>2</td></tr>", "1 2"),
-            ("a<script>if (a < b) {}</SCRIPT>b<style>p{}", "ab"),
+    fn raised_and_lowered_choices_stay_apart() {
+        let answers = [
+            ("0", "102"),
+            ("100", "10<sup>2</sup>"),
+            ("-50", "10<sub>2</sub>"),
+        ]
+        .map(|(fraction, html)| choice(fraction, html));
+        let text = question(r#"type="multichoice""#, "true", &answers.concat());
+        let parsed = parse_items(&format!("<quiz>{text}</quiz>"));
+        assert_eq!(parsed.errors, []);
+        assert_eq!(parsed.items[0].choices, ["102", "10²", "10₂"]);
+        assert_eq!(parsed.items[0].gold, 1);
+    }
+
+    #[test]
+    fn what_is_lost_as_text_is_refused_by_name() {
+        let other = choice("0", "b");
+        for (answers, named) in [
+            (choice("100", "<b>b</b>") + &other, "choices, 0 and 1,"),
+            (
+                choice("100", "<table><tr><td>a</td></tr></table>") + &other,
+                "a table",
+            ),
+            (choice("100", "<math><mi>x</mi></math>") + &other, "MathML"),
+            // HTML as XML, which Moodle does not write.
+            (
+                "<answer fraction=\"100\"><text>10<sup>2</sup></text></answer>".to_owned() + &other,
+                "`<sup>` stands within",
+            ),
+            (
+                "<answer fraction=\"100\"><text>a<br/>b</text></answer>".to_owned() + &other,
+                "`<br>` stands within",
+            ),
+            (
+                "<answer fraction=\"100\"/>".to_owned() + &other,
+                "choice 0 is empty",
+            ),
         ] {
-            assert_eq!(html_to_text(html), text);
+            let text = question(r#"type="multichoice""#, "true", &answers);
+            let parsed = parse_items(&format!("<quiz>{text}</quiz>"));
+            assert_eq!(
+                (parsed.items.len(), parsed.errors.len()),
+                (0, 1),
+                "{answers}"
+            );
+            let message = &parsed.errors[0].message;
+            assert!(message.contains(named), "{message}");
         }
+        // Plain text that speaks of HTML is text.
+        let plain = other
+            .replace("html", "plain_text")
+            .replace('b', "&lt;table&gt; or <img>");
+        let text = question(
+            r#"type="multichoice""#,
+            "true",
+            &(choice("100", "a") + &plain),
+        );
+        let parsed = parse_items(&format!("<quiz>{text}</quiz>"));
+        assert_eq!(parsed.items[0].choices[1], "&lt;table&gt; or <img>");
     }
 }

@@ -1,14 +1,12 @@
 //! Reading of item files: the format is told from the text, and every format's items pass the same checks.
 //!
-//! A format yields drafts one by one, each with its line; ids, limits and errors are here alone.
-
-use std::collections::HashSet;
-use std::ops::ControlFlow;
+//! A format yields drafts one by one, each with its line; [`super::collect`] makes items of them.
 
 use serde::Serialize;
 
-use super::check::{check_choices, check_gold, check_text};
-use super::table::{self, Table};
+use super::answers::{Answer, AnswersFrom};
+use super::collect::Collector;
+use super::table::Table;
 use super::{Item, aiken, big_bench, copa_xml, gift, jsonl, moodle};
 
 /// Largest text accepted, in bytes.
@@ -44,6 +42,10 @@ pub struct ParsedItems {
     pub errors: Vec<LineError>,
     /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", "copa-xml", or "unknown".
     pub format: &'static str,
+    /// From where right answers that are numbers were counted, where there are some.
+    pub answers_from: Option<AnswersFrom>,
+    /// Whether right answers are numbers that could be counted from 0 or from 1: no item is taken until that is said.
+    pub asks_answers_from: bool,
     /// Whether the reading ended before the text did, at a limit; the last error says at which.
     #[serde(skip)]
     pub is_cut: bool,
@@ -54,6 +56,10 @@ pub struct ParsedItems {
 pub struct Preview<'a> {
     /// As in [`ParsedItems`].
     pub format: &'static str,
+    /// As in [`ParsedItems`].
+    pub answers_from: Option<AnswersFrom>,
+    /// As in [`ParsedItems`].
+    pub asks_answers_from: bool,
     /// How many good items.
     pub items: usize,
     /// Fewest and most choices of an item; none without items.
@@ -79,6 +85,8 @@ impl ParsedItems {
         }
         Preview {
             format: self.format,
+            answers_from: self.answers_from,
+            asks_answers_from: self.asks_answers_from,
             items: self.items.len(),
             choices: counts.min().zip(widest),
             gold,
@@ -95,7 +103,7 @@ pub(super) struct Draft {
     pub id: Option<String>,
     pub context: String,
     pub choices: Vec<String>,
-    pub gold: usize,
+    pub gold: Answer,
 }
 
 /// What is wrong with a draft.
@@ -140,6 +148,12 @@ pub(super) type Found = (usize, Result<Draft, Fault>);
 /// ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)), [Aiken](https://docs.moodle.org/en/Aiken_format),
 /// [GIFT](https://docs.moodle.org/en/GIFT_format), [Moodle XML](https://docs.moodle.org/en/Moodle_XML_format).
 pub fn parse_items(text: &str) -> ParsedItems {
+    parse_items_from(text, None)
+}
+
+/// The same where it is known from where the text counts right answers that are numbers; `gold` of a JSON object is
+/// counted from 0 all the same.
+pub fn parse_items_from(text: &str, answers_from: Option<AnswersFrom>) -> ParsedItems {
     let text = text.trim_start_matches('\u{feff}');
     if text.len() > MAX_BYTES {
         let mut collector = Collector::new(Format::Unknown.name(), "");
@@ -148,7 +162,7 @@ pub fn parse_items(text: &str) -> ParsedItems {
             text.len()
         );
         collector.refuse(1, message.into());
-        return collector.parsed;
+        return collector.finish(answers_from);
     }
     let format = Format::of(text);
     let mut collector = Collector::new(format.name(), text);
@@ -157,7 +171,7 @@ pub fn parse_items(text: &str) -> ParsedItems {
             break;
         }
     }
-    collector.parsed
+    collector.finish(answers_from)
 }
 
 /// The formats, in the order in which a text is tried.
@@ -221,118 +235,13 @@ impl Format {
             Self::Moodle => Box::new(moodle::read(text)),
             Self::CopaXml => Box::new(copa_xml::read(text)),
             Self::BigBench => Box::new(big_bench::read(text)),
-            Self::Table(table) => Box::new(table::read(table, text)),
+            Self::Table(table) => Box::new(table.read(text)),
             Self::Jsonl => Box::new(jsonl::read_lines(text)),
             Self::Aiken => Box::new(aiken::read(text)),
             Self::Gift => Box::new(gift::read(text)),
             Self::Unknown => Box::new(std::iter::once((1, Err(NO_FORMAT.to_owned().into())))),
         }
     }
-}
-
-/// Turns drafts into items.
-struct Collector<'a> {
-    parsed: ParsedItems,
-    places: Places<'a>,
-    ids: HashSet<String>,
-    /// The last line whose item was called after it, and how many were.
-    called: (usize, usize),
-}
-
-impl<'a> Collector<'a> {
-    fn new(format: &'static str, text: &'a str) -> Self {
-        Self {
-            places: Places::new(text),
-            parsed: ParsedItems {
-                items: Vec::new(),
-                errors: Vec::new(),
-                format,
-                is_cut: false,
-            },
-            ids: HashSet::new(),
-            called: (0, 0),
-        }
-    }
-
-    fn refuse(&mut self, line: usize, fault: Fault) {
-        let (line, column) = match fault.offset {
-            Some(offset) => self.places.of(offset),
-            None => (line, self.places.first_character(line)),
-        };
-        self.parsed.errors.push(LineError {
-            line,
-            column,
-            message: fault.message,
-        });
-    }
-
-    /// Takes one draft; breaks when no more are wanted.
-    fn take(&mut self, line: usize, draft: Result<Draft, Fault>) -> ControlFlow<()> {
-        if self.parsed.items.len() >= MAX_ITEMS {
-            let message = format!("more than {MAX_ITEMS} items; the rest is left out");
-            return self.cut(line, message);
-        }
-        if self.parsed.errors.len() >= MAX_ERRORS {
-            let message = format!("more than {MAX_ERRORS} wrong lines; the rest is left out");
-            return self.cut(line, message);
-        }
-        match draft.and_then(|draft| Ok(self.item(draft, line)?)) {
-            Ok(item) => self.parsed.items.push(item),
-            Err(fault) => self.refuse(line, fault),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn cut(&mut self, line: usize, message: String) -> ControlFlow<()> {
-        self.refuse(line, message.into());
-        self.parsed.is_cut = true;
-        ControlFlow::Break(())
-    }
-
-    fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
-        check_text(&draft.context, "the context")?;
-        check_choices(&draft.choices)?;
-        check_gold(draft.gold, &draft.choices)?;
-        let id = draft.id.unwrap_or_else(|| self.name(line));
-        if !self.ids.insert(id.clone()) {
-            return Err(format!("the id `{}` is there twice", quoted(&id)));
-        }
-        Ok(Item {
-            id,
-            context: draft.context,
-            choices: draft.choices,
-            gold: draft.gold,
-        })
-    }
-
-    /// `line-7`, and `line-7.2` for the second one of the same line.
-    fn name(&mut self, line: usize) -> String {
-        let count = match self.called {
-            (last, count) if last == line => count + 1,
-            _ => 1,
-        };
-        self.called = (line, count);
-        match count {
-            1 => format!("line-{line}"),
-            _ => format!("line-{line}.{count}"),
-        }
-    }
-}
-
-/// The choice that an answer means: one with that text, else the one of that letter, else of that index from 0.
-pub(super) fn answered(answer: &str, choices: &[String]) -> Option<usize> {
-    let trimmed = answer.trim();
-    let letter = match trimmed.as_bytes() {
-        [letter] if letter.is_ascii_alphabetic() => {
-            Some(usize::from(letter.to_ascii_uppercase() - b'A'))
-        }
-        _ => None,
-    };
-    choices
-        .iter()
-        .position(|choice| choice == answer)
-        .or(letter)
-        .or_else(|| trimmed.parse().ok())
 }
 
 /// The beginning of a text, for a message.
@@ -347,95 +256,4 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn tidy(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Lines and columns of places, asked for in ascending order for the most part: going back begins anew.
-struct Places<'a> {
-    text: &'a str,
-    line: usize,
-    /// Where that line begins.
-    start: usize,
-}
-
-impl<'a> Places<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            line: 1,
-            start: 0,
-        }
-    }
-
-    fn rest(&self) -> &'a str {
-        self.text.get(self.start..).unwrap_or_default()
-    }
-
-    /// Goes on to the next line as long as `wanted` says so of its number and beginning.
-    fn advance(&mut self, wanted: impl Fn(usize, usize) -> bool) {
-        while let Some(end) = self.rest().find('\n') {
-            let next = (self.line + 1, self.start + end + 1);
-            if !wanted(next.0, next.1) {
-                break;
-            }
-            (self.line, self.start) = next;
-        }
-    }
-
-    /// Line and column, from 1, of a byte.
-    fn of(&mut self, offset: usize) -> (usize, usize) {
-        if offset < self.start {
-            (self.line, self.start) = (1, 0);
-        }
-        self.advance(|_, start| start <= offset);
-        let before = self.rest().char_indices();
-        let column = before
-            .take_while(|(at, _)| self.start + at < offset)
-            .count();
-        (self.line, column + 1)
-    }
-
-    /// Column of the first character of a line that is no white space.
-    fn first_character(&mut self, line: usize) -> usize {
-        if line < self.line {
-            (self.line, self.start) = (1, 0);
-        }
-        self.advance(|number, _| number <= line);
-        let blank = self
-            .rest()
-            .chars()
-            .take_while(|char| matches!(char, ' ' | '\t'));
-        blank.count() + 1
-    }
-}
-
-/// The byte of `text` at which `part`, a piece of it, begins.
-pub(super) fn offset_of(text: &str, part: &str) -> usize {
-    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
-}
-
-/// Line numbers of places that are asked for in ascending order: the text is read once.
-pub(super) struct LineCounter<'a> {
-    text: &'a str,
-    line: usize,
-    counted: usize,
-}
-
-impl<'a> LineCounter<'a> {
-    pub fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            line: 1,
-            counted: 0,
-        }
-    }
-
-    /// The line, from 1, of the byte at `start`.
-    pub fn at(&mut self, start: usize) -> usize {
-        let passed = self.text.as_bytes().get(self.counted..start);
-        if let Some(passed) = passed {
-            self.line += passed.iter().filter(|byte| **byte == b'\n').count();
-            self.counted = start;
-        }
-        self.line
-    }
 }

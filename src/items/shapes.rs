@@ -13,11 +13,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
+use super::answers::{Answer, AnswersFrom, named, whole};
 use super::check::check_choices;
-use super::fields::{Fields, given, index, kind, list, needed, text, whole};
-use super::read::{Draft, answered, quoted};
+use super::fields::{Fields, Json, given, index, list, needed, number, text, text_or_number};
+use super::read::{Draft, quoted};
 
 type Shape = fn(&Fields) -> Result<Draft, String>;
 
@@ -33,7 +32,7 @@ const SHAPES: [(&[&str], Shape); 6] = [
 
 /// The item that a JSON object is.
 pub(super) fn draft(fields: &Fields) -> Result<Draft, String> {
-    let flat = flattened(fields);
+    let flat = flattened(fields)?;
     let fields = flat.as_ref().unwrap_or(fields);
     let has = |name: &&str| given(fields, name).is_some();
     let shape = SHAPES
@@ -54,16 +53,23 @@ pub(super) fn is_data_set(names: &[String]) -> bool {
 }
 
 /// The files of ARC and CommonsenseQA as their authors publish them hold stem and choices within the question.
-fn flattened(fields: &Fields) -> Option<Fields> {
-    let question = fields.get("question")?.as_object()?;
+fn flattened<'a>(fields: &Fields<'a>) -> Result<Option<Fields<'a>>, String> {
+    let Some(question) = fields.get("question").and_then(Json::fields) else {
+        return Ok(None);
+    };
+    let mut question = question?;
     let mut flat = fields.clone();
-    flat.insert("question".into(), question.get("stem")?.clone());
-    flat.insert("choices".into(), question.get("choices")?.clone());
-    Some(flat)
+    for (inner, outer) in [("stem", "question"), ("choices", "choices")] {
+        match question.remove(inner) {
+            Some(value) => flat.insert(outer.into(), value),
+            None => return Ok(None),
+        };
+    }
+    Ok(Some(flat))
 }
 
 /// A draft whose id is yet to be read.
-fn unnamed(context: String, choices: Vec<String>, gold: usize) -> Draft {
+fn unnamed(context: String, choices: Vec<String>, gold: Answer) -> Draft {
     Draft {
         id: None,
         context,
@@ -76,7 +82,7 @@ fn unnamed(context: String, choices: Vec<String>, gold: usize) -> Draft {
 fn copa(fields: &Fields) -> Result<Draft, String> {
     let (premise, question) = (needed(fields, "premise")?, needed(fields, "question")?);
     let choices = [needed(fields, "choice1")?, needed(fields, "choice2")?];
-    let gold = index(fields, &["label"], 0, 2)?;
+    let gold = index(fields, &["label"], AnswersFrom::Zero, 2)?;
     let [first, second] = &choices;
     copa_draft(("question", &question), &premise, [first, second], gold)
 }
@@ -87,7 +93,7 @@ pub(super) fn copa_draft(
     question: (&str, &str),
     premise: &str,
     choices: [&str; 2],
-    gold: usize,
+    gold: Answer,
 ) -> Result<Draft, String> {
     let connector = match question.1 {
         "cause" => "because",
@@ -129,8 +135,8 @@ fn hellaswag(fields: &Fields) -> Result<Draft, String> {
         }
         _ => needed(fields, "ctx")?,
     };
-    let endings = list(given(fields, "endings").unwrap_or(&Value::Null), "endings")?;
-    let gold = index(fields, &["label"], 0, endings.len())?;
+    let endings = list(given(fields, "endings").unwrap_or(&Json::Null), "endings")?;
+    let gold = index(fields, &["label"], AnswersFrom::Zero, endings.len())?;
     let endings = endings.iter().map(|ending| without_marks(ending)).collect();
     Ok(unnamed(without_marks(&context), endings, gold))
 }
@@ -175,11 +181,11 @@ fn boolq(fields: &Fields) -> Result<Draft, String> {
     let (passage, question) = (needed(fields, "passage")?, needed(fields, "question")?);
     let question = question.trim().trim_end_matches('?');
     let gold = match given(fields, "answer") {
-        Some(Value::Bool(answer)) => usize::from(*answer),
+        Some(Json::Bool(answer)) => usize::from(*answer).into(),
         // As a table has it.
-        Some(Value::String(answer)) if answer.eq_ignore_ascii_case("true") => 1,
-        Some(Value::String(answer)) if answer.eq_ignore_ascii_case("false") => 0,
-        _ => index(fields, &["label", "answer"], 0, 2)?,
+        Some(Json::Text(answer)) if answer.eq_ignore_ascii_case("true") => 1.into(),
+        Some(Json::Text(answer)) if answer.eq_ignore_ascii_case("false") => 0.into(),
+        _ => index(fields, &["label", "answer"], AnswersFrom::Zero, 2)?,
     };
     let choices = vec!["no".into(), "yes".into()];
     Ok(unnamed(format!("{passage}\n{question}?"), choices, gold))
@@ -188,14 +194,14 @@ fn boolq(fields: &Fields) -> Result<Draft, String> {
 /// WinoGrande: the sentence with its underscore is the context, the options are the choices.
 fn winogrande(fields: &Fields) -> Result<Draft, String> {
     let choices = vec![needed(fields, "option1")?, needed(fields, "option2")?];
-    let gold = index(fields, &["answer"], 1, 2)?;
+    let gold = index(fields, &["answer"], AnswersFrom::One, 2)?;
     Ok(unnamed(needed(fields, "sentence")?, choices, gold))
 }
 
 /// PIQA: a goal and two ways to it.
 fn piqa(fields: &Fields) -> Result<Draft, String> {
     let choices = vec![needed(fields, "sol1")?, needed(fields, "sol2")?];
-    let gold = index(fields, &["label"], 0, 2)?;
+    let gold = index(fields, &["label"], AnswersFrom::Zero, 2)?;
     Ok(unnamed(needed(fields, "goal")?, choices, gold))
 }
 
@@ -219,7 +225,7 @@ fn sciq(fields: &Fields) -> Result<Draft, String> {
         "" => question,
         support => format!("{support}\n{question}"),
     };
-    Ok(unnamed(context, choices, gold))
+    Ok(unnamed(context, choices, gold.into()))
 }
 
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
@@ -248,8 +254,8 @@ fn general(fields: &Fields) -> Result<Draft, String> {
 fn id(fields: &Fields) -> Result<Option<String>, String> {
     match given(fields, "id") {
         None => Ok(None),
-        Some(Value::String(id)) if !id.is_empty() && id.len() <= 1000 => Ok(Some(id.clone())),
-        Some(Value::Number(id)) => Ok(Some(id.to_string())),
+        Some(Json::Text(id)) if !id.is_empty() && id.len() <= 1000 => Ok(Some(id.clone())),
+        Some(Json::Number(id)) if id.len() <= 1000 => Ok(Some((*id).to_owned())),
         Some(_) => Err("`id` must be a short text or a number".into()),
     }
 }
@@ -260,24 +266,43 @@ struct Choices {
     labels: Vec<String>,
 }
 
+impl Choices {
+    /// The choice of that label.
+    fn labelled(&self, answer: &str) -> Option<usize> {
+        let exact = self.labels.iter().position(|label| label == answer);
+        let number = label_number(answer);
+        let is_number = |label: &String| number.is_some() && label_number(label) == number;
+        exact.or_else(|| self.labels.iter().position(is_number))
+    }
+
+    /// Whether all choices are called by numbers: then a number that is none of them is no index either.
+    fn are_numbered(&self) -> bool {
+        !self.labels.is_empty()
+            && self
+                .labels
+                .iter()
+                .all(|label| label_number(label).is_some())
+    }
+}
+
+/// The number that a label is, however it is written: `1`, `1.0`, `(1)`.
+fn label_number(label: &str) -> Option<usize> {
+    let is_mark = |char: char| char.is_whitespace() || ".:()[]".contains(char);
+    whole(label.trim_matches(is_mark))
+}
+
 fn choices(fields: &Fields) -> Result<Choices, String> {
     let value = given(fields, "choices").ok_or("there is no `choices`")?;
-    let (texts, labels): (Vec<String>, Vec<String>) = match value {
-        Value::Object(both) => {
+    let (texts, labels) = match value.fields() {
+        Some(both) => {
+            let both = both?;
             let part = |name: &str| {
                 let value = both.get(name).ok_or(format!("`choices` has no `{name}`"))?;
                 list(value, name)
             };
             (part("text")?, part("label")?)
         }
-        Value::Array(each) if !each.is_empty() && each.iter().all(Value::is_object) => {
-            let part = |name: &str| {
-                let of = |one: &Value| text(one.get(name).unwrap_or(&Value::Null), name);
-                each.iter().map(of).collect::<Result<_, _>>()
-            };
-            (part("text")?, part("label")?)
-        }
-        other => (list(other, "choices")?, Vec::new()),
+        None => listed(value)?,
     };
     check_choices(&texts)?;
     if !labels.is_empty() && labels.len() != texts.len() {
@@ -295,44 +320,81 @@ fn choices(fields: &Fields) -> Result<Choices, String> {
     Ok(Choices { texts, labels })
 }
 
-fn gold(fields: &Fields, choices: &Choices) -> Result<usize, String> {
+/// Texts and labels of choices in a list: of objects with both, or of texts alone.
+fn listed(value: &Json) -> Result<(Vec<String>, Vec<String>), String> {
+    let values = value.values("choices")?;
+    let objects: Option<Vec<_>> = values.iter().map(Json::fields).collect();
+    let Some(objects) = objects.filter(|objects| !objects.is_empty()) else {
+        let text = |value: &Json| text_or_number(value, "choices");
+        let texts: Result<_, String> = values.iter().map(text).collect();
+        return Ok((texts?, Vec::new()));
+    };
+    let objects: Vec<Fields> = objects.into_iter().collect::<Result<_, _>>()?;
+    let part = |name: &str| -> Result<Vec<String>, String> {
+        let of = |one: &Fields| text_or_number(one.get(name).unwrap_or(&Json::Null), name);
+        objects.iter().map(of).collect()
+    };
+    Ok((part("text")?, part("label")?))
+}
+
+/// The right choice. `gold` is this project's field, and its numbers are counted from 0; the numbers of the other fields
+/// are by custom.
+fn gold(fields: &Fields, choices: &Choices) -> Result<Answer, String> {
     let (name, value) = ["gold", "answer", "answerKey", "label"]
         .iter()
         .find_map(|&name| given(fields, name).map(|value| (name, value)))
         .ok_or("there is neither `gold` nor `answer`")?;
-    let count = choices.texts.len();
-    let index = match value {
-        Value::Number(number) => {
-            whole(number).ok_or(format!("`{name}` must be an index from 0, and is {number}"))?
-        }
-        Value::String(answer) => {
-            let label = choices.labels.iter().position(|label| label == answer);
-            let index = label.or_else(|| answered(answer, &choices.texts));
-            index.ok_or_else(|| {
-                format!(
-                    "`{name}` is `{}`: neither a choice nor a letter nor an index",
-                    quoted(answer)
-                )
-            })?
-        }
+    let said = match value {
+        Json::Number(number) => *number,
+        Json::Text(text) => text,
         other => {
             return Err(format!(
                 "`{name}` must be an index or a letter, and is {}",
-                kind(other)
+                other.kind()
             ));
         }
     };
-    if index >= count {
+    let is_index = name == "gold" && matches!(value, Json::Number(_));
+    if let Some(labelled) = choices.labelled(said).filter(|_| !is_index) {
+        return Ok(labelled.into());
+    }
+    if matches!(value, Json::Text(_))
+        && let Some(choice) = named(said, &choices.texts)
+    {
+        return in_range(name, choice, choices);
+    }
+    match whole(said) {
+        Some(value) if name == "gold" => in_range(name, value, choices),
+        Some(value) if choices.are_numbered() => Err(format!(
+            "`{name}` is {value}, and the choices have the labels {}",
+            quoted(&choices.labels.join(", "))
+        )),
+        Some(value) => Ok(number(value, name, AnswersFrom::Zero)),
+        None => Err(match value {
+            Json::Number(_) => {
+                format!("`{name}` must be an index from 0, and is {}", quoted(said))
+            }
+            _ => format!(
+                "`{name}` is `{}`: neither a choice nor a letter nor an index",
+                quoted(said)
+            ),
+        }),
+    }
+}
+
+fn in_range(name: &str, choice: usize, choices: &Choices) -> Result<Answer, String> {
+    let count = choices.texts.len();
+    if choice >= count {
         return Err(format!(
-            "`{name}` is {index}, and there are {count} choices (the first is 0)"
+            "`{name}` is {choice}, and there are {count} choices (the first is 0)"
         ));
     }
-    Ok(index)
+    Ok(choice.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::items::{Item, parse_items};
+    use crate::items::{AnswersFrom, Item, parse_items, parse_items_from};
 
     fn one(line: &str) -> Item {
         let parsed = parse_items(line);
@@ -352,6 +414,83 @@ mod tests {
         let line = r#"{"id":"q","question":{"stem":"Which?","choices":[{"text":"x","label":"1"},{"text":"y","label":"2"}]},"answerKey":"2"}"#;
         check(line, "Which?", &["x", "y"], 1);
         assert_eq!(one(line).id, "q");
+    }
+
+    #[test]
+    fn a_label_wins_over_an_index_whether_numbers_are_numbers_or_texts() {
+        for labels in [
+            "[1,2,3,4]",
+            r#"["1","2","3","4"]"#,
+            "[1.0,2.0,3.0,4.0]",
+            r#"["(1)","(2)","(3)","(4)"]"#,
+            r#"["1.","2.","3.","4."]"#,
+        ] {
+            for answer in ["2", r#""2""#, "2.0"] {
+                for field in ["answerKey", "answer", "label"] {
+                    let choices = format!(r#"{{"text":["w","x","y","z"],"label":{labels}}}"#);
+                    let line =
+                        format!(r#"{{"question":"q","choices":{choices},"{field}":{answer}}}"#);
+                    check(&line, "q", &["w", "x", "y", "z"], 1);
+                }
+            }
+        }
+        for (label, answer, gold) in [(1, "2", 1), (0, "1", 1), (4, "4", 0), (1, "\"B\"", 1)] {
+            let choice = |at: usize| format!(r#"{{"text":{at},"label":{}}}"#, label + at);
+            let line = format!(
+                r#"{{"question":{{"stem":"q","choices":[{},{}]}},"answerKey":{answer}}}"#,
+                choice(0),
+                choice(1)
+            );
+            check(&line, "q", &["0", "1"], gold);
+        }
+        // Letters leave a number what it is elsewhere.
+        check(
+            r#"{"question":"q","choices":{"text":["x","y"],"label":["A","B"]},"answerKey":1}"#,
+            "q",
+            &["x", "y"],
+            1,
+        );
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_counted_from_0_is_asked_about() {
+        let line = |field: &str, answer: usize| {
+            format!(r#"{{"question":"q","choices":["w","x","y","z"],"{field}":{answer}}}"#) + "\n"
+        };
+        let text = line("answer", 1) + &line("answer", 4);
+        assert!(parse_items(&text).asks_answers_from);
+        let parsed = parse_items_from(&text, Some(AnswersFrom::One));
+        let golds: Vec<usize> = parsed.items.iter().map(|item| item.gold).collect();
+        assert_eq!(
+            (golds, parsed.answers_from),
+            (vec![0, 3], Some(AnswersFrom::One))
+        );
+        // A 0 shows that the 4 is a mistake, and `gold` is an index from 0 whatever is said of other fields.
+        let parsed = parse_items(&(line("answer", 0) + &line("answer", 4)));
+        assert_eq!((parsed.items.len(), parsed.errors[0].line), (1, 2));
+        let parsed = parse_items_from(&line("gold", 1), Some(AnswersFrom::One));
+        assert_eq!((parsed.items[0].gold, parsed.answers_from), (1, None));
+    }
+
+    /// The values are those of the text, which no number of 64 bits would give back.
+    #[test]
+    fn numbers_as_choices_stay_as_they_are_written() {
+        check(
+            r#"{"context":"1/2 is","choices":[0.50,1.0,1e3,100000000000000000000,-0.0],"gold":0}"#,
+            "1/2 is",
+            &["0.50", "1.0", "1e3", "100000000000000000000", "-0.0"],
+            0,
+        );
+        check(
+            r#"{"context":"pi is","choices":{"text":[3.14159265358979323846, 3 , 3.10],"label":["A","B","C"]},"answer":"A"}"#,
+            "pi is",
+            &["3.14159265358979323846", "3", "3.10"],
+            0,
+        );
+        assert_eq!(
+            one(r#"{"id":1E2,"context":"","choices":["a","b"],"gold":0}"#).id,
+            "1E2"
+        );
     }
 
     /// The first item of SuperGLUE's COPA, and one made up.
@@ -450,7 +589,19 @@ mod tests {
             (r#"{"ctx":"c","endings":["a","b"],"label":""}"#, "`label`"),
             (
                 r#"{"sentence":"s","option1":"a","option2":"b","answer":"0"}"#,
+                "counts from 1",
+            ),
+            (
+                r#"{"sentence":"s","option1":"a","option2":"b","answer":"x"}"#,
                 "from 1 to 2",
+            ),
+            (
+                r#"{"question":"q","choices":{"text":["a","b"],"label":[1,2]},"answer":0}"#,
+                "the labels 1, 2",
+            ),
+            (
+                r#"{"question":"q","choices":{"text":["a","b"],"label":[1,2]},"answer":"3"}"#,
+                "the labels 1, 2",
             ),
             (
                 r#"{"goal":"g","sol1":"a","sol2":"b","label":-1}"#,

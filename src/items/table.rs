@@ -1,31 +1,36 @@
-//! Items as CSV or TSV ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180); separated by tabs, commas or semicolons).
+//! Items as CSV or TSV, whose rows [`super::rows`] reads.
 //!
 //! With a first line that names the columns: `question`, the choices as `a`, `b`, … or `option1`, `choice_b` and the
-//! like, the right one as `correct`, `correct_answer`, `answer`, `gold`, `label` or `answerKey`, and perhaps `id`; other columns are
-//! ignored. Or the fields of a data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files
-//! are: question, four choices, letter.
+//! like, the right one as `correct`, `answer`, `label` or the like, and perhaps `id`; other columns are ignored. Or the
+//! fields of a data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files are:
+//! question, four choices, letter.
 
 use std::collections::HashSet;
 
-use ::csv::{Reader, ReaderBuilder, StringRecord};
+use ::csv::StringRecord;
 
-use serde_json::Value;
-
-use super::check::check_size;
+use super::answers::{Answer, AnswersFrom, Habit, Number, named, whole};
+use super::fields::Json;
+use super::place::LineCounter;
 use super::placeholder::letter;
-use super::read::{Draft, Fault, Found, LineCounter, answered, offset_of, quoted};
+use super::read::{Draft, Fault, Found, quoted};
+use super::rows::{Dialect, Row};
 use super::shapes;
 
-/// Separators, in the order in which they are tried.
-const DELIMITERS: [u8; 3] = [b'\t', b',', b';'];
 /// Names of the column of the right choice; the first that is there counts.
-const ANSWERS: [&str; 6] = [
+const ANSWERS: [&str; 12] = [
     "correct",
     "correct_answer",
     "answer",
     "gold",
     "label",
     "answerkey",
+    "answer_key",
+    "correct_option",
+    "correct_choice",
+    "correct_index",
+    "answer_index",
+    "answer_idx",
 ];
 /// What may stand before the letter or number of a choice's column.
 const CHOICE_PREFIXES: [&str; 3] = ["option", "choice", "answer"];
@@ -34,7 +39,7 @@ const MMLU_FIELDS: usize = 6;
 
 /// How a table's rows are to be read.
 pub(super) struct Table {
-    delimiter: u8,
+    dialect: Dialect,
     has_header: bool,
     fields: usize,
     /// Names of the columns, where they are the fields of a data set.
@@ -44,8 +49,6 @@ pub(super) struct Table {
     choices: Vec<Column>,
     /// None: the header names no such column.
     answer: Option<usize>,
-    /// Whether choices in numbered columns are counted from 0 all the same.
-    from_zero: bool,
     /// A column that is read and that the header names twice.
     twice: Option<String>,
 }
@@ -59,29 +62,22 @@ struct Column {
     label: String,
 }
 
+/// What is wrong with a row, and the number of the field.
+type Wrong = (usize, String);
+
 impl Table {
     /// The table that a text is, if its first row says so.
     pub fn of(text: &str) -> Option<Self> {
-        let (text, _) = readable(text);
-        let first = |delimiter| {
-            let row = reader(text, delimiter).into_records().next()?.ok()?;
-            Some((delimiter, row))
+        let first = |dialect: Dialect| Some((dialect, dialect.first_row(text)?));
+        let rows: Vec<(Dialect, StringRecord)> =
+            Dialect::of(text).into_iter().filter_map(first).collect();
+        let tried = |read: fn(Dialect, &StringRecord) -> Option<Self>| {
+            rows.iter().find_map(|(dialect, row)| read(*dialect, row))
         };
-        let rows: Vec<(u8, StringRecord)> = DELIMITERS.into_iter().filter_map(first).collect();
-        let named = rows
-            .iter()
-            .find_map(|(delimiter, row)| Self::with_header(*delimiter, row));
-        let named = named.map(|table| Self {
-            from_zero: table.counts_from_zero(text),
-            ..table
-        });
-        named.or_else(|| {
-            rows.iter()
-                .find_map(|(delimiter, row)| Self::mmlu(*delimiter, row))
-        })
+        tried(Self::with_header).or_else(|| tried(Self::mmlu))
     }
 
-    fn with_header(delimiter: u8, row: &StringRecord) -> Option<Self> {
+    fn with_header(dialect: Dialect, row: &StringRecord) -> Option<Self> {
         let names: Vec<String> = row.iter().map(column_name).collect();
         let column = |wanted: &str| names.iter().position(|name| name == wanted);
         let mut choices = Vec::new();
@@ -106,7 +102,7 @@ impl Table {
             .find(|name| !name.is_empty() && is_read(name) && !seen.insert(name.as_str()))
             .cloned();
         Some(Self {
-            delimiter,
+            dialect,
             has_header: true,
             twice,
             fields: names.len(),
@@ -115,33 +111,17 @@ impl Table {
             choices,
             answer: if is_quiz { answer } else { Some(0) },
             data_set: (!is_quiz).then_some(names),
-            from_zero: false,
         })
     }
 
-    /// Whether some row's right choice is 0, and that is neither the name nor the text of one: then 1 is the second
-    /// choice, though a column may be called `option1` and a choice be 1.
-    fn counts_from_zero(&self, text: &str) -> bool {
-        let is_zero = |row: StringRecord| {
-            let is = |index: usize| row.get(index).is_some_and(|field| field.trim() == "0");
-            self.answer.is_some_and(is) && !self.choices.iter().any(|column| is(column.index))
-        };
-        self.choices.iter().all(|column| column.label != "0")
-            && reader(text, self.delimiter)
-                .into_records()
-                .flatten()
-                .any(is_zero)
-    }
-
-    fn mmlu(delimiter: u8, row: &StringRecord) -> Option<Self> {
+    fn mmlu(dialect: Dialect, row: &StringRecord) -> Option<Self> {
         let is_letter = |field: &str| matches!(field.trim(), "A" | "B" | "C" | "D");
         let last = row.get(MMLU_FIELDS - 1)?;
         (row.len() == MMLU_FIELDS && is_letter(last)).then(|| Self {
-            delimiter,
+            dialect,
             has_header: false,
             fields: MMLU_FIELDS,
             data_set: None,
-            from_zero: false,
             twice: None,
             id: None,
             question: 0,
@@ -155,19 +135,74 @@ impl Table {
 
     /// "csv" or "tsv".
     pub fn name(&self) -> &'static str {
-        if self.delimiter == b'\t' {
+        if self.dialect.delimiter == b'\t' {
             "tsv"
         } else {
             "csv"
         }
     }
 
-    /// The item of a row; with a message the number of the field that is wrong.
-    fn draft(&self, row: &StringRecord) -> Result<Draft, (usize, String)> {
+    /// The items of a text, row by row.
+    pub fn read<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+        let mut lines = LineCounter::new(text);
+        // A header that lacks the right choice, or has a column twice, is one error, not one a row.
+        let is_useless = self.answer.is_none() || self.twice.is_some();
+        let rows = self.dialect.rows(text);
+        rows.skip(usize::from(self.has_header && !is_useless))
+            .take(if is_useless { 1 } else { usize::MAX })
+            .map(move |row| match row {
+                Ok(row) => (lines.at(row.offset), self.found(&row)),
+                Err((offset, message)) => (lines.at(offset), Err(Fault::at(offset, message))),
+            })
+    }
+
+    fn found(&self, row: &Row) -> Result<Draft, Fault> {
+        if let Some((place, message)) = self.dialect.quote_fault(row.raw) {
+            return Err(Fault::at(row.offset + place, message));
+        }
+        let offset_of = |field| row.offset + self.dialect.field_offset(row.raw, field);
+        let wrong = |(field, message): Wrong| Fault::at(offset_of(field), message);
+        if self.swallows(row) {
+            let field = row.fields.iter().position(|field| field.contains('\n'));
+            let lines = row.raw.lines().count();
+            let message = format!(
+                "the quotation mark of this field joins {lines} lines, and a row is among them: does it belong to the text?"
+            );
+            return Err(wrong((field.unwrap_or(0), message)));
+        }
+        let (draft, answer) = self.draft(&row.fields).map_err(wrong)?;
+        Ok(match draft.gold {
+            Answer::Number(number) => Draft {
+                gold: Answer::Number(Number {
+                    offset: Some(offset_of(answer)),
+                    ..number
+                }),
+                ..draft
+            },
+            Answer::Choice(_) => draft,
+        })
+    }
+
+    /// Whether a row of several lines has one among them that is a row by itself. The last one may be: it begins within
+    /// a field.
+    fn swallows(&self, row: &Row) -> bool {
+        let Some((before, _)) = row.raw.rsplit_once('\n') else {
+            return false;
+        };
+        before
+            .lines()
+            .any(|line| self.draft(&self.dialect.unquoted(line)).is_ok())
+    }
+
+    /// The item of a row, and the number of the field with its right choice.
+    fn draft(&self, row: &StringRecord) -> Result<(Draft, usize), Wrong> {
         if row.len() != self.fields {
-            let hint = match row.iter().any(|field| field.contains('\n')) {
-                true => "; is a quotation mark not closed?",
-                false => "",
+            let hint = match self.name() {
+                "tsv" => "; in a table parted by tabs a field holds no tab and no line break",
+                _ if row.iter().any(|field| field.contains('\n')) => {
+                    "; is a quotation mark not closed?"
+                }
+                _ => "",
             };
             let message = format!(
                 "the row has {} fields, and the first has {}{hint}",
@@ -180,15 +215,13 @@ impl Table {
             let message = format!("the first row names the column `{}` twice", quoted(name));
             return Err((0, message));
         }
-        if let Some(names) = &self.data_set {
-            let values = row.iter().map(|field| Value::String(field.to_owned()));
-            let fields = names.iter().cloned().zip(values).collect();
-            return shapes::draft(&fields).map_err(|message| {
-                let named = message.split('`').nth(1);
-                let field = names.iter().position(|name| Some(name.as_str()) == named);
-                (field.unwrap_or(0), message)
-            });
+        match &self.data_set {
+            Some(names) => of_data_set(names, row),
+            None => self.of_quiz(row),
         }
+    }
+
+    fn of_quiz(&self, row: &StringRecord) -> Result<(Draft, usize), Wrong> {
         let field = |index: usize| row.get(index).unwrap_or_default();
         let mut choices: Vec<String> = self
             .choices
@@ -212,47 +245,86 @@ impl Table {
             let message = "the first row names no column `correct` or `answer`";
             (0, message.to_owned())
         })?;
-        let gold = self
-            .right(field(answer).trim(), &choices)
-            .filter(|gold| *gold < choices.len())
-            .ok_or_else(|| {
-                let message = format!(
-                    "field {} is `{}`: neither a letter nor an index from 0 nor the text of one of {} choices",
-                    answer + 1,
-                    quoted(field(answer)),
-                    choices.len()
-                );
-                (answer, message)
-            })?;
+        let name = format!("field {}", answer + 1);
+        let gold = self.right(field(answer).trim(), name, &choices);
+        let gold = gold.map_err(|message| (answer, message))?;
         let id = self.id.map(field).filter(|id| !id.trim().is_empty());
         if id.is_some_and(|id| id.len() > 1000) {
             return Err((self.id.unwrap_or(0), "`id` must be a short text".into()));
         }
-        Ok(Draft {
+        let draft = Draft {
             id: id.map(str::to_owned),
             context: field(self.question).trim().to_owned(),
             choices,
             gold,
-        })
+        };
+        Ok((draft, answer))
     }
 
-    /// The choice that an answer means: a column's name or label first, then as in JSON.
-    fn right(&self, answer: &str, choices: &[String]) -> Option<usize> {
+    /// What an answer means: a column's name or letter, else a choice's text or letter, or a number.
+    fn right(&self, answer: &str, field: String, choices: &[String]) -> Result<Answer, String> {
         let name = column_name(answer);
-        if let Some(index) = name.parse().ok().filter(|_| self.from_zero) {
-            return Some(index);
+        let number = whole(answer);
+        let habit = self.habit();
+        // Columns that are counted tell how a number is, for the whole table.
+        let is_counted = number.is_some() && habit != Habit::Any;
+        let is_meant =
+            |column: &Column| !is_counted && (column.name == name || column.label == name);
+        let count = choices.len();
+        match (self.choices.iter().take(count).position(is_meant), number) {
+            (Some(choice), _) => Ok(choice.into()),
+            (None, Some(value)) => Ok(Answer::Number(Number {
+                value,
+                field,
+                habit,
+                text: choices.iter().position(|choice| choice == answer),
+                offset: None,
+            })),
+            (None, None) => named(answer, choices)
+                .filter(|choice| *choice < count)
+                .map(Answer::Choice)
+                .ok_or_else(|| {
+                    format!(
+                        "{field} is `{}`: neither a letter nor a number nor the text of one of {count} choices",
+                        quoted(answer)
+                    )
+                }),
         }
-        let is_meant = |column: &Column| column.label == name || column.name == name;
-        self.choices
-            .iter()
-            .take(choices.len())
-            .position(is_meant)
-            .or_else(|| answered(answer, choices))
+    }
+
+    /// How the columns of the choices are numbered.
+    fn habit(&self) -> Habit {
+        let is_counted = |first: usize| {
+            let mut labels = (first..).zip(&self.choices);
+            labels.all(|(number, column)| whole(&column.label) == Some(number))
+        };
+        match (is_counted(0), is_counted(1)) {
+            (true, _) => Habit::Header(AnswersFrom::Zero),
+            (_, true) => Habit::Header(AnswersFrom::One),
+            _ => Habit::Any,
+        }
     }
 }
 
+/// The item of a row whose columns are the fields of a data set, and the number of the field with its right choice.
+fn of_data_set(names: &[String], row: &StringRecord) -> Result<(Draft, usize), Wrong> {
+    let values = row.iter().map(|field| Json::Text(field.to_owned()));
+    let fields = names.iter().cloned().zip(values).collect();
+    let field = |message: &str| {
+        let named = message.split('`').nth(1);
+        let found = names.iter().position(|name| Some(name.as_str()) == named);
+        found.unwrap_or(0)
+    };
+    let draft = shapes::draft(&fields).map_err(|message| (field(&message), message))?;
+    let answer = match &draft.gold {
+        Answer::Number(number) => field(&number.field),
+        Answer::Choice(_) => 0,
+    };
+    Ok((draft, answer))
+}
+
 impl Column {
-    /// The column of that name after `count` others, if it is a choice's. A bare letter must be the next one.
+    /// The column of that name after `count` others, if it is a choice's. A bare letter or number must be the next one.
     fn of(index: usize, name: &str, count: usize) -> Option<Self> {
         let prefix = CHOICE_PREFIXES
             .iter()
@@ -260,6 +332,9 @@ impl Column {
         let label = prefix.unwrap_or(name).trim_start_matches('_');
         let is_label = match label.as_bytes() {
             [byte] if prefix.is_some() => byte.is_ascii_alphanumeric(),
+            [byte] if byte.is_ascii_digit() => {
+                whole(label).is_some_and(|number| number == count || number == count + 1)
+            }
             [byte] => char::from(*byte).eq_ignore_ascii_case(&letter(count)),
             [a, b] => prefix.is_some() && a.is_ascii_digit() && b.is_ascii_digit(),
             _ => false,
@@ -272,107 +347,288 @@ impl Column {
     }
 }
 
-/// A column's name as it is compared: lower case, joined by underscores.
+/// A column's name as it is compared: lower case, joined by underscores, without marks around it.
 fn column_name(text: &str) -> String {
-    text.trim().to_lowercase().replace([' ', '-'], "_")
-}
-
-fn reader(text: &str, delimiter: u8) -> Reader<&[u8]> {
-    ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes())
-}
-
-/// A text up to a line that is too long to be taken apart, and that line's number and what is wrong with it.
-fn readable(text: &str) -> (&str, Option<(usize, String)>) {
-    let long = (1..).zip(text.lines()).find_map(|(number, line)| {
-        let problem = check_size(line).err()?;
-        Some((line, (number, problem)))
-    });
-    match long {
-        Some((line, problem)) => (&text[..offset_of(text, line)], Some(problem)),
-        None => (text, None),
-    }
-}
-
-/// The rows of a table.
-pub(super) fn read<'a>(table: &'a Table, text: &'a str) -> impl Iterator<Item = Found> + 'a {
-    let (text, problem) = readable(text);
-    let cut = problem.map(|(line, problem)| {
-        let message = format!("{problem}; the rest is left out");
-        (line, Err(message.into()))
-    });
-    let mut lines = LineCounter::new(text);
-    // A header that lacks the right choice, or has a column twice, is one error, not one a row.
-    let is_useless = table.answer.is_none() || table.twice.is_some();
-    let rows = reader(text, table.delimiter).into_records();
-    rows.skip(usize::from(table.has_header && !is_useless))
-        .take(if is_useless { 1 } else { usize::MAX })
-        .map(move |row| match row {
-            Ok(row) => {
-                let start = row.position().map_or(0, |position| position.byte());
-                let first = first_byte(text, start);
-                let wrong = |(field, message): (usize, String)| {
-                    Fault::at(
-                        first + field_offset(text, first, table.delimiter, field),
-                        message,
-                    )
-                };
-                (lines.at(first), table.draft(&row).map_err(wrong))
-            }
-            Err(error) => (lines.at(0), Err(error.to_string().into())),
-        })
-        .chain(cut)
-}
-
-/// Where a row begins: the reader counts line breaks before it as part of it.
-fn first_byte(text: &str, start: u64) -> usize {
-    let start = usize::try_from(start).unwrap_or(usize::MAX);
-    let rest = text.get(start..).unwrap_or_default();
-    let breaks = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
-    start.saturating_add(breaks)
-}
-
-/// Bytes from a row's beginning to that of one of its fields.
-fn field_offset(text: &str, row: usize, delimiter: u8, field: usize) -> usize {
-    let rest = text.as_bytes().get(row..).unwrap_or_default();
-    let (mut passed, mut is_quoted) = (0, false);
-    let ends = |&(_, byte): &(usize, &u8)| {
-        is_quoted ^= *byte == b'"';
-        if *byte == delimiter && !is_quoted {
-            passed += 1;
-        }
-        passed == field
-    };
-    match field {
-        0 => 0,
-        _ => rest
-            .iter()
-            .enumerate()
-            .find(ends)
-            .map_or(0, |(at, _)| at + 1),
-    }
+    let name = text.trim_matches(|char: char| char.is_whitespace() || ".:()[]".contains(char));
+    name.to_lowercase().replace([' ', '-'], "_")
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::items::parse_items;
+    use crate::items::{AnswersFrom, parse_items, parse_items_from};
+
+    /// Where each item's right choice is; the text has no error.
+    fn golds(text: &str) -> Vec<usize> {
+        let parsed = parse_items(text);
+        assert_eq!(parsed.errors, [], "{text}");
+        parsed.items.iter().map(|item| item.gold).collect()
+    }
+
+    /// Line, column and message of the only error of a text.
+    fn fault(text: &str) -> (usize, usize, String) {
+        let parsed = parse_items(text);
+        let [error] = &parsed.errors[..] else {
+            panic!("{text}: {:?}", parsed.errors)
+        };
+        (error.line, error.column, error.message.clone())
+    }
 
     #[test]
     fn a_header_names_the_columns_whatever_parts_them() {
         for (delimiter, format) in [(",", "csv"), (";", "csv"), ("\t", "tsv")] {
             let text =
-                "Question|A|B|C|subject|Correct\nq|x|\"y|\nz\"|w|s|b\nq|x|y||s|0\nq|x|y|w|s|w\n";
+                "Question|A|B|C|subject|Correct\nq|x|\"y|z\"|w|s|b\nq|x|y||s|0\nq|x|y|w|s|w\n";
             let parsed = parse_items(&text.replace('|', delimiter));
             assert_eq!((parsed.format, &parsed.errors), (format, &vec![]));
             let golds: Vec<usize> = parsed.items.iter().map(|item| item.gold).collect();
             assert_eq!(golds, [1, 0, 2]);
             let lengths: Vec<usize> = parsed.items.iter().map(|item| item.choices.len()).collect();
             assert_eq!(lengths, [3, 2, 3]);
-            assert_eq!(parsed.items[1].id, "line-4");
+            assert_eq!(parsed.items[0].choices[1], format!("y{delimiter}z"));
+            assert_eq!(parsed.items[1].id, "line-3");
         }
+    }
+
+    #[test]
+    fn the_first_line_may_name_what_parts_the_fields() {
+        let rows = "question|a|b|c|correct\r\nWhich one floats?|cork|anvil|brick|a\r\nWhich, is a metal?|oak|tin|glass|b\r\n";
+        for (first, delimiter) in [
+            ("sep=;", ";"),
+            ("SEP=,", ","),
+            ("\u{feff}\"sep=;\"", ";"),
+            ("sep=\t", "\t"),
+            ("sep=|", "|"),
+            ("sep=;;;;;", ";"),
+            ("\r\nsep=,,,,,", ","),
+            ("sep=,", ";"),
+        ] {
+            let rows = rows.replace(", is", if delimiter == "," { " is" } else { ", is" });
+            let text = format!("{first}\r\n{}", rows.replace('|', delimiter));
+            assert_eq!(golds(&text), [0, 1], "{first}");
+            let wrong = text.replace(&format!("{delimiter}a\r\n"), &format!("{delimiter}?\r\n"));
+            assert_eq!(
+                fault(&wrong).0,
+                3 + usize::from(first.starts_with('\r')),
+                "{first}"
+            );
+        }
+        for first in ["sep=", "sep=;x", "sep=a", "separator"] {
+            assert_eq!(parse_items(&format!("{first}\n{rows}")).format, "unknown");
+        }
+    }
+
+    #[test]
+    fn a_table_parted_by_tabs_has_no_quotation_marks_around_fields() {
+        let header = "question\ta\tb\tcorrect\n";
+        for (rows, contexts) in [
+            (
+                "\"Ahoy\" is said by whom?\ta sailor\ta baker\ta\nWhat is 12\" in feet?\tone\ttwo\ta\n",
+                &["\"Ahoy\" is said by whom?", "What is 12\" in feet?"][..],
+            ),
+            (
+                "\"Tis the season for what?\tholly\tsand\ta\nWhich one floats?\tcork\tanvil\ta\r\nWho wrote \"Ahoy\"?\tMaria\tIvan\tb\n",
+                &[
+                    "\"Tis the season for what?",
+                    "Which one floats?",
+                    "Who wrote \"Ahoy\"?",
+                ],
+            ),
+            ("\"Ahoy\"\tx\ty\ta\n", &["\"Ahoy\""]),
+            // One field that is closed needs its quotation marks, and another is not closed.
+            (
+                "\"a \"\"b\"\"\"\tx\ty\ta\n\"c\tx\ty\ta\n",
+                &["\"a \"\"b\"\"\"", "\"c"],
+            ),
+        ] {
+            let parsed = parse_items(&format!("{header}{rows}"));
+            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
+            let found: Vec<&str> = parsed
+                .items
+                .iter()
+                .map(|item| item.context.as_str())
+                .collect();
+            assert_eq!(found, contexts);
+        }
+    }
+
+    #[test]
+    fn a_table_parted_by_tabs_may_show_that_its_fields_are_quoted() {
+        for text in [
+            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
+            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\t\"x\"\t\"y\"\t\"a\"\n\"c\"\t\"x\"\t\"y\"\t\"a\"\n",
+            "\"question\"\t\"a\"\t\"b\"\t\"correct\"\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
+        ] {
+            let parsed = parse_items(text);
+            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
+            let found: Vec<&str> = parsed
+                .items
+                .iter()
+                .map(|item| item.context.as_str())
+                .collect();
+            assert_eq!(found, ["a \"b\"", "c"], "{text}");
+            assert_eq!(parsed.items[0].choices, ["x", "y"]);
+        }
+        // A field that goes over lines is no field of such a table.
+        let (line, _, message) = fault("question\ta\tb\tcorrect\nq\tx\ty\ta\n\"q\tx\n");
+        assert_eq!(line, 3);
+        assert!(message.contains("parted by tabs"), "{message}");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_swallows_lines_is_named() {
+        let header = "question,a,b,correct\n";
+        let good = "Which one floats?,cork,anvil,a\n";
+        for (rows, line, column, named) in [
+            // Closed within a field of a later line.
+            (
+                format!(
+                    "\"Tis the season for what?,holly,sand,a\n{good}Who wrote \"Ahoy\"?,Maria,Ivan,b\n"
+                ),
+                2,
+                1,
+                "the next 2 lines",
+            ),
+            // Closed where a field of a later line ends.
+            (
+                format!("\"Tis the season,holly,sand,a\n{good}Who said \"ho\",Maria,Ivan,b\n"),
+                2,
+                1,
+                "the next 2 lines",
+            ),
+            (
+                format!("\"12 is,x,y,a\n{good}feet and 6\",x,y,b\n"),
+                2,
+                1,
+                "joins 3 lines",
+            ),
+            (
+                format!("{good}What,\"12 in,y,a\n{good}feet and 6\",y,a\n"),
+                3,
+                6,
+                "joins 3 lines",
+            ),
+            // Not closed at all, and yet as many fields as the first row has.
+            (format!("{good}q,x,y,\"a\n{good}"), 3, 7, "not closed"),
+            (
+                format!("\"Ahoy\" is said by whom?,a sailor,a baker,a\n{good}"),
+                2,
+                1,
+                "closed before this field ends",
+            ),
+        ] {
+            let (at_line, at_column, message) = fault(&format!("{header}{rows}"));
+            assert_eq!((at_line, at_column), (line, column), "{rows}{message}");
+            assert!(message.contains(named), "{message}");
+        }
+        // A quoted field may go over lines.
+        let parsed = parse_items(
+            "question,a,b,correct\n\"One, with, three, commas\nand\n\"\"more\"\"\" ,x,y,a\n",
+        );
+        assert_eq!(parsed.errors, []);
+        assert_eq!(
+            parsed.items[0].context,
+            "One, with, three, commas\nand\n\"more\""
+        );
+    }
+
+    /// The columns of [KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU), whose answers are 1 to 4.
+    #[test]
+    fn numbers_are_counted_from_where_the_whole_column_shows() {
+        let header = "question,answer,A,B,C,D,Category,Human Accuracy\n";
+        let table = |answers: &[&str]| {
+            let row = |answer: &&str| format!("q,{answer},w,x,y,z,c,0.5\n");
+            header.to_owned() + &answers.iter().map(row).collect::<String>()
+        };
+        for (answers, wanted, first) in [
+            (&["2", "4", "1"][..], vec![1, 3, 0], AnswersFrom::One),
+            (&["2.0", "4.0"], vec![1, 3], AnswersFrom::One),
+            (&["2", "0", "1"], vec![2, 0, 1], AnswersFrom::Zero),
+            (&["C", "2", "0"], vec![2, 2, 0], AnswersFrom::Zero),
+        ] {
+            assert_eq!(golds(&table(answers)), wanted);
+            assert_eq!(parse_items(&table(answers)).answers_from, Some(first));
+        }
+        // The number of choices is each row's own.
+        let rows = format!("{header}q,2,w,x,y,z,c,1\nq,2,w,x,,,c,1\n");
+        assert_eq!(golds(&rows), [1, 1]);
+        // What no count explains is wrong by itself.
+        let parsed = parse_items(&table(&["4", "7", "0.5", "1"]));
+        let lines: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
+        assert_eq!((lines, parsed.items.len()), (vec![3, 4], 2));
+    }
+
+    #[test]
+    fn columns_may_be_called_by_numbers() {
+        for (names, answers, wanted) in [
+            ("option1,option2,option3", ["1", "2", "2"], [0, 1, 1]),
+            (
+                "Choice 1,Choice 2,Choice 3",
+                ["2", "choice 1", "1"],
+                [1, 0, 0],
+            ),
+            ("1,2,3", ["1", "2", "2"], [0, 1, 1]),
+            ("0,1,2", ["1", "2", "1"], [1, 2, 1]),
+            ("choice_0,choice_1,choice_2", ["1", "2", "3"], [0, 1, 2]),
+            ("(1),(2),(3)", ["1", "(2)", "3"], [0, 1, 2]),
+            ("A),B),C)", ["A)", "b", "(C)"], [0, 1, 2]),
+        ] {
+            let rows = answers.map(|answer| format!("q,x,y,z,{answer}\n")).concat();
+            assert_eq!(golds(&format!("question,{names},answer\n{rows}")), wanted);
+        }
+    }
+
+    #[test]
+    fn numbers_that_could_be_counted_either_way_are_asked_about() {
+        for rows in [
+            "q,w,x,y,z,3\nq,w,x,y,z,1\n",
+            "q,w,x,y,z,0\nq,w,x,y,z,4\n",
+            "q,w,x,y,z,b\nq,w,x,y,z,2\n",
+        ] {
+            let text = format!("question,A,B,C,D,answer\n{rows}");
+            let parsed = parse_items(&text);
+            assert!(
+                parsed.asks_answers_from && parsed.items.is_empty(),
+                "{rows}"
+            );
+            assert_eq!(parsed.answers_from, None);
+            assert!(fault(&text).2.contains("from 0 or from 1"));
+        }
+        let text = "question,A,B,C,D,answer\nq,w,x,y,z,3\nq,w,x,y,z,1\n";
+        assert_eq!(
+            fault(text),
+            (
+                2,
+                11,
+                "the right answers are numbers, which may count the choices from 0 or from 1: no answer is 0, and none is \
+                as high as there are choices (3 is `z` from 0, and `y` from 1)"
+                    .to_owned()
+            )
+        );
+        for (first, golds) in [(AnswersFrom::Zero, [3, 1]), (AnswersFrom::One, [2, 0])] {
+            let parsed = parse_items_from(text, Some(first));
+            assert_eq!((parsed.errors.len(), parsed.asks_answers_from), (0, false));
+            let found: Vec<usize> = parsed.items.iter().map(|item| item.gold).collect();
+            assert_eq!(found, golds);
+        }
+        let text = "question,A,B,C,D,answer\nq,w,x,y,z,0\nq,w,x,y,z,4\n";
+        let parsed = parse_items_from(text, Some(AnswersFrom::One));
+        assert_eq!((parsed.items.len(), parsed.errors[0].line), (1, 2));
+        assert!(parsed.errors[0].message.contains("the first is 1"));
+    }
+
+    /// A data set counts as it is defined; answers that it cannot have are not guessed at.
+    #[test]
+    fn a_data_sets_numbers_are_asked_about_where_they_are_none_of_it() {
+        let copa = "premise,choice1,choice2,question,label\nIt rained.,Wet.,Dry.,effect,1\nHe fell.,Ice.,Sun.,cause,2\n";
+        assert!(parse_items(copa).asks_answers_from);
+        let parsed = parse_items_from(copa, Some(AnswersFrom::One));
+        assert_eq!((parsed.items[0].gold, parsed.items[1].gold), (0, 1));
+        let jsonl = r#"{"sentence":"The _ fell.","option1":"cup","option2":"sky","answer":"0"}"#;
+        assert!(parse_items(jsonl).asks_answers_from);
+        assert_eq!(
+            parse_items_from(jsonl, Some(AnswersFrom::Zero)).items[0].gold,
+            0
+        );
     }
 
     #[test]
@@ -399,15 +655,6 @@ mod tests {
 
     #[test]
     fn numbered_columns_are_counted_from_zero_where_a_row_says_zero() {
-        let golds = |text: &str| {
-            let parsed = parse_items(text);
-            assert_eq!(parsed.errors, []);
-            parsed
-                .items
-                .iter()
-                .map(|item| item.gold)
-                .collect::<Vec<_>>()
-        };
         let rows = "q,a,b,c,0\nr,a,b,c,1\ns,a,b,c,2\nt,a,b,c,option1\n";
         let text = format!("question,option1,option2,option3,label\n{rows}");
         assert_eq!(golds(&text), [0, 1, 2, 0]);
@@ -466,11 +713,11 @@ mod tests {
             (4, "field 3 (`b`) is empty"),
             (5, "3 fields"),
             (7, "field 5 is `?`"),
-            (8, "is a quotation mark not closed?"),
+            (8, "is not closed"),
         ];
         assert_eq!(errors.len(), wanted.len(), "{errors:?}");
         let columns: Vec<usize> = parsed.errors.iter().map(|error| error.column).collect();
-        assert_eq!(columns, [5, 1, 9, 1]);
+        assert_eq!(columns, [5, 1, 9, 3]);
         for ((line, message), (wanted_line, named)) in errors.iter().zip(wanted) {
             assert_eq!(*line, wanted_line);
             assert!(message.contains(named), "{message}");

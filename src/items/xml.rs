@@ -4,7 +4,8 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::read::{LineCounter, quoted};
+use super::place::LineCounter;
+use super::read::quoted;
 
 /// Deepest element; the formats need five.
 const MAX_DEPTH: usize = 32;
@@ -28,6 +29,8 @@ pub(super) struct Document<'a> {
     /// Names of the open elements.
     path: Vec<String>,
     is_closing: bool,
+    /// The last element of the path ends where it began.
+    is_empty: bool,
     is_broken: bool,
 }
 
@@ -38,6 +41,7 @@ impl<'a> Document<'a> {
             lines: LineCounter::new(text),
             path: Vec::new(),
             is_closing: false,
+            is_empty: false,
             is_broken: false,
         }
     }
@@ -53,6 +57,10 @@ impl<'a> Document<'a> {
         if std::mem::take(&mut self.is_closing) {
             self.path.pop();
         }
+        if std::mem::take(&mut self.is_empty) {
+            self.is_closing = true;
+            return Some(Ok(Piece::End));
+        }
         while !self.is_broken {
             let start = self.reader.buffer_position();
             let event = match self.reader.read_event() {
@@ -63,13 +71,14 @@ impl<'a> Document<'a> {
                 }
             };
             return Some(Ok(match event {
-                Event::Start(_) if self.path.len() >= MAX_DEPTH => {
+                Event::Start(_) | Event::Empty(_) if self.path.len() >= MAX_DEPTH => {
                     let message = format!("more than {MAX_DEPTH} elements within each other");
                     return self.broken(start, message);
                 }
-                Event::Start(element) => {
-                    self.path.push(element.name().as_ref().to_owned());
-                    Piece::Start(element, self.line_of(start))
+                Event::Start(element) => self.begin(element, start),
+                Event::Empty(element) => {
+                    self.is_empty = true;
+                    self.begin(element, start)
                 }
                 Event::End(_) => {
                     self.is_closing = true;
@@ -91,14 +100,15 @@ impl<'a> Document<'a> {
                     let name = self.path.last().map(|name| quoted(name))?;
                     return self.broken(start, format!("not XML: `<{name}>` is not closed"));
                 }
-                Event::Empty(_)
-                | Event::Comment(_)
-                | Event::Decl(_)
-                | Event::PI(_)
-                | Event::DocType(_) => continue,
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => continue,
             }));
         }
         None
+    }
+
+    fn begin(&mut self, element: BytesStart<'a>, start: u64) -> Piece<'a> {
+        self.path.push(element.name().as_ref().to_owned());
+        Piece::Start(element, self.line_of(start))
     }
 
     fn broken(

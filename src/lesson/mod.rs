@@ -193,6 +193,7 @@ fn study_of(sets: &[Set], sha256: String, template: &Template, seed: u64) -> Stu
                 sha256: String::new(),
                 items: None,
                 sample: Some(set.sample_name()),
+                answers_from: None,
                 first: None,
                 count: None,
                 split: None,

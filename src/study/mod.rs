@@ -24,7 +24,7 @@ pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
 
 use crate::attribution::{AttributionError, Settings};
-use crate::items::{FewShot, Item, SplitPart, TemplateSpec, check_items};
+use crate::items::{AnswersFrom, FewShot, Item, SplitPart, TemplateSpec, check_items};
 use crate::job::Cancelled;
 use crate::model::{Model, ModelError};
 use crate::pruning::selection::TopPercent;
@@ -122,6 +122,9 @@ pub struct ItemSetSpec {
     /// Name of the bundled sample set or, on the command line, a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,
+    /// From where that file counts right answers that are numbers, where it does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_from: Option<AnswersFrom>,
     /// First item of the slice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<usize>,
@@ -137,7 +140,7 @@ impl ItemSetSpec {
     /// The same set with its items in the document, whatever they were taken from.
     pub fn hold(&mut self, items: Vec<Item>) {
         self.items = Some(items);
-        self.sample = None;
+        (self.sample, self.answers_from) = (None, None);
         (self.first, self.count, self.split) = (None, None, None);
     }
 
@@ -309,6 +312,13 @@ impl Study {
         Ok(study)
     }
 
+    /// From where the file that sets call `sample` counts right answers that are numbers, where they say so.
+    pub fn answers_from(&self, sample: &str) -> Option<AnswersFrom> {
+        let mut sets = self.item_sets.iter();
+        let set = sets.find(|set| set.sample.as_deref() == Some(sample))?;
+        set.answers_from
+    }
+
     /// # Errors
     ///
     /// [`StudyError::Document`] when parts contradict each other.
@@ -334,6 +344,14 @@ impl Study {
             if set.items.is_none() && set.sample.is_none() {
                 return fail(format!(
                     "item set `{}` has neither items nor the name of a sample",
+                    set.name
+                ));
+            }
+            // The same file cannot be read in two ways: parts of one split would not be.
+            let sample = set.sample.as_deref();
+            if sample.is_some_and(|sample| self.answers_from(sample) != set.answers_from) {
+                return fail(format!(
+                    "item set `{}` has another `answers_from` than another set of the same file",
                     set.name
                 ));
             }

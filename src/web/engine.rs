@@ -14,7 +14,7 @@ use super::host::Worker;
 use crate::attribution::{Attribution, Settings};
 use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
-use crate::items::{Item, Template, items_sha256, parse_items};
+use crate::items::{AnswersFrom, Item, Template, items_sha256, parse_items_from};
 use crate::job::Job;
 use crate::model::device::{Compute, DeviceInfo};
 use crate::model::{Model, Precision};
@@ -72,6 +72,14 @@ struct RuleRequest {
 struct ItemsRequest {
     name: String,
     items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct TextRequest {
+    text: String,
+    /// From where right answers that are numbers are counted, where that is known.
+    #[serde(default)]
+    answers_from: Option<AnswersFrom>,
 }
 
 #[derive(Deserialize)]
@@ -270,8 +278,9 @@ impl Engine {
     }
 
     /// Reads items from text.
-    pub fn parse_items(&self, text: &str) -> Result<JsValue> {
-        to_js(&parse_items(text))
+    pub fn parse_items(&self, request: JsValue) -> Result<JsValue> {
+        let TextRequest { text, answers_from } = from_js(request)?;
+        to_js(&parse_items_from(&text, answers_from))
     }
 
     /// Adds or replaces an item set.

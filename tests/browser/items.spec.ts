@@ -1,6 +1,6 @@
 // Items come in with errors by line, are edited in place, and every change can be undone.
 
-import { expect, test } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { control, idle, noError, open, readDownload, setNumber, step, useItems } from "./support";
 
 const GOOD = '{"id": "first", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": "B"}';
@@ -50,6 +50,95 @@ test("items are edited, deleted and brought back", async ({ page }) => {
   await control(page, "undo-items").click();
   await expect(page.locator("item-list .item")).toHaveCount(2);
   await expect(page.locator(".prompt")).toContainText("Which one grows on a tree?");
+});
+
+/** Answers 1 and 2 of three choices, which could be counted from 0 or from 1. */
+const EITHER = "question,a,b,c,answer\nWho barks?,a dog,a cat,a cow,1\nWho mews?,a dog,a cat,a cow,2\n";
+
+test("numbers that could be counted from 0 or from 1 are asked about before anything is taken", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "items");
+  await page.locator("step-items input[type=file]").setInputFiles({ name: "either.csv", mimeType: "text/csv", buffer: Buffer.from(EITHER) });
+  const preview = page.locator(".import-preview");
+  await expect(preview).toContainText("no item can be read");
+  await expect(preview).toContainText("No item can be taken before that is said.");
+  await expect(control(page, "add-either")).toHaveCount(0);
+  const counted = control(page, "answers-from-either");
+  await expect(counted).toHaveValue("");
+  const right = preview.locator(".first-items .gold");
+  await counted.selectOption("0");
+  await expect(right).toHaveText([/a cat/, /a cow/]);
+  await counted.selectOption("1");
+  await expect(right).toHaveText([/a dog/, /a cat/]);
+  await control(page, "add-either").click();
+  await expect(page.locator("item-list .item .gold")).toHaveText([/a dog/, /a cat/]);
+
+  // What was said of typed lines holds for as long as they are the same.
+  await page.locator("step-items textarea").first().fill(EITHER);
+  await control(page, "answers-from-pasted").selectOption("1");
+  await expect(right).toHaveText([/a dog/, /a cat/]);
+  await page.getByRole("button", { name: "Add these lines" }).click();
+  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("2");
+  // A file that shows it is not asked about, and says how it was read.
+  await page.locator("step-items textarea").first().fill(EITHER.replace(",2\n", ",3\n"));
+  await expect(control(page, "answers-from-pasted")).toHaveValue("1");
+  await expect(right).toHaveText([/a dog/, /a cow/]);
+});
+
+for (const [how, select] of [
+  ["by Tab", async (page: Page) => page.keyboard.press("Tab")],
+  ["by a double click", async (page: Page) => control(page, "choice-1").dblclick()],
+  ["by three clicks", async (page: Page) => control(page, "choice-1").click({ clickCount: 3 })],
+  ["by Shift and Home", async (page: Page) => {
+    await control(page, "choice-1").click();
+    await page.keyboard.press("End");
+    await page.keyboard.press("Shift+Home");
+  }],
+] as const) {
+  test(`what is typed over a selection ${how} replaces it, after another field was left`, async ({ page }) => {
+    await open(page, "wasm");
+    await useItems(page, GOOD);
+    await control(page, "edit-0").click();
+    await control(page, "choice-0").click();
+    await page.keyboard.press("End");
+    await page.keyboard.type(" or saw");
+    if (how === "by Tab") await page.keyboard.press("Tab");
+    await select(page);
+    // The form has been drawn anew for what was typed.
+    await expect(page.locator("item-list .item.editing")).toBeVisible();
+    await page.waitForTimeout(100);
+    if (how === "by Tab") await expect(control(page, "choice-1")).toBeFocused();
+    await page.keyboard.type("pear");
+    await control(page, "edit-done").click();
+    await expect(page.locator("item-list .item .choices")).toHaveText(/^hammer or saw\s*pear ✓$/);
+  });
+}
+
+test("a template of one's own that cannot be used is no fault of the page", async ({ page }) => {
+  // What the engine answers, hints included.
+  await page.addInitScript(() => {
+    const errors: { code: string; hint: string }[] = [];
+    Object.assign(window, { errors });
+    const Plain = Worker;
+    window.Worker = class extends Plain {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        super(url, options);
+        this.addEventListener("message", ({ data }) => data.error && errors.push(data.error));
+      }
+    };
+  });
+  await open(page, "wasm");
+  await step(page, "items");
+  await control(page, "template").selectOption("own");
+  await control(page, "template-prompt").fill("{contxt}");
+  await control(page, "use-template").click();
+  await expect(page.locator(".template-error")).toContainText("is no placeholder");
+  const errors = await page.evaluate(() => (window as unknown as { errors: { code: string; hint: string }[] }).errors);
+  expect(errors.length).toBeGreaterThan(0);
+  for (const { code, hint } of errors) {
+    expect(code).toBe("template");
+    expect(hint).toBe("Correct that part of the template.");
+  }
 });
 
 test("a sample set is added, split and given roles", async ({ page }) => {

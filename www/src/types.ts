@@ -462,10 +462,17 @@ export interface LineError {
   message: string;
 }
 
+/** Number of the first choice, where right answers are numbers. */
+export type AnswersFrom = 0 | 1;
+
 export interface ParsedItems {
   items: Item[];
   errors: LineError[];
   format: string;
+  /** As it was read; null where no right answer is a number. */
+  answers_from: AnswersFrom | null;
+  /** The text does not show it, and no item is taken until somebody says it. */
+  asks_answers_from: boolean;
 }
 
 export interface ImportedMask {

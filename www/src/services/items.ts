@@ -2,7 +2,7 @@
 
 import type { SampleSet } from "../site";
 import {
-  type Item, type ParsedItems, type Prompting, ROLES, type Role, type ScoringRule, type SetScores,
+  type AnswersFrom, type Item, type ParsedItems, type Prompting, ROLES, type Role, type ScoringRule, type SetScores,
 } from "../types";
 import { engine, isEnd } from "./engine";
 import { report, toError } from "./jobs";
@@ -201,8 +201,8 @@ export function exportItems(name: string, format: "jsonl" | "csv"): Promise<stri
 }
 
 /** Reads text as items; the engine does the reading. */
-export function parse(text: string): Promise<ParsedItems> {
-  return engine.call("parse_items", [text]);
+export function parse(text: string, answersFrom?: AnswersFrom): Promise<ParsedItems> {
+  return engine.call("parse_items", [{ text, ...(answersFrom === undefined ? {} : { answers_from: answersFrom }) }]);
 }
 
 const fetched = new Map<string, Promise<string>>();

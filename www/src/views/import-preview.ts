@@ -2,7 +2,8 @@
 
 import { h } from "../dom";
 import { clip, count } from "../format";
-import type { LineError, ParsedItems } from "../types";
+import type { AnswersFrom, LineError, ParsedItems } from "../types";
+import { choice } from "./widgets";
 
 const FORMATS: Record<string, string> = {
   jsonl: "JSON, one object a line", json: "a list in JSON", "big-bench": "BIG-bench's JSON", csv: "CSV", tsv: "TSV", aiken: "Aiken",
@@ -29,22 +30,44 @@ function summary({ items }: ParsedItems): string {
   return `${fewest === most ? fewest : `${fewest} to ${most}`} choices each; the right one stands at ${named.join(", ")}${most > 8 ? ", …" : ""}.`;
 }
 
+/** What can be done about a text that is looked at. */
+export interface PreviewActions {
+  add(): void;
+  drop(): void;
+  /** Reads it again with its right answers counted from there. */
+  count(first: AnswersFrom): void;
+}
+
+/** From where right answers that are numbers are counted: asked where the text does not show it. */
+function counting(name: string, { answers_from, asks_answers_from }: ParsedItems, take: (first: AnswersFrom) => void): HTMLElement | null {
+  if (answers_from === null && !asks_answers_from) return null;
+  const firsts = [["0", "0"], ["1", "1"]] as const;
+  return h("div", { class: "counting" },
+    choice("The right answers are numbers. The first choice is number", `answers-from-${name}`,
+      asks_answers_from ? [["", "?"] as const, ...firsts] : firsts, answers_from === null ? "" : `${answers_from}`,
+      (value) => {
+        if (value !== "") take(value === "0" ? 0 : 1);
+      }),
+    asks_answers_from ? h("small", {}, "No item can be taken before that is said.") : null);
+}
+
 /** A text's preview with what can be done about it. */
-export function importPreview(name: string, parsed: ParsedItems, add: () => void, drop: () => void): HTMLElement {
+export function importPreview(name: string, parsed: ParsedItems, actions: PreviewActions): HTMLElement {
   const { items, errors, format } = parsed;
   const known = FORMATS[format];
   return h("div", { class: "import-preview", "data-format": format },
     h("p", {}, h("b", {}, name), known ? ` is ${known}: ` : ": ",
       items.length > 0 ? `${count(items.length, "item")} can be read` : "no item can be read",
       errors.length > 0 ? `, ${count(errors.length, "line")} cannot:` : "."),
+    counting(name, parsed, actions.count),
     items.length > 0 ? h("p", { class: "note" }, summary(parsed)) : null,
     items.length > 0 ? h("ol", { class: "first-items", "aria-label": "First items" }, ...items.slice(0, SHOWN_ITEMS).map((item) => h("li", {},
       h("span", { class: "context" }, clip(item.context || "(no context)", 160)), " ",
-      h("span", { class: "choices" }, ...item.choices.slice(0, 6).map((choice, index) =>
-        h("span", { class: index === item.gold ? "gold" : "" }, clip(choice, 50), index === item.gold ? " ✓ " : " ")))))) : null,
+      h("span", { class: "choices" }, ...item.choices.slice(0, 6).map((text, index) =>
+        h("span", { class: index === item.gold ? "gold" : "" }, clip(text, 50), index === item.gold ? " ✓ " : " ")))))) : null,
     errorList(errors),
     h("div", { class: "tools" },
-      items.length > 0 ? h("button", { class: "primary", "data-key": `add-${name}`, onclick: add },
+      items.length > 0 ? h("button", { class: "primary", "data-key": `add-${name}`, onclick: actions.add },
         `Add ${errors.length > 0 ? "the " : ""}${count(items.length, "item")}${errors.length > 0 ? ` and leave out ${count(errors.length, "line")}` : ""}`) : null,
-      h("button", { "data-key": `discard-${name}`, onclick: drop }, "Discard")));
+      h("button", { "data-key": `discard-${name}`, onclick: actions.drop }, "Discard")));
 }

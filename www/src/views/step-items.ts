@@ -8,7 +8,7 @@ import {
 import { openDocument } from "../services/documents";
 import { report, toError } from "../services/jobs";
 import { store, type PageSet } from "../services/store";
-import { ROLES, type ParsedItems } from "../types";
+import { ROLES, type AnswersFrom, type ParsedItems } from "../types";
 import { errorList, importPreview } from "./import-preview";
 import { dropTarget, filePicker, heading, numeric } from "./widgets";
 
@@ -25,7 +25,7 @@ const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["h
 const PASTED = "pasted";
 
 /** A text that is looked at and not yet taken; `file` is null for typed lines. */
-interface Waiting { file: string | null; name: string; parsed: ParsedItems }
+interface Waiting { file: string | null; name: string; text: string; answersFrom?: AnswersFrom | undefined; parsed: ParsedItems }
 
 /** What is under way in this step: it outlives a visit to another one. */
 const desk = {
@@ -167,24 +167,28 @@ class StepItems extends View {
   /** Shows what the typed lines hold. */
   async #lookAtTyped(): Promise<void> {
     refill(this.#messages);
-    desk.waiting = desk.waiting.filter((old) => old.file !== null);
     const text = desk.text.value;
+    // What was said of the same text still holds.
+    const before = desk.waiting.find((old) => old.file === null && old.text === text);
+    desk.waiting = desk.waiting.filter((old) => old.file !== null);
     if (text.trim() === "") this.#drawWaiting();
-    else await this.#look(null, PASTED, async () => text);
+    else await this.#look(null, PASTED, async () => text, before?.answersFrom);
   }
 
   /** Shows what a text holds, or why it cannot be read. */
-  async #look(file: string | null, name: string, read: () => Promise<string>): Promise<void> {
+  async #look(file: string | null, name: string, read: () => Promise<string>, answersFrom?: AnswersFrom): Promise<void> {
     const title = file === null ? "The text" : `“${file}”`;
     const wait = this.state.job ? this.#say(`${title} is read once the job under way is done.`) : null;
     try {
       const text = await read();
       // A study, a report or a mask of this program is none of items.
       if (file !== null && (await openDocument(text))) return;
-      const parsed = text.trim() === "" ? null : await parse(text);
+      const parsed = text.trim() === "" ? null : await parse(text, answersFrom);
       // What was typed since has a look of its own.
       if (file === null && (text !== desk.text.value || desk.waiting.some((other) => other.file === null))) return;
-      if (parsed && parsed.items.length + parsed.errors.length > 0) desk.waiting = [...desk.waiting, { file, name, parsed }];
+      if (parsed && parsed.items.length + parsed.errors.length > 0) {
+        desk.waiting = [...desk.waiting, { file, name, text, answersFrom, parsed }];
+      }
       else this.#say(`${title} holds no items.`);
     } catch (thrown) {
       this.#say(toError(thrown).message);
@@ -201,8 +205,18 @@ class StepItems extends View {
   }
 
   #drawWaiting(): void {
-    refill(this.#pending, ...desk.waiting.map((waiting) => importPreview(waiting.name, waiting.parsed,
-      () => this.#take(waiting), () => this.#forget(waiting))));
+    refill(this.#pending, ...desk.waiting.map((waiting) => importPreview(waiting.name, waiting.parsed, {
+      add: () => this.#take(waiting),
+      drop: () => this.#forget(waiting),
+      count: (first) => void this.#count(waiting, first).catch(report),
+    })));
+  }
+
+  /** Reads a text again with its right answers counted from `answersFrom`. */
+  async #count(waiting: Waiting, answersFrom: AnswersFrom): Promise<void> {
+    const parsed = await parse(waiting.text, answersFrom);
+    desk.waiting = desk.waiting.map((other) => (other === waiting ? { ...waiting, answersFrom, parsed } : other));
+    this.#drawWaiting();
   }
 
   #forget(waiting: Waiting): void {

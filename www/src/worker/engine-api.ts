@@ -1,7 +1,7 @@
 // The engine's surface (`src/web/engine.rs`) with the types that wasm-bindgen cannot know.
 
 import type {
-  Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Flip, Forward, ImportedMask, Item, ItemScore,
+  AnswersFrom, Attribution, AttributionSettings, ControlReport, DeviceInfo, Expected, Flip, Forward, ImportedMask, Item, ItemScore,
   Mask, ModelInfo, NeuronCard, Orders, Paired, ParsedItems, PositionBias, Precision, Progress, Prompting, PromptView,
   PruneReport, RankedNeuron, Report, Reproduction, ScoringRule, SearchReport, Selection, SetScores, SharedStudy, Study,
   Template, TuneReport, TuneSettings,
@@ -36,7 +36,7 @@ export interface Engine {
   device(): DeviceInfo;
   templates(): Template[];
   presets(): Record<string, AttributionSettings>;
-  parse_items(text: string): ParsedItems;
+  parse_items(request: { text: string; answers_from?: AnswersFrom }): ParsedItems;
   set_items(set: { name: string; items: Item[] }): { sha256: string };
   remove_items(name: string): void;
   set_prompting(prompting: Prompting): void;

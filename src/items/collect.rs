@@ -1,0 +1,252 @@
+//! Drafts become items: ids, limits, errors, and right answers that only the whole file explains.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use super::Item;
+use super::answers::{Answer, AnswersFrom, Habit, Number, Reading};
+use super::check::{check_choices, check_gold, check_text};
+use super::place::Places;
+use super::read::{Draft, Fault, LineError, MAX_ERRORS, MAX_ITEMS, ParsedItems, quoted};
+
+/// Turns drafts into items.
+pub(super) struct Collector<'a> {
+    parsed: ParsedItems,
+    places: Places<'a>,
+    ids: HashSet<String>,
+    /// The last line whose item was called after it, and how many were.
+    called: (usize, usize),
+    /// Line of each item.
+    lines: Vec<usize>,
+    /// Items whose right choice is yet to be told from a number, by their index.
+    numbered: Vec<(usize, Number)>,
+}
+
+impl<'a> Collector<'a> {
+    pub fn new(format: &'static str, text: &'a str) -> Self {
+        Self {
+            places: Places::new(text),
+            parsed: ParsedItems {
+                items: Vec::new(),
+                errors: Vec::new(),
+                format,
+                answers_from: None,
+                asks_answers_from: false,
+                is_cut: false,
+            },
+            ids: HashSet::new(),
+            called: (0, 0),
+            lines: Vec::new(),
+            numbered: Vec::new(),
+        }
+    }
+
+    pub fn refuse(&mut self, line: usize, fault: Fault) {
+        let (line, column) = match fault.offset {
+            Some(offset) => self.places.of(offset),
+            None => (line, self.places.first_character(line)),
+        };
+        self.parsed.errors.push(LineError {
+            line,
+            column,
+            message: fault.message,
+        });
+    }
+
+    /// Takes one draft; breaks when no more are wanted.
+    pub fn take(&mut self, line: usize, draft: Result<Draft, Fault>) -> ControlFlow<()> {
+        if self.parsed.items.len() >= MAX_ITEMS {
+            let message = format!("more than {MAX_ITEMS} items; the rest is left out");
+            return self.cut(line, message);
+        }
+        if self.parsed.errors.len() >= MAX_ERRORS {
+            return self.cut(line, too_many_errors());
+        }
+        match draft.and_then(|draft| Ok(self.item(draft, line)?)) {
+            Ok(item) => {
+                self.parsed.items.push(item);
+                self.lines.push(line);
+            }
+            Err(fault) => self.refuse(line, fault),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn cut(&mut self, line: usize, message: String) -> ControlFlow<()> {
+        self.refuse(line, message.into());
+        self.parsed.is_cut = true;
+        ControlFlow::Break(())
+    }
+
+    fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
+        check_text(&draft.context, "the context")?;
+        check_choices(&draft.choices)?;
+        if let Answer::Choice(gold) = draft.gold {
+            check_gold(gold, &draft.choices)?;
+        }
+        let id = draft.id.unwrap_or_else(|| self.name(line));
+        if !self.ids.insert(id.clone()) {
+            return Err(format!("the id `{}` is there twice", quoted(&id)));
+        }
+        let gold = match draft.gold {
+            Answer::Choice(gold) => gold,
+            Answer::Number(number) => {
+                self.numbered.push((self.parsed.items.len(), number));
+                0
+            }
+        };
+        Ok(Item {
+            id,
+            context: draft.context,
+            choices: draft.choices,
+            gold,
+        })
+    }
+
+    /// `line-7`, and `line-7.2` for the second one of the same line.
+    fn name(&mut self, line: usize) -> String {
+        let count = match self.called {
+            (last, count) if last == line => count + 1,
+            _ => 1,
+        };
+        self.called = (line, count);
+        match count {
+            1 => format!("line-{line}"),
+            _ => format!("line-{line}.{count}"),
+        }
+    }
+
+    /// What the text held, once all of it was taken. `answers_from` says how it counts, where that is known.
+    pub fn finish(mut self, answers_from: Option<AnswersFrom>) -> ParsedItems {
+        let numbered = std::mem::take(&mut self.numbered);
+        let readings = self.readings(&numbered, answers_from);
+        let open = readings.iter().find_map(|(habit, reading)| match reading {
+            Reading::Open(why) => Some((*habit, *why)),
+            _ => None,
+        });
+        match open {
+            Some((habit, why)) => {
+                if let Some(first) = numbered.iter().find(|(_, number)| number.habit == habit) {
+                    self.ask(first, why);
+                }
+            }
+            None => self.settle(&numbered, &readings),
+        }
+        self.parsed
+    }
+
+    /// What the numbers of each habit mean. Shapes of JSON may be mixed, and count differently.
+    fn readings(
+        &self,
+        numbered: &[(usize, Number)],
+        answers_from: Option<AnswersFrom>,
+    ) -> Vec<(Habit, Reading)> {
+        let mut readings: Vec<(Habit, Reading)> = Vec::new();
+        for (_, Number { habit, .. }) in numbered {
+            if readings.iter().any(|(known, _)| known == habit) {
+                continue;
+            }
+            let alike = numbered.iter().filter(|(_, other)| other.habit == *habit);
+            let counted = alike.map(|(index, number)| (number, self.choices(*index)));
+            let reading = answers_from.map_or_else(|| Reading::of(*habit, counted), Reading::From);
+            readings.push((*habit, reading));
+        }
+        readings
+    }
+
+    fn choices(&self, index: usize) -> usize {
+        let item = self.parsed.items.get(index);
+        item.map_or(0, |item| item.choices.len())
+    }
+
+    /// Takes no item, for nobody has said how the answers are counted.
+    fn ask(&mut self, (index, number): &(usize, Number), why: &str) {
+        let mut message = format!(
+            "the right answers are numbers, which may count the choices from 0 or from 1: {why}"
+        );
+        if let Some(item) = self.parsed.items.get(*index) {
+            let read = |first| {
+                let choice = Reading::From(first)
+                    .choice(number, item.choices.len())
+                    .ok()?;
+                item.choices.get(choice).map(|choice| quoted(choice))
+            };
+            if let (Some(zero), Some(one)) = (read(AnswersFrom::Zero), read(AnswersFrom::One)) {
+                let value = number.value;
+                message += &format!(" ({value} is `{zero}` from 0, and `{one}` from 1)");
+            }
+        }
+        self.parsed.items.clear();
+        self.parsed.asks_answers_from = true;
+        self.refuse_number(*index, number, message);
+        self.sort_errors();
+    }
+
+    /// Gives the items their right choices, and leaves out those whose number is none.
+    fn settle(&mut self, numbered: &[(usize, Number)], readings: &[(Habit, Reading)]) {
+        let mut wrong = HashSet::new();
+        for (index, number) in numbered {
+            let choices = self.choices(*index);
+            let found = readings.iter().find(|(habit, _)| *habit == number.habit);
+            let reading = found.map_or(Reading::Texts, |(_, reading)| *reading);
+            match (
+                reading.choice(number, choices),
+                self.parsed.items.get_mut(*index),
+            ) {
+                (Ok(gold), Some(item)) => item.gold = gold,
+                (Err(message), _) => {
+                    wrong.insert(*index);
+                    self.refuse_number(*index, number, message);
+                }
+                _ => {}
+            }
+        }
+        self.parsed.answers_from = match readings {
+            [(_, Reading::From(first)), others @ ..] => Some(*first).filter(|_| {
+                let is_same = |(_, other): &(Habit, Reading)| *other == Reading::From(*first);
+                others.iter().all(is_same)
+            }),
+            _ => None,
+        };
+        if !wrong.is_empty() {
+            self.leave_out(&wrong);
+        }
+    }
+
+    fn refuse_number(&mut self, index: usize, number: &Number, message: String) {
+        let line = self.lines.get(index).copied().unwrap_or(1);
+        let offset = number.offset;
+        self.refuse(line, Fault { message, offset });
+    }
+
+    /// Leaves out items that turned out to be wrong, and what comes after more wrong lines than are reported.
+    fn leave_out(&mut self, wrong: &HashSet<usize>) {
+        self.sort_errors();
+        let errors = &mut self.parsed.errors;
+        let mut end = usize::MAX;
+        if let Some(first) = errors.get(MAX_ERRORS).filter(|_| !self.parsed.is_cut) {
+            let cut = LineError {
+                message: too_many_errors(),
+                ..first.clone()
+            };
+            end = cut.line;
+            errors.truncate(MAX_ERRORS);
+            errors.push(cut);
+            self.parsed.is_cut = true;
+        }
+        let mut places = (0..).zip(&self.lines);
+        self.parsed.items.retain(|_| {
+            let place = places.next();
+            place.is_none_or(|(index, line)| !wrong.contains(&index) && *line < end)
+        });
+    }
+
+    fn sort_errors(&mut self) {
+        let errors = &mut self.parsed.errors;
+        errors.sort_by_key(|error| (error.line, error.column));
+    }
+}
+
+fn too_many_errors() -> String {
+    format!("more than {MAX_ERRORS} wrong lines; the rest is left out")
+}
