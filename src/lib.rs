@@ -5,6 +5,7 @@
 //!
 //! - [`items`]: multiple-choice items, their files, prompt templates
 //! - [`weights`]: bytes to named tensors (safetensors, GGUF)
+//! - [`kernels`]: the few operations that a block is made of, for GPU and CPU
 //! - [`model`]: configuration, tokenizer, decoder; base runs and the forks that leave them
 //! - [`scoring`]: log-likelihoods of choices, predictions, accuracy with intervals
 //! - [`attribution`]: Integrated Gradients for every feed-forward neuron
@@ -20,6 +21,7 @@ pub mod attribution;
 pub mod export;
 pub mod items;
 pub mod job;
+pub mod kernels;
 pub mod model;
 pub mod pruning;
 pub mod scoring;

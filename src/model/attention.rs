@@ -1,15 +1,14 @@
 //! Grouped-query attention of a run's tail over its own tokens and over the prefix it left from.
 //!
 //! A run's tokens are laid out `[batch, rows · tail, …]`: `batch` prompts of equal length, `rows` forks of
-//! each, `tail` positions a fork. All forks of one prompt share the prefix's keys and values, so the scores
-//! against them are one matrix product per prompt and head.
+//! each, `tail` positions a fork. All forks of one prompt share the prefix's keys and values.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
 
 use super::Config;
 use super::layers::{Linear, Norm};
 use super::positions::LayerPositions;
+use crate::kernels::{self, AttentionShape};
 
 /// Number of prompts, forks and positions in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +56,7 @@ impl Attention {
     /// Attends from every token of a run to its prefix and, causally, to its own tail.
     ///
     /// # Shapes
-    /// - `x`: `[batch, rows · tail, d_model]`, normed; returned in the same shape
+    /// - `x`: `[batch, rows · tail, d_model]`, normed; returned in the same shape, added to `residual` where there is one
     /// - `prefix`: `[batch, n_kv_heads, prefix, d_head]`
     /// - the tail's own keys and values are returned as `[batch · rows, n_kv_heads, tail, d_head]`
     pub(super) fn apply(
@@ -66,17 +65,18 @@ impl Attention {
         geometry: Geometry,
         positions: &LayerPositions,
         x: Tensor<3>,
+        residual: Option<Tensor<3>>,
         prefix: Option<&KeyValues>,
     ) -> (Tensor<3>, KeyValues) {
         let Geometry { batch, rows, tail } = geometry;
         let (heads, kv_heads, d_head) = (config.n_heads, config.n_kv_heads, config.d_head);
-        let group = heads / kv_heads;
-        let forks = batch * rows;
-
-        let rotated = |linear: &Linear, norm: Option<&Norm>, heads| {
-            let x = linear
+        let by_head = |linear: &Linear, heads| {
+            linear
                 .apply(x.clone())
-                .reshape([forks, tail, heads, d_head]);
+                .reshape([batch * rows, tail, heads, d_head])
+        };
+        let rotated = |linear: &Linear, norm: Option<&Norm>, heads| {
+            let x = by_head(linear, heads);
             positions.rotate(match norm {
                 Some(norm) => norm.apply(x),
                 None => x,
@@ -84,64 +84,26 @@ impl Attention {
         };
         let q = rotated(&self.q, self.q_norm.as_ref(), heads);
         let k = rotated(&self.k, self.k_norm.as_ref(), kv_heads);
-        let v = self
-            .v
-            .apply(x.clone())
-            .reshape([forks, tail, kv_heads, d_head]);
+        let v = by_head(&self.v, kv_heads);
         let own = KeyValues {
-            keys: k.swap_dims(1, 2),
-            values: v.swap_dims(1, 2),
+            keys: k.clone().swap_dims(1, 2),
+            values: v.clone().swap_dims(1, 2),
         };
-
-        // [forks · kv_heads, group · tail, d_head]: one small product per fork and key/value head.
-        let q = q
-            .mul_scalar(config.attention_scale as f32)
-            .reshape([forks, tail, kv_heads, group, d_head])
-            .permute([0, 2, 3, 1, 4]);
-        let q_own = q.clone().reshape([forks * kv_heads, group * tail, d_head]);
-        let keys = own.keys.clone().reshape([forks * kv_heads, tail, d_head]);
-        let values = own.values.clone().reshape([forks * kv_heads, tail, d_head]);
-        let masked = |scores: Tensor<3>, mask: &Option<Tensor<3>>| match mask {
-            Some(mask) => scores + mask.clone(),
-            None => scores,
+        let shape = AttentionShape {
+            forks: rows,
+            window: positions.window,
+            scale: config.attention_scale as f32,
         };
-        let scores = masked(q_own.matmul(keys.transpose()), &positions.own_mask);
-
-        let mixed = match prefix {
-            None => softmax(scores, 2).matmul(values),
-            Some(prefix) => {
-                let n_prefix = prefix.keys.dims()[2];
-                // All forks of a prompt against the shared prefix: [batch · kv_heads, rows · group · tail, ·].
-                let by_prompt = |x: Tensor<3>, width: usize| {
-                    x.reshape([batch, rows, kv_heads, group * tail, width])
-                        .swap_dims(1, 2)
-                        .reshape([batch * kv_heads, rows * group * tail, width])
-                };
-                let by_fork = |x: Tensor<3>, width: usize| {
-                    x.reshape([batch, kv_heads, rows, group * tail, width])
-                        .swap_dims(1, 2)
-                        .reshape([forks * kv_heads, group * tail, width])
-                };
-                let shared =
-                    |x: &Tensor<4>| x.clone().reshape([batch * kv_heads, n_prefix, d_head]);
-                let q_prefix =
-                    by_prompt(q.reshape([forks * kv_heads, group * tail, d_head]), d_head);
-                let to_prefix =
-                    by_fork(q_prefix.matmul(shared(&prefix.keys).transpose()), n_prefix);
-                let to_prefix = masked(to_prefix, &positions.prefix_mask);
-                let weights = softmax(Tensor::cat(vec![to_prefix, scores], 2), 2);
-                let from_prefix = by_fork(
-                    by_prompt(weights.clone().narrow(2, 0, n_prefix), n_prefix)
-                        .matmul(shared(&prefix.values)),
-                    d_head,
-                );
-                from_prefix + weights.narrow(2, n_prefix, tail).matmul(values)
-            }
+        let prefix = prefix.map(|prefix| (prefix.keys.clone(), prefix.values.clone()));
+        let mixed = kernels::attend(q, k, v, prefix, shape, &positions.masks).reshape([
+            batch,
+            rows * tail,
+            heads * d_head,
+        ]);
+        let attended = match residual {
+            Some(residual) => self.o.apply_onto(residual, mixed),
+            None => self.o.apply(mixed),
         };
-        let out = mixed
-            .reshape([forks, kv_heads, group, tail, d_head])
-            .permute([0, 3, 1, 2, 4])
-            .reshape([batch, rows * tail, heads * d_head]);
-        (self.o.apply(out), own)
+        (attended, own)
     }
 }

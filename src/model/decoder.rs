@@ -9,7 +9,7 @@ use super::attention::{Attention, Geometry, KeyValues};
 use super::feed_forward::{PreActivation, last};
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Positions, position_ids};
-use super::{Config, ModelError};
+use super::{Config, ModelError, Pace};
 
 /// The weights of one block.
 pub struct Block {
@@ -29,6 +29,8 @@ pub struct Decoder {
     /// Shapes and constants.
     pub config: Config,
     pub(super) device: Device,
+    /// How much the device does in one pass.
+    pub pace: Pace,
     /// `vocabulary` rows.
     pub(super) embedding: Table,
     /// `context_length` rows, where positions are learned.
@@ -128,10 +130,16 @@ impl Decoder {
         let config = &self.config;
         let normed = block.attention_norm.apply(x.clone());
         let positions = positions.of_layer(config, layer);
+        let post_norm = block.attention_post_norm.as_ref();
+        // Without a norm after it, what attention gives is added to the residual stream in the same product.
+        let residual = post_norm.is_none().then(|| x.clone());
         let (attended, own) = block
             .attention
-            .apply(config, geometry, positions, normed, prefix);
-        let resid_mid = x.clone() + normed_where(attended, block.attention_post_norm.as_ref());
+            .apply(config, geometry, positions, normed, residual, prefix);
+        let resid_mid = match post_norm {
+            Some(norm) => x.clone() + norm.apply(attended),
+            None => attended,
+        };
         let read = if config.parallel_residual {
             x
         } else {
@@ -150,14 +158,9 @@ impl Decoder {
         activation: Tensor<3>,
     ) -> Tensor<3> {
         let block = &self.blocks[layer];
-        let out = block.down.apply(activation);
-        resid_mid + normed_where(out, block.feed_forward_post_norm.as_ref())
-    }
-}
-
-fn normed_where(x: Tensor<3>, norm: Option<&Norm>) -> Tensor<3> {
-    match norm {
-        Some(norm) => norm.apply(x),
-        None => x,
+        match &block.feed_forward_post_norm {
+            Some(norm) => resid_mid + norm.apply(block.down.apply(activation)),
+            None => block.down.apply_onto(resid_mid, activation),
+        }
     }
 }

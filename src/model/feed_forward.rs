@@ -1,11 +1,11 @@
 //! The feed-forward layer, cut where neurons are scaled: its first projections, its activation, its last projection.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu_approximate, silu};
 
 use super::config::Activation;
 use super::gains::Site;
 use super::layers::Linear;
+use crate::kernels::{self, ActivationShape, GainsOn};
 
 /// The feed-forward layer before its activation function.
 #[derive(Clone, Debug)]
@@ -38,23 +38,14 @@ impl PreActivation {
 
     /// The activation `act(gate + bias)`, times `up` in a gated layer, `[batch, tokens, d_mlp]`.
     pub fn activation(&self) -> Tensor<3> {
-        self.of(self.gate.clone(), self.up.clone())
+        self.activation_under(None)
     }
 
-    fn of<const D: usize>(&self, gate: Tensor<D>, up: Option<Tensor<D>>) -> Tensor<D> {
-        let gate = match &self.bias {
-            Some(bias) => gate + bias.clone().unsqueeze::<D>(),
-            None => gate,
-        };
-        let activated = match self.function {
-            Activation::Silu => silu(gate),
-            Activation::Gelu => gelu(gate),
-            Activation::GeluTanh => gelu_approximate(gate),
-        };
-        match up {
-            Some(up) => activated * up,
-            None => activated,
-        }
+    /// The same times `gains`, `[d_mlp]`, where there are any.
+    pub fn activation_under(&self, gains: Option<&Tensor<1>>) -> Tensor<3> {
+        let [batch, tokens, _] = self.gate.dims();
+        let gains = gains.map(|gains| gains.clone().reshape([1, 1, -1]));
+        self.under(Site::Post, gains, [batch, 1, tokens])
     }
 
     /// The activation when `site` is multiplied by gains that differ from row to row.
@@ -64,18 +55,28 @@ impl PreActivation {
     /// - `gains`: `[batch, rows, d_mlp]`, one factor per neuron for all positions of a row
     /// - returns `[batch, rows · tail, d_mlp]`
     pub fn scaled(&self, site: Site, gains: Tensor<3>, tail: usize) -> Tensor<3> {
-        let [batch, rows, d_mlp] = gains.dims();
-        let own_rows = self.gate.dims()[1] / tail;
-        let by_row = |x: Tensor<3>| x.reshape([batch, own_rows, tail, d_mlp]);
-        let gains = gains.reshape([batch, rows, 1, d_mlp]);
-        let scaled = match site {
-            Site::Post => by_row(self.activation()) * gains,
-            Site::GatePre => {
-                let gate = by_row(self.gate.clone()) * gains;
-                self.of(gate, self.up.clone().map(by_row))
-            }
+        let [batch, rows, _] = gains.dims();
+        self.under(site, Some(gains), [batch, rows, tail])
+    }
+
+    fn under(
+        &self,
+        site: Site,
+        gains: Option<Tensor<3>>,
+        [prompts, forks, tail]: [usize; 3],
+    ) -> Tensor<3> {
+        let shape = ActivationShape {
+            prompts,
+            forks,
+            tail,
+            function: self.function,
+            on: match site {
+                Site::Post => GainsOn::Activation,
+                Site::GatePre => GainsOn::Gate,
+            },
         };
-        scaled.reshape([batch, rows * tail, d_mlp])
+        let (gate, up) = (self.gate.clone(), self.up.clone());
+        kernels::activate(gate, up, self.bias.as_ref(), gains, shape)
     }
 
     /// The same over the last `tail` positions of a run with one row.
@@ -92,11 +93,4 @@ impl PreActivation {
 pub(super) fn last(x: &Tensor<3>, tail: usize) -> Tensor<3> {
     let tokens = x.dims()[1];
     x.clone().narrow(1, tokens - tail, tail)
-}
-
-/// `x Φ(x)` ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), of its parts: burn's own GELU goes back through
-/// the derivative of the approximation by tanh on a GPU, which is off by up to 1e-3.
-fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let twice_phi = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
-    x * twice_phi * 0.5
 }

@@ -56,10 +56,12 @@ impl Model {
         }
         let none = Gains::none();
         let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
-        let mut residuals = read(decoder.embed(&[&ids], 0)?).await?;
+        let mut residuals = vec![decoder.embed(&[&ids], 0)?];
         for layer in 0..decoder.config.n_layers {
-            residuals.extend(read(self.above(layer, &run)?).await?);
+            residuals.push(self.above(layer, &run)?);
         }
+        // One readback each: waiting for a GPU takes longer than what it computes for a layer.
+        let residuals = read(Tensor::cat(residuals, 0)).await?;
         let logits = read(decoder.last_logits(&run)).await?;
         let mut continuation = Vec::new();
         let mut best = likeliest(&logits);

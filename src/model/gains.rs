@@ -50,11 +50,8 @@ impl Gains {
         self.by_layer.keys().next().copied()
     }
 
-    /// The activation `[batch, tokens, d_mlp]` of a layer with its factors applied.
-    pub fn apply(&self, layer: usize, activation: Tensor<3>) -> Tensor<3> {
-        match self.by_layer.get(&layer) {
-            Some(gains) => activation * gains.clone().reshape([1, 1, -1]),
-            None => activation,
-        }
+    /// The factors, `[d_mlp]`, of a layer that has any.
+    pub fn of(&self, layer: usize) -> Option<&Tensor<1>> {
+        self.by_layer.get(&layer)
     }
 }

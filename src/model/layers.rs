@@ -4,6 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::config::NormKind;
 use super::precision::unpacked;
+use crate::kernels::{self, Layout};
 
 /// A projection `x · W + b`.
 #[derive(Clone, Debug)]
@@ -17,25 +18,27 @@ pub(super) struct Linear {
 impl Linear {
     /// `[batch, tokens, in]` to `[batch, tokens, out]`.
     pub(super) fn apply(&self, x: Tensor<3>) -> Tensor<3> {
-        let projected = self.without_bias(x);
-        match &self.bias {
-            Some(bias) => projected + bias.clone().reshape([1, 1, -1]),
-            None => projected,
-        }
+        self.project(x, self.bias.as_ref(), None)
     }
 
-    /// The same without the bias, as one matrix product over all tokens.
+    /// The same, added to `residual`, `[batch, tokens, out]`.
+    pub(super) fn apply_onto(&self, residual: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
+        self.project(x, self.bias.as_ref(), Some(residual))
+    }
+
+    /// The same without the bias.
     pub(super) fn without_bias(&self, x: Tensor<3>) -> Tensor<3> {
-        project(x, unpacked(&self.weight))
+        self.project(x, None, None)
     }
-}
 
-fn project(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
-    let [batch, tokens, width] = x.dims();
-    let out = weight.dims()[1];
-    x.reshape([batch * tokens, width])
-        .matmul(weight)
-        .reshape([batch, tokens, out])
+    fn project(
+        &self,
+        x: Tensor<3>,
+        bias: Option<&Tensor<1>>,
+        residual: Option<Tensor<3>>,
+    ) -> Tensor<3> {
+        kernels::project(x, unpacked(&self.weight), Layout::InOut, bias, residual)
+    }
 }
 
 /// A norm over the last dimension.
@@ -52,19 +55,8 @@ pub(super) struct Norm {
 impl Norm {
     /// `[…, width]` in and out.
     pub(super) fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let last = D - 1;
-        let centred = match self.kind {
-            NormKind::Rms => x,
-            NormKind::Layer => x.clone() - x.mean_dim(last),
-        };
-        let variance = centred.clone().powi_scalar(2).mean_dim(last);
-        let scale = variance.add_scalar(self.eps).sqrt().recip();
-        let along = |weight: &Tensor<1>| weight.clone().unsqueeze::<D>();
-        let normed = centred * scale * along(&self.weight);
-        match &self.bias {
-            Some(bias) => normed + along(bias),
-            None => normed,
-        }
+        let centred = self.kind == NormKind::Layer;
+        kernels::norm(x, &self.weight, self.bias.as_ref(), centred, self.eps)
     }
 }
 
@@ -112,14 +104,14 @@ impl Table {
 
     /// Products with every row: `[batch, tokens, d_model]` to `[batch, tokens, rows]`.
     pub(super) fn project(&self, x: Tensor<3>) -> Tensor<3> {
+        let project = |x: Tensor<3>, piece: &Tensor<2>| {
+            kernels::project(x, unpacked(piece), Layout::OutIn, None, None)
+        };
         let [piece] = self.pieces.as_slice() else {
-            let parts = self
-                .pieces
-                .iter()
-                .map(|piece| project(x.clone(), unpacked(piece).transpose()))
-                .collect();
+            let pieces = self.pieces.iter();
+            let parts = pieces.map(|piece| project(x.clone(), piece)).collect();
             return Tensor::cat(parts, 2);
         };
-        project(x, unpacked(piece).transpose())
+        project(x, piece)
     }
 }

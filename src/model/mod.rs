@@ -6,6 +6,7 @@
 //! - [`tokenizer`]: text to token ids and back
 //! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
 //! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
+//! - [`pace`]: how large one pass of a run may be on the device at hand
 //! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
 //! - [`forward`]: a forward pass laid open, for comparison with other implementations
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
@@ -20,6 +21,7 @@ pub mod forward;
 pub mod gains;
 mod layers;
 pub mod load;
+pub mod pace;
 pub mod positions;
 pub mod precision;
 mod random;
@@ -36,6 +38,7 @@ pub use family::Family;
 pub use forward::Forward;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model};
+pub use pace::Pace;
 pub use precision::Precision;
 pub use run::{Capture, Run};
 pub use tokenizer::Tokenizer;

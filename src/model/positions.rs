@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::Rope;
 use super::{Config, ModelError};
+use crate::kernels::{self, Masks};
 
 /// All that attention needs to know about the positions of a tail.
 pub struct Positions {
@@ -15,15 +16,14 @@ pub struct Positions {
 /// The same for one kind of layer.
 pub struct LayerPositions {
     rotation: Option<Rotation>,
-    /// Added to the scores against the tail's own keys, `[1, group · tail, tail]`.
-    pub(super) own_mask: Option<Tensor<3>>,
-    /// Added to the scores against the prefix's keys, `[1, group · tail, prefix]`.
-    pub(super) prefix_mask: Option<Tensor<3>>,
+    /// Positions that a query looks back on, its own among them; `None` for all.
+    pub(super) window: Option<usize>,
+    /// The same and the order of the tail's tokens, for a device that needs them as masks.
+    pub(super) masks: Masks,
 }
 
 /// Cosines and sines of some positions, `[1, tail, 1, dimensions]`.
 struct Rotation {
-    dimensions: usize,
     cos: Tensor<4>,
     sin: Tensor<4>,
 }
@@ -41,7 +41,8 @@ impl Positions {
             };
             let mask = |keys: std::ops::Range<usize>| {
                 let n_keys = keys.len();
-                let hides = (first..first + tail).any(|q| keys.clone().any(|k| !sees(q, k)));
+                let hides = !kernels::has_kernels(device)
+                    && (first..first + tail).any(|q| keys.clone().any(|k| !sees(q, k)));
                 hides.then(|| {
                     let values: Vec<f32> = (0..group * tail * n_keys)
                         .map(|index| {
@@ -56,9 +57,12 @@ impl Positions {
             };
             LayerPositions {
                 rotation: rope.map(|rope| Rotation::new(rope, first, tail, device)),
-                own_mask: mask(first..first + tail),
-                // Without a window every key of the prefix is seen.
-                prefix_mask: window.and_then(|_| mask(0..first)),
+                window,
+                masks: Masks {
+                    own: mask(first..first + tail),
+                    // Without a window every key of the prefix is seen.
+                    prefix: window.and_then(|_| mask(0..first)),
+                },
             }
         };
         Self {
@@ -83,15 +87,13 @@ impl LayerPositions {
     /// Rotates queries or keys, `[batch · rows, tail, heads, d_head]`.
     pub(super) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
         match &self.rotation {
-            Some(rotation) => rotation.apply(x),
+            Some(rotation) => kernels::rotate(x, &rotation.cos, &rotation.sin),
             None => x,
         }
     }
 }
 
 impl Rotation {
-    /// In the half-split layout of transformers' `rotate_half`: dimension `i` is paired with
-    /// `i + dimensions / 2`.
     fn new(rope: &Rope, first: usize, tail: usize, device: &Device) -> Self {
         let frequencies = rope.frequencies();
         let dimensions = rope.dimensions;
@@ -108,22 +110,9 @@ impl Rotation {
             Tensor::<4>::from_data(TensorData::new(values, [1, tail, 1, dimensions]), device)
         };
         Self {
-            dimensions,
             cos: table(cos),
             sin: table(sin),
         }
-    }
-
-    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let (d_head, half) = (x.dims()[3], self.dimensions / 2);
-        let part = |from, width| x.clone().narrow(3, from, width);
-        let turned = Tensor::cat(vec![part(half, half).neg(), part(0, half)], 3);
-        let rest = d_head - self.dimensions;
-        if rest == 0 {
-            return x * self.cos.clone() + turned * self.sin.clone();
-        }
-        let rotated = part(0, self.dimensions) * self.cos.clone() + turned * self.sin.clone();
-        Tensor::cat(vec![rotated, part(self.dimensions, rest)], 3)
     }
 }
 

@@ -6,7 +6,7 @@ use super::attention::Attention;
 use super::config::NormKind;
 use super::decoder::Block;
 use super::layers::{Linear, Norm, Table};
-use super::{Config, Decoder};
+use super::{Config, Decoder, Pace};
 
 /// Draws weights from a device's generator.
 struct Draw<'a> {
@@ -100,6 +100,7 @@ impl Decoder {
         Self {
             final_norm: draw.norm(d_model),
             device: device.clone(),
+            pace: Pace::default(),
             embedding,
             position_embedding,
             blocks,

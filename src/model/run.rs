@@ -12,6 +12,7 @@ use super::decoder::{Decoder, State};
 use super::gains::Gains;
 use super::positions::Positions;
 use crate::job::Job;
+use crate::kernels::log_sum_exp;
 
 /// What a run keeps beside keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +242,7 @@ impl Decoder {
             Start::Fork(layer, run) => {
                 let state = run.state(layer)?;
                 key_values[..=layer].clone_from_slice(&run.key_values[..=layer]);
-                let activation = gains.apply(layer, state.pre.activation());
+                let activation = state.pre.activation_under(gains.of(layer));
                 let x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
                 (x, layer + 1)
             }
@@ -250,7 +251,7 @@ impl Decoder {
             job.checkpoint().await?;
             let below = prefix.and_then(|base| base.key_values[layer].as_ref());
             let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below);
-            let activation = gains.apply(layer, state.pre.activation());
+            let activation = state.pre.activation_under(gains.of(layer));
             x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
             key_values[layer] = Some(own);
             if capture.covers(layer) {
@@ -286,12 +287,6 @@ pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Tensor<2> {
     let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, k]), &device);
     let chosen = logits.clone().gather(2, ids);
     (chosen - log_sum_exp(logits)).reshape([batch, positions * k])
-}
-
-/// `log Σ exp` over the last dimension: `[a, b, c]` gives `[a, b, 1]`.
-pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
-    let largest = x.clone().max_dim(2).detach();
-    (x - largest.clone()).exp().sum_dim(2).log() + largest
 }
 
 /// A tensor's values on the host.

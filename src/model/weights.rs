@@ -116,6 +116,7 @@ impl Decoder {
         Self {
             config: self.config.clone(),
             device: device.clone(),
+            pace: self.pace,
             embedding,
             position_embedding,
             blocks,

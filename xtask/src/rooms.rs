@@ -1,6 +1,6 @@
 //! The direction of dependencies between the engine's rooms, the folders below `src/`.
 //!
-//! items, weights ← model ← scoring ← attribution ← pruning ← tuning ← study ← {web, cli}. The store, where models
+//! items, weights, kernels ← model ← scoring ← attribution ← pruning ← tuning ← study ← {web, cli}. The store, where models
 //! come from, stands below the study; the export stands above it, since a mask file carries its study. A room uses
 //! the rooms below it, never one above it or beside it.
 //!
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The rooms from the bottom up; those of one row do not know each other.
 const ROWS: [&[&str]; 13] = [
     &["job"],
-    &["items", "weights"],
+    &["items", "weights", "kernels"],
     &["model"],
     &["scoring"],
     &["attribution"],

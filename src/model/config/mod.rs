@@ -73,16 +73,7 @@ pub enum NormKind {
     Layer,
 }
 
-/// An activation function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x · sigmoid(x)`.
-    Silu,
-    /// `x · Φ(x)` with the normal distribution's Φ (Hendrycks and Gimpel, 2016).
-    Gelu,
-    /// The same with its approximation by tanh.
-    GeluTanh,
-}
+pub use crate::kernels::Activation;
 
 impl Activation {
     /// By its name in `config.json` (`ACT2FN` of transformers).

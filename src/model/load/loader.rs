@@ -8,7 +8,7 @@ use crate::model::decoder::Block;
 use crate::model::device::Compute;
 use crate::model::family::{Fused, Layout};
 use crate::model::layers::Linear;
-use crate::model::{Config, Decoder, ModelError, Precision};
+use crate::model::{Config, Decoder, ModelError, Pace, Precision};
 use crate::weights::WeightFile;
 
 /// Reads a decoder out of a file, tensor by tensor, and keeps account.
@@ -89,6 +89,7 @@ impl<'a> Loader<'a> {
         Ok(Decoder {
             config,
             device: self.device.clone(),
+            pace: Pace::default(),
             embedding,
             position_embedding,
             blocks,

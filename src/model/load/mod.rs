@@ -13,7 +13,7 @@ mod report;
 use sha2::{Digest, Sha256};
 
 use super::device::Compute;
-use super::{Config, Decoder, ModelError, Tokenizer};
+use super::{Config, Decoder, ModelError, Pace, Tokenizer};
 use loader::Loader;
 pub use report::LoadReport;
 use report::ROPE_FACTORS;
@@ -95,7 +95,8 @@ impl Model {
         compute.info.limits.check(&config, compute.precision)?;
         let sha256 = sha256_of(&file, job).await?;
         let mut loader = Loader::new(&file, &config, compute, job);
-        let decoder = loader.decoder(config).await?;
+        let mut decoder = loader.decoder(config).await?;
+        decoder.pace = Pace::measure(&compute.device, job).await?;
         let report = loader.report(&tokenizer);
         Ok(Self {
             id: id.to_owned(),

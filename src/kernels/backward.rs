@@ -1,0 +1,399 @@
+//! How gradients go back through the kernels. Weights are constants; what is tracked are the activations and the gains.
+
+use burn::backend::Autodiff;
+use burn::backend::TensorMetadata;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{AutodiffBackend, Backend};
+use burn_cubecl::CubeBackend;
+
+use super::{ActivationShape, AttentionShape, Kernels, Maybe, gpu};
+
+/// The gradients that are kernels of their own. A product goes back by a product, a rotation by a rotation.
+pub(super) trait KernelGradients: Kernels {
+    fn normalise_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        centred: bool,
+        eps: f32,
+    ) -> FloatTensor<Self>;
+
+    /// By queries, keys and values, and by the prefix's keys and values where `with_prefix`.
+    fn attention_backward(
+        state: Attended<Self>,
+        gradient: FloatTensor<Self>,
+        with_prefix: bool,
+    ) -> [Option<FloatTensor<Self>>; 5];
+
+    /// By gate, up and gains, those that are `wanted`.
+    fn activation_backward(
+        state: Activated<Self>,
+        gradient: FloatTensor<Self>,
+        wanted: [bool; 3],
+    ) -> [Option<FloatTensor<Self>>; 3];
+
+    fn row_log_sum_exp_backward(
+        x: FloatTensor<Self>,
+        result: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// What the way back through attention needs.
+#[derive(Clone, Debug)]
+pub(super) struct Attended<B: Backend> {
+    q: FloatTensor<B>,
+    k: FloatTensor<B>,
+    v: FloatTensor<B>,
+    prefix: Option<(FloatTensor<B>, FloatTensor<B>)>,
+    out: FloatTensor<B>,
+    shape: AttentionShape,
+}
+
+/// What the way back through an activation needs.
+#[derive(Clone, Debug)]
+pub(super) struct Activated<B: Backend> {
+    gate: FloatTensor<B>,
+    up: Option<FloatTensor<B>>,
+    bias: Option<FloatTensor<B>>,
+    gains: Option<FloatTensor<B>>,
+    shape: ActivationShape,
+}
+
+impl KernelGradients for CubeBackend {
+    fn normalise_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        centred: bool,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        gpu::norm_backward(x, weight, gradient, centred, eps)
+    }
+
+    fn attention_backward(
+        state: Attended<Self>,
+        gradient: FloatTensor<Self>,
+        with_prefix: bool,
+    ) -> [Option<FloatTensor<Self>>; 5] {
+        let Attended {
+            q,
+            k,
+            v,
+            prefix,
+            out,
+            shape,
+        } = state;
+        let found = gpu::attend_backward(q, k, v, prefix, out, gradient, shape, with_prefix);
+        let (keys, values) = found.prefix.unzip();
+        [Some(found.q), Some(found.k), Some(found.v), keys, values]
+    }
+
+    fn activation_backward(
+        state: Activated<Self>,
+        gradient: FloatTensor<Self>,
+        [by_gate, by_up, by_gains]: [bool; 3],
+    ) -> [Option<FloatTensor<Self>>; 3] {
+        // Where all forks read one gate, or one row of gains, their gradients add up.
+        let over_forks = |gradient: FloatTensor<Self>, like: &FloatTensor<Self>| {
+            let [rows, width] = gradient.shape().dims();
+            let own = like.shape().num_elements() / width;
+            if own == rows {
+                return gradient;
+            }
+            let ActivationShape { prompts, tail, .. } = state.shape;
+            let parts = match own {
+                1 => [1, rows, width],
+                _ => [prompts, rows / prompts / tail, tail * width],
+            };
+            let summed = Self::float_sum_dim(Self::float_reshape(gradient, parts.into()), 1);
+            Self::float_reshape(summed, like.shape())
+        };
+        let inputs = gpu::Inputs {
+            gate: state.gate,
+            up: state.up,
+            bias: state.bias,
+            gains: state.gains,
+            shape: state.shape,
+        };
+        let gains = inputs
+            .gains
+            .as_ref()
+            .filter(|_| by_gains)
+            .map(|gains| over_forks(gpu::gains_backward(&inputs, gradient.clone()), gains));
+        if !by_gate && !by_up {
+            return [None, None, gains];
+        }
+        let (gate, up) = gpu::activate_backward(&inputs, gradient);
+        let gate = over_forks(gate, &inputs.gate);
+        let up = up.map(|up| over_forks(up, &inputs.gate));
+        [Some(gate), up, gains]
+    }
+
+    fn row_log_sum_exp_backward(
+        x: FloatTensor<Self>,
+        result: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        gpu::log_sum_exp_backward(x, result, gradient)
+    }
+}
+
+/// A product goes back to `x` through the weight the other way round, and to the residual as it is.
+#[derive(Debug)]
+struct Product;
+
+impl<B: KernelGradients> Backward<B, 2> for Product {
+    /// The weight, and whether it was transposed.
+    type State = (FloatTensor<B>, bool);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (weight, transposed) = ops.state;
+        let [x, residual] = ops.parents;
+        if let Some(residual) = residual {
+            grads.register::<B>(residual.id, gradient.clone());
+        }
+        if let Some(x) = x {
+            let by_x = B::product(gradient, weight, Maybe::None, Maybe::None, !transposed);
+            grads.register::<B>(x.id, by_x);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Normalise;
+
+impl<B: KernelGradients> Backward<B, 1> for Normalise {
+    type State = (FloatTensor<B>, FloatTensor<B>, bool, f32);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight, centred, eps) = ops.state;
+        if let [Some(parent)] = ops.parents {
+            let by_x = B::normalise_backward(x, weight, gradient, centred, eps);
+            grads.register::<B>(parent.id, by_x);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Turn;
+
+impl<B: KernelGradients> Backward<B, 1> for Turn {
+    type State = (FloatTensor<B>, FloatTensor<B>, bool);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (cos, sin, back) = ops.state;
+        if let [Some(parent)] = ops.parents {
+            grads.register::<B>(parent.id, B::turn(gradient, cos, sin, !back));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Attention;
+
+impl<B: KernelGradients> Backward<B, 5> for Attention {
+    type State = Attended<B>;
+
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let with_prefix = ops.parents.iter().skip(3).any(Option::is_some);
+        let found = B::attention_backward(ops.state, gradient, with_prefix);
+        for (parent, found) in ops.parents.into_iter().zip(found) {
+            if let (Some(parent), Some(found)) = (parent, found) {
+                grads.register::<B>(parent.id, found);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Activation;
+
+impl<B: KernelGradients> Backward<B, 3> for Activation {
+    type State = Activated<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let found = B::activation_backward(ops.state, gradient, wanted);
+        for (parent, found) in ops.parents.into_iter().zip(found) {
+            if let (Some(parent), Some(found)) = (parent, found) {
+                grads.register::<B>(parent.id, found);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct LogSumExp;
+
+impl<B: KernelGradients> Backward<B, 1> for LogSumExp {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, result) = ops.state;
+        if let [Some(parent)] = ops.parents {
+            grads.register::<B>(parent.id, B::row_log_sum_exp_backward(x, result, gradient));
+        }
+    }
+}
+
+/// The primitive of a weight.
+macro_rules! constant {
+    ($weight:expr) => {{
+        // The functions of this room take trained weights another way.
+        assert!(!$weight.is_tracked(), "a kernel's weight is a constant");
+        $weight.into_primitive()
+    }};
+}
+
+/// Ends the preparation of an operation: its state is made only where a gradient will go through it.
+macro_rules! finish {
+    ($operation:expr, $nodes:expr, $out:expr, $state:expr) => {
+        match $operation.prepare::<C>($nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish($state, $out),
+            OpsKind::UnTracked(prep) => prep.finish($out),
+        }
+    };
+}
+
+impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn product(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Maybe<Self>,
+        residual: Maybe<Self>,
+        transposed: bool,
+    ) -> FloatTensor<Self> {
+        let weight = constant!(weight);
+        let bias = bias.into_option().map(|bias| constant!(bias));
+        let residual = residual.into_option();
+        // An absent residual is a node that no gradient goes to.
+        let other = residual
+            .clone()
+            .unwrap_or_else(|| Self::from_inner(x.primitive().clone()));
+        let nodes = [x.node(), other.node()];
+        let residual = residual.map(|residual| residual.into_primitive());
+        let out = B::product(
+            x.into_primitive(),
+            weight.clone(),
+            bias.into(),
+            residual.into(),
+            transposed,
+        );
+        finish!(Product, nodes, out, (weight, transposed))
+    }
+
+    fn normalise(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Maybe<Self>,
+        centred: bool,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        let weight = constant!(weight);
+        let bias = bias.into_option().map(|bias| constant!(bias));
+        let (x, node) = x.into_parts();
+        let out = B::normalise(x.clone(), weight.clone(), bias.into(), centred, eps);
+        finish!(Normalise, [node], out, (x, weight, centred, eps))
+    }
+
+    fn turn(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        back: bool,
+    ) -> FloatTensor<Self> {
+        let (cos, sin) = (constant!(cos), constant!(sin));
+        let (x, node) = x.into_parts();
+        let out = B::turn(x, cos.clone(), sin.clone(), back);
+        finish!(Turn, [node], out, (cos, sin, back))
+    }
+
+    fn attend_heads(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        prefix_keys: Maybe<Self>,
+        prefix_values: Maybe<Self>,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self> {
+        let (prefix_keys, prefix_values) = (prefix_keys.into_option(), prefix_values.into_option());
+        let absent = || Self::from_inner(q.primitive().clone());
+        let nodes = [
+            q.node(),
+            k.node(),
+            v.node(),
+            prefix_keys.clone().unwrap_or_else(absent).node(),
+            prefix_values.clone().unwrap_or_else(absent).node(),
+        ];
+        let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
+        let keys = prefix_keys.map(|keys| keys.into_primitive());
+        let values = prefix_values.map(|values| values.into_primitive());
+        let out = B::attend_heads(
+            q.clone(),
+            k.clone(),
+            v.clone(),
+            keys.clone().into(),
+            values.clone().into(),
+            shape,
+        );
+        let state = Attended {
+            q,
+            k,
+            v,
+            prefix: keys.zip(values),
+            out: out.clone(),
+            shape,
+        };
+        finish!(Attention, nodes, out, state)
+    }
+
+    fn activation(
+        gate: FloatTensor<Self>,
+        up: Maybe<Self>,
+        bias: Maybe<Self>,
+        gains: Maybe<Self>,
+        shape: ActivationShape,
+    ) -> FloatTensor<Self> {
+        let (up, gains) = (up.into_option(), gains.into_option());
+        let absent = || Self::from_inner(gate.primitive().clone());
+        let nodes = [
+            gate.node(),
+            up.clone().unwrap_or_else(absent).node(),
+            gains.clone().unwrap_or_else(absent).node(),
+        ];
+        let state = Activated {
+            gate: gate.into_primitive(),
+            up: up.map(|up| up.into_primitive()),
+            bias: bias.into_option().map(|bias| constant!(bias)),
+            gains: gains.map(|gains| gains.into_primitive()),
+            shape,
+        };
+        let Activated {
+            gate,
+            up,
+            bias,
+            gains,
+            shape,
+        } = state.clone();
+        let out = B::activation(gate, up.into(), bias.into(), gains.into(), shape);
+        finish!(Activation, nodes, out, state)
+    }
+
+    fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, node) = x.into_parts();
+        let out = B::row_log_sum_exp(x.clone());
+        finish!(LogSumExp, [node], out.clone(), (x, out.clone()))
+    }
+}

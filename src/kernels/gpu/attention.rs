@@ -1,0 +1,695 @@
+//! Grouped-query attention of a run's tail over the prefix that it left from and, causally, over its own tokens.
+//!
+//! Forward, a workgroup has one query: its units take a key each, then a dimension of the output each, and go on to the
+//! next [`UNITS`] keys with a running maximum (Milakov and Gimelshein, 2018), so the scores are never in memory. Backward,
+//! the same is done for each query, which leaves the log of its sum of exponentials, and then for each key over its
+//! queries (Dao et al., 2022).
+
+use burn::tensor::Shape;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::norm::{largest, total};
+use super::{UNITS, contiguous, empty, empty_like, row, row_grid};
+use crate::kernels::AttentionShape;
+
+/// What attention is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Plan {
+    heads: usize,
+    kv_heads: usize,
+    d_head: usize,
+    /// Positions that a query looks back on, its own among them; all where there is no window.
+    window: Option<usize>,
+}
+
+/// The sizes of one call.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Sizes {
+    /// Workgroups that have work.
+    rows: u32,
+    /// Forks of a prompt.
+    forks: u32,
+    /// Positions of a fork.
+    tail: u32,
+    /// Positions of the prefix.
+    prefix: u32,
+    /// Numbers from prompt to prompt, from position to position and from head to head of the prefix.
+    by_prompt: u32,
+    by_position: u32,
+    by_head: u32,
+}
+
+/// A score that does not count.
+const HIDDEN: f32 = -1e30;
+
+/// Keys and values of the prefix, `[prompts, kv_heads, positions, d_head]`, as they lie in memory.
+struct Prefix {
+    keys: CubeTensor,
+    values: CubeTensor,
+    /// Numbers from prompt to prompt, from head to head and from position to position.
+    strides: [usize; 3],
+}
+
+impl Prefix {
+    /// Copies them where keys and values lie differently, or a head's numbers are apart.
+    fn new((keys, values): (CubeTensor, CubeTensor)) -> Self {
+        let lies = |x: &CubeTensor| {
+            let strides = x.meta.strides();
+            (strides[3] == 1).then(|| [strides[0], strides[1], strides[2]])
+        };
+        match lies(&keys) {
+            Some(strides) if lies(&values) == Some(strides) => Self {
+                keys,
+                values,
+                strides,
+            },
+            _ => {
+                let keys = contiguous(keys);
+                let [_, heads, positions, d_head] = keys.meta.shape().dims();
+                Self {
+                    keys,
+                    values: contiguous(values),
+                    strides: [heads * positions * d_head, positions * d_head, d_head],
+                }
+            }
+        }
+    }
+}
+
+/// Everything that the kernels of one call share.
+struct Call {
+    plan: Plan,
+    prefix: Option<Prefix>,
+    prompts: usize,
+    forks: usize,
+    tail: usize,
+    n_prefix: usize,
+}
+
+impl Call {
+    fn new(
+        q: &CubeTensor,
+        k: &CubeTensor,
+        prefix: Option<(CubeTensor, CubeTensor)>,
+        shape: AttentionShape,
+    ) -> Self {
+        let [all_forks, tail, heads, d_head] = q.meta.shape().dims();
+        let [_, _, kv_heads, _] = k.meta.shape().dims();
+        Self {
+            plan: Plan {
+                heads,
+                kv_heads,
+                d_head,
+                window: shape.window,
+            },
+            n_prefix: prefix.as_ref().map_or(0, |(keys, _)| keys.meta.shape()[2]),
+            prefix: prefix.map(Prefix::new),
+            prompts: all_forks / shape.forks.max(1),
+            forks: shape.forks,
+            tail,
+        }
+    }
+
+    fn sizes(&self, rows: usize) -> SizesLaunch {
+        let [by_prompt, by_head, by_position] =
+            self.prefix.as_ref().map_or([0; 3], |prefix| prefix.strides);
+        SizesLaunch::new(
+            rows as u32,
+            self.forks as u32,
+            self.tail as u32,
+            self.n_prefix as u32,
+            by_prompt as u32,
+            by_position as u32,
+            by_head as u32,
+        )
+    }
+
+    fn keys(&self) -> Option<BufferArg> {
+        let prefix = self.prefix.as_ref()?;
+        Some(prefix.keys.clone().into_buffer_arg())
+    }
+
+    fn values(&self) -> Option<BufferArg> {
+        let prefix = self.prefix.as_ref()?;
+        Some(prefix.values.clone().into_buffer_arg())
+    }
+
+    /// Queries of all forks.
+    fn queries(&self) -> usize {
+        self.prompts * self.forks * self.tail * self.plan.heads
+    }
+}
+
+/// The weighted values of every query, `[forks, tail, heads, d_head]`.
+pub(in crate::kernels) fn attend(
+    q: CubeTensor,
+    k: CubeTensor,
+    v: CubeTensor,
+    prefix: Option<(CubeTensor, CubeTensor)>,
+    shape: AttentionShape,
+) -> CubeTensor {
+    let call = Call::new(&q, &k, prefix, shape);
+    let out = empty_like(&q);
+    let rows = call.queries();
+    let client = q.client.clone();
+    // SAFETY: a query is below `rows`, its keys are those of its own prompt and fork.
+    unsafe {
+        attend_kernel::launch_unchecked(
+            &client,
+            row_grid(rows),
+            CubeDim::new_1d(UNITS as u32),
+            contiguous(q).into_buffer_arg(),
+            contiguous(k).into_buffer_arg(),
+            contiguous(v).into_buffer_arg(),
+            call.keys().into(),
+            call.values().into(),
+            out.clone().into_buffer_arg(),
+            call.sizes(rows),
+            shape.scale,
+            call.plan,
+        );
+    }
+    out
+}
+
+/// What the gradient goes back to.
+pub(in crate::kernels) struct Gradients {
+    pub(in crate::kernels) q: CubeTensor,
+    pub(in crate::kernels) k: CubeTensor,
+    pub(in crate::kernels) v: CubeTensor,
+    /// Of the prefix's keys and values, where they are asked for.
+    pub(in crate::kernels) prefix: Option<(CubeTensor, CubeTensor)>,
+}
+
+/// The gradients by queries, keys and values, and by the prefix where `with_prefix`.
+#[allow(clippy::too_many_arguments)]
+pub(in crate::kernels) fn attend_backward(
+    q: CubeTensor,
+    k: CubeTensor,
+    v: CubeTensor,
+    prefix: Option<(CubeTensor, CubeTensor)>,
+    out: CubeTensor,
+    gradient: CubeTensor,
+    shape: AttentionShape,
+    with_prefix: bool,
+) -> Gradients {
+    let [q, k, v, out, gradient] = [q, k, v, out, gradient].map(contiguous);
+    let call = Call::new(&q, &k, prefix, shape);
+    let rows = call.queries();
+    let client = q.client.clone();
+    let by_q = empty_like(&q);
+    let statistics = empty(&q, Shape::new([rows, 2]));
+    // SAFETY: as above.
+    unsafe {
+        by_queries_kernel::launch_unchecked(
+            &client,
+            row_grid(rows),
+            CubeDim::new_1d(UNITS as u32),
+            q.clone().into_buffer_arg(),
+            k.clone().into_buffer_arg(),
+            v.clone().into_buffer_arg(),
+            call.keys().into(),
+            call.values().into(),
+            out.into_buffer_arg(),
+            gradient.clone().into_buffer_arg(),
+            by_q.clone().into_buffer_arg(),
+            statistics.clone().into_buffer_arg(),
+            call.sizes(rows),
+            shape.scale,
+            call.plan,
+        );
+    }
+    let by_keys = |keys: CubeTensor, values: CubeTensor, strides: [usize; 3], of_prefix: bool| {
+        let (kv_heads, d_head) = (call.plan.kv_heads, call.plan.d_head);
+        let rows = match of_prefix {
+            true => call.prompts * kv_heads * call.n_prefix,
+            false => call.prompts * call.forks * call.tail * kv_heads,
+        };
+        let shape_of = match of_prefix {
+            true => Shape::new([call.prompts, kv_heads, call.n_prefix, d_head]),
+            false => k.meta.shape().clone(),
+        };
+        let (by_k, by_v) = (empty(&q, shape_of.clone()), empty(&q, shape_of));
+        let [by_prompt, by_head, by_position] = strides;
+        let sizes = SizesLaunch::new(
+            rows as u32,
+            call.forks as u32,
+            call.tail as u32,
+            call.n_prefix as u32,
+            by_prompt as u32,
+            by_position as u32,
+            by_head as u32,
+        );
+        // SAFETY: a key is below `rows`, its queries are those of its own prompt or fork.
+        unsafe {
+            by_keys_kernel::launch_unchecked(
+                &client,
+                row_grid(rows),
+                CubeDim::new_1d(UNITS as u32),
+                q.clone().into_buffer_arg(),
+                keys.into_buffer_arg(),
+                values.into_buffer_arg(),
+                gradient.clone().into_buffer_arg(),
+                statistics.clone().into_buffer_arg(),
+                by_k.clone().into_buffer_arg(),
+                by_v.clone().into_buffer_arg(),
+                sizes,
+                shape.scale,
+                of_prefix,
+                call.plan,
+            );
+        }
+        (by_k, by_v)
+    };
+    let (by_k, by_v) = by_keys(k.clone(), v.clone(), [0; 3], false);
+    let of_prefix = call.prefix.as_ref().filter(|_| with_prefix).map(|prefix| {
+        let (keys, values) = (prefix.keys.clone(), prefix.values.clone());
+        by_keys(keys, values, prefix.strides, true)
+    });
+    Gradients {
+        q: by_q,
+        k: by_k,
+        v: by_v,
+        prefix: of_prefix,
+    }
+}
+
+/// The query of a workgroup.
+#[derive(CubeType, Clone, Copy)]
+struct Query {
+    /// Its place among all queries.
+    row: usize,
+    fork: usize,
+    /// Its position in the tail.
+    position: usize,
+    kv_head: usize,
+}
+
+#[cube]
+fn query(sizes: &Sizes, #[comptime] plan: Plan) -> Query {
+    let row = row(sizes.rows);
+    let token = row / plan.heads;
+    Query {
+        row,
+        fork: token / sizes.tail as usize,
+        position: token % sizes.tail as usize,
+        kv_head: row % plan.heads / comptime!(plan.heads / plan.kv_heads),
+    }
+}
+
+/// Where key `index` of a query lies, in the prefix's memory or in the tail's.
+#[cube]
+fn place(sizes: &Sizes, query: &Query, index: usize, #[comptime] plan: Plan) -> usize {
+    let n_prefix = sizes.prefix as usize;
+    if index < n_prefix {
+        query.fork / sizes.forks as usize * sizes.by_prompt as usize
+            + index * sizes.by_position as usize
+            + query.kv_head * sizes.by_head as usize
+    } else {
+        ((query.fork * sizes.tail as usize + index - n_prefix) * plan.kv_heads + query.kv_head)
+            * plan.d_head
+    }
+}
+
+/// Whether a key that lies `back` positions behind a query is seen by it.
+#[cube]
+fn sees(back: usize, #[comptime] plan: Plan) -> bool {
+    match comptime!(plan.window) {
+        Option::Some(window) => back < window,
+        Option::None => true,
+    }
+}
+
+/// A number of a row of the prefix or of the tail.
+#[cube]
+fn number(own: &[f32], prefix: &ComptimeOption<&[f32]>, in_prefix: bool, place: usize) -> f32 {
+    #[comptime]
+    match prefix {
+        ComptimeOption::Some(prefix) => {
+            if in_prefix {
+                prefix[place]
+            } else {
+                own[place]
+            }
+        }
+        ComptimeOption::None => own[place],
+    }
+}
+
+/// The product of a row at hand with one in memory.
+#[cube]
+fn dot(
+    left: &Shared<[f32]>,
+    own: &[f32],
+    prefix: &ComptimeOption<&[f32]>,
+    in_prefix: bool,
+    place: usize,
+    #[comptime] plan: Plan,
+) -> f32 {
+    let mut sum = 0.0f32;
+    #[comptime]
+    match prefix {
+        ComptimeOption::Some(prefix) => {
+            if in_prefix {
+                for d in 0..plan.d_head {
+                    sum = fma(left[d], prefix[place + d], sum);
+                }
+            } else {
+                for d in 0..plan.d_head {
+                    sum = fma(left[d], own[place + d], sum);
+                }
+            }
+        }
+        ComptimeOption::None => {
+            for d in 0..plan.d_head {
+                sum = fma(left[d], own[place + d], sum);
+            }
+        }
+    };
+    sum
+}
+
+/// Brings a row of a head to all units of the workgroup.
+#[cube]
+fn load(to: &mut Shared<[f32]>, from: &[f32], place: usize, #[comptime] plan: Plan) {
+    for step in 0..comptime!(plan.d_head.div_ceil(UNITS)) {
+        let d = step * UNITS + UNIT_POS as usize;
+        if d < plan.d_head {
+            to[d] = from[place + d];
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
+fn attend_kernel(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    prefix_k: ComptimeOption<&[f32]>,
+    prefix_v: ComptimeOption<&[f32]>,
+    out: &mut [f32],
+    sizes: Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    let query = query(&sizes, plan);
+    let n_prefix = sizes.prefix as usize;
+    let n_keys = n_prefix + query.position + 1;
+    let mut row = Shared::<[f32]>::new_slice(plan.d_head);
+    let mut weights = Shared::<[f32]>::new_slice(UNITS);
+    load(&mut row, q, query.row * plan.d_head, plan);
+    sync_cube();
+    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
+    let mut sums = Array::<f32>::new(per_unit);
+    #[unroll]
+    for e in 0..per_unit {
+        sums[e] = 0.0f32;
+    }
+    let mut most = f32::new(HIDDEN);
+    let mut mass = 0.0f32;
+    for chunk in 0..n_keys.div_ceil(UNITS) {
+        let first = chunk * UNITS;
+        let index = first + UNIT_POS as usize;
+        let mut score = f32::new(HIDDEN);
+        if index < n_keys && sees(n_keys - 1 - index, plan) {
+            let key = place(&sizes, &query, index, plan);
+            score = dot(&row, k, &prefix_k, index < n_prefix, key, plan) * scale;
+        }
+        let new = max(most, largest(score, &mut weights));
+        let mut weight = 0.0f32;
+        if score > HIDDEN {
+            weight = (score - new).exp();
+        }
+        let sum = total(weight, &mut weights);
+        let kept = (most - new).exp();
+        mass = mass * kept + sum;
+        most = new;
+        let in_chunk = clamp_to(n_keys - first, UNITS);
+        #[unroll]
+        for e in 0..per_unit {
+            sums[e] *= kept;
+        }
+        for other in 0..in_chunk {
+            let value = place(&sizes, &query, first + other, plan);
+            let weight = weights[other];
+            #[unroll]
+            for e in 0..per_unit {
+                let d = e * UNITS + UNIT_POS as usize;
+                if d < plan.d_head {
+                    sums[e] = fma(
+                        weight,
+                        number(v, &prefix_v, first + other < n_prefix, value + d),
+                        sums[e],
+                    );
+                }
+            }
+        }
+    }
+    #[unroll]
+    for e in 0..per_unit {
+        let d = e * UNITS + UNIT_POS as usize;
+        if d < plan.d_head {
+            out[query.row * plan.d_head + d] = sums[e] / mass;
+        }
+    }
+}
+
+/// The gradient by the queries, and for every query the log of its sum of exponentials and the product of its output
+/// with the output's gradient.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+fn by_queries_kernel(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    prefix_k: ComptimeOption<&[f32]>,
+    prefix_v: ComptimeOption<&[f32]>,
+    out: &[f32],
+    gradient: &[f32],
+    by_q: &mut [f32],
+    statistics: &mut [f32],
+    sizes: Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    let query = query(&sizes, plan);
+    let n_prefix = sizes.prefix as usize;
+    let n_keys = n_prefix + query.position + 1;
+    let start = query.row * plan.d_head;
+    let mut row = Shared::<[f32]>::new_slice(plan.d_head);
+    let mut by_out = Shared::<[f32]>::new_slice(plan.d_head);
+    let mut weights = Shared::<[f32]>::new_slice(UNITS);
+    load(&mut row, q, start, plan);
+    load(&mut by_out, gradient, start, plan);
+    sync_cube();
+    let mut most = f32::new(HIDDEN);
+    let mut mass = 0.0f32;
+    for chunk in 0..n_keys.div_ceil(UNITS) {
+        let index = chunk * UNITS + UNIT_POS as usize;
+        let mut score = f32::new(HIDDEN);
+        if index < n_keys && sees(n_keys - 1 - index, plan) {
+            let key = place(&sizes, &query, index, plan);
+            score = dot(&row, k, &prefix_k, index < n_prefix, key, plan) * scale;
+        }
+        let new = max(most, largest(score, &mut weights));
+        let mut weight = 0.0f32;
+        if score > HIDDEN {
+            weight = (score - new).exp();
+        }
+        mass = mass * (most - new).exp() + total(weight, &mut weights);
+        most = new;
+    }
+    let log_sum = most + mass.ln();
+    let mut along = 0.0f32;
+    for step in 0..comptime!(plan.d_head.div_ceil(UNITS)) {
+        let d = step * UNITS + UNIT_POS as usize;
+        if d < plan.d_head {
+            along = fma(out[start + d], by_out[d], along);
+        }
+    }
+    let along = total(along, &mut weights);
+    if UNIT_POS == 0 {
+        statistics[query.row * 2] = log_sum;
+        statistics[query.row * 2 + 1] = along;
+    }
+    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
+    let mut sums = Array::<f32>::new(per_unit);
+    #[unroll]
+    for e in 0..per_unit {
+        sums[e] = 0.0f32;
+    }
+    for chunk in 0..n_keys.div_ceil(UNITS) {
+        let first = chunk * UNITS;
+        let index = first + UNIT_POS as usize;
+        let mut by_score = 0.0f32;
+        if index < n_keys && sees(n_keys - 1 - index, plan) {
+            let key = place(&sizes, &query, index, plan);
+            let in_prefix = index < n_prefix;
+            let score = dot(&row, k, &prefix_k, in_prefix, key, plan) * scale;
+            let by_weight = dot(&by_out, v, &prefix_v, in_prefix, key, plan);
+            by_score = (score - log_sum).exp() * (by_weight - along) * scale;
+        }
+        sync_cube();
+        weights[UNIT_POS as usize] = by_score;
+        sync_cube();
+        let in_chunk = clamp_to(n_keys - first, UNITS);
+        for other in 0..in_chunk {
+            let key = place(&sizes, &query, first + other, plan);
+            let by_score = weights[other];
+            #[unroll]
+            for e in 0..per_unit {
+                let d = e * UNITS + UNIT_POS as usize;
+                if d < plan.d_head {
+                    sums[e] = fma(
+                        by_score,
+                        number(k, &prefix_k, first + other < n_prefix, key + d),
+                        sums[e],
+                    );
+                }
+            }
+        }
+    }
+    #[unroll]
+    for e in 0..per_unit {
+        let d = e * UNITS + UNIT_POS as usize;
+        if d < plan.d_head {
+            by_q[start + d] = sums[e];
+        }
+    }
+}
+
+/// The gradients by keys and values: of the tail, or of the prefix.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+fn by_keys_kernel(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    gradient: &[f32],
+    statistics: &[f32],
+    by_k: &mut [f32],
+    by_v: &mut [f32],
+    sizes: Sizes,
+    scale: f32,
+    #[comptime] of_prefix: bool,
+    #[comptime] plan: Plan,
+) {
+    let group = comptime!(plan.heads / plan.kv_heads);
+    let own = row(sizes.rows);
+    let tail = sizes.tail as usize;
+    let n_prefix = sizes.prefix as usize;
+    // The key: its head, its place in memory, its position, and the queries that may see it: those of `n_forks` forks
+    // from `first_fork` on, from position `from` of their tail on.
+    let mut kv_head = own % plan.kv_heads;
+    let token = own / plan.kv_heads;
+    let mut place = own * plan.d_head;
+    let mut position = n_prefix + token % tail;
+    let mut first_fork = token / tail;
+    let mut n_forks = 1usize;
+    let mut from = token % tail;
+    if of_prefix {
+        position = own % n_prefix;
+        kv_head = own / n_prefix % plan.kv_heads;
+        let prompt = own / n_prefix / plan.kv_heads;
+        place = prompt * sizes.by_prompt as usize
+            + position * sizes.by_position as usize
+            + kv_head * sizes.by_head as usize;
+        first_fork = prompt * sizes.forks as usize;
+        n_forks = sizes.forks as usize;
+        from = 0usize;
+    }
+    let positions = tail - from;
+    let n_queries = n_forks * group * positions;
+    let mut key = Shared::<[f32]>::new_slice(plan.d_head);
+    let mut value = Shared::<[f32]>::new_slice(plan.d_head);
+    let mut weights = Shared::<[f32]>::new_slice(UNITS);
+    let mut by_scores = Shared::<[f32]>::new_slice(UNITS);
+    load(&mut key, k, place, plan);
+    load(&mut value, v, place, plan);
+    sync_cube();
+    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
+    let mut key_sums = Array::<f32>::new(per_unit);
+    let mut value_sums = Array::<f32>::new(per_unit);
+    #[unroll]
+    for e in 0..per_unit {
+        key_sums[e] = 0.0f32;
+        value_sums[e] = 0.0f32;
+    }
+    for chunk in 0..n_queries.div_ceil(UNITS) {
+        let first = chunk * UNITS;
+        let index = first + UNIT_POS as usize;
+        let mut weight = 0.0f32;
+        let mut by_score = 0.0f32;
+        if index < n_queries {
+            let in_tail = from + index % positions;
+            let query = query_row(index, positions, from, first_fork, kv_head, tail, plan);
+            if sees(n_prefix + in_tail - position, plan) {
+                let start = query * plan.d_head;
+                let mut score = 0.0f32;
+                let mut by_weight = 0.0f32;
+                for d in 0..plan.d_head {
+                    score = fma(q[start + d], key[d], score);
+                    by_weight = fma(gradient[start + d], value[d], by_weight);
+                }
+                weight = (score * scale - statistics[query * 2]).exp();
+                by_score = weight * (by_weight - statistics[query * 2 + 1]) * scale;
+            }
+        }
+        sync_cube();
+        weights[UNIT_POS as usize] = weight;
+        by_scores[UNIT_POS as usize] = by_score;
+        sync_cube();
+        let in_chunk = clamp_to(n_queries - first, UNITS);
+        for other in 0..in_chunk {
+            let query = query_row(
+                first + other,
+                positions,
+                from,
+                first_fork,
+                kv_head,
+                tail,
+                plan,
+            );
+            let start = query * plan.d_head;
+            #[unroll]
+            for e in 0..per_unit {
+                let d = e * UNITS + UNIT_POS as usize;
+                if d < plan.d_head {
+                    key_sums[e] = fma(by_scores[other], q[start + d], key_sums[e]);
+                    value_sums[e] = fma(weights[other], gradient[start + d], value_sums[e]);
+                }
+            }
+        }
+    }
+    #[unroll]
+    for e in 0..per_unit {
+        let d = e * UNITS + UNIT_POS as usize;
+        if d < plan.d_head {
+            by_k[own * plan.d_head + d] = key_sums[e];
+            by_v[own * plan.d_head + d] = value_sums[e];
+        }
+    }
+}
+
+/// The place among all queries of query `index` of a key: positions run fastest, then heads, then forks.
+#[cube]
+fn query_row(
+    index: usize,
+    positions: usize,
+    from: usize,
+    first_fork: usize,
+    kv_head: usize,
+    tail: usize,
+    #[comptime] plan: Plan,
+) -> usize {
+    let group = comptime!(plan.heads / plan.kv_heads);
+    let head = kv_head * group + index / positions % group;
+    let fork = first_fork + index / positions / group;
+    (fork * tail + from + index % positions) * plan.heads + head
+}
+
+#[cube]
+fn clamp_to(value: usize, limit: usize) -> usize {
+    if value < limit { value } else { limit }
+}

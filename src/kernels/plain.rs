@@ -1,0 +1,195 @@
+//! The operations made of the library's own: the CPU's way, the way of trained weights, and what kernels are held
+//! against.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu_approximate, silu, softmax};
+
+use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout};
+
+/// What is added to scores that must not count. [`super::attend`] says for what.
+#[derive(Clone, Debug, Default)]
+pub struct Masks {
+    /// For the scores against the tail's own keys, `[1, group · tail, tail]`.
+    pub own: Option<Tensor<3>>,
+    /// For the scores against the prefix's keys, `[1, group · tail, prefix]`.
+    pub prefix: Option<Tensor<3>>,
+}
+
+/// As [`super::project`].
+pub fn project(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    layout: Layout,
+    bias: Option<&Tensor<1>>,
+    residual: Option<Tensor<3>>,
+) -> Tensor<3> {
+    let [batch, tokens, width] = x.dims();
+    let weight = match layout {
+        Layout::InOut => weight,
+        Layout::OutIn => weight.transpose(),
+    };
+    let out = weight.dims()[1];
+    let mut projected = x
+        .reshape([batch * tokens, width])
+        .matmul(weight)
+        .reshape([batch, tokens, out]);
+    if let Some(bias) = bias {
+        projected = projected + bias.clone().reshape([1, 1, -1]);
+    }
+    match residual {
+        Some(residual) => residual + projected,
+        None => projected,
+    }
+}
+
+/// As [`super::norm`].
+pub fn norm<const D: usize>(
+    x: Tensor<D>,
+    weight: &Tensor<1>,
+    bias: Option<&Tensor<1>>,
+    centred: bool,
+    eps: f64,
+) -> Tensor<D> {
+    let last = D - 1;
+    let x = match centred {
+        false => x,
+        true => x.clone() - x.mean_dim(last),
+    };
+    let variance = x.clone().powi_scalar(2).mean_dim(last);
+    let scale = variance.add_scalar(eps).sqrt().recip();
+    let along = |weight: &Tensor<1>| weight.clone().unsqueeze::<D>();
+    let normed = x * scale * along(weight);
+    match bias {
+        Some(bias) => normed + along(bias),
+        None => normed,
+    }
+}
+
+/// As [`super::rotate`].
+pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
+    let (d_head, dimensions) = (x.dims()[3], cos.dims()[3]);
+    let half = dimensions / 2;
+    let part = |from, width| x.clone().narrow(3, from, width);
+    let turned = Tensor::cat(vec![part(half, half).neg(), part(0, half)], 3);
+    let rest = d_head - dimensions;
+    if rest == 0 {
+        return x * cos.clone() + turned * sin.clone();
+    }
+    let rotated = part(0, dimensions) * cos.clone() + turned * sin.clone();
+    Tensor::cat(vec![rotated, part(dimensions, rest)], 3)
+}
+
+/// As [`super::attend`]. The scores against a prompt's prefix are one matrix product for all its forks.
+pub fn attend(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    prefix: Option<(Tensor<4>, Tensor<4>)>,
+    shape: AttentionShape,
+    masks: &Masks,
+) -> Tensor<4> {
+    let [forks, tail, heads, d_head] = q.dims();
+    let kv_heads = k.dims()[2];
+    let (rows, group) = (shape.forks, heads / kv_heads);
+    let batch = forks / rows;
+    // [forks · kv_heads, group · tail, d_head]: one small product per fork and key/value head.
+    let q = q
+        .mul_scalar(shape.scale)
+        .reshape([forks, tail, kv_heads, group, d_head])
+        .permute([0, 2, 3, 1, 4])
+        .reshape([forks * kv_heads, group * tail, d_head]);
+    let own = |x: Tensor<4>| x.swap_dims(1, 2).reshape([forks * kv_heads, tail, d_head]);
+    let (keys, values) = (own(k), own(v));
+    let masked = |scores: Tensor<3>, mask: &Option<Tensor<3>>| match mask {
+        Some(mask) => scores + mask.clone(),
+        None => scores,
+    };
+    let scores = masked(q.clone().matmul(keys.transpose()), &masks.own);
+    let mixed = match prefix {
+        None => softmax(scores, 2).matmul(values),
+        Some((prefix_keys, prefix_values)) => {
+            let n_prefix = prefix_keys.dims()[2];
+            // All forks of a prompt against the shared prefix: [batch · kv_heads, rows · group · tail, ·].
+            let by_prompt = |x: Tensor<3>, width: usize| {
+                x.reshape([batch, rows, kv_heads, group * tail, width])
+                    .swap_dims(1, 2)
+                    .reshape([batch * kv_heads, rows * group * tail, width])
+            };
+            let by_fork = |x: Tensor<3>, width: usize| {
+                x.reshape([batch, kv_heads, rows, group * tail, width])
+                    .swap_dims(1, 2)
+                    .reshape([forks * kv_heads, group * tail, width])
+            };
+            let shared = |x: Tensor<4>| x.reshape([batch * kv_heads, n_prefix, d_head]);
+            let q_prefix = by_prompt(q, d_head);
+            let to_prefix = by_fork(q_prefix.matmul(shared(prefix_keys).transpose()), n_prefix);
+            let to_prefix = masked(to_prefix, &masks.prefix);
+            let weights = softmax(Tensor::cat(vec![to_prefix, scores], 2), 2);
+            let from_prefix = by_fork(
+                by_prompt(weights.clone().narrow(2, 0, n_prefix), n_prefix)
+                    .matmul(shared(prefix_values)),
+                d_head,
+            );
+            from_prefix + weights.narrow(2, n_prefix, tail).matmul(values)
+        }
+    };
+    mixed
+        .reshape([forks, kv_heads, group, tail, d_head])
+        .permute([0, 3, 1, 2, 4])
+        .reshape([forks, tail, heads, d_head])
+}
+
+/// As [`super::activate`].
+pub fn activate(
+    gate: Tensor<3>,
+    up: Option<Tensor<3>>,
+    bias: Option<&Tensor<1>>,
+    gains: Option<Tensor<3>>,
+    shape: ActivationShape,
+) -> Tensor<3> {
+    let d_mlp = gate.dims()[2];
+    let ActivationShape {
+        prompts,
+        forks,
+        tail,
+        ..
+    } = shape;
+    let own_forks = gate.dims()[1] / tail;
+    let by_fork = |x: Tensor<3>| x.reshape([prompts, own_forks, tail, d_mlp]);
+    let gains = gains.map(|gains| {
+        let [a, b, _] = gains.dims();
+        gains.reshape([a, b, 1, d_mlp])
+    });
+    let mut gate = by_fork(gate);
+    if let (Some(gains), GainsOn::Gate) = (&gains, shape.on) {
+        gate = gate * gains.clone();
+    }
+    if let Some(bias) = bias {
+        gate = gate + bias.clone().unsqueeze::<4>();
+    }
+    let mut activated = match shape.function {
+        Activation::Silu => silu(gate),
+        Activation::Gelu => gelu(gate),
+        Activation::GeluTanh => gelu_approximate(gate),
+    };
+    if let Some(up) = up {
+        activated = activated * by_fork(up);
+    }
+    if let (Some(gains), GainsOn::Activation) = (gains, shape.on) {
+        activated = activated * gains;
+    }
+    activated.reshape([prompts, forks * tail, d_mlp])
+}
+
+/// `x Φ(x)` ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), of its parts: burn's own GELU goes back through
+/// the derivative of the approximation by tanh on a GPU, which is off by up to 1e-3.
+fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let twice_phi = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
+    x * twice_phi * 0.5
+}
+
+/// As [`super::log_sum_exp`].
+pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
+    let largest = x.clone().max_dim(2).detach();
+    (x - largest.clone()).exp().sum_dim(2).log() + largest
+}
