@@ -819,3 +819,68 @@ fn settings_out_of_range_are_refused() {
         assert!(matches!(&error, AttributionError::Settings(text) if text.contains(named)));
     }
 }
+
+/// With all positions zeroed, the effect of a neuron is that of a run whose gain of the neuron is zero.
+#[test]
+fn exact_ablation_is_the_difference_to_a_run_without_the_neuron() {
+    let model = model("tiny-llama-tied");
+    let decoder = &model.decoder;
+    let config = &decoder.config;
+    let (n_layers, d_mlp) = (config.n_layers, config.d_mlp);
+    let prompts: [&[u32]; 2] = [&[6, 8, 12, 7], &[11, 20, 31, 5]];
+    let settings = Settings {
+        path: Path::PerLayer,
+        site: Site::Post,
+        positions: Positions::All,
+        target: TargetKind::ChoiceFirstToken,
+        ..Settings::preset("fast").unwrap()
+    };
+    let run = base(decoder, &prompts);
+    let target = target_of(decoder, &run, &settings, &[9, 12]);
+    let at_one = host(target.value(decoder, run.last_resid()));
+    let sweep = Sweep::new(decoder, &prompts, &run, &target, &settings);
+    let effects = wait(sweep.ablate(&at_one, job())).unwrap();
+    for layer in 0..n_layers {
+        for neuron in [0, d_mlp / 2, d_mlp - 1] {
+            let mut gains = vec![1.0f32; d_mlp];
+            gains[neuron] = 0.0;
+            let gains = Tensor::<1>::from_data(TensorData::new(gains, [d_mlp]), decoder.device());
+            let gains = Gains::of_layer(layer, gains);
+            let without = wait(decoder.base_run(&prompts, &gains, Capture::KeyValues, job()));
+            let without = host(target.value(decoder, without.unwrap().last_resid()));
+            let expected: Vec<f32> = at_one.iter().zip(without).map(|(a, b)| a - b).collect();
+            let found: Vec<f32> = effects
+                .iter()
+                .map(|all| all[layer * d_mlp + neuron])
+                .collect();
+            let what = format!("layer {layer}, neuron {neuron}");
+            assert_close(&found, &expected, VALUE, &what);
+        }
+    }
+}
+
+/// In the last layer nothing but the last position reaches the target.
+#[test]
+fn ablation_at_the_last_position_of_the_last_layer_is_that_at_all_positions() {
+    let model = model("tiny-llama-tied");
+    let decoder = &model.decoder;
+    let config = &decoder.config;
+    let last_layer = (config.n_layers - 1) * config.d_mlp;
+    let prompts: [&[u32]; 1] = [&[6, 8, 12, 7]];
+    let effects = |positions| {
+        let settings = Settings {
+            path: Path::PerLayer,
+            positions,
+            target: TargetKind::TopLogit,
+            ..Settings::preset("fast").unwrap()
+        };
+        let run = base(decoder, &prompts);
+        let target = target_of(decoder, &run, &settings, &[9]);
+        let at_one = host(target.value(decoder, run.last_resid()));
+        let sweep = Sweep::new(decoder, &prompts, &run, &target, &settings);
+        wait(sweep.ablate(&at_one, job())).unwrap().remove(0)
+    };
+    let (last, all) = (effects(Positions::Last), effects(Positions::All));
+    assert_close(&last[last_layer..], &all[last_layer..], VALUE, "last layer");
+    assert!(last.iter().any(|effect| effect.abs() > 1e-3));
+}

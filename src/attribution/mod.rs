@@ -6,10 +6,12 @@
 //! layers' together at `gate_pre` it is the integral over the gate rows' weights.
 //!
 //! - [`settings`]: the choices a user makes, by name, and the presets
+//! - [`ablation`]: the exact effect of every neuron, which scores estimate
 //! - [`quadrature`]: nodes and weights of the integral
 //! - [`sweep`]: the forks of all layers in one pass up and one back
 //! - [`target`]: the number that is explained
 
+pub mod ablation;
 pub mod quadrature;
 pub mod settings;
 pub mod sweep;
@@ -171,7 +173,7 @@ pub async fn attribute(
     job.progress("attribution", 0, kept.len());
     for batch in batches(&encoded, &config) {
         let positions = batch.shared.len() + batch.prompts.first().map_or(0, Vec::len);
-        let longest = Sweep::prompts_at_once(&config, positions, settings);
+        let longest = Sweep::prompts_at_once(&model.decoder, positions, settings);
         for indices in batch.items.chunks(longest) {
             let prompts: Vec<&[u32]> = indices
                 .iter()

@@ -7,34 +7,22 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::target::Target;
 use super::{Path, Positions as Scope, Settings};
 use crate::job::Job;
+use crate::kernels::has_kernels;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
 use crate::model::positions::Positions;
 use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
 
-/// Bytes that one pass may keep for the way back.
-const MEMORY_BUDGET: usize = if cfg!(target_family = "wasm") {
-    256 << 20
-} else {
-    1 << 30
-};
-/// Logits of one pass, in bytes: below WebGPU's default binding of 128 MiB.
-const LOGITS_BUDGET: usize = 64 << 20;
-
-/// Floating-point operations of one pass on WebAssembly, up and back: about a second, since nothing can be
-/// cancelled within a pass.
-const FLOPS_BUDGET: usize = 4_000_000_000;
-
 /// A sweep over prompts of one length.
 pub struct Sweep<'a> {
-    decoder: &'a Decoder,
-    prompts: &'a [&'a [u32]],
+    pub(super) decoder: &'a Decoder,
+    pub(super) prompts: &'a [&'a [u32]],
     base: &'a Run,
     target: &'a Target,
     settings: &'a Settings,
@@ -111,13 +99,16 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// How many prompts of a length fit one sweep with at least one node of every layer.
-    pub fn prompts_at_once(config: &Config, length: usize, settings: &Settings) -> usize {
+    /// How many prompts of a length fit one sweep with at least some nodes of every layer.
+    pub fn prompts_at_once(decoder: &Decoder, length: usize, settings: &Settings) -> usize {
+        let config = &decoder.config;
         let rows = config.n_layers * settings.steps.min(4);
-        let memory = rows * bytes_per_row(config, length, settings, config.n_layers / 2 + 1);
-        let logits = rows * 4 * config.vocabulary;
-        (MEMORY_BUDGET / memory)
-            .min(LOGITS_BUDGET / logits)
+        let blocks = config.n_layers / 2 + 1;
+        let memory = rows * bytes_per_row(decoder, length, settings, blocks);
+        let tail = tail_of(settings.positions, length);
+        let flops = rows as f64 * flops_per_row(config, tail, blocks);
+        (decoder.pace.bytes / memory)
+            .min((decoder.pace.flops / flops) as usize)
             .clamp(1, 64)
     }
 
@@ -141,21 +132,35 @@ impl<'a> Sweep<'a> {
         };
         for (layers, nodes) in self.groups() {
             let (gains, values) = match self.settings.path {
-                Path::PerLayer => self.climb_per_layer(layers.clone(), &nodes, job).await?,
+                Path::PerLayer => {
+                    let gains = self.gains(&nodes).autodiff().require_grad();
+                    self.climb_per_layer(layers.clone(), &gains, job).await?
+                }
                 Path::Joint => self.climb_joint(&nodes, job).await?,
             };
             job.checkpoint().await?;
             let mut gradients = values.clone().sum().backward();
+            let mut found = Vec::with_capacity(gains.len());
             for (layer, gain) in layers.clone().zip(&gains) {
                 let gradient = gain.grad_remove(&mut gradients).ok_or_else(|| {
                     ModelError::Device(format!("no gradient reached layer {layer}"))
                 })?;
-                let part = read(self.weigh(gradient, &nodes)).await?;
-                for (sum, part) in swept.scores[layer].iter_mut().zip(part) {
+                found.push(gradient);
+            }
+            drop(gradients);
+            // Σ_k w_k · ∂M/∂s_k of all layers, in one readback.
+            let (n_here, n_nodes) = (layers.len(), nodes.weights.len());
+            let shape = [self.prompts.len(), n_here, n_nodes, config.d_mlp];
+            let weights = self.by_node(&nodes.weights).unsqueeze::<4>();
+            let found = Tensor::cat(found, 1).reshape(shape);
+            let parts = read((found * weights).sum_dim(2)).await?;
+            for (index, part) in parts.chunks(config.d_mlp).enumerate() {
+                let (prompt, layer) = (index / n_here, layers.start + index % n_here);
+                let own = prompt * config.d_mlp..(prompt + 1) * config.d_mlp;
+                for (sum, part) in swept.scores[layer][own].iter_mut().zip(part) {
                     *sum += part;
                 }
             }
-            drop(gradients);
             if let Some(zero) = nodes.alphas.iter().position(|&alpha| alpha == 0.0) {
                 let n_nodes = nodes.alphas.len();
                 let rows = values.dims()[1];
@@ -179,43 +184,8 @@ impl<'a> Sweep<'a> {
         Ok(swept)
     }
 
-    /// Groups of layers and nodes that fit the memory budget.
+    /// Groups of layers and nodes that fit one pass.
     fn groups(&self) -> Vec<(Range<usize>, Nodes)> {
-        let config = &self.decoder.config;
-        let length = self.base.geometry.tail;
-        let prompts = self.prompts.len();
-        let n_layers = config.n_layers;
-        let is_one_core = cfg!(target_family = "wasm") && *self.decoder.device() == Device::flex();
-        let joint = self.settings.path == Path::Joint;
-        // Blocks that the rows of one node climb through, prompt by prompt.
-        let cost = |layers: Range<usize>| -> Cost {
-            let climbs: Vec<usize> = match joint {
-                true => vec![n_layers],
-                false => layers.map(|layer| n_layers - layer).collect(),
-            };
-            let bytes = |&blocks: &usize| bytes_per_row(config, length, self.settings, blocks);
-            let flops = |&blocks: &usize| flops_per_row(config, self.tail, blocks);
-            Cost {
-                bytes: prompts * climbs.iter().map(bytes).sum::<usize>(),
-                flops: prompts * climbs.iter().map(flops).sum::<usize>(),
-                rows: prompts * climbs.len(),
-            }
-        };
-        let fits = |cost: &Cost, nodes: usize| {
-            cost.bytes * nodes <= MEMORY_BUDGET
-                && cost.rows * nodes * 4 * config.vocabulary <= LOGITS_BUDGET
-                && (!is_one_core || cost.flops * nodes <= FLOPS_BUDGET)
-        };
-        let mut layer_groups = Vec::new();
-        let mut from = 0;
-        while from < n_layers {
-            let mut to = from + 1;
-            while to < n_layers && (joint || fits(&cost(from..to + 1), 1)) {
-                to += 1;
-            }
-            layer_groups.push(from..to);
-            from = to;
-        }
         let weight = 1.0 / self.settings.steps as f32;
         let mut nodes: Vec<(f32, f32)> = self
             .settings
@@ -229,12 +199,8 @@ impl<'a> Sweep<'a> {
             nodes.push((0.0, 0.0));
         }
         let mut groups = Vec::new();
-        for layers in layer_groups {
-            let cost = cost(layers.clone());
-            let at_once = (1..=nodes.len())
-                .rev()
-                .find(|&count| fits(&cost, count))
-                .unwrap_or(1);
+        for layers in self.layer_groups() {
+            let at_once = self.rows_at_once(layers.clone(), nodes.len());
             for part in nodes.chunks(at_once) {
                 let (alphas, weights) = part.iter().copied().unzip();
                 groups.push((layers.clone(), Nodes { alphas, weights }));
@@ -243,25 +209,66 @@ impl<'a> Sweep<'a> {
         groups
     }
 
-    /// Gains `[prompts, nodes, d_mlp]`, each node's all equal to its α, as leaves of the graph.
-    fn leaf(&self, nodes: &Nodes) -> Tensor<3> {
-        let device = self.decoder.device();
-        let n_nodes = nodes.alphas.len();
-        let shape = [self.prompts.len(), n_nodes, self.decoder.config.d_mlp];
-        let alphas = TensorData::new(nodes.alphas.clone(), [1, n_nodes, 1]);
-        let gains = Tensor::<3>::from_data(alphas, device).expand(shape);
-        // A leaf of its own: expanded views share memory.
-        (gains * Tensor::ones(shape, device))
-            .autodiff()
-            .require_grad()
+    /// Layers whose rows climb together: as many as fit one pass with a row each, or all of them on the joint path.
+    pub(super) fn layer_groups(&self) -> Vec<Range<usize>> {
+        let n_layers = self.decoder.config.n_layers;
+        let joint = self.settings.path == Path::Joint;
+        let mut groups = Vec::new();
+        let mut from = 0;
+        while from < n_layers {
+            let mut to = from + 1;
+            while to < n_layers && (joint || self.fits(from..to + 1, 1)) {
+                to += 1;
+            }
+            groups.push(from..to);
+            from = to;
+        }
+        groups
     }
 
-    /// `Σ_k w_k · ∂M/∂s_k`: `[prompts, nodes, d_mlp]` gives `[prompts, d_mlp]`.
-    fn weigh(&self, gradient: Tensor<3>, nodes: &Nodes) -> Tensor<2> {
-        let [prompts, n_nodes, d_mlp] = gradient.dims();
-        let weights = TensorData::new(nodes.weights.clone(), [1, n_nodes, 1]);
-        let weights = Tensor::<3>::from_data(weights, self.decoder.device());
-        (gradient * weights).sum_dim(1).reshape([prompts, d_mlp])
+    /// Rows of every layer of a group that fit one pass, of `wanted`; at least one.
+    pub(super) fn rows_at_once(&self, layers: Range<usize>, wanted: usize) -> usize {
+        (1..=wanted)
+            .rev()
+            .find(|&count| self.fits(layers.clone(), count))
+            .unwrap_or(1)
+    }
+
+    /// Whether `rows` rows of each of some layers fit one pass.
+    fn fits(&self, layers: Range<usize>, rows: usize) -> bool {
+        let n_layers = self.decoder.config.n_layers;
+        let length = self.base.geometry.tail;
+        // Blocks that a row climbs through.
+        let climbs: Vec<usize> = match self.settings.path {
+            Path::Joint => vec![n_layers],
+            Path::PerLayer => layers.map(|layer| n_layers - layer).collect(),
+        };
+        let rows = rows * self.prompts.len();
+        let bytes = |&blocks: &usize| bytes_per_row(self.decoder, length, self.settings, blocks);
+        let flops = |&blocks: &usize| flops_per_row(&self.decoder.config, self.tail, blocks);
+        let pace = self.decoder.pace;
+        climbs.iter().map(bytes).sum::<usize>() * rows <= pace.bytes
+            && climbs.iter().map(flops).sum::<f64>() * rows as f64 <= pace.flops
+    }
+
+    /// A number for each node, `[1, nodes, 1]`.
+    fn by_node(&self, values: &[f32]) -> Tensor<3> {
+        let shape = [1, values.len(), 1];
+        Tensor::from_data(
+            TensorData::new(values.to_vec(), shape),
+            self.decoder.device(),
+        )
+    }
+
+    /// Gains `[prompts, nodes, d_mlp]`, each node's all equal to its α. Every layer's leaf of the graph is these.
+    fn gains(&self, nodes: &Nodes) -> Tensor<3> {
+        let shape = [
+            self.prompts.len(),
+            nodes.alphas.len(),
+            self.decoder.config.d_mlp,
+        ];
+        // A product, so that they lie in memory once: an expanded view would be copied at every use.
+        self.by_node(&nodes.alphas) * Tensor::ones(shape, self.decoder.device())
     }
 
     fn geometry(&self, rows: usize) -> Geometry {
@@ -272,25 +279,29 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Rows born at each layer of `layers`, all on the way to the top together. Returns the leaves and the
-    /// target's values `[prompts, layers · nodes]`.
-    async fn climb_per_layer(
+    /// Rows born at each layer of `layers`, all on the way to the top together. Each row is a fork under one of the
+    /// `gains`, `[prompts, rows of a layer, d_mlp]`; where those are tracked, every layer has its own leaf of the graph.
+    /// Returns the leaves and the target's values `[prompts, layers · rows of a layer]`.
+    pub(super) async fn climb_per_layer(
         &self,
         layers: Range<usize>,
-        nodes: &Nodes,
+        gains: &Tensor<3>,
         job: Job<'_>,
     ) -> Result<(Vec<Tensor<3>>, Tensor<2>), ModelError> {
-        let n_nodes = nodes.alphas.len();
+        let n_rows = gains.dims()[1];
         let mut leaves = Vec::with_capacity(layers.len());
         let mut rows: Option<Tensor<3>> = None;
         for layer in layers.start..self.decoder.config.n_layers {
             job.checkpoint().await?;
             if let Some(x) = rows.take() {
-                let geometry = self.geometry(leaves.len() * n_nodes);
+                let geometry = self.geometry(leaves.len() * n_rows);
                 rows = Some(self.block(layer, geometry, x, None));
             }
             if layers.contains(&layer) {
-                let leaf = self.leaf(nodes);
+                let leaf = match gains.is_require_grad() {
+                    true => gains.clone().detach().require_grad(),
+                    false => gains.clone(),
+                };
                 let born = self.born(layer, leaf.clone())?;
                 leaves.push(leaf);
                 rows = Some(match rows {
@@ -301,7 +312,7 @@ impl<'a> Sweep<'a> {
         }
         let rows =
             rows.ok_or_else(|| ModelError::Config("a sweep needs at least one layer".into()))?;
-        let values = self.value(rows, leaves.len() * n_nodes);
+        let values = self.value(rows, leaves.len() * n_rows);
         Ok((leaves, values))
     }
 
@@ -321,10 +332,11 @@ impl<'a> Sweep<'a> {
         let first_position = self.base.geometry.tail - self.tail;
         let embedded = self.decoder.embed(&tails, first_position)?;
         let mut x = spread(embedded, n_nodes);
+        let gains = self.gains(nodes);
         let mut leaves = Vec::with_capacity(self.decoder.config.n_layers);
         for layer in 0..self.decoder.config.n_layers {
             job.checkpoint().await?;
-            let leaf = self.leaf(nodes);
+            let leaf = gains.clone().autodiff().require_grad();
             x = self.block(layer, self.geometry(n_nodes), x, Some(leaf.clone()));
             leaves.push(leaf);
         }
@@ -387,26 +399,27 @@ fn tail_of(positions: Scope, length: usize) -> usize {
     }
 }
 
-/// What one node takes in one pass.
-struct Cost {
-    bytes: usize,
-    flops: usize,
-    rows: usize,
-}
-
 /// Matrix products of one row through `blocks` blocks and the output projection, up and back.
-fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> usize {
+fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> f64 {
     let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
     let projections = if config.gated { 3 } else { 2 };
     let block = attention + projections * config.d_model * config.d_mlp;
-    4 * (tail * blocks * block + config.d_model * config.vocabulary)
+    4.0 * (tail * blocks * block + config.d_model * config.vocabulary) as f64
 }
 
-/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: about ten
-/// tensors of the width of the residual stream, eight of the feed-forward layer's, four of the attention
-/// weights.
-fn bytes_per_row(config: &Config, length: usize, settings: &Settings, layers: usize) -> usize {
+/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes. Kernels keep what goes into
+/// the norms, attention's inputs and output, gate and up; the plain operations about ten tensors of the width of the
+/// residual stream, eight of the feed-forward layer's, four of the attention weights.
+fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: usize) -> usize {
+    let config = &decoder.config;
     let tail = tail_of(settings.positions, length);
-    let token_layer = 10 * config.d_model + 8 * config.d_mlp + 4 * config.n_heads * length;
-    4 * tail * token_layer * layers + 16 * config.vocabulary
+    let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
+    let (token_layer, logits) = match has_kernels(decoder.device()) {
+        true => (2 * (config.d_model + heads + config.d_mlp), 2),
+        false => {
+            let scores = 4 * config.n_heads * length;
+            (10 * config.d_model + 8 * config.d_mlp + scores, 4)
+        }
+    };
+    4 * (tail * token_layer * layers + logits * config.vocabulary)
 }
