@@ -14,10 +14,12 @@ function chromium(): string | undefined {
 
 const executablePath = chromium();
 const url = process.env["SECATEUR_URL"];
+/** What is measured instead of tested: `speed` or `profile`. */
+const bench = process.env["SECATEUR_BENCH"];
 
 export default defineConfig({
   testDir: "tests/browser",
-  testMatch: process.env["SECATEUR_BENCH"] ? "*.bench.ts" : "*.spec.ts",
+  testMatch: bench ? `${bench}.bench.ts` : "*.spec.ts",
   outputDir: "test-results",
   // One engine at a time: the tests measure, and the machine may have few cores.
   workers: 1,

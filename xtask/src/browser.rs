@@ -120,13 +120,15 @@ fn command_line_numbers() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Measures the page in `dist/`; the figures go to the terminal.
+/// Measures the page in `dist/`, by the file of `tests/browser` of this name; the figures go to the terminal.
 ///
 /// # Errors
 /// When Playwright cannot be run, or the page fails.
-pub fn bench() -> Result<()> {
+pub fn bench(name: &str) -> Result<()> {
     let mut playwright = playwright()?;
-    playwright.arg("--reporter=line").env("SECATEUR_BENCH", "1");
+    playwright
+        .arg("--reporter=line")
+        .env("SECATEUR_BENCH", name);
     tools::run(&mut playwright)
 }
 

@@ -6,6 +6,7 @@
 //! | `serve` | the same, served on localhost together with the fetched models |
 //! | `test` | every check and every test, native and in headless Chromium |
 //! | `bench` | nothing: the engine's and the page's speed go to the terminal |
+//! | `profile` | nothing: the kernels of the page's jobs by their time go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
 //! | `fixtures` | the golden fixtures, made anew by the reference implementation |
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Measure the engine natively, then the page in dist/ in headless Chromium
     Bench,
+    /// The GPU's kernels of the page in dist/ by their time, in headless Chromium on whatever adapter there is
+    Profile,
     /// Fetch a model of the catalogue into models/cache/ and verify it
     Model {
         /// Its id in models/catalog.json
@@ -142,8 +145,9 @@ fn run(command: Command) -> Result<ExitCode> {
                 "dev",
             ]);
             tools::run(&mut bench)?;
-            browser::bench()?;
+            browser::bench("speed")?;
         }
+        Command::Profile => browser::bench("profile")?,
         Command::Model { id } => model::fetch(&id)?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,
