@@ -1,8 +1,9 @@
 // The page: views over services over one worker. It computes no result; every number comes from the engine.
 //
 // - types.ts, site.ts the engine's documents; the index files beside the page
+// - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the hub, downloads, storage of models
-// - services/         state and actions: store, engine client, jobs, items, mask, study, links, session, boot
+// - services/         state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
 // - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
 // - dom.ts, format.ts elements in one expression; numbers as people read them
 // - styles/           tokens, layout, parts, and a sheet for each larger part

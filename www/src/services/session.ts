@@ -110,9 +110,11 @@ function giveUp(): void {
 
 /** What the tab that keeps its study does for as long as it is there. */
 async function hold(): Promise<never> {
-  withdraw(OTHER_TAB.code);
   // What the other tab left is the study of the next visit until there is work of this one's.
-  if (isSecond) await touched;
+  if (isSecond && !isTouched) {
+    withdraw(OTHER_TAB.code);
+    await touched;
+  }
   try {
     // It is not overwritten by what this one has.
     await aside.own(isSecond);
@@ -124,6 +126,7 @@ async function hold(): Promise<never> {
   isSecond = false;
   settle();
   changed();
+  withdraw(OTHER_TAB.code);
   return new Promise<never>(() => undefined);
 }
 
@@ -135,10 +138,14 @@ const settled = new Promise<void>((resolve) => {
 
 /** Whether anybody has pressed or typed anything here. */
 let isUsed = false;
+/** Whether the study was worked on in this tab. */
+let isTouched = false;
 let touch: () => void = () => undefined;
-/** The study was worked on in this tab. */
 const touched = new Promise<void>((resolve) => {
-  touch = resolve;
+  touch = () => {
+    isTouched = true;
+    resolve();
+  };
 });
 
 /** Becomes the tab that keeps its study, as soon as there is no other. */
