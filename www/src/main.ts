@@ -2,7 +2,7 @@
 //
 // - types.ts, site.ts the engine's documents; the index files beside the page
 // - contents.ts       what tells one model's files from another's
-// - worker/           the one worker: protocol, engine surface, the hub, downloads, storage of models
+// - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
 // - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
 // - dom.ts, format.ts elements in one expression; numbers as people read them
