@@ -132,6 +132,7 @@ async function lessonLink(page: Page, hub: HubServer): Promise<string> {
 }
 
 test("a study that cannot be put aside stays, and nothing takes its place", async ({ page, hub }) => {
+  test.setTimeout(300_000);
   const link = await lessonLink(page, hub);
   await useItems(page, items(3));
   await kept(page);
@@ -141,7 +142,8 @@ test("a study that cannot be put aside stays, and nothing takes its place", asyn
   await page.evaluate((hash) => {
     location.hash = hash;
   }, link);
-  await expect(page.locator(".banner.error")).toContainText("Your own study cannot be put aside");
+  await expect(page.locator(".banner.error")).toContainText("Your own study cannot be put aside", { timeout: 100_000 });
+  await idle(page);
   await expectItems(page, 3);
   await step(page, "start");
   await expect(page.locator(".verdict")).toHaveCount(0);

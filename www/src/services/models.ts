@@ -10,7 +10,7 @@ import { report, runJob, toError } from "./jobs";
 import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
 import { attributionIsGone, settle } from "./results";
-import { EMPTY_MASK, store, type Model, type ModelIdentity, type PageSet, type State } from "./store";
+import { EMPTY_MASK, store, type Model, type ModelIdentity, type PageSet, type Precomputed, type State } from "./store";
 
 /** The lesson's id in the catalogue. */
 export const LESSON = "lesson-planted";
@@ -148,9 +148,14 @@ function isOfLesson(set: PageSet): boolean {
   return set.sample?.name.startsWith(LESSON) ?? false;
 }
 
+const RESULTS: readonly Precomputed[] = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"];
+
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
-export function isLessonAsItCame({ precomputed, sets, undo, made_with }: Readonly<State>): boolean {
-  return precomputed.length > 0 && isLesson(made_with) && sets.every(isOfLesson) && undo.length === 0;
+export function isLessonAsItCame(state: Readonly<State>): boolean {
+  const { precomputed, sets, undo, made_with } = state;
+  const isComputedHere = RESULTS.some((kind) => Object.keys(state[kind] ?? {}).length > 0 && !precomputed.includes(kind));
+  const isChanged = isComputedHere || precomputed.length === 0 || undo.length > 0;
+  return !isChanged && isLesson(made_with) && sets.every(isOfLesson);
 }
 
 /** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
