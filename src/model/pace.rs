@@ -19,8 +19,13 @@ pub struct Pace {
 
 /// Seconds of a pass on a GPU.
 const GPU_PASS_SECS: f64 = 0.1;
-/// Seconds of a pass on a processor. A shorter one would multiply so few rows that reading the weights takes longer.
-const CPU_PASS_SECS: f64 = 0.8;
+/// Seconds of a pass on a processor. A shorter one would multiply so few rows that reading the weights takes longer; and
+/// outside a tab a cancel ends the process, so it may be long.
+const CPU_PASS_SECS: f64 = if cfg!(target_family = "wasm") {
+    0.8
+} else {
+    4.0
+};
 /// Seconds of a measurement that tells.
 const LONG_ENOUGH_SECS: f64 = 0.004;
 /// Products that are measured together.
@@ -28,7 +33,7 @@ const REPEATS: usize = 4;
 /// Width of the products that are measured.
 const WIDTH: usize = 512;
 /// Rows of the first and of the largest of them.
-const ROWS: (usize, usize) = (16, 16_384);
+const ROWS: (usize, usize) = (64, 16_384);
 
 /// What WebAssembly's 32-bit addresses leave beside a model's weights.
 const WASM_BYTES: usize = 256 << 20;
