@@ -239,11 +239,7 @@ impl Compute {
         };
         let max_error = self_test(&device, job).await?;
         faults.check()?;
-        if max_error.is_nan() || max_error > TOLERANCE {
-            return Err(ModelError::Device(format!(
-                "the self-test differs from the CPU by {max_error:.2e} (at most {TOLERANCE:.0e})"
-            )));
-        }
+        check_error(max_error, "a small model")?;
         Ok(Self {
             device,
             info: DeviceInfo {
@@ -264,6 +260,16 @@ impl Compute {
             precision: Precision::F32,
         })
     }
+}
+
+/// Whether a device is to be believed whose results on something differ from the CPU's by `max_error`.
+pub(super) fn check_error(max_error: f64, what: &str) -> Result<(), ModelError> {
+    if max_error.is_nan() || max_error > TOLERANCE {
+        return Err(ModelError::Device(format!(
+            "the self-test on {what} differs from the CPU by {max_error:.2e} (at most {TOLERANCE:.0e})"
+        )));
+    }
+    Ok(())
 }
 
 fn describe(adapter: &wgpu::AdapterInfo) -> String {

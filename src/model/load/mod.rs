@@ -12,13 +12,15 @@ mod report;
 
 use sha2::{Digest, Sha256};
 
-use super::device::Compute;
+use super::device::{Compute, check_error};
+use super::self_test::self_test_of;
 use super::{Config, Decoder, ModelError, Pace, Tokenizer};
 use loader::Loader;
 pub use report::LoadReport;
 use report::ROPE_FACTORS;
 
 use crate::job::Job;
+use crate::kernels::has_kernels;
 use crate::weights::gguf::Metadata;
 use crate::weights::{ByteSource, WeightFile, WeightsError};
 
@@ -96,6 +98,11 @@ impl Model {
         let sha256 = sha256_of(&file, job).await?;
         let mut loader = Loader::new(&file, &config, compute, job);
         let mut decoder = loader.decoder(config).await?;
+        if has_kernels(&compute.device) {
+            let max_error = self_test_of(&decoder.config, &compute.device, job).await?;
+            compute.faults.check()?;
+            check_error(max_error, "shapes of this model")?;
+        }
         decoder.pace = Pace::measure(&compute.device, job).await?;
         let report = loader.report(&tokenizer);
         Ok(Self {
