@@ -102,7 +102,7 @@ impl<B: Backend> Maybe<B> {
 /// The operations as a backend has them, over tensors in memory order.
 #[backend_extension(Cube, Autodiff)]
 pub(crate) trait Kernels: Backend {
-    /// See [`gpu`].
+    /// [`project`] over `[rows, in]`; the weight lies as `[out, in]` where it is `transposed`.
     fn product(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -111,6 +111,7 @@ pub(crate) trait Kernels: Backend {
         transposed: bool,
     ) -> FloatTensor<Self>;
 
+    /// [`norm`].
     fn normalise(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -119,6 +120,7 @@ pub(crate) trait Kernels: Backend {
         eps: f32,
     ) -> FloatTensor<Self>;
 
+    /// [`rotate`], or the way back from it.
     fn turn(
         x: FloatTensor<Self>,
         cos: FloatTensor<Self>,
@@ -126,6 +128,7 @@ pub(crate) trait Kernels: Backend {
         back: bool,
     ) -> FloatTensor<Self>;
 
+    /// [`attend`], whose prefix is both keys and values or none.
     fn attend_heads(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
@@ -135,6 +138,7 @@ pub(crate) trait Kernels: Backend {
         shape: AttentionShape,
     ) -> FloatTensor<Self>;
 
+    /// [`activate`] over `[tokens, d_mlp]`.
     fn activation(
         gate: FloatTensor<Self>,
         #[extension_type] up: Maybe<Self>,
@@ -143,6 +147,7 @@ pub(crate) trait Kernels: Backend {
         shape: ActivationShape,
     ) -> FloatTensor<Self>;
 
+    /// [`log_sum_exp`].
     fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 

@@ -5,13 +5,19 @@
 //! the same is done for each query, which leaves the log of its sum of exponentials, and then for each key over its
 //! queries (Dao et al., 2022).
 
+mod by_keys;
+mod by_queries;
+mod forward;
+
 use burn::tensor::Shape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::norm::{largest, total};
 use super::{UNITS, contiguous, empty, empty_like, row, row_grid};
 use crate::kernels::AttentionShape;
+use by_keys::by_keys_kernel;
+use by_queries::by_queries_kernel;
+use forward::attend_kernel;
 
 /// What attention is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -381,312 +387,27 @@ fn load(to: &mut Shared<[f32]>, from: &[f32], place: usize, #[comptime] plan: Pl
     }
 }
 
-#[cube(launch_unchecked)]
-fn attend_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    prefix_k: ComptimeOption<&[f32]>,
-    prefix_v: ComptimeOption<&[f32]>,
-    out: &mut [f32],
-    sizes: Sizes,
-    scale: f32,
-    #[comptime] plan: Plan,
-) {
-    let query = query(&sizes, plan);
-    let n_prefix = sizes.prefix as usize;
-    let n_keys = n_prefix + query.position + 1;
-    let mut row = Shared::<[f32]>::new_slice(plan.d_head);
-    let mut weights = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut row, q, query.row * plan.d_head, plan);
-    sync_cube();
-    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
-    let mut sums = Array::<f32>::new(per_unit);
-    #[unroll]
-    for e in 0..per_unit {
-        sums[e] = 0.0f32;
-    }
-    let mut most = f32::new(HIDDEN);
-    let mut mass = 0.0f32;
-    for chunk in 0..n_keys.div_ceil(UNITS) {
-        let first = chunk * UNITS;
-        let index = first + UNIT_POS as usize;
-        let mut score = f32::new(HIDDEN);
-        if index < n_keys && sees(n_keys - 1 - index, plan) {
-            let key = place(&sizes, &query, index, plan);
-            score = dot(&row, k, &prefix_k, index < n_prefix, key, plan) * scale;
-        }
-        let new = max(most, largest(score, &mut weights));
-        let mut weight = 0.0f32;
-        if score > HIDDEN {
-            weight = (score - new).exp();
-        }
-        let sum = total(weight, &mut weights);
-        let kept = (most - new).exp();
-        mass = mass * kept + sum;
-        most = new;
-        let in_chunk = clamp_to(n_keys - first, UNITS);
-        #[unroll]
-        for e in 0..per_unit {
-            sums[e] *= kept;
-        }
-        for other in 0..in_chunk {
-            let value = place(&sizes, &query, first + other, plan);
-            let weight = weights[other];
-            #[unroll]
-            for e in 0..per_unit {
-                let d = e * UNITS + UNIT_POS as usize;
-                if d < plan.d_head {
-                    sums[e] = fma(
-                        weight,
-                        number(v, &prefix_v, first + other < n_prefix, value + d),
-                        sums[e],
-                    );
-                }
-            }
-        }
-    }
-    #[unroll]
-    for e in 0..per_unit {
-        let d = e * UNITS + UNIT_POS as usize;
-        if d < plan.d_head {
-            out[query.row * plan.d_head + d] = sums[e] / mass;
-        }
-    }
-}
-
-/// The gradient by the queries, and for every query the log of its sum of exponentials and the product of its output
-/// with the output's gradient.
-#[cube(launch_unchecked)]
-#[allow(clippy::too_many_arguments)]
-fn by_queries_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    prefix_k: ComptimeOption<&[f32]>,
-    prefix_v: ComptimeOption<&[f32]>,
-    out: &[f32],
-    gradient: &[f32],
-    by_q: &mut [f32],
-    statistics: &mut [f32],
-    sizes: Sizes,
-    scale: f32,
-    #[comptime] plan: Plan,
-) {
-    let query = query(&sizes, plan);
-    let n_prefix = sizes.prefix as usize;
-    let n_keys = n_prefix + query.position + 1;
-    let start = query.row * plan.d_head;
-    let mut row = Shared::<[f32]>::new_slice(plan.d_head);
-    let mut by_out = Shared::<[f32]>::new_slice(plan.d_head);
-    let mut weights = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut row, q, start, plan);
-    load(&mut by_out, gradient, start, plan);
-    sync_cube();
-    let mut most = f32::new(HIDDEN);
-    let mut mass = 0.0f32;
-    for chunk in 0..n_keys.div_ceil(UNITS) {
-        let index = chunk * UNITS + UNIT_POS as usize;
-        let mut score = f32::new(HIDDEN);
-        if index < n_keys && sees(n_keys - 1 - index, plan) {
-            let key = place(&sizes, &query, index, plan);
-            score = dot(&row, k, &prefix_k, index < n_prefix, key, plan) * scale;
-        }
-        let new = max(most, largest(score, &mut weights));
-        let mut weight = 0.0f32;
-        if score > HIDDEN {
-            weight = (score - new).exp();
-        }
-        mass = mass * (most - new).exp() + total(weight, &mut weights);
-        most = new;
-    }
-    let log_sum = most + mass.ln();
-    let mut along = 0.0f32;
-    for step in 0..comptime!(plan.d_head.div_ceil(UNITS)) {
-        let d = step * UNITS + UNIT_POS as usize;
-        if d < plan.d_head {
-            along = fma(out[start + d], by_out[d], along);
-        }
-    }
-    let along = total(along, &mut weights);
-    if UNIT_POS == 0 {
-        statistics[query.row * 2] = log_sum;
-        statistics[query.row * 2 + 1] = along;
-    }
-    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
-    let mut sums = Array::<f32>::new(per_unit);
-    #[unroll]
-    for e in 0..per_unit {
-        sums[e] = 0.0f32;
-    }
-    for chunk in 0..n_keys.div_ceil(UNITS) {
-        let first = chunk * UNITS;
-        let index = first + UNIT_POS as usize;
-        let mut by_score = 0.0f32;
-        if index < n_keys && sees(n_keys - 1 - index, plan) {
-            let key = place(&sizes, &query, index, plan);
-            let in_prefix = index < n_prefix;
-            let score = dot(&row, k, &prefix_k, in_prefix, key, plan) * scale;
-            let by_weight = dot(&by_out, v, &prefix_v, in_prefix, key, plan);
-            by_score = (score - log_sum).exp() * (by_weight - along) * scale;
-        }
-        sync_cube();
-        weights[UNIT_POS as usize] = by_score;
-        sync_cube();
-        let in_chunk = clamp_to(n_keys - first, UNITS);
-        for other in 0..in_chunk {
-            let key = place(&sizes, &query, first + other, plan);
-            let by_score = weights[other];
-            #[unroll]
-            for e in 0..per_unit {
-                let d = e * UNITS + UNIT_POS as usize;
-                if d < plan.d_head {
-                    sums[e] = fma(
-                        by_score,
-                        number(k, &prefix_k, first + other < n_prefix, key + d),
-                        sums[e],
-                    );
-                }
-            }
-        }
-    }
-    #[unroll]
-    for e in 0..per_unit {
-        let d = e * UNITS + UNIT_POS as usize;
-        if d < plan.d_head {
-            by_q[start + d] = sums[e];
-        }
-    }
-}
-
-/// The gradients by keys and values: of the tail, or of the prefix.
-#[cube(launch_unchecked)]
-#[allow(clippy::too_many_arguments)]
-fn by_keys_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    gradient: &[f32],
-    statistics: &[f32],
-    by_k: &mut [f32],
-    by_v: &mut [f32],
-    sizes: Sizes,
-    scale: f32,
-    #[comptime] of_prefix: bool,
-    #[comptime] plan: Plan,
-) {
-    let group = comptime!(plan.heads / plan.kv_heads);
-    let own = row(sizes.rows);
-    let tail = sizes.tail as usize;
-    let n_prefix = sizes.prefix as usize;
-    // The key: its head, its place in memory, its position, and the queries that may see it: those of `n_forks` forks
-    // from `first_fork` on, from position `from` of their tail on.
-    let mut kv_head = own % plan.kv_heads;
-    let token = own / plan.kv_heads;
-    let mut place = own * plan.d_head;
-    let mut position = n_prefix + token % tail;
-    let mut first_fork = token / tail;
-    let mut n_forks = 1usize;
-    let mut from = token % tail;
-    if of_prefix {
-        position = own % n_prefix;
-        kv_head = own / n_prefix % plan.kv_heads;
-        let prompt = own / n_prefix / plan.kv_heads;
-        place = prompt * sizes.by_prompt as usize
-            + position * sizes.by_position as usize
-            + kv_head * sizes.by_head as usize;
-        first_fork = prompt * sizes.forks as usize;
-        n_forks = sizes.forks as usize;
-        from = 0usize;
-    }
-    let positions = tail - from;
-    let n_queries = n_forks * group * positions;
-    let mut key = Shared::<[f32]>::new_slice(plan.d_head);
-    let mut value = Shared::<[f32]>::new_slice(plan.d_head);
-    let mut weights = Shared::<[f32]>::new_slice(UNITS);
-    let mut by_scores = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut key, k, place, plan);
-    load(&mut value, v, place, plan);
-    sync_cube();
-    let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
-    let mut key_sums = Array::<f32>::new(per_unit);
-    let mut value_sums = Array::<f32>::new(per_unit);
-    #[unroll]
-    for e in 0..per_unit {
-        key_sums[e] = 0.0f32;
-        value_sums[e] = 0.0f32;
-    }
-    for chunk in 0..n_queries.div_ceil(UNITS) {
-        let first = chunk * UNITS;
-        let index = first + UNIT_POS as usize;
-        let mut weight = 0.0f32;
-        let mut by_score = 0.0f32;
-        if index < n_queries {
-            let in_tail = from + index % positions;
-            let query = query_row(index, positions, from, first_fork, kv_head, tail, plan);
-            if sees(n_prefix + in_tail - position, plan) {
-                let start = query * plan.d_head;
-                let mut score = 0.0f32;
-                let mut by_weight = 0.0f32;
-                for d in 0..plan.d_head {
-                    score = fma(q[start + d], key[d], score);
-                    by_weight = fma(gradient[start + d], value[d], by_weight);
-                }
-                weight = (score * scale - statistics[query * 2]).exp();
-                by_score = weight * (by_weight - statistics[query * 2 + 1]) * scale;
-            }
-        }
-        sync_cube();
-        weights[UNIT_POS as usize] = weight;
-        by_scores[UNIT_POS as usize] = by_score;
-        sync_cube();
-        let in_chunk = clamp_to(n_queries - first, UNITS);
-        for other in 0..in_chunk {
-            let query = query_row(
-                first + other,
-                positions,
-                from,
-                first_fork,
-                kv_head,
-                tail,
-                plan,
-            );
-            let start = query * plan.d_head;
-            #[unroll]
-            for e in 0..per_unit {
-                let d = e * UNITS + UNIT_POS as usize;
-                if d < plan.d_head {
-                    key_sums[e] = fma(by_scores[other], q[start + d], key_sums[e]);
-                    value_sums[e] = fma(weights[other], gradient[start + d], value_sums[e]);
-                }
-            }
-        }
-    }
-    #[unroll]
-    for e in 0..per_unit {
-        let d = e * UNITS + UNIT_POS as usize;
-        if d < plan.d_head {
-            by_k[own * plan.d_head + d] = key_sums[e];
-            by_v[own * plan.d_head + d] = value_sums[e];
-        }
-    }
-}
-
-/// The place among all queries of query `index` of a key: positions run fastest, then heads, then forks.
+/// The score of a query, its row at hand, with its key `index`; [`HIDDEN`] where there is none or it is not seen.
 #[cube]
-fn query_row(
+#[allow(clippy::too_many_arguments)]
+fn score(
+    row: &Shared<[f32]>,
+    k: &[f32],
+    prefix_k: &ComptimeOption<&[f32]>,
     index: usize,
-    positions: usize,
-    from: usize,
-    first_fork: usize,
-    kv_head: usize,
-    tail: usize,
+    query: &Query,
+    sizes: &Sizes,
+    scale: f32,
     #[comptime] plan: Plan,
-) -> usize {
-    let group = comptime!(plan.heads / plan.kv_heads);
-    let head = kv_head * group + index / positions % group;
-    let fork = first_fork + index / positions / group;
-    (fork * tail + from + index % positions) * plan.heads + head
+) -> f32 {
+    let n_prefix = sizes.prefix as usize;
+    let back = n_prefix + query.position - index;
+    let mut score = f32::new(HIDDEN);
+    if index <= n_prefix + query.position && sees(back, plan) {
+        let key = place(sizes, query, index, plan);
+        score = dot(row, k, prefix_k, index < n_prefix, key, plan) * scale;
+    }
+    score
 }
 
 #[cube]
