@@ -1,11 +1,11 @@
 //! One function a subcommand.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{self, Args, Command, Counting, Device, Input};
+use super::args::{self, Args, Command, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
 use super::outputs::{self, Computed, Together, write_json};
@@ -14,7 +14,7 @@ use super::terminal::Terminal;
 use super::{CliError, forward, items};
 use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;
-use crate::items::{FewShot, Item, Template};
+use crate::items::{FewShot, Template};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
@@ -24,9 +24,9 @@ use crate::pruning::effect::check_control;
 use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
-use crate::store::{ResolvedModel, resolve_model, sample_path};
+use crate::store::{ResolvedModel, resolve_model};
 use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Expected, Report, Session, Study, StudyError, link, runner};
+use crate::study::{Session, StudyError};
 use crate::tuning::{TuneReport, TuneSettings};
 
 /// Runs a command.
@@ -67,10 +67,11 @@ struct Tuned<'a> {
     report: TuneReport,
 }
 
-struct Shell<'a> {
+/// What commands share: where they compute, and who hears of it.
+pub(super) struct Shell<'a> {
     device: Device,
     precision: Precision,
-    job: Job<'a>,
+    pub(super) job: Job<'a>,
 }
 
 impl Shell<'_> {
@@ -295,99 +296,6 @@ impl Shell<'_> {
         }
     }
 
-    async fn run_study(
-        &self,
-        path: &Path,
-        out: &Path,
-        model: Option<String>,
-        counting: Counting,
-    ) -> Result<(), CliError> {
-        let study = Study::from_json(&read_text(path)?)
-            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
-        let spec = model.unwrap_or_else(|| study.model.id.clone());
-        let results = ["report.json", "ig.safetensors", "mask.json"];
-        outputs::check_folder(out, &results, &[path.to_owned()])?;
-        let earlier = outputs::check_earlier(out, &results[1..])?;
-        let mut session = self.open(&spec, study.prompting()?).await?;
-        let sample = sample_reader(&study, path.parent(), counting);
-        let mut report = runner::run(&mut session, &study, sample, self.job).await?;
-        // The report may be read elsewhere: it brings the items of files that lie beside the study.
-        for set in &mut report.study.item_sets {
-            let found = |name: &String| beside(path.parent(), name).is_some();
-            let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(found);
-            if let Some(items) = session.given_items(&set.name).filter(|_| is_beside) {
-                set.hold(items.to_vec());
-            }
-        }
-        fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
-        let mut results = Together::default();
-        results.add_json(Some(&out.join("report.json")), &report)?;
-        if let Some(attribution) = session.attribution() {
-            results.add(
-                &out.join("ig.safetensors"),
-                &attribution_tensors(attribution, &session.model)?,
-            )?;
-        }
-        if let Some(pruned) = &report.pruned {
-            let file = MaskFile::new(
-                &report.model,
-                report.engine.clone(),
-                Some(report.study.clone()),
-                pruned,
-                report.control.clone(),
-            );
-            results.add(&out.join("mask.json"), file.to_json()?.as_bytes())?;
-        }
-        // What an earlier run left there is not of this one.
-        let is_stale = |path: &PathBuf| !results.holds(path);
-        let stale: Vec<PathBuf> = earlier.into_iter().filter(is_stale).collect();
-        results.place()?;
-        for path in stale {
-            fs::remove_file(&path).map_err(|error| file_error(&path, error))?;
-        }
-        Ok(())
-    }
-
-    async fn reproduce(
-        &self,
-        source: &str,
-        model: Option<String>,
-        counting: Counting,
-    ) -> Result<(), CliError> {
-        let is_link = !Path::new(source).is_file() && link::is_link(source);
-        let (study, expected, folder) = if is_link {
-            let shared = link::decode(source)?;
-            (shared.study, shared.expected.unwrap_or_default(), None)
-        } else {
-            let path = PathBuf::from(source);
-            let report = Report::from_json(&read_text(&path)?)
-                .map_err(|error| CliError::Input(format!("{source}: {error}")))?;
-            let expected = Expected::of_report(&report);
-            (report.study, expected, path.parent().map(Path::to_path_buf))
-        };
-        let spec = match model {
-            Some(model) => model,
-            // A link may come from anyone: it names no file here.
-            None if is_link && is_path(&study.model.id) => {
-                return Err(CliError::Input(format!(
-                    "link: its model `{}` is a path and not an id of the catalogue; name the model with --model",
-                    study.model.id
-                )));
-            }
-            None => study.model.id.clone(),
-        };
-        let mut session = self.open(&spec, study.prompting()?).await?;
-        let sample = sample_reader(&study, folder.as_deref(), counting);
-        let (_, reproduction) =
-            runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
-        write_json(None, &reproduction)?;
-        if reproduction.is_identical() {
-            Ok(())
-        } else {
-            Err(CliError::Different(reproduction.message))
-        }
-    }
-
     async fn inspect(&self, spec: &str) -> Result<(), CliError> {
         let template = Template::named("plain");
         let template = template.map_err(|error| CliError::Input(error.to_string()))?;
@@ -451,7 +359,12 @@ impl Shell<'_> {
         Ok(session)
     }
 
-    async fn open(&self, spec: &str, prompting: impl Into<Prompting>) -> Result<Session, CliError> {
+    /// A session with a model and no items.
+    pub(super) async fn open(
+        &self,
+        spec: &str,
+        prompting: impl Into<Prompting>,
+    ) -> Result<Session, CliError> {
         let compute = self.compute().await?;
         let model = self.model(spec, &compute).await?;
         Ok(Session::new(compute, model, prompting))
@@ -522,41 +435,4 @@ fn read_template(spec: &str) -> Result<Template, CliError> {
     let template: Template =
         serde_json::from_str(&read_text(path)?).map_err(|error| fail(&error))?;
     template.checked().map_err(|error| fail(&error))
-}
-
-/// Whether a model's id leads elsewhere than to an entry of this folder or of the catalogue.
-fn is_path(id: &str) -> bool {
-    id.contains(['/', '\\']) || matches!(id, "." | "..")
-}
-
-/// The file of that name in a document's folder, if there is one.
-fn beside(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
-    let path = folder?.join(name);
-    path.is_file().then_some(path)
-}
-
-/// Finds a study's samples: beside the study, then among the bundled sets. A set of the study may say how its file is
-/// read.
-fn sample_reader(
-    study: &Study,
-    folder: Option<&Path>,
-    counting: Counting,
-) -> impl Fn(&str) -> Result<Vec<Item>, String> {
-    let folder = folder.map(Path::to_path_buf);
-    move |name| {
-        // A study may come from anyone: it names no file elsewhere.
-        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !Path::new(name).components().all(is_inside) {
-            return Err(format!(
-                "the item set `{name}` is neither a bundled one nor a file beside the document"
-            ));
-        }
-        let path = beside(folder.as_deref(), name)
-            .or_else(|| sample_path(name))
-            .ok_or_else(|| format!("there is no item set `{name}`"))?;
-        let counting = Counting {
-            answers_from: study.answers_from(name).or(counting.answers_from),
-        };
-        read_items(&path, counting).map_err(|error| error.to_string())
-    }
 }

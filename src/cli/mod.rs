@@ -2,7 +2,8 @@
 //!
 //! - [`args`]: what can be asked
 //! - [`commands`]: one function a subcommand
-//! - `forward`: a forward pass laid open; `items`: those that need no model; `prune`: a mask as a study
+//! - `forward`: a forward pass laid open; `items`: those that need no model; `prune`: a mask as a study; `studies`: whole
+//!   studies
 //! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
@@ -15,6 +16,7 @@ mod forward;
 mod items;
 mod outputs;
 mod prune;
+mod studies;
 mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,9 @@
 //! What a session found of items and settings that are not at hand any more: it comes back with them, and is not
 //! computed again.
 
-use super::session::Prompting;
+use super::session::{Prompting, Session};
 use crate::attribution::Attribution;
+use crate::items::items_sha256;
 use crate::scoring::{Rule, SetScores};
 
 /// Scores that are kept, at most.
@@ -12,15 +13,15 @@ const ATTRIBUTIONS_AT_MOST: usize = 3;
 
 /// Everything that decides a set's scores on one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Made {
+struct Made {
     /// The set's name.
-    pub(super) set: String,
+    set: String,
     /// Hash of its items.
-    pub(super) items: String,
+    items: String,
     /// Hash of the items that shots are drawn from, where another set gives them.
-    pub(super) shots: Option<String>,
-    pub(super) prompting: Prompting,
-    pub(super) rule: Rule,
+    shots: Option<String>,
+    prompting: Prompting,
+    rule: Rule,
 }
 
 /// Results by what they were made of, the latest last.
@@ -31,11 +32,11 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    pub(super) fn put_scores(&mut self, made: Made, scores: SetScores) {
+    fn put_scores(&mut self, made: Made, scores: SetScores) {
         put(&mut self.scores, made, scores, SCORES_AT_MOST);
     }
 
-    pub(super) fn put_attribution(&mut self, made: Made, attribution: Attribution) {
+    fn put_attribution(&mut self, made: Made, attribution: Attribution) {
         put(
             &mut self.attributions,
             made,
@@ -45,12 +46,12 @@ impl Aside {
     }
 
     /// The scores that were made of this.
-    pub(super) fn take_scores(&mut self, made: &Made) -> Option<SetScores> {
+    fn take_scores(&mut self, made: &Made) -> Option<SetScores> {
         take(&mut self.scores, |other| other == made)
     }
 
     /// The latest attribution that was made of one of these.
-    pub(super) fn take_attribution(&mut self, made: &[Made]) -> Option<Attribution> {
+    fn take_attribution(&mut self, made: &[Made]) -> Option<Attribution> {
         take(&mut self.attributions, |other| made.contains(other))
     }
 }
@@ -66,4 +67,65 @@ fn put<T>(all: &mut Vec<(Made, T)>, made: Made, found: T, at_most: usize) {
 fn take<T>(all: &mut Vec<(Made, T)>, is_wanted: impl Fn(&Made) -> bool) -> Option<T> {
     let at = all.iter().rposition(|(made, _)| is_wanted(made))?;
     Some(all.remove(at).1)
+}
+
+impl Session {
+    /// What was found of a set holds no more.
+    pub(super) fn forget(&mut self, set: &str) {
+        // Other sets may have their shots from this one.
+        let few_shot = self.prompting.few_shot.as_ref();
+        if few_shot.is_some_and(|few_shot| few_shot.set.as_deref() == Some(set)) {
+            self.put_all_aside();
+        }
+        self.put_aside(set);
+    }
+
+    /// What decides a set's results; none for a set that is not there.
+    fn made_of(&self, set: &str) -> Option<Made> {
+        let few_shot = self.prompting.few_shot.as_ref();
+        let shots = few_shot.and_then(|few_shot| self.given.get(few_shot.set.as_ref()?));
+        Some(Made {
+            set: set.to_owned(),
+            items: items_sha256(self.given.get(set)?),
+            shots: shots.map(|items| items_sha256(items)),
+            prompting: self.prompting.clone(),
+            rule: self.rule,
+        })
+    }
+
+    fn put_aside(&mut self, set: &str) {
+        let Some(made) = self.made_of(set) else {
+            return;
+        };
+        if let Some(scores) = self.baselines.remove(set) {
+            self.aside.put_scores(made.clone(), scores);
+        }
+        if let Some(found) = self.attribution.take_if(|found| found.set == set) {
+            self.aside.put_attribution(made, found);
+        }
+    }
+
+    pub(super) fn put_all_aside(&mut self) {
+        let sets: Vec<String> = self.given.keys().cloned().collect();
+        sets.iter().for_each(|set| self.put_aside(set));
+    }
+
+    /// Takes back what was found of what is at hand now.
+    pub(super) fn come_back(&mut self) {
+        let all: Vec<Made> = self
+            .given
+            .keys()
+            .filter_map(|set| self.made_of(set))
+            .collect();
+        for made in &all {
+            if !self.baselines.contains_key(&made.set)
+                && let Some(scores) = self.aside.take_scores(made)
+            {
+                self.baselines.insert(made.set.clone(), scores);
+            }
+        }
+        if self.attribution.is_none() {
+            self.attribution = self.aside.take_attribution(&all);
+        }
+    }
 }

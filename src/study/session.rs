@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::aside::{Aside, Made};
+use super::aside::Aside;
 use super::{ModelSpec, StudyError};
 use crate::attribution::{self, Attribution, AttributionError, Settings};
 use crate::items::order::shuffled;
-use crate::items::{FewShot, Item, Prompts, Template, items_sha256};
+use crate::items::{FewShot, Item, Prompts, Template};
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{Gains, Model};
@@ -25,15 +25,15 @@ pub struct Session {
     pub compute: Compute,
     /// The model, which sessions beside each other share.
     pub model: Rc<Model>,
-    prompting: Prompting,
-    rule: Rule,
+    pub(super) prompting: Prompting,
+    pub(super) rule: Rule,
     /// As they were given.
-    given: BTreeMap<String, Vec<Item>>,
+    pub(super) given: BTreeMap<String, Vec<Item>>,
     /// With their choices in the order that the model sees.
     sets: BTreeMap<String, Vec<Item>>,
-    baselines: BTreeMap<String, SetScores>,
-    attribution: Option<Attribution>,
-    aside: Aside,
+    pub(super) baselines: BTreeMap<String, SetScores>,
+    pub(super) attribution: Option<Attribution>,
+    pub(super) aside: Aside,
 }
 
 /// How items are put to the model.
@@ -216,64 +216,6 @@ impl Session {
             self.rule = rule;
             self.baselines = followed;
             self.come_back();
-        }
-    }
-
-    fn forget(&mut self, set: &str) {
-        // Other sets may have their shots from this one.
-        let few_shot = self.prompting.few_shot.as_ref();
-        if few_shot.is_some_and(|few_shot| few_shot.set.as_deref() == Some(set)) {
-            self.put_all_aside();
-        }
-        self.put_aside(set);
-    }
-
-    /// What decides a set's results; none for a set that is not there.
-    fn made_of(&self, set: &str) -> Option<Made> {
-        let few_shot = self.prompting.few_shot.as_ref();
-        let shots = few_shot.and_then(|few_shot| self.given.get(few_shot.set.as_ref()?));
-        Some(Made {
-            set: set.to_owned(),
-            items: items_sha256(self.given.get(set)?),
-            shots: shots.map(|items| items_sha256(items)),
-            prompting: self.prompting.clone(),
-            rule: self.rule,
-        })
-    }
-
-    fn put_aside(&mut self, set: &str) {
-        let Some(made) = self.made_of(set) else {
-            return;
-        };
-        if let Some(scores) = self.baselines.remove(set) {
-            self.aside.put_scores(made.clone(), scores);
-        }
-        if let Some(found) = self.attribution.take_if(|found| found.set == set) {
-            self.aside.put_attribution(made, found);
-        }
-    }
-
-    fn put_all_aside(&mut self) {
-        let sets: Vec<String> = self.given.keys().cloned().collect();
-        sets.iter().for_each(|set| self.put_aside(set));
-    }
-
-    /// Takes back what was found of what is at hand now.
-    fn come_back(&mut self) {
-        let all: Vec<Made> = self
-            .given
-            .keys()
-            .filter_map(|set| self.made_of(set))
-            .collect();
-        for made in &all {
-            if !self.baselines.contains_key(&made.set)
-                && let Some(scores) = self.aside.take_scores(made)
-            {
-                self.baselines.insert(made.set.clone(), scores);
-            }
-        }
-        if self.attribution.is_none() {
-            self.attribution = self.aside.take_attribution(&all);
         }
     }
 

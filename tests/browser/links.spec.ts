@@ -49,7 +49,6 @@ async function visitAfterOwn(page: Page, link: string): Promise<void> {
   await kept(page);
   await page.goto("about:blank");
   await page.goto(link);
-  await ready(page);
   await verdict(page);
 }
 
@@ -81,7 +80,6 @@ test("one's own study comes back however often a link beside it is run", async (
   await idle(page);
   await kept(page);
   await page.reload();
-  await ready(page);
   await verdict(page);
   await goBack(page, "3 items");
 });
@@ -136,7 +134,6 @@ test("one's own results outlive a link's run that was cancelled, in the middle o
     await expect(page.locator("job-bar")).toContainText("Re-running");
     if (after === "reload") {
       await page.reload();
-      await ready(page);
     } else {
       await control(page, "cancel").click();
       await idle(page);

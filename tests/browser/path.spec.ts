@@ -80,7 +80,6 @@ for (const device of ["wasm", "webgpu"] as const) {
 
     const other = await (await browser.newContext()).newPage();
     await other.goto(link.href);
-    await ready(other);
     await expect(other.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 300_000 });
     await expect(other.locator("mask-summary")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);
     await noError(other);

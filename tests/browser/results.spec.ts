@@ -48,7 +48,6 @@ test("a selection is taken again from another attribution, and the link of it re
   link.searchParams.set("device", "wasm");
   const other = await (await browser.newContext()).newPage();
   await other.goto(link.href);
-  await ready(other);
   await expect(other.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 100_000 });
 
   // The mask of the former attribution says that it is of that one, and no document gives it out as the present one's.

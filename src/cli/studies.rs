@@ -1,0 +1,150 @@
+//! `secateur run` and `secateur reproduce`: whole studies, from documents and links.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::CliError;
+use super::args::Counting;
+use super::commands::Shell;
+use super::files::{file_error, read_text};
+use super::items::read_items;
+use super::outputs::{self, Together, write_json};
+use crate::export::mask_file::MaskFile;
+use crate::export::tensors::attribution_tensors;
+use crate::items::Item;
+use crate::store::sample_path;
+use crate::study::{Expected, Report, Study, link, runner};
+
+impl Shell<'_> {
+    /// Runs a study; its results go to a folder.
+    pub(super) async fn run_study(
+        &self,
+        path: &Path,
+        out: &Path,
+        model: Option<String>,
+        counting: Counting,
+    ) -> Result<(), CliError> {
+        let study = Study::from_json(&read_text(path)?)
+            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+        let spec = model.unwrap_or_else(|| study.model.id.clone());
+        let results = ["report.json", "ig.safetensors", "mask.json"];
+        outputs::check_folder(out, &results, &[path.to_owned()])?;
+        let earlier = outputs::check_earlier(out, &results[1..])?;
+        let mut session = self.open(&spec, study.prompting()?).await?;
+        let sample = sample_reader(&study, path.parent(), counting);
+        let mut report = runner::run(&mut session, &study, sample, self.job).await?;
+        // The report may be read elsewhere: it brings the items of files that lie beside the study.
+        for set in &mut report.study.item_sets {
+            let found = |name: &String| beside(path.parent(), name).is_some();
+            let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(found);
+            if let Some(items) = session.given_items(&set.name).filter(|_| is_beside) {
+                set.hold(items.to_vec());
+            }
+        }
+        fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
+        let mut results = Together::default();
+        results.add_json(Some(&out.join("report.json")), &report)?;
+        if let Some(attribution) = session.attribution() {
+            results.add(
+                &out.join("ig.safetensors"),
+                &attribution_tensors(attribution, &session.model)?,
+            )?;
+        }
+        if let Some(pruned) = &report.pruned {
+            let file = MaskFile::new(
+                &report.model,
+                report.engine.clone(),
+                Some(report.study.clone()),
+                pruned,
+                report.control.clone(),
+            );
+            results.add(&out.join("mask.json"), file.to_json()?.as_bytes())?;
+        }
+        // What an earlier run left there is not of this one.
+        let is_stale = |path: &PathBuf| !results.holds(path);
+        let stale: Vec<PathBuf> = earlier.into_iter().filter(is_stale).collect();
+        results.place()?;
+        for path in stale {
+            fs::remove_file(&path).map_err(|error| file_error(&path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a report's or a link's study again and prints how it compares.
+    pub(super) async fn reproduce(
+        &self,
+        source: &str,
+        model: Option<String>,
+        counting: Counting,
+    ) -> Result<(), CliError> {
+        let is_link = !Path::new(source).is_file() && link::is_link(source);
+        let (study, expected, folder) = if is_link {
+            let shared = link::decode(source)?;
+            (shared.study, shared.expected.unwrap_or_default(), None)
+        } else {
+            let path = PathBuf::from(source);
+            let report = Report::from_json(&read_text(&path)?)
+                .map_err(|error| CliError::Input(format!("{source}: {error}")))?;
+            let expected = Expected::of_report(&report);
+            (report.study, expected, path.parent().map(Path::to_path_buf))
+        };
+        let spec = match model {
+            Some(model) => model,
+            // A link may come from anyone: it names no file here.
+            None if is_link && is_path(&study.model.id) => {
+                return Err(CliError::Input(format!(
+                    "link: its model `{}` is a path and not an id of the catalogue; name the model with --model",
+                    study.model.id
+                )));
+            }
+            None => study.model.id.clone(),
+        };
+        let mut session = self.open(&spec, study.prompting()?).await?;
+        let sample = sample_reader(&study, folder.as_deref(), counting);
+        let (_, reproduction) =
+            runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
+        write_json(None, &reproduction)?;
+        if reproduction.is_identical() {
+            Ok(())
+        } else {
+            Err(CliError::Different(reproduction.message))
+        }
+    }
+}
+
+/// Whether a model's id leads elsewhere than to an entry of this folder or of the catalogue.
+fn is_path(id: &str) -> bool {
+    id.contains(['/', '\\']) || matches!(id, "." | "..")
+}
+
+/// The file of that name in a document's folder, if there is one.
+fn beside(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
+    let path = folder?.join(name);
+    path.is_file().then_some(path)
+}
+
+/// Finds a study's samples: beside the study, then among the bundled sets. A set of the study may say how its file is
+/// read.
+fn sample_reader(
+    study: &Study,
+    folder: Option<&Path>,
+    counting: Counting,
+) -> impl Fn(&str) -> Result<Vec<Item>, String> {
+    let folder = folder.map(Path::to_path_buf);
+    move |name| {
+        // A study may come from anyone: it names no file elsewhere.
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !Path::new(name).components().all(is_inside) {
+            return Err(format!(
+                "the item set `{name}` is neither a bundled one nor a file beside the document"
+            ));
+        }
+        let path = beside(folder.as_deref(), name)
+            .or_else(|| sample_path(name))
+            .ok_or_else(|| format!("there is no item set `{name}`"))?;
+        let counting = Counting {
+            answers_from: study.answers_from(name).or(counting.answers_from),
+        };
+        read_items(&path, counting).map_err(|error| error.to_string())
+    }
+}
