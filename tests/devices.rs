@@ -69,6 +69,7 @@ fn every_family_s_gradients(gpu: &Compute) {
             let of_layer = Gains::of_layer(0, gains.clone());
             let fork = wait(decoder.fork_run(&base, None, &of_layer, job())).unwrap();
             let mut gradients = log_probabilities_of(decoder.last_logits(&fork), &[9])
+                .unwrap()
                 .sum()
                 .backward();
             host(gains.grad_remove(&mut gradients).unwrap())

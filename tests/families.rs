@@ -326,8 +326,8 @@ fn a_table_in_pieces_gives_what_one_piece_gives() {
         assert_close(&found, &expected, REORDERED, folder);
         let ids = [339, 0, 95, 96, 0, 200];
         assert_eq!(
-            host(split.decoder.unembedding_of(&ids)),
-            host(whole.decoder.unembedding_of(&ids)),
+            host(split.decoder.unembedding_of(&ids).unwrap()),
+            host(whole.decoder.unembedding_of(&ids).unwrap()),
         );
     }
 }

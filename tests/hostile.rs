@@ -405,6 +405,128 @@ fn a_step_with_an_empty_pattern_is_refused() {
     }
 }
 
+/// A tokenizer of one word with some of its steps.
+fn with_step(part: &str, step: &str) -> String {
+    format!(
+        r#"{{"version":"1.0","{part}":{step},"model":{{"type":"WordLevel","vocab":{{"a":0}},"unk_token":"a"}}}}"#
+    )
+}
+
+/// Each of these made the `tokenizers` crate panic, or fill the memory.
+#[test]
+fn a_step_that_cannot_be_run_is_refused_by_name() {
+    let replace = |from: &str, to: &str| {
+        format!(r#"{{"type":"Replace","pattern":{{"String":"{from}"}},"content":"{to}"}}"#)
+    };
+    let sequence = |list: &str, step: &str, count: usize| {
+        let steps = vec![step; count].join(",");
+        format!(r#"{{"type":"Sequence","{list}":[{steps}]}}"#)
+    };
+    let doubling = sequence("normalizers", &replace("a", "aa"), 34);
+    let bytes = r#"{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}"#;
+    let pieces = sequence("pretokenizers", bytes, 40);
+    let long = "b".repeat(2000);
+    for (part, step, named) in [
+        (
+            "pre_tokenizer",
+            r#"{"type":"FixedLength","length":0}"#,
+            "`FixedLength`",
+        ),
+        (
+            "normalizer",
+            r#"{"type":"Precompiled","precompiled_charsmap":""}"#,
+            "`precompiled_charsmap`",
+        ),
+        (
+            "normalizer",
+            r#"{"type":"Precompiled","precompiled_charsmap":"/////w=="}"#,
+            "cut off",
+        ),
+        ("normalizer", &doubling, "times as long"),
+        (
+            "normalizer",
+            &sequence("normalizers", r#"{"type":"NFC"}"#, 65),
+            "more than 64 steps",
+        ),
+        ("normalizer", &replace("a", &long), "2000 bytes"),
+        (
+            "normalizer",
+            &format!(r#"{{"type":"Prepend","prepend":"{long}"}}"#),
+            "2000 bytes",
+        ),
+        ("pre_tokenizer", &pieces, "times as long"),
+        (
+            "pre_tokenizer",
+            r#"{"type":"Split","pattern":{"Regex":""},"behavior":"Isolated","invert":false}"#,
+            "empty pattern",
+        ),
+        (
+            "decoder",
+            &sequence("decoders", &replace("a", "aa"), 34),
+            "times as long",
+        ),
+        (
+            "decoder",
+            r#"{"type":"Strip","content":"a","start":0,"stop":3}"#,
+            "`Strip`",
+        ),
+        (
+            "normalizer",
+            r#"{"pattern":{"String":""},"content":"b"}"#,
+            "no `type`",
+        ),
+    ] {
+        tokenizer_refused(&with_step(part, step), named, 8 * MIB);
+    }
+    let fine = sequence("normalizers", &replace("b", "cc"), 3);
+    assert!(Tokenizer::from_json(with_step("normalizer", &fine).as_bytes()).is_ok());
+}
+
+/// What grows a text a little is allowed, as long as the text is no giant.
+#[test]
+fn a_text_that_steps_would_make_too_long_is_refused_before_it_is() {
+    let step = r#"{"type":"Replace","pattern":{"String":"b"},"content":"cccccccc"}"#;
+    let tokenizer = Tokenizer::from_json(with_step("normalizer", step).as_bytes()).unwrap();
+    assert_eq!(tokenizer.encode("b").unwrap(), [0]);
+    let giant = "b".repeat(3 * MIB);
+    let (result, held) = measured(|| tokenizer.encode(&giant));
+    let error = result.unwrap_err().to_string();
+    assert!(
+        error.contains("8 times as long") && held < MIB,
+        "{error} {held}"
+    );
+}
+
+/// The crate takes a regular expression that gives up for one that does not match.
+#[test]
+fn a_regular_expression_that_gives_up_is_an_error_and_no_other_tokens() {
+    let hostile = "(?:a|b|ab)*(?<!d)c";
+    let split = format!(
+        r#"{{"type":"Split","pattern":{{"Regex":"{hostile}"}},"behavior":"Isolated","invert":false}}"#
+    );
+    let replace =
+        format!(r#"{{"type":"Replace","pattern":{{"Regex":"{hostile}"}},"content":"b"}}"#);
+    for (part, step) in [("pre_tokenizer", split), ("normalizer", replace)] {
+        let tokenizer = Tokenizer::from_json(with_step(part, &step).as_bytes()).unwrap();
+        assert_eq!(tokenizer.encode("x").unwrap(), [0]);
+        let error = tokenizer.encode(&"ab".repeat(40)).unwrap_err().to_string();
+        assert!(error.contains("gave up"), "{error}");
+    }
+    let empty = r#"{"type":"Split","pattern":{"Regex":"b*"},"behavior":"Isolated","invert":false}"#;
+    let empty = Tokenizer::from_json(with_step("pre_tokenizer", empty).as_bytes()).unwrap();
+    let error = empty.encode("a").unwrap_err().to_string();
+    assert!(error.contains("where there is no text"), "{error}");
+}
+
+#[test]
+fn merges_are_not_left_out_at_random() {
+    let json = r#"{"version":"1.0","model":{"type":"BPE","dropout":0.9,"vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}"#;
+    let tokenizer = Tokenizer::from_json(json.as_bytes()).unwrap();
+    for _ in 0..50 {
+        assert_eq!(tokenizer.encode("abab").unwrap(), [2, 2]);
+    }
+}
+
 fn vocabulary(tokens: &[String], more: &[Vec<u8>]) -> Result<Tokenizer, TokenizerError> {
     let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token)).collect();
     let mut entries = vec![

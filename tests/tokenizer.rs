@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use secateur::model::Family;
 use secateur::model::tokenizer::{Tokenizer, TokenizerError};
 use secateur::weights::{FileSource, MemorySource, WeightFile};
 use serde::Deserialize;
@@ -346,6 +347,7 @@ fn a_kind_that_is_not_read_is_named() {
     for pre in [
         "smollm",
         "gpt-2",
+        "phi-2",
         "default",
         "llama-bpe",
         "qwen2",
@@ -393,5 +395,131 @@ fn llama_bpe_prefers_whole_words_to_merges() {
     for (pre, ids) in [("llama-bpe", vec![4]), ("gpt-2", vec![3, 2])] {
         let tokenizer = gguf(&[(MODEL, "gpt2"), (PRE, pre)], &vocabulary).unwrap();
         assert_eq!(tokenizer.encode("abc").unwrap(), ids, "{pre}");
+    }
+}
+
+/// A tokenizer of two words with a byte-level step, alone or after another.
+fn with_prefix_space(adds_space: bool, is_sequence: bool) -> Vec<u8> {
+    let step = serde_json::json!({ "type": "ByteLevel", "add_prefix_space": adds_space, "trim_offsets": true, "use_regex": true });
+    let digits = serde_json::json!({ "type": "Digits", "individual_digits": true });
+    let steps = match is_sequence {
+        true => serde_json::json!({ "type": "Sequence", "pretokenizers": [digits, step] }),
+        false => step,
+    };
+    serde_json::json!({
+        "version": "1.0",
+        "pre_tokenizer": steps,
+        "model": { "type": "BPE", "vocab": { "a": 0, "Ġ": 1, "Ġa": 2, "1": 3, "2": 4 }, "merges": ["Ġ a"] },
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The classes GPT2Tokenizer and GPTNeoXTokenizer of transformers 5 build their steps anew, from the setting; others take
+/// those of `tokenizer.json`.
+#[test]
+fn a_space_before_a_text_is_decided_as_in_transformers() {
+    let ids = |file: &[u8], config: Option<&str>, family: Family| {
+        let config = config.map(str::as_bytes);
+        let tokenizer = Tokenizer::from_hugging_face(file, config, family).unwrap();
+        tokenizer.encode("a").unwrap()
+    };
+    let (with, without) = (vec![2], vec![0]);
+    let gpt2 = r#"{"tokenizer_class":"GPT2Tokenizer","add_prefix_space":"#;
+    for (adds_space, config, family, expected) in [
+        (false, Some(format!("{gpt2}true}}")), Family::Gpt2, &with),
+        (true, Some(format!("{gpt2}false}}")), Family::Gpt2, &without),
+        (
+            true,
+            Some(r#"{"tokenizer_class":"GPT2TokenizerFast"}"#.into()),
+            Family::Llama,
+            &without,
+        ),
+        (
+            false,
+            Some(r#"{"tokenizer_class":"PreTrainedTokenizerFast","add_prefix_space":true}"#.into()),
+            Family::Gpt2,
+            &without,
+        ),
+        (
+            true,
+            Some(r#"{"tokenizer_class":"TokenizersBackend","add_prefix_space":false}"#.into()),
+            Family::Gpt2,
+            &with,
+        ),
+        (
+            true,
+            Some(r#"{"tokenizer_class":"GPTNeoXTokenizer"}"#.into()),
+            Family::GptNeox,
+            &without,
+        ),
+        // Without a class it is the family's.
+        (true, None, Family::Gpt2, &without),
+        (true, None, Family::Llama, &with),
+        // For a mistake of this family's files.
+        (
+            false,
+            Some(r#"{"tokenizer_class":"PreTrainedTokenizerFast","add_prefix_space":true}"#.into()),
+            Family::Qwen2,
+            &with,
+        ),
+        // A byte-level file of this class is taken as it is.
+        (
+            true,
+            Some(r#"{"tokenizer_class":"LlamaTokenizer","add_prefix_space":false}"#.into()),
+            Family::Llama,
+            &with,
+        ),
+    ] {
+        let file = with_prefix_space(adds_space, false);
+        assert_eq!(
+            ids(&file, config.as_deref(), family),
+            *expected,
+            "{config:?} {family:?}"
+        );
+    }
+    // What is built anew is one step: a space before the text, and none before its second digit.
+    let config = format!("{gpt2}true}}");
+    let file = with_prefix_space(false, true);
+    let tokenizer =
+        Tokenizer::from_hugging_face(&file, Some(config.as_bytes()), Family::Gpt2).unwrap();
+    assert_eq!(tokenizer.encode("12").unwrap(), [1, 3, 4]);
+}
+
+/// transformers' LlamaTokenizer goes by the setting, which is true where it is not given.
+#[test]
+fn a_sentencepiece_file_of_the_class_of_llama_goes_by_the_setting() {
+    let prepend = r#"{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}"#;
+    let replace = r#"{"type":"Replace","pattern":{"String":" "},"content":"▁"}"#;
+    let metaspace = |scheme: &str| {
+        format!(
+            r#"{{"type":"Metaspace","replacement":"▁","prepend_scheme":"{scheme}","split":false}}"#
+        )
+    };
+    let file = |normalizer: &str, pre_tokenizer: &str| {
+        format!(
+            r#"{{"version":"1.0","normalizer":{normalizer},"pre_tokenizer":{pre_tokenizer},
+            "model":{{"type":"BPE","vocab":{{"a":0,"▁":1,"▁a":2}},"merges":["▁ a"]}}}}"#
+        )
+    };
+    for file in [
+        file(prepend, "null"),
+        file(replace, "null"),
+        file("null", &metaspace("first")),
+        file("null", &metaspace("never")),
+    ] {
+        for (setting, expected) in [(r#","add_prefix_space":false"#, [0, 2]), ("", [2, 2])] {
+            let config = format!(r#"{{"tokenizer_class":"LlamaTokenizer"{setting}}}"#);
+            let tokenizer = Tokenizer::from_hugging_face(
+                file.as_bytes(),
+                Some(config.as_bytes()),
+                Family::Llama,
+            );
+            assert_eq!(
+                tokenizer.unwrap().encode("a a").unwrap(),
+                expected,
+                "{file} {setting}"
+            );
+        }
     }
 }

@@ -24,7 +24,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Device`] when the device cannot be read.
+    /// [`ModelError::NoRow`] for a token outside the vocabulary, [`ModelError::Device`] when the device cannot be read.
     pub async fn freeze(
         decoder: &Decoder,
         base: &Run,
@@ -41,7 +41,7 @@ impl Target {
         };
         let d_model = decoder.config.d_model;
         let columns = decoder
-            .unembedding_of(&tokens)
+            .unembedding_of(&tokens)?
             .reshape([tokens.len(), 1, d_model]);
         Ok(Self {
             tokens,
@@ -55,7 +55,7 @@ impl Target {
     pub fn value(&self, decoder: &Decoder, resid: Tensor<3>) -> Tensor<2> {
         let [prompts, rows, _] = resid.dims();
         let normed = decoder.final_norm(resid);
-        let logits = (normed.clone() * self.columns.clone()).sum_dim(2);
+        let logits = decoder.bounded((normed.clone() * self.columns.clone()).sum_dim(2));
         let values = match self.kind {
             TargetKind::TopLogit => logits,
             TargetKind::ChoiceFirstToken => {

@@ -18,7 +18,7 @@ use crate::items::{FewShot, Template};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
-use crate::model::{Model, ModelError, Precision, Site};
+use crate::model::{LoadReport, Model, ModelError, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
 use crate::pruning::search::grid;
@@ -93,6 +93,7 @@ impl Shell<'_> {
             Command::Score { input, tokens, out } => {
                 let mut session = self.session(&input).await?;
                 let scores = session.score(ITEMS, self.job).await?.clone();
+                warn(session.warnings());
                 let scores = if tokens {
                     scores
                 } else {
@@ -112,6 +113,7 @@ impl Shell<'_> {
                     None => Orders::Cyclic,
                 };
                 let report = session.position_bias(ITEMS, orders, self.job).await?;
+                warn(report.warnings.iter().map(String::as_str));
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }
             Command::Compare { before, after } => items::compare(&before, &after),
@@ -125,6 +127,7 @@ impl Shell<'_> {
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
                 session.attribute(ITEMS, &settings, self.job).await?;
+                warn(session.warnings());
                 let found = session.attribution();
                 let found =
                     found.ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
@@ -167,6 +170,7 @@ impl Shell<'_> {
                 };
                 let sets = [ITEMS.to_owned()];
                 let pruned = session.prune(mask, &sets, self.job).await?;
+                warn(session.warnings());
                 let control = if control > 0 {
                     let mask = pruned.mask.clone();
                     Some(
@@ -223,6 +227,7 @@ impl Shell<'_> {
                 let report = session
                     .search(&[set.to_owned()], layers.as_deref(), &percents, self.job)
                     .await?;
+                warn(session.warnings());
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }
             Command::Tune {
@@ -272,6 +277,7 @@ impl Shell<'_> {
                     compare: true,
                 };
                 let report = session.tune(&request, self.job).await?;
+                warn(session.warnings());
                 let tuned = Tuned {
                     settings: &request.settings,
                     seed: request.seed,
@@ -407,13 +413,15 @@ pub async fn load(
         .open()
         .map_err(|error| CliError::Input(error.to_string()))?;
     let loaded = Model::load(&resolved.id, files, compute, job).await;
-    if let Ok(model) = &loaded
-        && let Some(first) = model.report.unused.first()
-    {
-        let count = model.report.unused.len();
-        eprintln!(
-            "note: {count} tensors of the file are not used, the first is `{first}`; `inspect` lists them"
-        );
+    if let Ok(model) = &loaded {
+        let LoadReport { unused, notes, .. } = &model.report;
+        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        if let Some(first) = unused.first() {
+            let count = unused.len();
+            eprintln!(
+                "note: {count} tensors of the file are not used, the first is `{first}`; `inspect` lists them"
+            );
+        }
     }
     loaded.map_err(|error| match error {
         ModelError::Device(_) | ModelError::NotFinite | ModelError::Cancelled(_) => error.into(),
@@ -423,6 +431,11 @@ pub async fn load(
             CliError::Input(format!("{}: {of_file}", path.unwrap_or_default()))
         }
     })
+}
+
+/// Says, beside the result, what speaks against it.
+pub(super) fn warn<'a>(warnings: impl Iterator<Item = &'a str>) {
+    warnings.for_each(|warning| eprintln!("warning: {warning}"));
 }
 
 /// A built-in template by name, or one from a file.

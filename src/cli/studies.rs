@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::CliError;
 use super::args::Counting;
-use super::commands::Shell;
+use super::commands::{Shell, warn};
 use super::files::{file_error, read_text};
 use super::items::read_items;
 use super::outputs::{self, Together, write_json};
@@ -33,6 +33,7 @@ impl Shell<'_> {
         let mut session = self.open(&spec, study.prompting()?).await?;
         let sample = sample_reader(&study, path.parent(), counting);
         let mut report = runner::run(&mut session, &study, sample, self.job).await?;
+        warn(session.warnings());
         // The report may be read elsewhere: it brings the items of files that lie beside the study.
         for set in &mut report.study.item_sets {
             let found = |name: &String| beside(path.parent(), name).is_some();
@@ -103,6 +104,7 @@ impl Shell<'_> {
         let sample = sample_reader(&study, folder.as_deref(), counting);
         let (_, reproduction) =
             runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
+        warn(session.warnings());
         write_json(None, &reproduction)?;
         if reproduction.is_identical() {
             Ok(())

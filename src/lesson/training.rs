@@ -388,7 +388,7 @@ impl<'a> Trainer<'a> {
         let run = tracked
             .base_run(&prompts, &Gains::none(), Capture::KeyValues, job)
             .await?;
-        let loss = log_probabilities_of(tracked.last_logits(&run), &answers.concat())
+        let loss = log_probabilities_of(tracked.last_logits(&run), &answers.concat())?
             .mean()
             .neg();
         let mut gradients = loss.backward();

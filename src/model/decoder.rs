@@ -72,8 +72,8 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Config`] for an id outside the vocabulary or unequal lengths, [`ModelError::TooLong`]
-    /// for a position that was never learned.
+    /// [`ModelError::NoRow`] for an id outside the vocabulary, [`ModelError::Config`] for unequal lengths,
+    /// [`ModelError::TooLong`] for a position that was never learned.
     pub fn embed(&self, ids: &[&[u32]], first_position: usize) -> Result<Tensor<3>, ModelError> {
         let tokens = ids.first().map_or(0, |ids| ids.len());
         if tokens == 0 || ids.iter().any(|sequence| sequence.len() != tokens) {
@@ -82,20 +82,14 @@ impl Decoder {
             ));
         }
         let flat = ids.concat();
-        let vocabulary = self.config.vocabulary;
-        if let Some(id) = flat.iter().find(|&&id| id as usize >= vocabulary) {
-            return Err(ModelError::Config(format!(
-                "token {id} is outside the vocabulary of {vocabulary}"
-            )));
-        }
         let shape = [ids.len(), tokens, self.config.d_model];
-        let mut x = self.embedding.rows(&flat, &self.device).reshape(shape);
+        let mut x = self.embedding.rows(&flat, &self.device)?.reshape(shape);
         if self.config.embedding_scale != 1.0 {
             x = x.mul_scalar(self.config.embedding_scale as f32);
         }
         if let Some(table) = &self.position_embedding {
             let places = position_ids(&self.config, first_position, tokens)?;
-            x = x + table.rows(&places, &self.device).unsqueeze::<3>();
+            x = x + table.rows(&places, &self.device)?.unsqueeze::<3>();
         }
         Ok(x)
     }
@@ -108,11 +102,23 @@ impl Decoder {
     /// Logits `[batch, tokens, vocabulary]` of a normed residual stream. Gather the positions you need
     /// first: the vocabulary is the model's widest dimension.
     pub fn unembed(&self, normed: Tensor<3>) -> Tensor<3> {
-        self.lm_head.project(normed)
+        self.bounded(self.lm_head.project(normed))
+    }
+
+    /// Products with rows of the output projection as the model's logits: bounded, where it bounds them.
+    pub fn bounded<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
+        match self.config.logit_softcap {
+            Some(cap) => logits.div_scalar(cap).tanh().mul_scalar(cap),
+            None => logits,
+        }
     }
 
     /// The output projection's row of each token, `[tokens, d_model]`.
-    pub fn unembedding_of(&self, ids: &[u32]) -> Tensor<2> {
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NoRow`].
+    pub fn unembedding_of(&self, ids: &[u32]) -> Result<Tensor<2>, ModelError> {
         self.lm_head.rows(ids, &self.device)
     }
 

@@ -33,7 +33,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] when the prompt gives no token or, with its continuation, does not fit the context.
+    /// [`ModelError`] when the prompt gives no token or one that the model has no row for, or when it does not fit
+    /// the context with its continuation.
     pub async fn forward(
         &self,
         prompt: &str,
@@ -46,6 +47,7 @@ impl Model {
             let empty = "the prompt is empty and the model has no first token";
             return Err(TokenizerError::Text(empty.into()).into());
         }
+        self.check_tokens(&ids)?;
         let tokens = ids.len().saturating_add(n_tokens);
         let context_length = decoder.config.context_length;
         if tokens > context_length {

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::ModelError;
 use super::config::NormKind;
 use super::precision::unpacked;
 use crate::kernels::{self, Layout};
@@ -69,8 +70,13 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Some rows, `[ids, d_model]`. The ids are rows of the table.
-    pub(super) fn rows(&self, ids: &[u32], device: &Device) -> Tensor<2> {
+    /// Some rows, `[ids, d_model]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NoRow`].
+    pub(super) fn rows(&self, ids: &[u32], device: &Device) -> Result<Tensor<2>, ModelError> {
+        check_rows(ids, self.pieces.iter().map(|piece| piece.dims()[0]).sum())?;
         let select = |piece: &Tensor<2>, ids: Vec<i32>| {
             let shape = [ids.len()];
             let indices = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), device);
@@ -97,9 +103,9 @@ impl Table {
                     parts.push(select(piece, inside));
                 }
             }
-            return select(&Tensor::cat(parts, 0), place_in_parts);
+            return Ok(select(&Tensor::cat(parts, 0), place_in_parts));
         };
-        select(piece, ids.iter().map(|&id| id as i32).collect())
+        Ok(select(piece, ids.iter().map(|&id| id as i32).collect()))
     }
 
     /// Products with every row: `[batch, tokens, d_model]` to `[batch, tokens, rows]`.
@@ -113,5 +119,21 @@ impl Table {
             return Tensor::cat(parts, 2);
         };
         project(x, piece)
+    }
+}
+
+/// Checks ids before they become indices on a device: a GPU reads whatever lies beyond a table's end.
+///
+/// # Errors
+///
+/// [`ModelError::NoRow`] names the first id that is no row of a table of `rows`.
+pub(super) fn check_rows(ids: &[u32], rows: usize) -> Result<(), ModelError> {
+    match ids.iter().find(|&&id| id as usize >= rows) {
+        Some(&id) => Err(ModelError::NoRow {
+            id,
+            text: None,
+            rows,
+        }),
+        None => Ok(()),
     }
 }

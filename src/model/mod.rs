@@ -44,7 +44,7 @@ pub use run::{Capture, Run};
 pub use tokenizer::Tokenizer;
 
 use crate::job::Cancelled;
-use crate::weights::WeightsError;
+use crate::weights::{WeightsError, and_more};
 
 /// Why a model could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,20 @@ pub enum ModelError {
     MissingTensors {
         /// The first of them.
         named: Vec<MissingTensor>,
+        /// How many others there are.
+        more: usize,
+    },
+    /// Parts of a decoder in the weight file that nothing would use.
+    #[error(
+        "the weight file holds {}, which a {family} model of this configuration does not use: its numbers would not be \
+         the model's",
+        and_more(named, *more)
+    )]
+    UnusedTensors {
+        /// The family's name.
+        family: &'static str,
+        /// The first of them.
+        named: Vec<String>,
         /// How many others there are.
         more: usize,
     },
@@ -96,6 +110,16 @@ pub enum ModelError {
         "the device failed: a result is not a finite number; or the model's weights are too large for f32"
     )]
     NotFinite,
+    /// A token without a row in the embedding and the output projection.
+    #[error("token {id}{} is outside the model's vocabulary of {rows}", text.as_ref().map(|text| format!(" `{text}`")).unwrap_or_default())]
+    NoRow {
+        /// The token.
+        id: u32,
+        /// Its text, where the tokenizer is at hand.
+        text: Option<String>,
+        /// Rows that there are.
+        rows: usize,
+    },
     /// A sequence is longer than the model's context.
     #[error("{tokens} tokens, and the model's context holds {context_length}")]
     TooLong {

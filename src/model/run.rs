@@ -10,6 +10,7 @@ use super::ModelError;
 use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
 use super::gains::Gains;
+use super::layers::check_rows;
 use super::positions::Positions;
 use crate::job::Job;
 use crate::kernels::log_sum_exp;
@@ -279,14 +280,19 @@ enum Start<'a> {
 
 /// Log-probabilities of `k` tokens at every position of `logits`: `[batch, positions, vocabulary]` and ids
 /// `[batch · positions · k]` give `[batch, positions · k]`.
-pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Tensor<2> {
-    let [batch, positions, _] = logits.dims();
+///
+/// # Errors
+///
+/// [`ModelError::NoRow`].
+pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Result<Tensor<2>, ModelError> {
+    let [batch, positions, vocabulary] = logits.dims();
+    check_rows(ids, vocabulary)?;
     let device = logits.device();
     let k = ids.len() / (batch * positions);
     let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
     let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, k]), &device);
     let chosen = logits.clone().gather(2, ids);
-    (chosen - log_sum_exp(logits)).reshape([batch, positions * k])
+    Ok((chosen - log_sum_exp(logits)).reshape([batch, positions * k]))
 }
 
 /// A tensor's values on the host.

@@ -51,6 +51,7 @@ fn configs() -> [Config; 2] {
         mlp_bias: true,
         embedding_scale: 2.0,
         tied: false,
+        logit_softcap: Some(4.0),
         ..first.clone()
     };
     [first, second]
@@ -115,14 +116,14 @@ async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<[Vec<f32>; 2], ModelEr
         .continue_run(&base, &tails, &Gains::none(), Capture::KeyValues, job)
         .await?;
     let ids = [1, 2, 3, 4];
-    let values = read(log_probabilities_of(decoder.last_logits(&rows), &ids)).await?;
+    let values = read(log_probabilities_of(decoder.last_logits(&rows), &ids)?).await?;
     let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
         .autodiff()
         .require_grad();
     let fork = decoder
         .fork_run(&base, None, &Gains::of_layer(0, gains.clone()), job)
         .await?;
-    let target = log_probabilities_of(decoder.last_logits(&fork), &[1, 2]).sum();
+    let target = log_probabilities_of(decoder.last_logits(&fork), &[1, 2])?.sum();
     let mut gradients = target.backward();
     let gradient = gains
         .grad_remove(&mut gradients)

@@ -326,7 +326,7 @@ impl BatchRun {
         // The items are prompts or, where they share something, rows of one.
         let logits = decoder.last_logits(&self.base);
         let logits = logits.reshape([n_items, 1, decoder.config.vocabulary]);
-        let first = log_probabilities_of(logits, &first);
+        let first = log_probabilities_of(logits, &first)?;
         let mut parts = vec![first.reshape([n_items, n_choices, 1])];
         if let Some(tails) = &self.tails {
             let tail = tails.geometry.tail;
@@ -412,7 +412,7 @@ async fn tail_log_probabilities(
                 ids[start..start + width].iter().copied()
             })
             .collect();
-        parts.push(log_probabilities_of(logits, &part));
+        parts.push(log_probabilities_of(logits, &part)?);
     }
     Ok(Tensor::cat(parts, 1))
 }

@@ -30,8 +30,8 @@ pub struct Encoded {
 ///
 /// # Errors
 ///
-/// [`ScoringError::Item`] names the item that lacks what the template asks for, whose prompt or choice gives no token,
-/// or that does not fit the context.
+/// [`ScoringError::Item`] names the item that lacks what the template asks for, whose prompt or choice gives no token
+/// or one that the model has no row for, or that does not fit the context.
 pub fn encode(
     model: &Model,
     items: &[Item],
@@ -106,6 +106,11 @@ fn encoded(model: &Model, rendered: &Rendered) -> Result<Encoded, String> {
                 context_length,
             };
             return Err(error.to_string());
+        }
+        for (what, ids) in [("", &continuation), ("the prompt of ", &context)] {
+            model.check_tokens(ids).map_err(|error| {
+                format!("{what}choice `{}`: {error}", choice.continuation.trim())
+            })?;
         }
         pairs.push((context, continuation));
     }

@@ -5,6 +5,7 @@
 //! - [`metrics`]: predictions, confidence, accuracy with its interval; pure functions of log-likelihoods
 //! - [`calibration`]: confidence against accuracy; [`paired`]: two runs over the same items
 //! - [`position`]: the same items with their choices in several orders
+//! - [`unknown`]: words that the model's tokenizer does not know
 
 pub mod batch;
 pub mod calibration;
@@ -12,6 +13,7 @@ pub mod encode;
 pub mod metrics;
 pub mod paired;
 pub mod position;
+pub mod unknown;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,7 @@ pub use encode::{Encoded, encode, encode_unconditional};
 pub use metrics::{Accuracy, ChoiceScore, ItemScore, Rule};
 pub use paired::{Flip, Paired};
 pub use position::{Orders, PositionBias};
+pub use unknown::UnknownWords;
 
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
@@ -78,6 +81,12 @@ pub struct SetScores {
     /// Confidence against accuracy, by the rule in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// Words that the model's tokenizer does not know, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_words: Option<UnknownWords>,
+    /// What speaks against these scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// One entry per item, in the set's order.
     pub items: Vec<ItemScore>,
     /// Wall-clock time.
@@ -112,6 +121,8 @@ impl SetScores {
                 .then(|| accuracy(&items, Rule::MutualInformation)),
             accuracy_both_of_pair: both_of_pair(&items),
             calibration: Some(Calibration::of(&items)),
+            unknown_words: None,
+            warnings: Vec::new(),
             items,
             seconds,
         }
@@ -126,7 +137,17 @@ impl SetScores {
         let items = self.items.iter();
         let items =
             items.map(|item| ItemScore::new(&item.id, item.gold, item.choices.clone(), rule));
-        Some(Self::new(&self.set, items.collect(), self.seconds))
+        let scores = Self::new(&self.set, items.collect(), self.seconds);
+        Some(scores.with_unknown_words(self.unknown_words))
+    }
+
+    fn with_unknown_words(self, unknown_words: Option<UnknownWords>) -> Self {
+        let warning = unknown_words.and_then(|unknown| unknown.warning(&self.set));
+        Self {
+            unknown_words,
+            warnings: Vec::from_iter(warning),
+            ..self
+        }
     }
 
     /// The same without the log-probabilities of single tokens.
@@ -283,7 +304,9 @@ pub async fn score(
         }
         job.progress("scoring", done, plan.entries());
     }
-    Ok(plan.scores(set, &found, job.now_secs() - start))
+    let unknown = UnknownWords::of(&model.tokenizer, items).map_err(ModelError::from)?;
+    let scores = plan.scores(set, &found, job.now_secs() - start);
+    Ok(scores.with_unknown_words(unknown))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::Accuracy;
-use super::{Rule, ScoringError, score};
+use super::{Rule, ScoringError, UnknownWords, score};
 use crate::items::order::{reordered, rotated_order, shuffled_order};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
-use crate::model::{Gains, Model};
+use crate::model::{Gains, Model, ModelError};
 
 /// Most orders that are tried.
 pub const MAX_ORDERS: usize = 64;
@@ -59,6 +59,9 @@ pub struct PositionBias {
     pub consistent: Accuracy,
     /// Place by place.
     pub places: Vec<Place>,
+    /// What speaks against these numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Wall-clock time.
     pub seconds: f64,
 }
@@ -160,7 +163,9 @@ pub async fn position_bias(
     let places = (0..widest)
         .map(|position| place(&answers, position))
         .collect();
+    let unknown = UnknownWords::of(&model.tokenizer, items).map_err(ModelError::from)?;
     Ok(PositionBias {
+        warnings: Vec::from_iter(unknown.and_then(|unknown| unknown.warning(set))),
         set: set.to_owned(),
         orders,
         depends_on_order,

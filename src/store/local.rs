@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::load::ModelFiles;
+use crate::weights::split::PartName;
 use crate::weights::{ByteSource, FileSource};
 
 /// The files of a model.
@@ -14,7 +15,7 @@ use crate::weights::{ByteSource, FileSource};
 pub struct ResolvedModel {
     /// Name by which studies refer to it.
     pub id: String,
-    /// `model.safetensors`, all its shards in the order of their names, or one GGUF file.
+    /// `model.safetensors`, all its shards in the order of their names, one GGUF file, or the parts of one.
     pub weights: Vec<PathBuf>,
     /// `model.safetensors.index.json`, beside shards.
     pub index: Option<PathBuf>,
@@ -166,7 +167,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Largest index that is read; one of a thousand shards is far below.
 const LARGEST_INDEX_BYTES: u64 = 64 << 20;
 
-/// A model of one file, or of all shards where the file is one of them or their index.
+/// A model of one file, or of all shards or parts where the file is one of them or the shards' index.
 fn single_file(path: &Path) -> Result<ResolvedModel, StoreError> {
     let index = path.with_file_name(INDEX);
     if path == index {
@@ -178,7 +179,21 @@ fn single_file(path: &Path) -> Result<ResolvedModel, StoreError> {
             return Ok(model);
         }
     }
-    Ok(with_companions(name_of(path), vec![path.to_path_buf()]))
+    Ok(match PartName::parse(&name_of(path)) {
+        Some(part) => split(path, &part),
+        None => with_companions(name_of(path), vec![path.to_path_buf()]),
+    })
+}
+
+/// The parts that lie beside one of them. Which are missing is found out when they are opened.
+fn split(path: &Path, part: &PartName) -> ResolvedModel {
+    let beside = part.all().map(|name| path.with_file_name(name));
+    let parts: Vec<PathBuf> = beside.filter(|part| part.is_file()).collect();
+    let id = parts
+        .first()
+        .map(|first| name_of(first))
+        .unwrap_or_default();
+    with_companions(id, parts)
 }
 
 /// The files that belong to weights and lie beside them.
@@ -265,6 +280,13 @@ fn in_folder(folder: &Path) -> Result<ResolvedModel, StoreError> {
         return Ok(with_companions(id, vec![only.clone()]));
     }
     let mut files = of_kind("gguf");
+    if let Some(first) = files.first()
+        && let Some(part) = PartName::parse(&name_of(first))
+        && let parts = split(first, &part)
+        && files.iter().all(|file| parts.weights.contains(file))
+    {
+        return Ok(ResolvedModel { id, ..parts });
+    }
     match (files.pop(), files.is_empty()) {
         (Some(file), true) => Ok(with_companions(id, vec![file])),
         (Some(_), false) => Err(StoreError::Several(folder.to_path_buf())),

@@ -118,6 +118,12 @@ impl Session {
         self.baselines.get(set)
     }
 
+    /// What speaks against the scores at hand.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let scored = self.baselines.values();
+        scored.flat_map(|scores| scores.warnings.iter().map(String::as_str))
+    }
+
     /// The items of a set, as they were given.
     pub fn given_items(&self, set: &str) -> Option<&[Item]> {
         self.given.get(set).map(Vec::as_slice)
@@ -318,8 +324,14 @@ impl Session {
         sets: &[impl AsRef<str>],
         job: Job<'_>,
     ) -> Result<(), StudyError> {
-        for set in sets {
-            self.score(set.as_ref(), job).await?;
+        let sets = || sets.iter().map(AsRef::as_ref);
+        // An item that the model cannot take is found before the first set runs.
+        for set in sets().filter(|set| !self.baselines.contains_key(*set)) {
+            let (items, prompts) = (self.items(set)?, self.prompts(set)?);
+            scoring::Plan::new(&self.model, (set, items), &prompts, self.rule)?;
+        }
+        for set in sets() {
+            self.score(set, job).await?;
         }
         Ok(())
     }

@@ -69,9 +69,13 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
             "Results of this run are not to be trusted. Start the engine again, or use WebAssembly.",
         ),
         ModelError::TooLong { .. } => ("too_long", "Shorten the item's text."),
-        ModelError::Unsupported(_) => (
+        ModelError::Unsupported(_) | ModelError::UnusedTensors { .. } => (
             "unsupported",
             "This version runs the Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX families.",
+        ),
+        ModelError::NoRow { .. } => (
+            "token",
+            "The tokenizer has more tokens than the model; leave this one out of the text.",
         ),
         ModelError::DoesNotFit { .. } => (
             "too_large",

@@ -6,7 +6,7 @@
 //! - [`source`]: where bytes come from, read by ranges
 //! - [`safetensors`]: Hugging Face's format
 //! - [`sharded`]: its index, where a model lies in several files
-//! - [`gguf`]: llama.cpp's format
+//! - [`gguf`]: llama.cpp's format; [`split`]: the same in several files
 //! - [`metadata`]: its metadata
 //! - [`quantised`]: the stored types, dequantised
 
@@ -16,8 +16,9 @@ pub mod quantised;
 pub mod safetensors;
 pub mod sharded;
 pub mod source;
+pub mod split;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub use quantised::TensorType;
@@ -51,6 +52,18 @@ pub enum WeightsError {
     /// A shard that the index names was not given.
     #[error("the model's file `{0}` is missing: open it together with the others")]
     MissingShard(String),
+    /// Parts of a split GGUF model that were not given.
+    #[error("`{name}` is one of {count} parts of a model, and without {} it is not whole: open all parts together", and_more(named, *more))]
+    MissingParts {
+        /// A part that was given.
+        name: String,
+        /// How many parts there are.
+        count: usize,
+        /// The first of those missing.
+        named: Vec<String>,
+        /// How many others are missing.
+        more: usize,
+    },
     /// Rows that the tensor does not have, or that do not begin and end with its stored blocks.
     #[error("tensor `{name}` of shape {shape:?} cannot be read by the rows {rows:?}")]
     Rows {
@@ -69,6 +82,15 @@ pub enum WeightsError {
         /// The first such element.
         index: usize,
     },
+}
+
+/// A list of names for people, with the number of those that are left out.
+pub(crate) fn and_more(named: &[String], more: usize) -> String {
+    let list: Vec<String> = named.iter().map(|name| format!("`{name}`")).collect();
+    match more {
+        0 => list.join(", "),
+        more => format!("{} and {more} more", list.join(", ")),
+    }
 }
 
 /// Which format a file has.
@@ -97,7 +119,7 @@ pub struct TensorInfo {
     pub n_bytes: u64,
 }
 
-/// An open weight file, or the open shards of a model; tensors are read one at a time.
+/// An open weight file, or the open shards or parts of a model; tensors are read one at a time.
 pub struct WeightFile {
     sources: Vec<Box<dyn ByteSource>>,
     kind: WeightKind,
@@ -130,8 +152,9 @@ impl WeightFile {
         Self::new(vec![source], kind, tensors, metadata)
     }
 
-    /// Reads the headers of a model's shards, safetensors files, and holds them against their index: every
-    /// tensor is in the shard that the index names, once, and no shard holds others.
+    /// Reads the headers of a model's shards, safetensors files. A tensor is taken from the shard that the index names,
+    /// or else from the one that holds it: an index may be older than its shards, and what a model needs is asked for
+    /// later.
     ///
     /// `index` is `model.safetensors.index.json`; `shards` are the files by name, in any order. Those that the
     /// index does not name are left out.
@@ -146,38 +169,27 @@ impl WeightFile {
     ) -> Result<Self, WeightsError> {
         let index = sharded::Index::from_json(index)?;
         let mut given: HashMap<String, Box<dyn ByteSource>> = shards.into_iter().collect();
-        let (mut sources, mut tensors) = (Vec::new(), Vec::new());
+        let (mut sources, mut tensors, mut strays) = (Vec::new(), Vec::new(), Vec::new());
         for name in index.shards() {
             let source = given
                 .remove(name)
                 .ok_or_else(|| WeightsError::MissingShard(name.to_owned()))?;
             let found = safetensors::read_header(source.as_ref()).await?;
             check_layout(&found, source.len())?;
-            if let Some(stray) = found
-                .iter()
-                .find(|tensor| index.shard_of(&tensor.name) != Some(name))
-            {
-                return Err(WeightsError::Header(format!(
-                    "`{name}` holds the tensor `{}`, which its index does not say",
-                    stray.name
-                )));
+            for tensor in found {
+                let is_listed = index.shard_of(&tensor.name) == Some(name);
+                let part = if is_listed { &mut tensors } else { &mut strays };
+                part.push(TensorInfo {
+                    source: sources.len(),
+                    ..tensor
+                });
             }
-            tensors.extend(found.into_iter().map(|tensor| TensorInfo {
-                source: sources.len(),
-                ..tensor
-            }));
             sources.push(source);
         }
-        let file = Self::new(sources, WeightKind::Safetensors, tensors, None)?;
-        match index
-            .tensors()
-            .find(|(name, _)| file.tensor(name).is_none())
-        {
-            Some((name, shard)) => Err(WeightsError::Header(format!(
-                "`{shard}` has no tensor `{name}`, which its index says it has"
-            ))),
-            None => Ok(file),
-        }
+        let listed: HashSet<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+        strays.retain(|stray| !listed.contains(&stray.name));
+        tensors.extend(strays);
+        Self::new(sources, WeightKind::Safetensors, tensors, None)
     }
 
     fn new(
@@ -204,7 +216,7 @@ impl WeightFile {
         })
     }
 
-    /// The files: one, or the shards in the order of their names.
+    /// The files: one, the shards in the order of their names, or the parts in their order.
     pub fn sources(&self) -> impl Iterator<Item = &dyn ByteSource> {
         self.sources.iter().map(AsRef::as_ref)
     }

@@ -53,13 +53,6 @@ impl Index {
         self.0.values().map(String::as_str).collect()
     }
 
-    /// Tensors and the names of their shards.
-    pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(tensor, shard)| (tensor.as_str(), shard.as_str()))
-    }
-
     /// The shard of a tensor.
     pub(super) fn shard_of(&self, tensor: &str) -> Option<&str> {
         self.0.get(tensor).map(String::as_str)

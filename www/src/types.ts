@@ -165,6 +165,10 @@ export interface SetScores {
   /** Of pairs of mirrored items. */
   accuracy_both_of_pair?: Accuracy;
   calibration?: Calibration;
+  /** Words that the model's tokenizer does not know. */
+  unknown_words?: { words: number; unknown: number };
+  /** What speaks against these scores. */
+  warnings?: string[];
   items: ItemScore[];
   seconds: number;
 }
@@ -197,6 +201,7 @@ export interface PositionBias {
   /** Items answered with the same choice in every order. */
   consistent: Accuracy;
   places: { position: number; gold: number; predicted: number; accuracy: Accuracy }[];
+  warnings?: string[];
   seconds: number;
 }
 
@@ -369,6 +374,8 @@ export interface LoadReport {
   has_chat_template: boolean;
   applied: number;
   unused: string[];
+  /** Where the files contradict themselves or leave something out, and what was taken. */
+  notes?: string[];
   /** How many tensors of each stored type. */
   tensor_types: Record<string, number>;
 }

@@ -1,14 +1,17 @@
 //! What a decoder looks like, read from `config.json` or from GGUF metadata.
 //!
-//! `raw` mirrors the files, full of options; a family makes of it a [`Config`], the strict form that the
-//! decoder is built from. What this engine does not implement is refused, by name. `size` says what a model takes.
+//! `raw` mirrors `config.json`, full of options, and `gguf` reads metadata into the same form; a family makes of it a
+//! [`Config`], the strict form that the decoder is built from. What this engine does not implement is refused, by name.
+//! `size` says what a model takes.
 
+mod gguf;
 pub(super) mod raw;
 mod size;
 
 use super::ModelError;
 use super::family::Family;
-use crate::weights::gguf::Metadata;
+use crate::weights::gguf::{Metadata, Value};
+pub use gguf::Stored;
 use raw::RawConfig;
 
 /// Shape and constants of a decoder.
@@ -62,6 +65,8 @@ pub struct Config {
     pub embedding_scale: f64,
     /// Whether the output projection is the embedding.
     pub tied: bool,
+    /// Bound `c` of the logits, which become `c · tanh(logit / c)`.
+    pub logit_softcap: Option<f64>,
 }
 
 /// How a residual stream is normed before a projection.
@@ -76,13 +81,14 @@ pub enum NormKind {
 pub use crate::kernels::Activation;
 
 impl Activation {
-    /// By its name in `config.json` (`ACT2FN` of transformers).
-    pub(super) fn named(name: &str) -> Result<Self, ModelError> {
+    /// By its name in `config.json` (`ACT2FN` of transformers), or the family's `own` where that names none.
+    pub(super) fn named_or(name: Option<&str>, own: Self) -> Result<Self, ModelError> {
         match name {
-            "silu" | "swish" => Ok(Self::Silu),
-            "gelu" => Ok(Self::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" => Ok(Self::GeluTanh),
-            other => Err(ModelError::Unsupported(format!(
+            None => Ok(own),
+            Some("silu" | "swish") => Ok(Self::Silu),
+            Some("gelu") => Ok(Self::Gelu),
+            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Self::GeluTanh),
+            Some(other) => Err(ModelError::Unsupported(format!(
                 "activation function `{other}`"
             ))),
         }
@@ -195,6 +201,7 @@ impl Default for Config {
             mlp_bias: false,
             embedding_scale: 1.0,
             tied: false,
+            logit_softcap: None,
         }
     }
 }
@@ -217,24 +224,36 @@ impl Config {
         family.config(&raw)?.checked()
     }
 
-    /// Reads the metadata of a GGUF file; `tied` says that it has no `output.weight`, `rope_factors` are the
-    /// values of its tensor `rope_freqs.weight`.
+    /// Reads the metadata of a GGUF file, and what its tensors say.
     ///
     /// # Errors
     ///
     /// As [`Config::from_json`].
-    pub fn from_gguf(
-        metadata: &Metadata,
-        tied: bool,
-        rope_factors: Option<Vec<f32>>,
-    ) -> Result<Self, ModelError> {
-        let mut raw = RawConfig::from_gguf(metadata, tied)?;
-        raw.rope_factors = rope_factors;
-        let architecture = raw.model_type.clone().unwrap_or_default();
-        let family = Family::of_architecture(&architecture).ok_or_else(|| {
+    pub fn from_gguf(metadata: &Metadata, stored: &Stored) -> Result<Self, ModelError> {
+        let architecture = metadata
+            .get("general.architecture")
+            .and_then(Value::as_str)
+            .unwrap_or("(none)");
+        let family = Family::of_architecture(architecture).ok_or_else(|| {
             ModelError::Unsupported(format!("GGUF architecture `{architecture}`"))
         })?;
-        family.config(&raw)?.checked()
+        let raw = gguf::read(metadata, architecture, stored)?;
+        let config = family.config(&raw)?;
+        let windowed = raw
+            .sliding_window
+            .is_some_and(|window| window < config.context_length);
+        if windowed && config.local.is_none() && family != Family::Gemma3 {
+            return Err(ModelError::Unsupported(format!(
+                "`{architecture}.attention.sliding_window`, which the GGUF file's metadata has"
+            )));
+        }
+        Self {
+            qkv_bias: config.qkv_bias || stored.qkv_bias,
+            attention_output_bias: config.attention_output_bias || stored.attention_output_bias,
+            mlp_bias: config.mlp_bias || stored.mlp_bias,
+            ..config
+        }
+        .checked()
     }
 
     /// Whether a layer sees only [`LocalAttention::window`] positions.
@@ -284,6 +303,14 @@ impl Config {
             if !value.is_finite() || value <= 0.0 {
                 return Err(ModelError::Config(format!("{name} is {value}")));
             }
+        }
+        if let Some(cap) = self
+            .logit_softcap
+            .filter(|cap| !cap.is_finite() || *cap <= 0.0)
+        {
+            return Err(ModelError::Config(format!(
+                "final_logit_softcapping is {cap}"
+            )));
         }
         let local = self.local.as_ref();
         if local.is_some_and(|local| local.window == 0 || local.layers.len() != self.n_layers) {
@@ -357,6 +384,74 @@ mod tests {
     }
 
     #[test]
+    fn rotary_settings_of_both_versions_that_agree_are_read_and_others_refused() {
+        let llama3 = |factor: &str| {
+            format!(
+                r#"{{"rope_type":"llama3","factor":{factor},"low_freq_factor":1,"high_freq_factor":4,
+                "original_max_position_embeddings":64}}"#
+            )
+        };
+        let both = |old: &str, new: &str| {
+            format!(
+                r#","rope_scaling":{},"rope_parameters":{}"#,
+                llama3(old),
+                llama3(new)
+            )
+        };
+        let expected = rope_of(&format!(r#","rope_scaling":{}"#, llama3("8.0")));
+        assert_eq!(rope_of(&both("8", "8.0")), expected);
+        assert_eq!(rope_of(&both("8.0", "8")), expected);
+        let error = small(&both("8", "9")).unwrap_err().to_string();
+        assert!(error.contains("differ in `factor`"), "{error}");
+    }
+
+    /// `standardize_rope_params` of transformers 5.
+    #[test]
+    fn llama_3_without_its_original_length_takes_what_the_model_sees() {
+        let scaling =
+            r#""rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0"#;
+        let original = |extra: &str| match rope_of(extra).scaling {
+            RopeScaling::Llama3 {
+                original_context, ..
+            } => original_context,
+            other => panic!("{other:?}"),
+        };
+        let nested = format!(r#","max_position_embeddings":64,"rope_scaling":{{{scaling}}}"#);
+        assert_eq!(original(&nested), 64.0);
+        assert_eq!(
+            original(&format!(r#","rope_scaling":{{{scaling}}}"#)),
+            2048.0
+        );
+        let beside = format!(r#"{nested},"original_max_position_embeddings":32"#);
+        assert_eq!(original(&beside), 32.0);
+    }
+
+    /// Of these families only GPT-NeoX rotates a part of a head, in transformers 5.
+    #[test]
+    fn only_a_family_that_rotates_a_share_of_a_head_asks_for_it() {
+        let share =
+            r#","partial_rotary_factor":0.5,"rope_parameters":{"partial_rotary_factor":0.5}"#;
+        assert_eq!(rope_of(share).dimensions, 4);
+        let neox = |extra: &str| {
+            let config = SMALL.replace("llama", "gpt_neox").replace(":8,", ":32,");
+            let config = Config::from_json(format!("{config}{extra}}}").as_bytes());
+            config.map(|config| config.rope.unwrap().dimensions)
+        };
+        assert_eq!(neox("").unwrap(), 4);
+        assert_eq!(neox(r#","rotary_pct":0.5"#).unwrap(), 8);
+        assert_eq!(neox(share).unwrap(), 8);
+        for wrong in ["1.5", "-1", "0"] {
+            assert!(neox(&format!(r#","rotary_pct":{wrong}"#)).is_err());
+        }
+        let text = neox(r#","rope_parameters":{"partial_rotary_factor":"0.5"}"#);
+        assert!(
+            text.unwrap_err()
+                .to_string()
+                .contains("`partial_rotary_factor`")
+        );
+    }
+
+    #[test]
     fn llama_3_divides_long_wavelengths_and_leaves_short_ones() {
         let rope = Rope {
             dimensions: 64,
@@ -397,10 +492,6 @@ mod tests {
             (
                 r#","rope_parameters":{"rope_theta":"500000"}"#,
                 "`rope_theta`",
-            ),
-            (
-                r#","rope_parameters":{"partial_rotary_factor":"0.5"}"#,
-                "`partial_rotary_factor`",
             ),
             (r#","layer_types":["linear_attention"]"#, "linear_attention"),
             (
@@ -448,7 +539,6 @@ mod tests {
             r#","num_key_value_heads":3"#,
             r#","head_dim":3"#,
             r#","rms_norm_eps":-1.0"#,
-            r#","partial_rotary_factor":1.5"#,
             r#","max_position_embeddings":99999999999"#,
             r#","head_dim":16777216"#,
         ] {

@@ -1,42 +1,43 @@
 //! A configuration as files have it: every field optional, under the names of transformers' `config.json`.
-//! GGUF metadata is read into the same form.
+//! GGUF metadata is read into the same form (`gguf`).
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Activation, Config, ModelError, Rope, RopeScaling};
-use crate::weights::gguf::Metadata;
+use super::{Config, ModelError, Rope, RopeScaling};
 
 /// What a file says of a model; a family makes a strict [`Config`] of it.
 #[derive(Clone, Default, Deserialize)]
 pub(in crate::model) struct RawConfig {
     pub(in crate::model) model_type: Option<String>,
-    #[serde(alias = "n_embd")]
     pub(in crate::model) hidden_size: Option<usize>,
-    #[serde(alias = "n_inner")]
     pub(in crate::model) intermediate_size: Option<usize>,
-    #[serde(alias = "n_layer")]
-    num_hidden_layers: Option<usize>,
-    #[serde(alias = "n_head")]
-    num_attention_heads: Option<usize>,
-    num_key_value_heads: Option<usize>,
+    pub(in crate::model) num_hidden_layers: Option<usize>,
+    pub(in crate::model) num_attention_heads: Option<usize>,
+    pub(super) num_key_value_heads: Option<usize>,
     pub(in crate::model) head_dim: Option<usize>,
-    vocab_size: Option<usize>,
-    #[serde(alias = "n_positions")]
-    max_position_embeddings: Option<usize>,
-    #[serde(alias = "layer_norm_eps", alias = "layer_norm_epsilon")]
+    pub(super) vocab_size: Option<usize>,
+    pub(in crate::model) max_position_embeddings: Option<usize>,
+    /// GPT-2's spelling of `hidden_size`, and so on.
+    pub(in crate::model) n_embd: Option<usize>,
+    pub(in crate::model) n_inner: Option<usize>,
+    pub(in crate::model) n_layer: Option<usize>,
+    pub(in crate::model) n_head: Option<usize>,
+    pub(in crate::model) n_positions: Option<usize>,
     pub(in crate::model) rms_norm_eps: Option<f64>,
+    pub(in crate::model) layer_norm_eps: Option<f64>,
+    pub(in crate::model) layer_norm_epsilon: Option<f64>,
     pub(in crate::model) rope_theta: Option<f64>,
-    rotary_emb_base: Option<f64>,
-    partial_rotary_factor: Option<f64>,
+    pub(super) rotary_emb_base: Option<f64>,
     pub(in crate::model) rotary_pct: Option<f64>,
-    rope_parameters: Option<Json>,
-    rope_scaling: Option<Json>,
+    pub(super) rope_parameters: Option<Json>,
+    pub(super) rope_scaling: Option<Json>,
+    pub(super) original_max_position_embeddings: Option<f64>,
     pub(in crate::model) rope_local_base_freq: Option<f64>,
     pub(in crate::model) tie_word_embeddings: Option<bool>,
-    hidden_act: Option<String>,
-    hidden_activation: Option<String>,
-    activation_function: Option<String>,
+    pub(in crate::model) hidden_act: Option<String>,
+    pub(in crate::model) hidden_activation: Option<String>,
+    pub(in crate::model) activation_function: Option<String>,
     pub(in crate::model) attention_bias: Option<bool>,
     pub(in crate::model) mlp_bias: Option<bool>,
     pub(in crate::model) use_parallel_residual: Option<bool>,
@@ -45,87 +46,45 @@ pub(in crate::model) struct RawConfig {
     pub(in crate::model) sliding_window_pattern: Option<usize>,
     pub(in crate::model) layer_types: Option<Vec<String>>,
     pub(in crate::model) query_pre_attn_scalar: Option<f64>,
-    final_logit_softcapping: Option<f64>,
-    attn_logit_softcapping: Option<f64>,
-    use_bidirectional_attention: Option<bool>,
-    scale_attn_weights: Option<bool>,
-    scale_attn_by_inverse_layer_idx: Option<bool>,
-    /// Set from the weight file: factors that divide the rotary frequencies (llama.cpp's `rope_freqs`).
+    pub(in crate::model) final_logit_softcapping: Option<f64>,
+    pub(super) attn_logit_softcapping: Option<f64>,
+    pub(super) use_bidirectional_attention: Option<bool>,
+    pub(super) scale_attn_weights: Option<bool>,
+    pub(super) scale_attn_by_inverse_layer_idx: Option<bool>,
+    /// Set by a family: the share of a head that is rotated.
     #[serde(skip)]
-    pub(in crate::model) rope_factors: Option<Vec<f32>>,
+    pub(in crate::model) rotary_share: Option<f64>,
+    /// Set from a GGUF file: how many of a head's first dimensions are rotated.
+    #[serde(skip)]
+    pub(super) rotary_dimensions: Option<usize>,
+    /// Set from a GGUF file: factors that divide the rotary frequencies.
+    #[serde(skip)]
+    pub(super) rope_factors: Option<Vec<f32>>,
+    /// Set from a GGUF file: factor on the products of queries and keys.
+    #[serde(skip)]
+    pub(super) attention_scale: Option<f64>,
+    /// Set from a GGUF file: no layer sees only a window.
+    #[serde(skip)]
+    pub(in crate::model) has_no_window: bool,
+}
+
+/// The value of a field with two names; either may be absent or null.
+pub(in crate::model) fn either<T: PartialEq>(
+    (name, value): (&str, Option<T>),
+    (other_name, other): (&str, Option<T>),
+) -> Result<Option<T>, ModelError> {
+    match (value, other) {
+        (Some(value), Some(other)) if value != other => Err(ModelError::Config(format!(
+            "`{name}` and `{other_name}` of config.json are one field and differ; leave one of them out"
+        ))),
+        (value, other) => Ok(value.or(other)),
+    }
 }
 
 impl RawConfig {
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
         serde_json::from_slice(bytes)
             .map_err(|error| ModelError::Config(format!("config.json: {error}")))
-    }
-
-    /// The keys `{architecture}.…` of llama.cpp (`gguf-py/gguf/constants.py`).
-    pub(super) fn from_gguf(metadata: &Metadata, tied: bool) -> Result<Self, ModelError> {
-        let architecture = metadata
-            .get("general.architecture")
-            .and_then(|value| value.as_str())
-            .ok_or_else(|| ModelError::Unsupported("GGUF architecture `(none)`".into()))?;
-        let value = |key: &str| metadata.get(&format!("{architecture}.{key}"));
-        let integer = |key: &str| {
-            value(key)
-                .and_then(|value| value.as_u64())
-                .and_then(|value| usize::try_from(value).ok())
-        };
-        let float = |key: &str| value(key).and_then(|value| value.as_f64());
-        let text = |key: &str| value(key).and_then(|value| value.as_str());
-        let head_dim = integer("attention.key_length");
-        let d_model = integer("embedding_length");
-        let heads = integer("attention.head_count");
-        let d_head = head_dim.or_else(|| d_model?.checked_div(heads?));
-        if integer("attention.value_length").is_some_and(|width| Some(width) != d_head) {
-            return Err(ModelError::Unsupported(
-                "values of another width than keys".into(),
-            ));
-        }
-        let rotated = integer("rope.dimension_count");
-        let vocabulary = integer("vocab_size").or_else(|| {
-            let tokens = metadata.get("tokenizer.ggml.tokens")?;
-            tokens.as_array().map(|tokens| tokens.len())
-        });
-        let scaling = match text("rope.scaling.type") {
-            None | Some("none") => None,
-            Some(kind) => Some(serde_json::json!({
-                "rope_type": kind,
-                "factor": float("rope.scaling.factor"),
-            })),
-        };
-        Ok(Self {
-            model_type: Some(architecture.to_owned()),
-            hidden_size: d_model,
-            intermediate_size: integer("feed_forward_length"),
-            num_hidden_layers: integer("block_count"),
-            num_attention_heads: heads,
-            num_key_value_heads: integer("attention.head_count_kv"),
-            head_dim,
-            vocab_size: vocabulary,
-            max_position_embeddings: integer("context_length"),
-            rms_norm_eps: float("attention.layer_norm_rms_epsilon")
-                .or(float("attention.layer_norm_epsilon")),
-            rope_theta: float("rope.freq_base"),
-            partial_rotary_factor: rotated
-                .zip(d_head)
-                .map(|(rotated, d_head)| rotated as f64 / d_head.max(1) as f64),
-            rope_scaling: scaling,
-            tie_word_embeddings: Some(tied),
-            use_parallel_residual: value("use_parallel_residual").and_then(|value| value.as_bool()),
-            sliding_window: integer("attention.sliding_window"),
-            ..Self::default()
-        })
-    }
-
-    /// The activation function, or the family's own where the file says nothing.
-    pub(in crate::model) fn activation_or(
-        &self,
-        own: Activation,
-    ) -> Result<Activation, ModelError> {
-        self.activation().map_or(Ok(own), Activation::named)
     }
 
     /// The layers of `layer_types` that are local, where any is.
@@ -136,17 +95,6 @@ impl RawConfig {
             .map(|kind| kind == "sliding_attention")
             .collect();
         local.contains(&true).then_some(local)
-    }
-
-    /// The activation function's name.
-    fn activation(&self) -> Option<&str> {
-        [
-            &self.hidden_activation,
-            &self.hidden_act,
-            &self.activation_function,
-        ]
-        .into_iter()
-        .find_map(Option::as_deref)
     }
 
     /// The configuration without anything a family adds: RMS norms, rotary positions over the whole head,
@@ -167,13 +115,19 @@ impl RawConfig {
             n_kv_heads: self.num_key_value_heads.unwrap_or(n_heads),
             d_head,
             vocabulary: need(self.vocab_size, "vocab_size")?,
-            context_length: self.max_position_embeddings.unwrap_or(2048),
+            context_length: self.context_length(),
             norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
             rope: Some(self.rope("full_attention", d_head)?),
-            attention_scale: 1.0 / (d_head.max(1) as f64).sqrt(),
+            attention_scale: self
+                .attention_scale
+                .unwrap_or(1.0 / (d_head.max(1) as f64).sqrt()),
             tied: self.tie_word_embeddings.unwrap_or(false),
             ..Config::default()
         })
+    }
+
+    fn context_length(&self) -> usize {
+        self.max_position_embeddings.unwrap_or(2048)
     }
 
     fn refuse_what_no_family_does(&self) -> Result<(), ModelError> {
@@ -228,8 +182,12 @@ impl RawConfig {
             return Ok(());
         };
         let new = new.get("full_attention").unwrap_or(new);
-        let is_other =
-            |(name, value): (&String, &Json)| name != "type" && new.get(name) != Some(value);
+        // 8 and 8.0 are one number.
+        let is_same =
+            |a: &Json, b: &Json| a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64());
+        let is_other = |(name, value): (&String, &Json)| {
+            name != "type" && !new.get(name).is_some_and(|new| is_same(new, value))
+        };
         match old
             .as_object()
             .and_then(|old| old.iter().find(|&field| is_other(field)))
@@ -238,6 +196,37 @@ impl RawConfig {
                 "`rope_scaling` and `rope_parameters` differ in `{name}`; leave one of them out"
             ))),
             None => Ok(()),
+        }
+    }
+
+    /// A field of the rotary embedding of one kind of layer: of `rope_parameters`, for all layers or by their kind, or
+    /// else of `rope_scaling`.
+    fn rope_field(&self, layers: &str, name: &str) -> Option<&Json> {
+        let new = self.rope_parameters.as_ref();
+        let nested = new.map(|parameters| parameters.get(layers).unwrap_or(parameters));
+        [nested, self.rope_scaling.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|parameters| parameters.get(name))
+    }
+
+    /// How many of a head's first dimensions are rotated.
+    pub(in crate::model) fn rotated(&self, d_head: usize) -> usize {
+        let share = self.rotary_share.unwrap_or(1.0);
+        self.rotary_dimensions
+            .unwrap_or((d_head as f64 * share) as usize)
+    }
+
+    pub(in crate::model) fn rope_number(
+        &self,
+        layers: &str,
+        name: &str,
+    ) -> Result<Option<f64>, ModelError> {
+        match self.rope_field(layers, name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or_else(|| {
+                ModelError::Config(format!("`{name}` of the rotary embedding is no number"))
+            }),
         }
     }
 
@@ -253,60 +242,52 @@ impl RawConfig {
             }
         }
         self.check_rope()?;
-        let nested = self
-            .rope_parameters
-            .as_ref()
-            .map(|parameters| parameters.get(layers).unwrap_or(parameters));
-        let field = |name: &str| {
-            [nested, self.rope_scaling.as_ref()]
-                .into_iter()
-                .flatten()
-                .find_map(|parameters| parameters.get(name))
-        };
-        let number = |name: &str| match field(name) {
-            None | Some(Json::Null) => Ok(None),
-            Some(value) => value.as_f64().map(Some).ok_or_else(|| {
-                ModelError::Config(format!("`{name}` of the rotary embedding is no number"))
-            }),
-        };
-        let share = number("partial_rotary_factor")?
-            .or(self.partial_rotary_factor)
-            .or(self.rotary_pct)
-            .unwrap_or(1.0);
-        if !(0.0..=1.0).contains(&share) {
-            return Err(ModelError::Config(format!(
-                "partial_rotary_factor is {share}"
-            )));
-        }
+        let field = |name: &str| self.rope_field(layers, name);
+        let number = |name: &str| self.rope_number(layers, name);
         let kind = match field("rope_type").or(field("type")) {
             None | Some(Json::Null) => None,
             Some(kind) => Some(kind.as_str().ok_or_else(|| {
                 ModelError::Config("`rope_type` of the rotary embedding is no text".into())
             })?),
         };
-        let need = |name: &str| {
-            number(name)?
+        let positive = |name: &str, value: Option<f64>| {
+            value
                 .filter(|value| value.is_finite() && *value > 0.0)
                 .ok_or_else(|| ModelError::Config(format!("rope scaling has no `{name}`")))
         };
-        let scaling = match kind {
-            None | Some("default") => match &self.rope_factors {
-                Some(factors) => RopeScaling::Factors(factors.clone()),
-                None => RopeScaling::None,
-            },
-            Some("linear") => RopeScaling::Linear(need("factor")?),
-            Some("llama3") => RopeScaling::Llama3 {
-                factor: need("factor")?,
-                low_freq_factor: need("low_freq_factor")?,
-                high_freq_factor: need("high_freq_factor")?,
-                original_context: need("original_max_position_embeddings")?,
-            },
-            Some(other) => {
+        let need = |name: &str| positive(name, number(name)?);
+        let plain = match &self.rope_factors {
+            Some(factors) => RopeScaling::Factors(factors.clone()),
+            None => RopeScaling::None,
+        };
+        let scaling = match (kind, plain) {
+            (None | Some("default"), plain) => plain,
+            (Some("linear"), RopeScaling::Factors(factors)) => {
+                let factor = need("factor")? as f32;
+                RopeScaling::Factors(factors.iter().map(|other| other * factor).collect())
+            }
+            (Some("linear"), _) => RopeScaling::Linear(need("factor")?),
+            (Some("llama3"), _) => {
+                const ORIGINAL: &str = "original_max_position_embeddings";
+                // What it was first trained with is beside the parameters, among them, or all that it sees.
+                let original = match self.original_max_position_embeddings {
+                    Some(original) => Some(original),
+                    None => number(ORIGINAL)?,
+                };
+                let context = self.context_length() as f64;
+                RopeScaling::Llama3 {
+                    factor: need("factor")?,
+                    low_freq_factor: need("low_freq_factor")?,
+                    high_freq_factor: need("high_freq_factor")?,
+                    original_context: positive(ORIGINAL, original.or(Some(context)))?,
+                }
+            }
+            (Some(other), _) => {
                 return Err(ModelError::Unsupported(format!("rope scaling `{other}`")));
             }
         };
         Ok(Rope {
-            dimensions: (d_head as f64 * share) as usize,
+            dimensions: self.rotated(d_head),
             theta: number("rope_theta")?
                 .or(self.rope_theta)
                 .or(self.rotary_emb_base)

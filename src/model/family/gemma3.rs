@@ -3,7 +3,7 @@
 //! Reference: `transformers/models/gemma3/modeling_gemma3.py`. Norms around attention and feed-forward layer on both
 //! sides, of weight `1 + w` (llama.cpp's converter stores the sum); an RMS norm on every head's queries and keys;
 //! five local layers for each global one, with their own rotary base; embeddings times `sqrt(d_model)`; a gated
-//! feed-forward layer with GELU.
+//! feed-forward layer with GELU; logits that may be bounded.
 
 use super::names::LLAMA_CPP;
 use super::{Layout, Names, llama};
@@ -24,18 +24,23 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let mut raw = raw.clone();
     raw.head_dim.get_or_insert(256);
     raw.rope_theta.get_or_insert(GLOBAL_THETA);
+    let logit_softcap = raw.final_logit_softcapping.take();
     let common = raw.config()?;
-    let pattern = raw.sliding_window_pattern.unwrap_or(PATTERN).max(1);
+    let pattern = raw.sliding_window_pattern.unwrap_or(PATTERN);
     let layers = match &raw.layer_types {
+        _ if raw.has_no_window => None,
         Some(_) => raw.local_layers(),
         None => Some(
             (1..=common.n_layers.min(1024))
-                .map(|layer| layer % pattern != 0)
+                .map(|layer| !layer.is_multiple_of(pattern))
                 .collect(),
         ),
     };
     let bias = raw.attention_bias == Some(true);
-    let scalar = raw.query_pre_attn_scalar.unwrap_or(common.d_head as f64);
+    let attention_scale = match raw.query_pre_attn_scalar {
+        Some(scalar) => scalar.powf(-0.5),
+        None => common.attention_scale,
+    };
     let local = match layers {
         Some(layers) => Some(LocalAttention {
             window: raw.sliding_window.unwrap_or(WINDOW),
@@ -45,15 +50,16 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         None => None,
     };
     Ok(Config {
-        attention_scale: scalar.powf(-0.5),
+        attention_scale,
         qkv_bias: bias,
         attention_output_bias: bias,
         qk_norm: true,
         sandwich_norms: true,
-        activation: raw.activation_or(Activation::GeluTanh)?,
+        activation: Activation::named_or(raw.hidden_activation.as_deref(), Activation::GeluTanh)?,
         embedding_scale: (common.d_model as f64).sqrt(),
         tied: raw.tie_word_embeddings.unwrap_or(true),
         local,
+        logit_softcap,
         ..common
     })
 }
@@ -64,7 +70,7 @@ fn local_rope(raw: &RawConfig, d_head: usize) -> Result<Rope, ModelError> {
         return raw.rope("sliding_attention", d_head);
     }
     Ok(Rope {
-        dimensions: d_head,
+        dimensions: raw.rotated(d_head),
         theta: raw.rope_local_base_freq.unwrap_or(LOCAL_THETA),
         scaling: RopeScaling::None,
     })

@@ -7,22 +7,44 @@
 use super::names::LLAMA_CPP_UNGATED;
 use super::{Fused, Layout, Names};
 use crate::model::config::NormKind;
-use crate::model::config::raw::RawConfig;
+use crate::model::config::raw::{RawConfig, either};
 use crate::model::{Activation, Config, ModelError};
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let mut raw = raw.clone();
-    raw.rms_norm_eps.get_or_insert(1e-5);
-    raw.intermediate_size = raw
-        .intermediate_size
-        .or_else(|| raw.hidden_size?.checked_mul(4));
+    // transformers reads either name (`attribute_map`).
+    for (name, own, common_name, common) in [
+        ("n_embd", raw.n_embd, "hidden_size", &mut raw.hidden_size),
+        (
+            "n_layer",
+            raw.n_layer,
+            "num_hidden_layers",
+            &mut raw.num_hidden_layers,
+        ),
+        (
+            "n_head",
+            raw.n_head,
+            "num_attention_heads",
+            &mut raw.num_attention_heads,
+        ),
+        (
+            "n_positions",
+            raw.n_positions,
+            "max_position_embeddings",
+            &mut raw.max_position_embeddings,
+        ),
+    ] {
+        *common = either((name, own), (common_name, *common))?;
+    }
+    raw.intermediate_size = raw.n_inner.or_else(|| raw.hidden_size?.checked_mul(4));
     let common = raw.config()?;
     Ok(Config {
         norm: NormKind::Layer,
+        norm_eps: raw.layer_norm_epsilon.unwrap_or(1e-5),
         rope: None,
         qkv_bias: true,
         attention_output_bias: true,
-        activation: raw.activation_or(Activation::GeluTanh)?,
+        activation: Activation::named_or(raw.activation_function.as_deref(), Activation::GeluTanh)?,
         gated: false,
         mlp_bias: true,
         tied: raw.tie_word_embeddings.unwrap_or(true),

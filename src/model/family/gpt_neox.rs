@@ -16,15 +16,16 @@ const ROTARY_SHARE: f64 = 0.25;
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let mut raw = raw.clone();
-    raw.rms_norm_eps.get_or_insert(1e-5);
-    raw.rotary_pct.get_or_insert(ROTARY_SHARE);
+    let share = raw.rope_number("full_attention", "partial_rotary_factor")?;
+    raw.rotary_share = share.or(raw.rotary_pct).or(Some(ROTARY_SHARE));
     let bias = raw.attention_bias != Some(false);
     Ok(Config {
         norm: NormKind::Layer,
+        norm_eps: raw.layer_norm_eps.unwrap_or(1e-5),
         qkv_bias: bias,
         attention_output_bias: bias,
         parallel_residual: raw.use_parallel_residual != Some(false),
-        activation: raw.activation_or(Activation::Gelu)?,
+        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Gelu)?,
         gated: false,
         mlp_bias: true,
         ..raw.config()?

@@ -15,7 +15,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: bias,
         attention_output_bias: bias,
         mlp_bias: raw.mlp_bias == Some(true),
-        activation: raw.activation_or(Activation::Silu)?,
+        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     })
 }

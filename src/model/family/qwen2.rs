@@ -11,7 +11,7 @@ use crate::model::{Activation, Config, ModelError};
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let config = Config {
         qkv_bias: true,
-        activation: raw.activation_or(Activation::Silu)?,
+        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     };
     with_sliding_window(raw, config)

@@ -14,7 +14,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: bias,
         attention_output_bias: bias,
         qk_norm: true,
-        activation: raw.activation_or(Activation::Silu)?,
+        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     };
     qwen2::with_sliding_window(raw, config)

@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 
 use super::loader::Loader;
+use super::report::is_buffer;
 use crate::model::config::NormKind;
 use crate::model::{Config, MissingTensor, ModelError};
 
 /// Most missing tensors that are named; the others are counted.
 const MOST_NAMED: usize = 20;
+
+/// Values of two tables that are compared at a time.
+const COMPARED_VALUES: usize = 1 << 20;
 
 /// A tensor's name and its shape.
 type Expected = (String, Vec<usize>);
@@ -17,28 +21,95 @@ impl Loader<'_> {
     ///
     /// # Errors
     ///
-    /// [`ModelError::MissingTensors`] names what the file lacks, [`ModelError::Shape`] the first tensor of another
-    /// shape.
+    /// [`ModelError::MissingTensors`] names what the file lacks, [`ModelError::UnusedTensors`] parts of a decoder that
+    /// the configuration has no place for, [`ModelError::Shape`] the first tensor of another shape.
     pub(super) fn check_all(&self, config: &Config) -> Result<(), ModelError> {
         let expected = self.expected(config);
+        let asked: HashSet<&str> = expected
+            .iter()
+            .map(|(name, _)| self.in_file(name))
+            .collect();
+        let is_asked = |name: &&str| asked.contains(name) || self.applied.iter().any(|n| n == name);
+        let names = self.file.tensors().iter();
+        let unused: Vec<&str> = names
+            .map(|tensor| tensor.name.as_str())
+            .filter(|name| !is_asked(name) && !is_buffer(name))
+            .collect();
         let in_file = expected.iter().map(|(name, _)| self.in_file(name));
         let missing: Vec<&str> = in_file
             .filter(|name| self.file.tensor(name).is_none())
             .collect();
         if !missing.is_empty() {
-            let asked: HashSet<&str> = expected
-                .iter()
-                .map(|(name, _)| self.in_file(name))
-                .collect();
-            let names = self.file.tensors().iter();
-            let unused: Vec<&str> = names
-                .map(|tensor| tensor.name.as_str())
-                .filter(|name| !asked.contains(name))
-                .collect();
             return Err(missing_tensors(&missing, &unused));
+        }
+        let unused: Vec<String> = unused
+            .into_iter()
+            .filter(|name| self.is_of_decoder(name))
+            .map(str::to_owned)
+            .collect();
+        if !unused.is_empty() {
+            return Err(ModelError::UnusedTensors {
+                family: config.family.name(),
+                more: unused.len().saturating_sub(MOST_NAMED),
+                named: unused.into_iter().take(MOST_NAMED).collect(),
+            });
         }
         let mut expected = expected.iter();
         expected.try_for_each(|(name, shape)| self.check(self.in_file(name), shape))
+    }
+
+    /// Whether a name is that of a part of a decoder: of a block, an embedding, a norm, a rotary embedding or an output.
+    fn is_of_decoder(&self, name: &str) -> bool {
+        let names = self.layout.names;
+        let bare = self.bare(name);
+        let is_below = |part: &str| {
+            let rest = bare.strip_prefix(self.bare(part));
+            !part.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        [
+            names.blocks,
+            names.embedding,
+            names.position_embedding,
+            names.final_norm,
+            names.lm_head,
+        ]
+        .into_iter()
+        .any(is_below)
+            || bare.contains("norm")
+            || bare.starts_with("rope_")
+    }
+
+    /// Whether the file of a model whose output matrix is its embedding, by the configuration, has an output matrix that
+    /// differs from it. transformers 5 keeps both then.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Shape`] for an output matrix of another shape, and when either cannot be read.
+    pub(super) async fn has_other_output(&mut self, config: &Config) -> Result<bool, ModelError> {
+        let names = self.layout.names;
+        let [embedding, output] = [names.embedding, names.lm_head]
+            .map(|name| self.in_file(&format!("{name}.weight")).to_owned());
+        if !config.tied || self.file.tensor(&output).is_none() {
+            return Ok(false);
+        }
+        for name in [&embedding, &output] {
+            self.check(name, &[config.vocabulary, config.d_model])?;
+        }
+        let height = (COMPARED_VALUES / config.d_model).max(1);
+        for first in (0..config.vocabulary).step_by(height) {
+            self.job.checkpoint().await?;
+            let rows = first..config.vocabulary.min(first + height);
+            let of_embedding = self.file.read_rows_f32(&embedding, rows.clone()).await?;
+            if of_embedding != self.file.read_rows_f32(&output, rows).await? {
+                self.notes.push(format!(
+                    "the configuration says that the output matrix is the embedding, but `{output}` differs from it \
+                     and is used, as in transformers"
+                ));
+                return Ok(true);
+            }
+        }
+        self.applied.push(output);
+        Ok(false)
     }
 
     /// Checks one tensor, by its name in the file.

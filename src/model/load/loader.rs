@@ -23,6 +23,8 @@ pub(super) struct Loader<'a> {
     pub(super) precision: Precision,
     /// Names of the tensors put into the decoder.
     pub(super) applied: Vec<String>,
+    /// What is worth telling of how the files were read.
+    pub(super) notes: Vec<String>,
     pub(super) job: Job<'a>,
 }
 
@@ -42,6 +44,7 @@ impl<'a> Loader<'a> {
             piece_bytes: compute.info.limits.binding_bytes.unwrap_or(u64::MAX),
             precision: compute.precision,
             applied: Vec::new(),
+            notes: Vec::new(),
             job,
         };
         let embedding = format!("{}.weight", layout.names.embedding);
@@ -50,7 +53,7 @@ impl<'a> Loader<'a> {
         loader
     }
 
-    fn bare<'n>(&self, name: &'n str) -> &'n str {
+    pub(super) fn bare<'n>(&self, name: &'n str) -> &'n str {
         name.strip_prefix(self.layout.base).unwrap_or(name)
     }
 
@@ -186,7 +189,8 @@ impl<'a> Loader<'a> {
     }
 
     /// A projection whose output is rotated, in the half-split row order: row `(head, j, i)` for
-    /// `j` in 0..2 and `i` in 0..d_head/2. Interleaved, it is stored as `(head, i, j)`.
+    /// `j` in 0..2 and `i` in 0..dimensions/2. Interleaved, it is stored as `(head, i, j)`. Rows of a head that are
+    /// not rotated follow in their own order.
     async fn rotary(
         &mut self,
         name: &str,
@@ -197,10 +201,11 @@ impl<'a> Loader<'a> {
         let mut weight = self.matrix(name, shape).await?;
         let mut bias = self.bias(name, shape[0], config.qkv_bias).await?;
         if self.layout.interleaved_rotary {
-            let half = config.d_head / 2;
-            let row_in_file = move |row: usize| {
-                let (head, place) = (row / config.d_head, row % config.d_head);
-                head * config.d_head + place % half * 2 + place / half
+            let rotated = config.rope.as_ref().map_or(0, |rope| rope.dimensions);
+            let half = rotated / 2;
+            let row_in_file = move |row: usize| match row % config.d_head {
+                place if place < rotated => row - place + place % half * 2 + place / half,
+                _ => row,
             };
             weight = weight.rows_by(shape[0], row_in_file);
             bias = bias.map(|bias| (0..shape[0]).map(|row| bias[row_in_file(row)]).collect());

@@ -12,6 +12,7 @@ mod report;
 
 use sha2::{Digest, Sha256};
 
+use super::config::Stored;
 use super::device::{Compute, check_error};
 use super::self_test::self_test_of;
 use super::{Config, Decoder, ModelError, Pace, Tokenizer};
@@ -26,7 +27,7 @@ use crate::weights::{ByteSource, WeightFile, WeightsError};
 
 /// The files of one model.
 pub struct ModelFiles {
-    /// Names and bytes of the weight files: one GGUF file, `model.safetensors`, or all shards of one.
+    /// Names and bytes of the weight files: one GGUF file or all parts of one, `model.safetensors`, or all its shards.
     pub weights: Vec<(String, Box<dyn ByteSource>)>,
     /// `model.safetensors.index.json`, beside shards.
     pub index: Option<Vec<u8>>,
@@ -44,7 +45,7 @@ pub struct ModelFiles {
 pub struct Model {
     /// Name by which studies refer to it.
     pub id: String,
-    /// SHA-256 of the weight file, lower-case hexadecimal; of shards, that of the list of their hashes.
+    /// SHA-256 of the weight file, lower-case hexadecimal; of shards or parts, that of the list of their hashes.
     pub sha256: String,
     /// The decoder.
     pub decoder: Decoder,
@@ -73,19 +74,18 @@ impl Model {
                 ModelError::Config(format!("{name} is needed beside safetensors files"))
             })
         };
-        let (config, tokenizer) = match file.metadata() {
+        let (mut config, tokenizer) = match file.metadata() {
             Some(metadata) => (
                 config_of_gguf(&file, metadata).await?,
                 Tokenizer::from_gguf(metadata)?,
             ),
             None => {
                 let config = Config::from_json(&need(files.config, "config.json")?)?;
-                let tokenizer = need(files.tokenizer, "tokenizer.json")?;
-                let tokenizer = Tokenizer::from_json(&tokenizer)?;
-                let tokenizer = match &files.tokenizer_config {
-                    Some(settings) => tokenizer.with_config(settings)?,
-                    None => tokenizer,
-                };
+                let tokenizer = Tokenizer::from_hugging_face(
+                    &need(files.tokenizer, "tokenizer.json")?,
+                    files.tokenizer_config.as_deref(),
+                    config.family,
+                )?;
                 let tokenizer = match files.chat_template {
                     Some(template) => tokenizer.with_chat_template(template)?,
                     None => tokenizer,
@@ -94,9 +94,12 @@ impl Model {
             }
         };
         compute.precision.check(&compute.device)?;
+        let mut loader = Loader::new(&file, &config, compute, job);
+        if loader.has_other_output(&config).await? {
+            config.tied = false;
+        }
         compute.info.limits.check(&config, compute.precision)?;
         let sha256 = sha256_of(&file, job).await?;
-        let mut loader = Loader::new(&file, &config, compute, job);
         let mut decoder = loader.decoder(config).await?;
         if has_kernels(&compute.device) {
             let max_error = self_test_of(&decoder.config, &compute.device, job).await?;
@@ -114,20 +117,44 @@ impl Model {
         })
     }
 
+    /// Checks that tokens have rows: a tokenizer may have more tokens than its model.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NoRow`] names the first that has none, with its text.
+    pub fn check_tokens(&self, ids: &[u32]) -> Result<(), ModelError> {
+        let rows = self.config().vocabulary;
+        match ids.iter().find(|&&id| id as usize >= rows) {
+            Some(&id) => Err(ModelError::NoRow {
+                id,
+                text: Some(self.tokenizer.token_text(id)),
+                rows,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Shape and constants of the decoder.
     pub fn config(&self) -> &Config {
         &self.decoder.config
     }
 }
 
-/// One file, or shards with their index.
+/// One file, the parts of one, or shards with their index.
 async fn open(
     mut weights: Vec<(String, Box<dyn ByteSource>)>,
     index: Option<&[u8]>,
 ) -> Result<WeightFile, ModelError> {
+    let are_gguf = weights.iter().all(|(name, _)| name.ends_with(".gguf"));
     match (weights.len(), index) {
         (0, _) => Err(ModelError::Config("there is no weight file".into())),
-        (1, _) => Ok(WeightFile::open(weights.remove(0).1).await?),
+        (1, _) => {
+            let (name, source) = weights.remove(0);
+            let file = WeightFile::open(source).await?;
+            file.check_whole(&name)?;
+            Ok(file)
+        }
+        _ if are_gguf => Ok(WeightFile::open_split(weights).await?),
         (_, Some(index)) => Ok(WeightFile::open_sharded(index, weights).await?),
         (count, None) => Err(ModelError::Config(format!(
             "{count} weight files; shards need model.safetensors.index.json beside them"
@@ -138,9 +165,9 @@ async fn open(
 /// Most divisors of rotary frequencies: half of a head's width.
 const MOST_FACTORS: usize = 4096;
 
-/// The configuration in a GGUF file: its metadata, and what the presence of tensors says.
+/// The configuration in a GGUF file: its metadata, and what its tensors say.
 async fn config_of_gguf(file: &WeightFile, metadata: &Metadata) -> Result<Config, ModelError> {
-    let factors = match file.tensor(ROPE_FACTORS) {
+    let rope_factors = match file.tensor(ROPE_FACTORS) {
         None => None,
         Some(tensor) if tensor.shape.iter().product::<usize>() > MOST_FACTORS => {
             return Err(ModelError::Config(format!(
@@ -150,14 +177,27 @@ async fn config_of_gguf(file: &WeightFile, metadata: &Metadata) -> Result<Config
         }
         Some(_) => Some(file.read_f32(ROPE_FACTORS).await?),
     };
-    let is_tied = file.tensor("output.weight").is_none();
-    Config::from_gguf(metadata, is_tied, factors)
+    let has = |parts: &[&str]| {
+        let is_bias = |name: &str| {
+            let name = name.strip_suffix(".bias");
+            name.is_some_and(|name| parts.iter().any(|part| name.ends_with(part)))
+        };
+        file.tensors().iter().any(|tensor| is_bias(&tensor.name))
+    };
+    let stored = Stored {
+        has_output: file.tensor("output.weight").is_some(),
+        qkv_bias: has(&[".attn_q", ".attn_k", ".attn_v", ".attn_qkv"]),
+        attention_output_bias: has(&[".attn_output"]),
+        mlp_bias: has(&[".ffn_gate", ".ffn_up", ".ffn_down"]),
+        rope_factors,
+    };
+    Config::from_gguf(metadata, &stored)
 }
 
 /// Bytes hashed between two checkpoints.
 const HASH_CHUNK: u64 = 4 << 20;
 
-/// The SHA-256 of a model's one weight file; of a model in shards, that of its shards' hashes, one a line in the
+/// The SHA-256 of a model's one weight file; of a model in shards or parts, that of their hashes, one a line in the
 /// order of their names (what `sha256sum model-*.safetensors | cut -c -64 | sha256sum` prints).
 async fn sha256_of(file: &WeightFile, job: Job<'_>) -> Result<String, ModelError> {
     let total = file.n_bytes();

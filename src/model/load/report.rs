@@ -17,8 +17,11 @@ pub struct LoadReport {
     pub bytes: u64,
     /// Tensors put into the decoder.
     pub applied: usize,
-    /// Tensors of the file that nothing asked for.
+    /// Tensors of the file that nothing asked for and that are no part of a decoder.
     pub unused: Vec<String>,
+    /// What is worth telling of how the files were read: where they contradict themselves or leave something out.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Whether the files bring a chat template. Prompts are scored without it.
     #[serde(default)]
     pub has_chat_template: bool,
@@ -33,19 +36,25 @@ pub struct LoadReport {
 pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 /// Endings of tensors that a file may hold and that are no weights: buffers which older versions of
-/// transformers stored.
-const BUFFERS: [&str; 6] = [
+/// transformers stored, and what an older converter of llama.cpp made of them.
+const BUFFERS: [&str; 7] = [
     ROPE_FACTORS,
     "rotary_emb.inv_freq",
+    ".attn_rot_embd.weight",
     ".attn.bias",
     ".attn.masked_bias",
     ".attention.bias",
     ".attention.masked_bias",
 ];
 
+/// Whether a tensor is no weight, by its name.
+pub(super) fn is_buffer(name: &str) -> bool {
+    BUFFERS.iter().any(|suffix| name.ends_with(suffix))
+}
+
 impl Loader<'_> {
     /// What was found; `tokenizer` says the rest.
-    pub(super) fn report(self, tokenizer: &Tokenizer) -> LoadReport {
+    pub(super) fn report(mut self, tokenizer: &Tokenizer) -> LoadReport {
         let source = match self.file.kind() {
             WeightKind::Safetensors => "safetensors",
             WeightKind::Gguf => "gguf",
@@ -54,9 +63,8 @@ impl Loader<'_> {
         for tensor in self.file.tensors() {
             *tensor_types.entry(tensor.kind.to_string()).or_insert(0) += 1;
         }
-        let is_unused = |name: &&String| {
-            !self.applied.contains(name) && !BUFFERS.iter().any(|suffix| name.ends_with(suffix))
-        };
+        self.notes.extend(tokenizer.notes().map(str::to_owned));
+        let is_unused = |name: &&String| !self.applied.contains(name) && !is_buffer(name);
         LoadReport {
             source: source.to_owned(),
             bytes: self.file.n_bytes(),
@@ -71,6 +79,7 @@ impl Loader<'_> {
                 .filter(is_unused)
                 .cloned()
                 .collect(),
+            notes: self.notes,
             tensor_types,
         }
     }

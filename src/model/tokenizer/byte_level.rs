@@ -7,11 +7,9 @@ use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::normalizers::NFC;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::{TokenizerError, file_error, merges};
+use super::steps::{Cutter, Normaliser};
+use super::{Inner, TokenizerError, file_error, merges};
 
 /// Words of Llama 3's vocabulary.
 const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -34,16 +32,39 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of a name in `tokenizer.ggml.pre`; a file without one is of the oldest kind.
-    pub(super) fn from_name(name: Option<&str>) -> Result<Self, TokenizerError> {
+    /// The kind of a name in `tokenizer.ggml.pre`.
+    pub(super) fn from_name(name: &str) -> Result<Self, TokenizerError> {
         Ok(match name {
-            None | Some("default" | "gpt-2" | "phi-2") => Self::Gpt2,
-            Some("mpt" | "olmo") => Self::Neox,
-            Some("smollm") => Self::SmolLm,
-            Some("llama-bpe" | "llama3" | "llama-v3") => Self::Llama3,
-            Some("qwen2" | "deepseek-r1-qwen") => Self::Qwen2,
-            Some(other) => return Err(TokenizerError::Unsupported(format!("BPE, {other}"))),
+            "gpt-2" | "phi-2" => Self::Gpt2,
+            "mpt" | "olmo" => Self::Neox,
+            "smollm" => Self::SmolLm,
+            "llama-bpe" | "llama3" | "llama-v3" => Self::Llama3,
+            "qwen2" | "deepseek-r1-qwen" => Self::Qwen2,
+            other => return Err(TokenizerError::Unsupported(format!("BPE, {other}"))),
         })
+    }
+
+    /// The kind of most models of an architecture, where a file names none. Llama's is of more than one kind: that of
+    /// Llama 3 is told by its first token.
+    pub(super) fn of_architecture(architecture: &str, tokens: &[String]) -> Self {
+        let is_llama_3 = || tokens.iter().any(|token| token == "<|begin_of_text|>");
+        match architecture {
+            "qwen2" | "qwen3" => Self::Qwen2,
+            "gptneox" => Self::Neox,
+            "llama" if is_llama_3() => Self::Llama3,
+            _ => Self::Gpt2,
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gpt2 => "GPT-2",
+            Self::Neox => "GPT-NeoX",
+            Self::SmolLm => "SmolLM",
+            Self::Llama3 => "Llama 3",
+            Self::Qwen2 => "Qwen 2",
+        }
     }
 
     /// Whether a prompt begins with the first token where the file does not say.
@@ -55,22 +76,16 @@ impl Kind {
         matches!(self, Self::Neox | Self::Qwen2)
     }
 
-    fn pre_tokenizer(self) -> Result<PreTokenizerWrapper, TokenizerError> {
+    fn cutter(self) -> Result<Cutter, TokenizerError> {
         // With its own pattern the byte-level step only maps bytes to characters.
-        let bytes = |use_regex| ByteLevel::new(false, true, use_regex).into();
-        let split = |pattern: &str| {
-            let pattern = SplitPattern::Regex(pattern.to_owned());
-            Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
-                .map(PreTokenizerWrapper::from)
-                .map_err(file_error)
-        };
-        let steps: Vec<PreTokenizerWrapper> = match self {
+        let bytes = |use_regex| Cutter::Other(ByteLevel::new(false, true, use_regex).into());
+        let split = |pattern| Cutter::isolating(pattern).map_err(TokenizerError::File);
+        Ok(Cutter::Sequence(match self {
             Self::Gpt2 | Self::Neox => vec![bytes(true)],
-            Self::SmolLm => vec![Digits::new(true).into(), bytes(true)],
+            Self::SmolLm => vec![Cutter::Other(Digits::new(true).into()), bytes(true)],
             Self::Llama3 => vec![split(LLAMA_3)?, bytes(false)],
             Self::Qwen2 => vec![split(QWEN_2)?, bytes(false)],
-        };
-        Ok(Sequence::new(steps).into())
+        }))
     }
 }
 
@@ -79,7 +94,7 @@ pub(super) fn build<'a>(
     kind: Kind,
     vocabulary: Vocab,
     merges: impl Iterator<Item = impl AsRef<str> + 'a>,
-) -> Result<tokenizers::Tokenizer, TokenizerError> {
+) -> Result<Inner, TokenizerError> {
     let merges = merges::from_lines(merges, &vocabulary)?;
     let model = BPE::builder()
         .vocab_and_merges(vocabulary, merges)
@@ -87,11 +102,12 @@ pub(super) fn build<'a>(
         .ignore_merges(kind == Kind::Llama3)
         .build()
         .map_err(file_error)?;
-    let mut inner = tokenizers::Tokenizer::new(model);
+    let mut inner = Inner::new(model.into());
     if kind.is_normalised() {
-        inner.with_normalizer(Some(NFC)).map_err(file_error)?;
+        let nfc = Normaliser::Other(NFC.into());
+        inner.with_normalizer(Some(nfc)).map_err(file_error)?;
     }
-    inner.with_pre_tokenizer(Some(kind.pre_tokenizer()?));
+    inner.with_pre_tokenizer(Some(kind.cutter()?));
     inner.with_decoder(Some(ByteLevel::default()));
     Ok(inner)
 }

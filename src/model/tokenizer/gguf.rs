@@ -4,7 +4,8 @@ use tokenizers::AddedToken;
 use tokenizers::models::bpe::Vocab;
 
 use super::{
-    Around, LARGEST_ID, Tokenizer, TokenizerError, byte_level, file_error, merges, sentencepiece,
+    Around, Growth, Inner, LARGEST_ID, Tokenizer, TokenizerError, byte_level, file_error, guarded,
+    merges, sentencepiece,
 };
 use crate::weights::gguf::{Array, Metadata, Value};
 
@@ -24,8 +25,18 @@ impl Tokenizer {
     /// [`TokenizerError::Unsupported`] names another kind; [`TokenizerError::File`] when the vocabulary is
     /// damaged.
     pub fn from_gguf(metadata: &Metadata) -> Result<Self, TokenizerError> {
+        guarded("its file", || Self::of_gguf(metadata))
+    }
+
+    fn of_gguf(metadata: &Metadata) -> Result<Self, TokenizerError> {
         let file = File(metadata);
-        let (mut inner, tokens, adds_bos) = match file.text("tokenizer.ggml.model") {
+        let Built {
+            mut inner,
+            tokens,
+            adds_bos,
+            unknown,
+            notes,
+        } = match file.text("tokenizer.ggml.model") {
             Some("gpt2") => file.byte_level()?,
             Some("llama") => file.sentencepiece()?,
             Some(other) => return Err(TokenizerError::Unsupported(other.to_owned())),
@@ -46,7 +57,10 @@ impl Tokenizer {
             after: Vec::from_iter(eos.filter(|_| flag("tokenizer.ggml.add_eos_token", false))),
         };
         Ok(Self {
+            unknown: unknown.and_then(|token| inner.token_to_id(&token)),
             inner,
+            growth: GROWTH,
+            notes,
             around,
             start: bos.or(eos),
             chat_template: file.text("tokenizer.chat_template").map(str::to_owned),
@@ -54,9 +68,24 @@ impl Tokenizer {
     }
 }
 
-/// A tokenizer without its special tokens, its tokens in the order of their ids, and whether a prompt begins
-/// with the first token where the file does not say.
-type Built = (tokenizers::Tokenizer, Vec<String>, bool);
+/// What the steps of the tokenizers built here make of a text: a space before it, and three bytes of a space.
+const GROWTH: Growth = Growth {
+    encoding: 12,
+    decoding: 2,
+};
+
+/// A tokenizer without its special tokens.
+struct Built {
+    inner: Inner,
+    /// Its tokens in the order of their ids.
+    tokens: Vec<String>,
+    /// Whether a prompt begins with the first token where the file does not say.
+    adds_bos: bool,
+    /// The token for what no token covers.
+    unknown: Option<String>,
+    /// What the file leaves out.
+    notes: Vec<String>,
+}
 
 struct File<'a>(&'a Metadata);
 
@@ -95,11 +124,32 @@ impl<'a> File<'a> {
     }
 
     fn byte_level(&self) -> Result<Built, TokenizerError> {
-        let kind = byte_level::Kind::from_name(self.text("tokenizer.ggml.pre"))?;
+        const KEY: &str = "tokenizer.ggml.pre";
         let tokens = self.tokens(str::to_owned)?;
+        let mut notes = Vec::new();
+        let kind = match self.text(KEY) {
+            Some(name) if name != "default" => byte_level::Kind::from_name(name)?,
+            named => {
+                let architecture = self.text("general.architecture").unwrap_or("(none)");
+                let kind = byte_level::Kind::of_architecture(architecture, &tokens);
+                notes.push(format!(
+                    "`{KEY}` is {}: texts are cut into words as by {}'s tokenizer, which goes with the architecture \
+                     `{architecture}`",
+                    named.map_or("missing", |_| "`default`"),
+                    kind.name()
+                ));
+                kind
+            }
+        };
         let merges = self.strings("tokenizer.ggml.merges")?;
         let inner = byte_level::build(kind, vocabulary(&tokens), merges)?;
-        Ok((inner, tokens, kind.adds_bos()))
+        Ok(Built {
+            inner,
+            tokens,
+            adds_bos: kind.adds_bos(),
+            unknown: None,
+            notes,
+        })
     }
 
     fn sentencepiece(&self) -> Result<Built, TokenizerError> {
@@ -135,8 +185,15 @@ impl<'a> File<'a> {
                 .unwrap_or(!is_gemma),
             unknown: unknown.cloned(),
         };
+        let unknown = settings.unknown.clone();
         let inner = sentencepiece::build(vocabulary, merges, settings)?;
-        Ok((inner, tokens, true))
+        Ok(Built {
+            inner,
+            tokens,
+            adds_bos: true,
+            unknown,
+            notes: Vec::new(),
+        })
     }
 
     /// The tokens that are found in a text before anything else. One that is spelled otherwise than in the file

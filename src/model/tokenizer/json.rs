@@ -3,7 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Around, LARGEST_ID, Tokenizer, TokenizerError, file_error, merges};
+use super::{
+    Around, Growth, Inner, LARGEST_ID, Tokenizer, TokenizerError, file_error, guarded, merges,
+    prefix_space, steps,
+};
+use crate::model::Family;
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
@@ -23,19 +27,42 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it cannot be read.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TokenizerError> {
-        if bytes.len() > MAX_BYTES {
-            return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
+        Self::of_json(parsed(bytes)?)
+    }
+
+    /// From `tokenizer.json` and, where there is one, `tokenizer_config.json`, as transformers reads both for a model of
+    /// a family.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tokenizer::from_json`] and [`Tokenizer::with_config`].
+    pub fn from_hugging_face(
+        bytes: &[u8],
+        config: Option<&[u8]>,
+        family: Family,
+    ) -> Result<Self, TokenizerError> {
+        let mut file = parsed(bytes)?;
+        let settings = config.map(read_config).transpose()?.unwrap_or_default();
+        let class = settings.tokenizer_class.as_deref();
+        if let Some(class) = prefix_space::Class::of(class, family) {
+            class.settle(settings.add_prefix_space, &mut file);
         }
-        let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
-        if bytes.iter().filter(begins_value).count() > MAX_VALUES {
-            return Err(TokenizerError::File("too many values".into()));
+        let tokenizer = Self::of_json(file)?;
+        match config {
+            Some(config) => tokenizer.with_config(config),
+            None => Ok(tokenizer),
         }
-        let mut file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
+    }
+
+    fn of_json(mut file: Json) -> Result<Self, TokenizerError> {
         check_merges(&file["model"])?;
         check_ids(&file)?;
-        for part in ["normalizer", "pre_tokenizer", "decoder"] {
-            check_patterns(&file[part])?;
-        }
+        let growth = |part: &str| steps::growth(&file[part]).map_err(TokenizerError::File);
+        let growth = Growth {
+            encoding: growth("normalizer")?.saturating_mul(growth("pre_tokenizer")?),
+            decoding: growth("decoder")?,
+        };
+        check_added(&file["added_tokens"], &growth)?;
         let around = around(&file["post_processor"])?;
         // Prompts are encoded as they are: nothing is cut and nothing padded. What comes around them was read.
         for part in ["post_processor", "padding", "truncation"] {
@@ -43,7 +70,17 @@ impl Tokenizer {
                 value.take();
             }
         }
-        let inner: tokenizers::Tokenizer = serde_json::from_value(file).map_err(file_error)?;
+        let model = &mut file["model"];
+        // Merges that are left out at random are for training.
+        if let Some(dropout) = model.get_mut("dropout") {
+            dropout.take();
+        }
+        let unknown_id = id(&model["unk_id"]);
+        let unknown_token = model["unk_token"].as_str().map(str::to_owned);
+        let inner: Inner = guarded("its file", || {
+            serde_json::from_value(file).map_err(file_error)
+        })?;
+        let unknown = unknown_token.and_then(|token| inner.token_to_id(&token));
         let start = [
             "<s>",
             "<bos>",
@@ -56,6 +93,9 @@ impl Tokenizer {
         .find_map(|name| inner.token_to_id(name));
         Ok(Self {
             inner,
+            growth,
+            unknown: unknown.or(unknown_id),
+            notes: Vec::new(),
             around,
             start,
             chat_template: None,
@@ -68,9 +108,7 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::File`] when it is no such file or names a token that the tokenizer does not have.
     pub fn with_config(mut self, bytes: &[u8]) -> Result<Self, TokenizerError> {
-        const NAME: &str = "tokenizer_config.json";
-        check_size(NAME, bytes)?;
-        let config: Config = serde_json::from_slice(bytes).map_err(|error| wrong(NAME, error))?;
+        let config = read_config(bytes)?;
         if let Some(token) = config.bos_token.or(config.eos_token) {
             let text = token.text();
             let id = self.inner.token_to_id(text).ok_or_else(|| {
@@ -100,6 +138,28 @@ impl Tokenizer {
     }
 }
 
+/// A file's values, before anything is made of them.
+fn parsed(bytes: &[u8]) -> Result<Json, TokenizerError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
+    }
+    let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
+    if bytes.iter().filter(begins_value).count() > MAX_VALUES {
+        return Err(TokenizerError::File("too many values".into()));
+    }
+    let file: Json = serde_json::from_slice(bytes).map_err(file_error)?;
+    match file["model"].is_object() {
+        true => Ok(file),
+        false => Err(TokenizerError::File("there is no `model` in it".into())),
+    }
+}
+
+fn read_config(bytes: &[u8]) -> Result<Config, TokenizerError> {
+    const NAME: &str = "tokenizer_config.json";
+    check_size(NAME, bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| wrong(NAME, error))
+}
+
 /// An error of a file beside the tokenizer's.
 fn wrong(name: &str, what: impl std::fmt::Display) -> TokenizerError {
     TokenizerError::File(format!("{name}: {what}"))
@@ -115,8 +175,10 @@ fn check_size(name: &str, bytes: &[u8]) -> Result<(), TokenizerError> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Config {
+    tokenizer_class: Option<String>,
+    add_prefix_space: Option<bool>,
     bos_token: Option<Token>,
     eos_token: Option<Token>,
     chat_template: Option<ChatTemplate>,
@@ -253,20 +315,11 @@ fn check_merges(model: &Json) -> Result<(), TokenizerError> {
     Ok(())
 }
 
-/// The crate panics on a text after a step whose pattern is empty.
-fn check_patterns(step: &Json) -> Result<(), TokenizerError> {
-    match step {
-        Json::Object(fields) => {
-            let is_empty =
-                |pattern: &Json| ["String", "Regex"].iter().any(|kind| pattern[kind] == "");
-            if fields.get("pattern").is_some_and(is_empty) {
-                return Err(TokenizerError::File("a step has an empty pattern".into()));
-            }
-            fields.values().try_for_each(check_patterns)
-        }
-        Json::Array(steps) => steps.iter().try_for_each(check_patterns),
-        _ => Ok(()),
-    }
+/// Added tokens go through the steps when they are read.
+fn check_added(tokens: &Json, growth: &Growth) -> Result<(), TokenizerError> {
+    let tokens = tokens.as_array().into_iter().flatten();
+    let contents = tokens.filter_map(|token| token["content"].as_str());
+    Growth::check(growth.encoding, contents.map(str::len).sum())
 }
 
 /// Ids near the largest number make the crate count beyond it.

@@ -1,6 +1,8 @@
 //! Text to token ids and back, with the `tokenizers` crate.
 //!
-//! - `json`: Hugging Face's `tokenizer.json`, with `tokenizer_config.json`
+//! - `json`: Hugging Face's `tokenizer.json`, with `tokenizer_config.json`; `prefix_space`: where these contradict
+//!   each other
+//! - `steps`: what a text goes through before its tokens are looked up; `precompiled`: one of the maps among them
 //! - `gguf`: GGUF metadata, of the kinds below
 //! - `byte_level`: byte-level BPE and its pre-tokenizers
 //! - `sentencepiece`: SentencePiece vocabularies
@@ -10,7 +12,16 @@ mod byte_level;
 mod gguf;
 mod json;
 mod merges;
+mod precompiled;
+mod prefix_space;
 mod sentencepiece;
+mod steps;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokenizers::{DecoderWrapper, ModelWrapper, PostProcessorWrapper, TokenizerImpl};
+
+use steps::{Cutter, Normaliser};
 
 /// Why a tokenizer could not be read or used.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +42,56 @@ fn file_error(error: impl std::fmt::Display) -> TokenizerError {
     TokenizerError::File(error.to_string())
 }
 
+/// Runs the `tokenizers` crate, whose panic is an error and no end of the process. Where a panic cannot be caught, in
+/// the browser, the checks of what files say are all there is.
+fn guarded<T>(
+    what: &str,
+    run: impl FnOnce() -> Result<T, TokenizerError>,
+) -> Result<T, TokenizerError> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied());
+        Err(TokenizerError::Text(format!(
+            "it fails on {what}: {}",
+            text.unwrap_or("a fault of the `tokenizers` library")
+        )))
+    })
+}
+
+/// The crate's tokenizer with this engine's steps.
+type Inner = TokenizerImpl<ModelWrapper, Normaliser, Cutter, PostProcessorWrapper, DecoderWrapper>;
+
+/// Longest text, in bytes, that the steps of a tokenizer may make of one: about 20 times as much memory is used.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// How many times as long as it is a text may become.
+struct Growth {
+    /// Before its tokens are looked up.
+    encoding: u64,
+    /// When it is put together of tokens.
+    decoding: u64,
+}
+
+impl Growth {
+    /// Refuses, before it takes memory, a text of so many bytes that may become too long.
+    fn check(factor: u64, bytes: usize) -> Result<(), TokenizerError> {
+        match (bytes as u64).saturating_mul(factor) {
+            most if most > MOST_BYTES => Err(TokenizerError::Text(format!(
+                "a text of {bytes} bytes, which its steps may make {factor} times as long; at most {MOST_BYTES} bytes are accepted"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A model's tokenizer.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
+    growth: Growth,
+    /// The token of what no other token covers.
+    unknown: Option<u32>,
+    /// What its files leave out, and what was taken instead.
+    notes: Vec<String>,
     /// What a prompt begins and ends with.
     around: Around,
     /// What an empty prompt is replaced with: the token that begins a text, or else the one that ends it.
@@ -58,11 +116,32 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::Text`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(|error| TokenizerError::Text(error.to_string()))?;
-        Ok(encoding.get_ids().to_vec())
+        Growth::check(self.growth.encoding, text.len())?;
+        guarded("this text", || {
+            // What a panic left behind is not of this text.
+            steps::failure();
+            let encoding = self.inner.encode_fast(text, false);
+            let encoding = encoding.map_err(|error| TokenizerError::Text(error.to_string()))?;
+            match steps::failure() {
+                Some(failure) => Err(TokenizerError::Text(failure)),
+                None => Ok(encoding.get_ids().to_vec()),
+            }
+        })
+    }
+
+    /// Whether the tokenizer tells a word from others that it does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenizerError::Text`].
+    pub fn knows(&self, word: &str) -> Result<bool, TokenizerError> {
+        let ids = self.encode(word)?;
+        Ok(!ids.is_empty() && self.unknown.is_none_or(|unknown| !ids.contains(&unknown)))
+    }
+
+    /// What its files leave out, and what was taken instead.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
     }
 
     /// Token ids of a text as a model of this tokenizer is asked: with the tokens that its post-processor adds
@@ -132,9 +211,14 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::Text`].
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
-        self.inner
-            .decode(ids, false)
-            .map_err(|error| TokenizerError::Text(error.to_string()))
+        let tokens = ids.iter().filter_map(|&id| self.inner.id_to_token(id));
+        let bytes = tokens.map(|token| token.len()).sum();
+        Growth::check(self.growth.decoding, bytes)?;
+        guarded("these tokens", || {
+            self.inner
+                .decode(ids, false)
+                .map_err(|error| TokenizerError::Text(error.to_string()))
+        })
     }
 
     /// The text of one token, for people.

@@ -10,9 +10,10 @@ use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
-use tokenizers::normalizers::{NormalizerWrapper, Prepend, Replace};
+use tokenizers::normalizers::{Prepend, Replace};
 
-use super::{SPACE, TokenizerError, file_error, merges};
+use super::steps::Normaliser;
+use super::{Inner, SPACE, TokenizerError, file_error, merges};
 
 /// What a vocabulary's file says beside its tokens.
 pub(super) struct Settings {
@@ -74,7 +75,7 @@ pub(super) fn build(
     vocabulary: Vocab,
     merges: Merges,
     settings: Settings,
-) -> Result<tokenizers::Tokenizer, TokenizerError> {
+) -> Result<Inner, TokenizerError> {
     let mut model = BPE::builder()
         .vocab_and_merges(vocabulary, merges)
         .fuse_unk(true)
@@ -82,21 +83,22 @@ pub(super) fn build(
     if let Some(unknown) = settings.unknown {
         model = model.unk_token(unknown);
     }
-    let mut inner = tokenizers::Tokenizer::new(model.build().map_err(file_error)?);
+    let mut inner = Inner::new(model.build().map_err(file_error)?.into());
     let to_sign = Replace::new(" ", SPACE).map_err(file_error)?;
     let to_space = Replace::new(SPACE.to_string(), " ").map_err(file_error)?;
-    let mut normalisers: Vec<NormalizerWrapper> = vec![to_sign.into()];
+    let mut normalisers = vec![Normaliser::Other(to_sign.into())];
     let mut decoders: Vec<DecoderWrapper> = vec![
         to_space.into(),
         ByteFallback::new().into(),
         Fuse::new().into(),
     ];
     if settings.adds_space {
-        normalisers.insert(0, Prepend::new(SPACE.to_string()).into());
+        let prepend = Prepend::new(SPACE.to_string());
+        normalisers.insert(0, Normaliser::Other(prepend.into()));
         decoders.push(Strip::new(' ', 1, 0).into());
     }
     inner
-        .with_normalizer(Some(tokenizers::normalizers::Sequence::new(normalisers)))
+        .with_normalizer(Some(Normaliser::Sequence(normalisers)))
         .map_err(file_error)?;
     inner.with_decoder(Some(tokenizers::decoders::sequence::Sequence::new(
         decoders,

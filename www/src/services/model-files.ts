@@ -95,18 +95,40 @@ async function weightsAmong(files: readonly File[]): Promise<File[] | string> {
   return `These are parts of a model (${list(safetensors.map((file) => file.name).slice(0, 3))}): choose them together with ${INDEX}.`;
 }
 
+/** A part of a GGUF model in several files: `stem-00001-of-00003.gguf`. */
+const PART = /^(.+)-(\d{5})-of-(\d{5})\.gguf$/;
+/** More parts than these have no model's files. */
+const PARTS_AT_MOST = 1000;
+
+/** The one GGUF model among files: its file, or all its parts in their order; a text says what is wrong. */
+function ggufAmong(files: readonly File[]): { name: string; files: File[] } | string {
+  const [first] = files;
+  const [, stem, , count] = PART.exec(first?.name ?? "") ?? [];
+  const parts = Math.min(Number(count ?? 0), PARTS_AT_MOST);
+  const names = parts > 0
+    ? Array.from({ length: parts }, (_, index) => `${stem}-${String(index + 1).padStart(5, "0")}-of-${count}.gguf`)
+    : files.slice(0, 1).map((file) => file.name);
+  if (files.some((file) => !names.includes(file.name))) {
+    return `These are several models (${list(files.map((file) => file.name).slice(0, 4))}): choose one of them.`;
+  }
+  const missing = names.filter((name) => !files.some((file) => file.name === name));
+  if (missing.length > 0) {
+    return `${first?.name} is one of ${parts} parts of a model, and ${list(missing.slice(0, 4))} ${missing.length > 1 ? "are" : "is"} missing: `
+      + "choose all parts together.";
+  }
+  const inOrder = names.map((name) => files.find((file) => file.name === name)).filter((file) => file !== undefined);
+  return { name: stem ?? (first?.name ?? "").replace(/\.gguf$/, ""), files: inOrder };
+}
+
 /** What a set of picked or dropped files is, or what is wrong with it. */
 export async function sourceOfFiles(
   picked: readonly PickedFile[], catalog: readonly CatalogEntry[],
 ): Promise<ModelSource | string> {
   const gguf = picked.filter(({ file }) => file.name.endsWith(".gguf"));
   const home = picked.find(({ file }) => file.name.endsWith(".safetensors")) ?? picked.find(({ file }) => file.name === INDEX);
-  if (gguf.length > 1 && !home) {
-    return `These are ${gguf.length} models (${list(gguf.map(({ file }) => file.name).slice(0, 4))}): choose one of them.`;
-  }
-  if (gguf[0] && !home) {
-    const { file } = gguf[0];
-    return { kind: "files", name: file.name.replace(/\.gguf$/, ""), files: [file], catalog };
+  if (gguf.length > 0 && !home) {
+    const found = ggufAmong(gguf.map(({ file }) => file));
+    return typeof found === "string" ? found : { kind: "files", ...found, catalog };
   }
   if (!home) {
     return "There are no weights among these files. Choose one .gguf file, or a folder with safetensors, config.json and tokenizer.json.";

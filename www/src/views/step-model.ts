@@ -34,7 +34,7 @@ class StepModel extends View {
     const take = (files: File[]): void => void chooseFiles(ofDialog(files));
     return h("section", {}, h("h2", {}, "Your own files"),
       h("div", { class: "drop-zone" },
-        h("p", {}, "Drop a ", h("b", {}, ".gguf"), " file or a model’s ", h("b", {}, "folder"), " anywhere on this step."),
+        h("p", {}, "Drop a ", h("b", {}, ".gguf"), " file (or all parts of one) or a model’s ", h("b", {}, "folder"), " anywhere on this step."),
         h("p", { class: "tools" },
           filePicker("Choose files …", ".gguf,.safetensors,.json", take),
           folderPicker("Choose a folder …", take)),
@@ -78,6 +78,7 @@ class ModelLoaded extends View {
     ];
     refill(this, h("h2", {}, `Loaded: ${visible(name)}`),
       h("p", {}, `${parameters(info.n_parameters)} parameters, ${(info.n_layers * info.d_mlp).toLocaleString("en")} neurons in ${info.n_layers} layers.`),
+      ...(report.notes ?? []).map((note) => h("p", { class: "note", "data-note": "load" }, `Note: ${note}.`)),
       h("details", { "data-key": "load-report", open: this.querySelector("details")?.open ?? false }, h("summary", {}, "What the files held"),
         h("dl", { class: "facts wide" }, ...rows.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])),
         report.unused.length > 0

@@ -57,6 +57,8 @@ class StepScores extends View {
         h("thead", {}, h("tr", {}, ...["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"]
           .map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, ...names.map((name) => this.#summary(scores[name] as SetScores))))) : h("p", { class: "note" }, "Nothing is scored yet."),
+      ...names.flatMap((name) => scores[name]?.warnings ?? []).map((warning) =>
+        h("p", { class: "warning", "data-warning": "scores" }, `${warning}.`)),
       rule === "mutual_information" && missing > 0 ? h("p", { class: "note" }, "Mutual information needs every choice scored without its context as well: "
         + "score the items. Another prediction brings back the scores at hand.") : null,
       open ? this.#items(open) : null));
