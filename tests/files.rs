@@ -405,14 +405,12 @@ fn the_variants_of_gemma_3_in_a_gguf_file_are_those_of_its_configuration() {
     } });
     let expected = logits(&configured("tiny-gemma3", bases, &[]).unwrap());
     assert!(common::largest_difference(&expected, &plain) > 1e-3);
-    let found = with(&|file| {
-        file.set(
-            "gemma3.rope.freq_base_swa",
-            F32_VALUE,
-            &100f32.to_le_bytes(),
-        );
-    });
-    assert_close(&found, &expected, REORDERED, "base of local layers");
+    for key in ["gemma3.rope.freq_base_swa", "gemma3.rope.local.freq_base"] {
+        let found = with(&|file| {
+            file.set(key, F32_VALUE, &100f32.to_le_bytes());
+        });
+        assert_close(&found, &expected, REORDERED, key);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, type Page } from "@playwright/test";
 import { withHub, type HubFile, type HubRepository, type HubServer } from "./hub-server";
-import { control, idle, kept, noError, ready, saved, step, useItems } from "./support";
+import { control, idle, kept, noError, ready, saved, score, step, useItems } from "./support";
 
 const FIXTURES = resolve("tests/fixtures");
 const TINY = join(FIXTURES, "tiny-llama-tied");
@@ -50,6 +50,27 @@ function shards(whole: Buffer): Record<string, Buffer> {
   }
   files["model.safetensors.index.json"] = Buffer.from(JSON.stringify({ metadata: {}, weight_map }));
   return files;
+}
+
+/** A GGUF model in two parts: one that has all tensors, one that only says which it is. */
+function ggufParts(whole: Buffer): Record<string, Buffer> {
+  const number = (value: number, bytes: number): Buffer => {
+    const buffer = Buffer.alloc(bytes);
+    buffer.writeUIntLE(value, 0, Math.min(bytes, 6));
+    return buffer;
+  };
+  const text = (value: string): Buffer => Buffer.concat([number(value.length, 8), Buffer.from(value)]);
+  // Type 2 is a number of 16 bits, type 8 a text.
+  const fields = (part: number): Buffer => Buffer.concat(
+    [["split.no", part], ["split.count", 2]].map(([key, value]) =>
+      Buffer.concat([text(String(key)), number(2, 4), number(Number(value), 2)])));
+  const padded = (entries: Buffer): Buffer => Buffer.concat([entries, text("padding"), number(8, 4),
+    text(" ".repeat((32 - (entries.length + 27) % 32) % 32))]);
+  const entries = Number(whole.readBigUInt64LE(16));
+  return {
+    "tiny-00001-of-00002.gguf": Buffer.concat([whole.subarray(0, 16), number(entries + 3, 8), padded(fields(0)), whole.subarray(24)]),
+    "tiny-00002-of-00002.gguf": Buffer.concat([whole.subarray(0, 8), number(0, 8), number(3, 8), padded(fields(1)), Buffer.alloc(32)]),
+  };
 }
 
 function repositories(): Record<string, HubRepository> {
@@ -403,6 +424,24 @@ test("a shard that is missing is named", async ({ page, hub }) => {
     .map((name) => ({ name, mimeType: "application/octet-stream", buffer: parts[name]?.bytes ?? Buffer.alloc(0) }));
   await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(picked);
   await expect(page.locator(".banner.error")).toContainText("also names model-00002-of-00002.safetensors");
+});
+
+test("a split GGUF model is taken from all its parts, and a part alone says what is missing", async ({ page, hub }) => {
+  await openModels(page, hub);
+  const parts = ggufParts(readFileSync(join(FIXTURES, "tiny-qwen3/model.gguf")));
+  const pick = (...names: string[]) => page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(names.map((name) => (
+    { name, mimeType: "application/octet-stream", buffer: parts[name] ?? Buffer.alloc(0) })));
+  await pick("tiny-00002-of-00002.gguf");
+  await expect(page.locator(".banner.error")).toContainText("tiny-00001-of-00002.gguf is missing");
+  await pick("tiny-00002-of-00002.gguf", "tiny-00001-of-00002.gguf");
+  await loaded(page, "tiny");
+});
+
+test("items whose words the model's tokenizer does not know are scored with a warning", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await useItems(page, '{"id": "1", "context": "Which planet is largest?", "choices": ["Jupiter", "Mars"], "gold": 0}');
+  await score(page);
+  await expect(page.locator("step-scores [data-warning=scores]")).toContainText(/\d+ % of the words of .* are unknown to the model's tokenizer/);
 });
 
 test("a model in shards is fetched from the hub", async ({ page, hub }) => {

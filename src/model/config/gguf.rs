@@ -6,7 +6,7 @@ use super::raw::RawConfig;
 use crate::weights::gguf::{Metadata, Value};
 
 /// Keys that are read.
-const READ: [&str; 26] = [
+const READ: [&str; 28] = [
     "attention.head_count",
     "attention.head_count_kv",
     "attention.key_length",
@@ -27,6 +27,8 @@ const READ: [&str; 26] = [
     "rope.dimension_count_swa",
     "rope.freq_base",
     "rope.freq_base_swa",
+    "rope.global.freq_base",
+    "rope.local.freq_base",
     "rope.scale_linear",
     "rope.scaling.factor",
     "rope.scaling.type",
@@ -37,7 +39,8 @@ const READ: [&str; 26] = [
 
 /// Keys that change no number of a model whose other keys are read: where it came from, how long it was trained for,
 /// what is done with a sequence's embedding, and settings of a scaling that its type refuses.
-const IRRELEVANT: [&str; 9] = [
+const IRRELEVANT: [&str; 10] = [
+    "mm.tokens_per_image",
     "pooling_type",
     "rope.scaling.finetuned",
     "rope.scaling.original_context_length",
@@ -128,6 +131,11 @@ pub(super) fn read(
     let window = keys.integer("attention.sliding_window")?;
     let window = window.filter(|&window| window > 0);
     let (pattern, layer_types) = keys.pattern()?;
+    // Ollama's converter calls the bases of Gemma 3 otherwise.
+    let base = keys.number("rope.freq_base")?;
+    let base = base.or(keys.number("rope.global.freq_base")?);
+    let local_base = keys.number("rope.freq_base_swa")?;
+    let local_base = local_base.or(keys.number("rope.local.freq_base")?);
     Ok(RawConfig {
         model_type: Some(architecture.to_owned()),
         hidden_size: d_model,
@@ -142,8 +150,8 @@ pub(super) fn read(
         rms_norm_eps: rms.or(layer),
         layer_norm_eps: layer.or(rms),
         layer_norm_epsilon: layer.or(rms),
-        rope_theta: keys.number("rope.freq_base")?,
-        rope_local_base_freq: keys.number("rope.freq_base_swa")?,
+        rope_theta: base,
+        rope_local_base_freq: local_base,
         rope_scaling: keys.rope_scaling()?,
         rotary_dimensions: rotated,
         rope_factors: stored.rope_factors.clone(),

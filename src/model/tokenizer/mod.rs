@@ -242,3 +242,19 @@ const SPACE: char = '▁';
 fn is_python_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_crate_is_an_error() {
+        let error = guarded("this text", || -> Result<(), TokenizerError> {
+            let none: Option<u32> = None;
+            none.map(drop).expect("a fault");
+            Ok(())
+        });
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "tokenizer: it fails on this text: a fault");
+    }
+}

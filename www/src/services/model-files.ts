@@ -113,7 +113,7 @@ function ggufAmong(files: readonly File[]): { name: string; files: File[] } | st
   }
   const missing = names.filter((name) => !files.some((file) => file.name === name));
   if (missing.length > 0) {
-    return `${first?.name} is one of ${parts} parts of a model, and ${list(missing.slice(0, 4))} ${missing.length > 1 ? "are" : "is"} missing: `
+    return `${first?.name} is one of ${Number(count)} parts of a model, and ${list(missing.slice(0, 4))} ${missing.length > 1 ? "are" : "is"} missing: `
       + "choose all parts together.";
   }
   const inOrder = names.map((name) => files.find((file) => file.name === name)).filter((file) => file !== undefined);
