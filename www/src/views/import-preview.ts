@@ -48,7 +48,7 @@ function counting(name: string, { answers_from, asks_answers_from }: ParsedItems
       (value) => {
         if (value !== "") take(value === "0" ? 0 : 1);
       }),
-    asks_answers_from ? h("small", {}, "No item can be taken before that is said.") : null);
+    asks_answers_from ? h("p", { class: "note" }, "No item can be taken before that is said.") : null);
 }
 
 /** A text's preview with what can be done about it. */
