@@ -443,11 +443,12 @@ struct Gemma {
 }
 
 /// A real model, as transformers loads the same GGUF file. Values of its residual stream reach 10⁴, where a rounding of
-/// f32 is 10⁻³: the tolerance is a share of the largest.
+/// f32 is 10⁻³: the tolerance is a share of the largest. How sums are ordered, and so rounded, differs from processor to
+/// processor: the same code gave a share of 5e-6 on one and of 7.2e-6 on another.
 #[test]
 #[ignore = "needs `cargo xtask model gemma-3-270m`"]
 fn gemma_3_270m_is_that_of_transformers() {
-    const SHARE: f64 = 5e-6;
+    const SHARE: f64 = 1e-5;
     let found = secateur::store::resolve_model("gemma-3-270m").unwrap();
     let files = found.open().unwrap();
     let model = wait(Model::load("gemma", files, &Compute::flex(), job())).unwrap();
