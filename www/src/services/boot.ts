@@ -160,6 +160,8 @@ const FAULTS_WITHIN_MS = 60_000;
 async function restart(reason: SecateurError): Promise<void> {
   if (isEnd(reason)) {
     tell("error", reason);
+    // What a job said of its device before it was known to be lost is the same news.
+    if (store.state.error?.code === "device") store.set({ error: null });
     faults = [...faults.filter((time) => performance.now() - time < FAULTS_WITHIN_MS), performance.now()];
   }
   // A model that ends the engine is not loaded over and over; a device is lost for other reasons.
