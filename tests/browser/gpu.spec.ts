@@ -1,7 +1,7 @@
 // What the engine asks of a GPU: shaders that a browser runs well, and few dispatches.
 
-import { expect, test, type Page } from "@playwright/test";
-import { control, idle, noError, open, sampleLines, score, setNumber, step, useItems } from "./support";
+import { expect, test } from "@playwright/test";
+import { attributeFast, open, sampleLines, score, useItems } from "./support";
 import { shaders, traced, traceGpu, type Trace } from "./trace";
 
 /** Layers of the shipped model. */
@@ -36,22 +36,13 @@ test("a computed index into a private array is found", () => {
   expect(computedIndices(wgsl("v3"))).toEqual(["(*v1)[v3]"]);
 });
 
-async function attribute(page: Page): Promise<void> {
-  await step(page, "attribution");
-  await control(page, "preset").selectOption("fast");
-  await setNumber(page, "threshold", 0);
-  await control(page, "attribute").click();
-  await idle(page);
-  await noError(page);
-}
-
 test("no array private to a unit has a computed index, and a block is few dispatches", async ({ page }) => {
   await traceGpu(page);
   await open(page, "webgpu");
   await useItems(page, await sampleLines(page, "lesson-planted-shifted", 1));
   await score(page);
   // Everything is compiled and its buffers are made.
-  await attribute(page);
+  await attributeFast(page);
 
   // Another item, whose scores are not there yet.
   await useItems(page, await sampleLines(page, "lesson-planted-neutral", 1));
@@ -61,7 +52,7 @@ test("no array private to a unit has a computed index, and a block is few dispat
   expect(blocks).toBeGreaterThanOrEqual(LAYERS);
   expect(scored.dispatches).toBeLessThanOrEqual(15 * blocks + 40);
 
-  const attributed = await traced(page, () => attribute(page));
+  const attributed = await traced(page, () => attributeFast(page));
   // A base run, then all nodes of all layers up and back; at each layer rows are born and join.
   const up = dispatchesOf(attributed, "attend_kernel");
   const back = dispatchesOf(attributed, "by_queries_kernel");

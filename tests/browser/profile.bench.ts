@@ -1,7 +1,7 @@
 // The kernels of a job by their time on whatever adapter there is: `cargo xtask profile`. No test: it prints.
 
 import { test } from "@playwright/test";
-import { control, idle, noError, open, sampleLines, score, setNumber, step, useItems } from "./support";
+import { attributeFast, open, sampleLines, score, useItems } from "./support";
 import { traced, traceGpu, type Trace } from "./trace";
 
 function print(job: string, trace: Trace): void {
@@ -22,17 +22,9 @@ test("kernels of the shipped model's jobs", async ({ page }) => {
   await traceGpu(page);
   await open(page, "webgpu");
   await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
-  const attribute = async (): Promise<void> => {
-    await step(page, "attribution");
-    await control(page, "preset").selectOption("fast");
-    await setNumber(page, "threshold", 0);
-    await control(page, "attribute").click();
-    await idle(page);
-    await noError(page);
-  };
   // The first time compiles.
   await score(page);
-  await attribute();
+  await attributeFast(page);
   print("scores of four items", await traced(page, () => score(page)));
-  print("attribution of four items, preset fast,", await traced(page, attribute));
+  print("attribution of four items, preset fast,", await traced(page, () => attributeFast(page)));
 });

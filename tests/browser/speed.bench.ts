@@ -1,7 +1,7 @@
 // How long the page takes: `cargo xtask bench`. No test: nothing here can fail but the page itself.
 
 import { test } from "@playwright/test";
-import { control, idle, noError, open, ready, sampleLines, saved, setNumber, step, useItems } from "./support";
+import { attributeFast, open, ready, sampleLines, saved, step, useItems } from "./support";
 
 const TIMES = 5;
 
@@ -29,12 +29,7 @@ test("attribution of one item of the shipped model on WebAssembly", async ({ pag
   await useItems(page, await sampleLines(page, "lesson-planted-shifted", 1));
   const seconds: number[] = [];
   for (let time = 0; time < TIMES; time += 1) {
-    await step(page, "attribution");
-    await control(page, "preset").selectOption("fast");
-    await setNumber(page, "threshold", 0);
-    await control(page, "attribute").click();
-    await idle(page);
-    await noError(page);
+    await attributeFast(page);
     await step(page, "result");
     seconds.push((await saved<Report>(page, "save-report")).attribution.seconds);
   }

@@ -66,6 +66,16 @@ export async function score(page: Page): Promise<void> {
   await noError(page);
 }
 
+/** Attributes the items with the preset `fast`, whatever their confidence. */
+export async function attributeFast(page: Page): Promise<void> {
+  await step(page, "attribution");
+  await control(page, "preset").selectOption("fast");
+  await setNumber(page, "threshold", 0);
+  await control(page, "attribute").click();
+  await idle(page);
+  await noError(page);
+}
+
 /** A control by its stable key. */
 export function control(page: Page, key: string): Locator {
   return page.locator(`[data-key="${key}"]`);

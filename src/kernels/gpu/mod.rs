@@ -12,7 +12,7 @@ mod product;
 mod rotation;
 
 use burn::tensor::Shape;
-use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::kernel::into_contiguous as contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -38,10 +38,6 @@ fn empty(like: &CubeTensor, shape: Shape) -> CubeTensor {
 
 fn empty_like(like: &CubeTensor) -> CubeTensor {
     empty(like, like.meta.shape().clone())
-}
-
-fn contiguous(x: CubeTensor) -> CubeTensor {
-    into_contiguous(x)
 }
 
 /// Number of rows, and their width.
@@ -71,8 +67,12 @@ fn element_grid(total: usize) -> CubeCount {
 #[cube]
 fn row(rows: u32) -> usize {
     let own = CUBE_POS_Y as usize * CUBE_COUNT_X as usize + CUBE_POS_X as usize;
-    let last = rows as usize - 1;
-    if own < last { own } else { last }
+    at_most(own, rows as usize - 1)
+}
+
+#[cube]
+fn at_most(value: usize, limit: usize) -> usize {
+    if value < limit { value } else { limit }
 }
 
 /// The number of a unit of [`element_grid`].

@@ -8,7 +8,7 @@ use burn::tensor::Shape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{UNITS, contiguous, empty, grid};
+use super::{UNITS, at_most, contiguous, empty, grid};
 
 /// The outputs of one unit, and how the units of a workgroup divide the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -348,9 +348,4 @@ fn add_steps<Read: Size, Held: Size>(
             }
         }
     }
-}
-
-#[cube]
-fn at_most(value: usize, limit: usize) -> usize {
-    if value < limit { value } else { limit }
 }

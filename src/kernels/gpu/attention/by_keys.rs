@@ -2,8 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::{Plan, Sizes, clamp_to, load, sees};
-use crate::kernels::gpu::{UNITS, row};
+use super::{Plan, Sizes, load, sees};
+use crate::kernels::gpu::{UNITS, at_most, row};
 
 /// The gradients by keys and values: of the tail, or of the prefix.
 #[cube(launch_unchecked)]
@@ -86,7 +86,7 @@ pub(super) fn by_keys_kernel(
         weights[UNIT_POS as usize] = weight;
         by_scores[UNIT_POS as usize] = by_score;
         sync_cube();
-        let in_chunk = clamp_to(n_queries - first, UNITS);
+        let in_chunk = at_most(n_queries - first, UNITS);
         for other in 0..in_chunk {
             let query = query_row(
                 first + other,

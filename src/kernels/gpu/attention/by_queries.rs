@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{HIDDEN, Plan, Sizes, clamp_to, dot, load, number, place, query, score, sees};
+use super::{HIDDEN, Plan, Sizes, add_rows, dot, load, place, query, score};
 use crate::kernels::gpu::UNITS;
 use crate::kernels::gpu::norm::{largest, total};
 
@@ -69,33 +69,19 @@ pub(super) fn by_queries_kernel(
     for chunk in 0..n_keys.div_ceil(UNITS) {
         let first = chunk * UNITS;
         let index = first + UNIT_POS as usize;
+        let score = score(&row, k, &prefix_k, index, &query, &sizes, scale, plan);
         let mut by_score = 0.0f32;
-        if index < n_keys && sees(n_keys - 1 - index, plan) {
-            let key = place(&sizes, &query, index, plan);
-            let in_prefix = index < n_prefix;
-            let score = dot(&row, k, &prefix_k, in_prefix, key, plan) * scale;
-            let by_weight = dot(&by_out, v, &prefix_v, in_prefix, key, plan);
+        if score > HIDDEN {
+            let value = place(&sizes, &query, index, plan);
+            let by_weight = dot(&by_out, v, &prefix_v, index < n_prefix, value, plan);
             by_score = (score - log_sum).exp() * (by_weight - along) * scale;
         }
         sync_cube();
         weights[UNIT_POS as usize] = by_score;
         sync_cube();
-        let in_chunk = clamp_to(n_keys - first, UNITS);
-        for other in 0..in_chunk {
-            let key = place(&sizes, &query, first + other, plan);
-            let by_score = weights[other];
-            #[unroll]
-            for e in 0..per_unit {
-                let d = e * UNITS + UNIT_POS as usize;
-                if d < plan.d_head {
-                    sums[e] = fma(
-                        by_score,
-                        number(k, &prefix_k, first + other < n_prefix, key + d),
-                        sums[e],
-                    );
-                }
-            }
-        }
+        add_rows(
+            &mut sums, &weights, k, &prefix_k, first, &query, &sizes, plan,
+        );
     }
     #[unroll]
     for e in 0..per_unit {

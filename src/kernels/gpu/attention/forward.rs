@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{HIDDEN, Plan, Sizes, clamp_to, load, number, place, query, score};
+use super::{HIDDEN, Plan, Sizes, add_rows, load, query, score};
 use crate::kernels::gpu::UNITS;
 use crate::kernels::gpu::norm::{largest, total};
 
@@ -46,26 +46,13 @@ pub(super) fn attend_kernel(
         let kept = (most - new).exp();
         mass = mass * kept + sum;
         most = new;
-        let in_chunk = clamp_to(n_keys - first, UNITS);
         #[unroll]
         for e in 0..per_unit {
             sums[e] *= kept;
         }
-        for other in 0..in_chunk {
-            let value = place(&sizes, &query, first + other, plan);
-            let weight = weights[other];
-            #[unroll]
-            for e in 0..per_unit {
-                let d = e * UNITS + UNIT_POS as usize;
-                if d < plan.d_head {
-                    sums[e] = fma(
-                        weight,
-                        number(v, &prefix_v, first + other < n_prefix, value + d),
-                        sums[e],
-                    );
-                }
-            }
-        }
+        add_rows(
+            &mut sums, &weights, v, &prefix_v, first, &query, &sizes, plan,
+        );
     }
     #[unroll]
     for e in 0..per_unit {

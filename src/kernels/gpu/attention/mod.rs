@@ -13,7 +13,7 @@ use burn::tensor::Shape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{UNITS, contiguous, empty, empty_like, row, row_grid};
+use super::{UNITS, at_most, contiguous, empty, empty_like, row, row_grid};
 use crate::kernels::AttentionShape;
 use by_keys::by_keys_kernel;
 use by_queries::by_queries_kernel;
@@ -410,7 +410,31 @@ fn score(
     score
 }
 
+/// Adds to a unit's dimensions the rows of a chunk of keys or values, from key `first` of a query on, each by its weight.
 #[cube]
-fn clamp_to(value: usize, limit: usize) -> usize {
-    if value < limit { value } else { limit }
+#[allow(clippy::too_many_arguments)]
+fn add_rows(
+    sums: &mut Array<f32>,
+    weights: &Shared<[f32]>,
+    own: &[f32],
+    prefix: &ComptimeOption<&[f32]>,
+    first: usize,
+    query: &Query,
+    sizes: &Sizes,
+    #[comptime] plan: Plan,
+) {
+    let n_prefix = sizes.prefix as usize;
+    let n_keys = n_prefix + query.position + 1;
+    for other in 0..at_most(n_keys - first, UNITS) {
+        let row = place(sizes, query, first + other, plan);
+        let weight = weights[other];
+        #[unroll]
+        for e in 0..comptime!(plan.d_head.div_ceil(UNITS)) {
+            let d = e * UNITS + UNIT_POS as usize;
+            if d < plan.d_head {
+                let number = number(own, prefix, first + other < n_prefix, row + d);
+                sums[e] = fma(weight, number, sums[e]);
+            }
+        }
+    }
 }
