@@ -192,7 +192,7 @@ fn few_shots(model: &Model, job: Job<'_>) {
         println!("few shots    left out: this model has no room for them");
         return;
     };
-    let shared = batches(&encoded, model.config());
+    let shared = batches(&encoded, &model.decoder);
     let alone: Vec<Batch> = shared
         .iter()
         .cloned()
@@ -211,7 +211,11 @@ fn few_shots(model: &Model, job: Job<'_>) {
             for batch in batches {
                 let (decoder, capture) = (&model.decoder, Capture::KeyValues);
                 let run = BatchRun::new(decoder, batch, &none, capture, &mut kept, job).await?;
-                std::hint::black_box(run.read_log_probabilities(decoder, batch, job).await?);
+                std::hint::black_box(
+                    run.top()
+                        .read_log_probabilities(decoder, batch, job)
+                        .await?,
+                );
             }
             Ok::<(), secateur::model::ModelError>(())
         })

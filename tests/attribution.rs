@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
+use common::{assert_close, fork, host, items, job, json, model, plain, tensors, wait};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use secateur::attribution::quadrature::Rule;
@@ -362,7 +362,7 @@ fn a_gradient_is_the_finite_difference_of_the_target_in_the_gain() {
                 gains[neuron] = gain;
                 let data = TensorData::new(gains, [d_mlp]);
                 let gains = Gains::of_layer(layer, Tensor::from_data(data, decoder.device()));
-                let fork = wait(decoder.fork_run(&run, None, &gains, job())).unwrap();
+                let fork = fork(decoder, &run, &gains);
                 host(target.value(decoder, fork.last_resid()))[0]
             };
             let differences: Vec<f32> = (0..decoder.config.n_layers * d_mlp)

@@ -5,7 +5,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor};
-use common::{FAMILIES, assert_close, files, host, items, job, mask, model_on, plain, wait};
+use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::{Path, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::run::log_probabilities_of;
@@ -67,7 +67,7 @@ fn every_family_s_gradients(gpu: &Compute) {
             let gains = Tensor::<1>::full([model.config().d_mlp], 0.5, decoder.device());
             let gains = gains.autodiff().require_grad();
             let of_layer = Gains::of_layer(0, gains.clone());
-            let fork = wait(decoder.fork_run(&base, None, &of_layer, job())).unwrap();
+            let fork = fork(decoder, &base, &of_layer);
             let mut gradients = log_probabilities_of(decoder.last_logits(&fork), &[9])
                 .unwrap()
                 .sum()

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, files, host, job, json, model, tensors, wait};
+use common::{assert_close, files, fork, host, job, json, model, tensors, wait};
 use secateur::model::config::Activation;
 use secateur::model::load::ModelFiles;
 use secateur::model::{
@@ -262,7 +262,7 @@ fn a_fork_gives_what_a_run_with_its_gains_gives() {
         let plain = base(decoder, &PROMPTS, &Gains::none());
         for layers in [vec![0], vec![1], vec![0, 1]] {
             let gains = some_gains(decoder, &layers);
-            let fork = wait(decoder.fork_run(&plain, None, &gains, job())).unwrap();
+            let fork = fork(decoder, &plain, &gains);
             let whole = base(decoder, &PROMPTS, &gains);
             assert_close(
                 &last_logits(decoder, &fork),
@@ -284,7 +284,7 @@ fn gradients_of_gains_are_those_of_finite_differences() {
         let plain = base(decoder, &PROMPTS[..1], &Gains::none());
         let value = |gains: Tensor<1>| {
             let gains = Gains::of_layer(0, gains);
-            let fork = wait(decoder.fork_run(&plain, None, &gains, job())).unwrap();
+            let fork = fork(decoder, &plain, &gains);
             decoder.last_logits(&fork).narrow(2, 17, 1).sum()
         };
         let d_mlp = decoder.config.d_mlp;

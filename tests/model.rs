@@ -6,12 +6,12 @@ mod common;
 use std::collections::BTreeSet;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{FAMILIES, assert_close, files, host, job, json, model, tensors, wait};
+use common::{FAMILIES, assert_close, files, fork, host, job, json, model, tensors, wait};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use secateur::model::load::ModelFiles;
 use secateur::model::{
-    Capture, Compute, Decoder, Gains, MissingTensor, Model, ModelError, Precision, Run,
+    Capture, Compute, Decoder, Gains, Link, MissingTensor, Model, ModelError, Precision, Run,
 };
 use secateur::weights::{MemorySource, WeightsError};
 use serde::Deserialize;
@@ -204,7 +204,7 @@ fn a_fork_is_the_full_run_with_the_same_gains() {
     let plain = base(decoder, &PROMPTS, &Gains::none());
     for layers in [&[0][..], &[1], &[2], &[0, 1], &[1, 2], &[0, 1, 2]] {
         let gains = some_gains(decoder, layers);
-        let fork = wait(decoder.fork_run(&plain, None, &gains, job())).unwrap();
+        let fork = fork(decoder, &plain, &gains);
         let full = base(decoder, &PROMPTS, &gains);
         let (fork, full) = (logits(decoder, &fork), logits(decoder, &full));
         assert_close(&fork, &full, REORDERED, &format!("{layers:?}"));
@@ -212,7 +212,7 @@ fn a_fork_is_the_full_run_with_the_same_gains() {
         let unchanged = logits(decoder, &plain);
         assert!(common::largest_difference(&full, &unchanged) > 0.1);
     }
-    let nothing = wait(decoder.fork_run(&plain, None, &Gains::none(), job())).unwrap();
+    let nothing = fork(decoder, &plain, &Gains::none());
     assert_eq!(logits(decoder, &nothing), logits(decoder, &plain));
 }
 
@@ -262,11 +262,52 @@ fn a_fork_of_a_continuation_follows_the_fork_of_its_prompt() {
     let run = wait(decoder.continue_run(&prompts, &tails(), &none, Capture::All, job())).unwrap();
     for layers in [&[0][..], &[1], &[1, 2]] {
         let gains = some_gains(decoder, layers);
-        let below = wait(decoder.fork_run(&prompts, None, &gains, job())).unwrap();
-        let fork = wait(decoder.fork_run(&run, Some(&below), &gains, job())).unwrap();
+        let links = continued(&prompts, &run);
+        let forks = wait(decoder.fork(&links, std::slice::from_ref(&gains), job())).unwrap();
+        let fork = &forks[1];
         let expected = of_whole_sequences(decoder, &gains);
         let what = format!("{layers:?}");
-        assert_close(&logits(decoder, &fork), &expected, REORDERED, &what);
+        assert_close(&logits(decoder, fork), &expected, REORDERED, &what);
+    }
+}
+
+/// A run of prompts and a run that continues it.
+fn continued<'a>(prompts: &'a Run, run: &'a Run) -> [Link<'a>; 2] {
+    let after = Some(0);
+    [Link::first(prompts), Link { run, after }]
+}
+
+#[test]
+fn forks_that_are_made_together_are_those_that_are_made_alone() {
+    for name in common::SCORED {
+        let model = model(name);
+        let decoder = &model.decoder;
+        let none = Gains::none();
+        let prompts = base(decoder, &PROMPTS, &none);
+        let tails = tails();
+        let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
+        let run = wait(run).unwrap();
+        // They leave at several layers, in no order; one changes nothing, and two are the same.
+        let layers = [&[1][..], &[0, 1], &[], &[0], &[1]];
+        let gains: Vec<Gains> = layers.map(|layers| some_gains(decoder, layers)).into();
+        let links = continued(&prompts, &run);
+        let forks = wait(decoder.fork(&links, &gains, job())).unwrap();
+        let [of_prompts, of_tails] = forks.as_slice() else {
+            panic!("{} runs", forks.len());
+        };
+        let (found, further) = (logits(decoder, of_prompts), logits(decoder, of_tails));
+        let (found, further) = (
+            found.chunks(found.len() / 5),
+            further.chunks(further.len() / 5),
+        );
+        for ((gains, layers), (found, further)) in gains.iter().zip(layers).zip(found.zip(further))
+        {
+            let what = format!("{name}, {layers:?}");
+            let whole = logits(decoder, &base(decoder, &PROMPTS, gains));
+            assert_close(found, &whole, REORDERED, &what);
+            let whole = of_whole_sequences(decoder, gains);
+            assert_close(further, &whole, REORDERED, &what);
+        }
     }
 }
 
@@ -306,7 +347,13 @@ fn a_layer_that_was_not_captured_cannot_be_left_from() {
     let decoder = &model.decoder;
     let capture = Capture::Layer(1);
     let run = wait(decoder.base_run(&PROMPTS, &Gains::none(), capture, job())).unwrap();
-    let fork = |layer| wait(decoder.fork_run(&run, None, &some_gains(decoder, &[layer]), job()));
+    let fork = |layer| {
+        wait(decoder.fork(
+            &[Link::first(&run)],
+            &[some_gains(decoder, &[layer])],
+            job(),
+        ))
+    };
     assert!(fork(1).is_ok());
     let error = fork(2).err().unwrap().to_string();
     assert!(error.contains("layer 2 was not captured"), "{error}");

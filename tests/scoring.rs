@@ -207,7 +207,7 @@ fn items_with_unequal_choices_score_the_same_together_and_alone() {
     let model = model("tiny-llama-tied");
     let items = uneven();
     let encoded = encode(&model, &items, &plain()).unwrap();
-    let batches = batches(&encoded, model.config());
+    let batches = batches(&encoded, &model.decoder);
     assert_eq!(batches.len(), 2, "prompts of two lengths");
     let together = scored(&model, &items, Rule::Sum, &Gains::none());
     let ids: Vec<&str> = together.items.iter().map(|item| item.id.as_str()).collect();
@@ -365,7 +365,7 @@ fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
     let prompts = with_shots(2, &pool);
     let items = uneven();
     let encoded = encode(&model, &items, &prompts).unwrap();
-    let batches = batches(&encoded, model.config());
+    let batches = batches(&encoded, &model.decoder);
     assert!(batches.iter().all(|batch| batch.shared.len() >= 16));
     let mask = mask("tiny-llama-tied").checked(model.config()).unwrap();
     let gains = mask.gains(model.config(), model.decoder.device());

@@ -208,7 +208,7 @@ fn the_first_gradient_is_that_of_pytorch() {
             let keep = mask.factors(run.layer, config.d_mlp);
             let mut gradient = vec![0f32; config.d_mlp];
             let encoded = encode(&bench.model, &bench.items, &bench.prompts).unwrap();
-            for batch in batches(&encoded, config) {
+            for batch in batches(&encoded, decoder) {
                 let capture = Capture::Layer(run.layer);
                 let none = Gains::none();
                 let whole = wait(BatchRun::new(
@@ -225,11 +225,10 @@ fn the_first_gradient_is_that_of_pytorch() {
                         .autodiff()
                         .require_grad();
                 let of_layer = Gains::of_layer(run.layer, gains.clone());
-                let mut shared = SharedRun::default();
-                let fork = whole.fork(decoder, &batch, &of_layer, &mut shared, job());
-                let fork = wait(fork).unwrap();
+                let runs = [whole];
+                let tops = wait(BatchRun::fork(&runs, decoder, &[of_layer], job())).unwrap();
                 // Every reference item has three choices.
-                let sums = wait(fork.log_likelihoods(decoder, &batch, job())).unwrap();
+                let sums = wait(tops[0].log_likelihoods(decoder, &batch, job())).unwrap();
                 let normalised = log_softmax(sums, 1);
                 let mut gold = vec![0f32; batch.items.len() * 3];
                 for (row, &item) in batch.items.iter().enumerate() {

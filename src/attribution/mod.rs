@@ -171,7 +171,7 @@ pub async fn attribute(
     let mut results: Vec<Option<ItemResult>> = kept.iter().map(|_| None).collect();
     let mut done = 0;
     job.progress("attribution", 0, kept.len());
-    for batch in batches(&encoded, &config) {
+    for batch in batches(&encoded, &model.decoder) {
         let positions = batch.shared.len() + batch.prompts.first().map_or(0, Vec::len);
         let longest = Sweep::prompts_at_once(&model.decoder, positions, settings);
         for indices in batch.items.chunks(longest) {

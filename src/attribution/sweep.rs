@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::kernels::has_kernels;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
+use crate::model::forks::products_per_token;
 use crate::model::positions::Positions;
 use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
@@ -401,10 +402,7 @@ fn tail_of(positions: Scope, length: usize) -> usize {
 
 /// Matrix products of one row through `blocks` blocks and the output projection, up and back.
 fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> f64 {
-    let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
-    let projections = if config.gated { 3 } else { 2 };
-    let block = attention + projections * config.d_model * config.d_mlp;
-    4.0 * (tail * blocks * block + config.d_model * config.vocabulary) as f64
+    4.0 * (tail * blocks * products_per_token(config) + config.d_model * config.vocabulary) as f64
 }
 
 /// What one row keeps for the way back when it climbs through `layers` blocks, in bytes. Kernels keep what goes into

@@ -7,9 +7,6 @@ use crate::kernels::log_sum_exp;
 use crate::model::run::{arg_max, read};
 use crate::model::{Decoder, ModelError, Run};
 
-/// Logits in one piece, in bytes: below WebGPU's default binding of 128 MiB.
-const LOGITS_BYTES: usize = 64 << 20;
-
 /// One token per prompt, and whether its logit or its log-probability counts.
 pub struct Target {
     /// The tokens, one per prompt.
@@ -60,8 +57,7 @@ impl Target {
             TargetKind::TopLogit => logits,
             TargetKind::ChoiceFirstToken => {
                 // The vocabulary makes all logits of a row wide: some rows at a time.
-                let step = LOGITS_BYTES / (4 * decoder.config.vocabulary * prompts);
-                let step = step.clamp(1, rows);
+                let step = (decoder.logits_at_once() / prompts).clamp(1, rows);
                 let parts = (0..rows).step_by(step).map(|from| {
                     let part = normed.clone().narrow(1, from, step.min(rows - from));
                     log_sum_exp(decoder.unembed(part))

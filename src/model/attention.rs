@@ -21,6 +21,21 @@ pub struct Geometry {
     pub tail: usize,
 }
 
+impl Geometry {
+    /// Of so many forks of a run, one after another.
+    pub fn times(self, forks: usize) -> Self {
+        Self {
+            batch: forks * self.batch,
+            ..self
+        }
+    }
+
+    /// Tokens in all.
+    pub fn tokens(self) -> usize {
+        self.batch * self.rows * self.tail
+    }
+}
+
 /// Keys and values of one layer, rotated and ready to be attended to.
 #[derive(Clone, Debug)]
 pub struct KeyValues {
@@ -31,6 +46,27 @@ pub struct KeyValues {
 }
 
 impl KeyValues {
+    /// These behind those of `before`, whose prompts are spread over the rows that continue them.
+    pub fn after(self, before: Option<&Self>) -> Self {
+        let Some(before) = before else {
+            return self;
+        };
+        let join = |before: &Tensor<4>, own: Tensor<4>| {
+            let [prompts, heads, positions, d_head] = before.dims();
+            let rows = own.dims()[0];
+            let spread = before
+                .clone()
+                .unsqueeze_dim::<5>(1)
+                .expand([prompts, rows / prompts, heads, positions, d_head])
+                .reshape([rows, heads, positions, d_head]);
+            Tensor::cat(vec![spread, own], 2)
+        };
+        Self {
+            keys: join(&before.keys, self.keys),
+            values: join(&before.values, self.values),
+        }
+    }
+
     /// Those of the first `positions` positions.
     pub fn first(&self, positions: usize) -> Self {
         Self {

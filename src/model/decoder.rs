@@ -10,6 +10,12 @@ use super::feed_forward::{PreActivation, last};
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Positions, position_ids};
 use super::{Config, ModelError, Pace};
+use crate::kernels::has_kernels;
+
+/// Logits in one piece, in bytes: below WebGPU's default binding of 128 MiB.
+const LOGITS_BYTES: usize = 64 << 20;
+/// The same on a browser's processor, where a piece takes a fraction of a second: it is not cancelled half-way.
+const TAB_LOGITS_BYTES: usize = 16 << 20;
 
 /// The weights of one block.
 pub struct Block {
@@ -65,6 +71,30 @@ impl Decoder {
     /// The device that holds the weights.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Rows of the residual stream whose logits are made in one piece.
+    pub fn logits_at_once(&self) -> usize {
+        let in_tab = cfg!(target_family = "wasm") && !has_kernels(&self.device);
+        let bytes = if in_tab {
+            TAB_LOGITS_BYTES
+        } else {
+            LOGITS_BYTES
+        };
+        (bytes / (4 * self.config.vocabulary)).max(1)
+    }
+
+    /// Tokens that one base run has at most. A GPU takes as many as memory holds the states of; a processor is no faster
+    /// for more than the logits of one piece.
+    pub fn tokens_at_once(&self) -> usize {
+        let Config { d_model, d_mlp, .. } = self.config;
+        let heads = 2 * self.config.n_kv_heads * self.config.d_head;
+        let state = 4 * self.config.n_layers * (d_model + 2 * d_mlp + heads);
+        match has_kernels(&self.device) {
+            // Half of the memory is for the forks.
+            true => (self.pace.bytes / 2 / state).max(1),
+            false => self.logits_at_once(),
+        }
     }
 
     /// What enters the first block for token ids `[batch][tokens]`, all of one length, the first of them at a

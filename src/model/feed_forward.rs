@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::attention::Geometry;
 use super::config::Activation;
 use super::gains::Site;
 use super::layers::Linear;
@@ -57,6 +58,26 @@ impl PreActivation {
     pub fn scaled(&self, site: Site, gains: Tensor<3>, tail: usize) -> Tensor<3> {
         let [batch, rows, _] = gains.dims();
         self.under(site, Some(gains), [batch, rows, tail])
+    }
+
+    /// The activation of forks of a whole run, each of which has gains of its own on the activations.
+    ///
+    /// # Shapes
+    /// - `self`: of a run of `geometry`, the same for every fork, or of all forks one after another
+    /// - `gains`: `[forks, d_mlp]`
+    /// - returns `[forks · batch, rows · tail, d_mlp]`
+    pub(super) fn of_forks(&self, gains: &Tensor<2>, geometry: Geometry) -> Tensor<3> {
+        let Geometry { batch, rows, tail } = geometry;
+        let [forks, d_mlp] = gains.dims();
+        // To the activation the run is one prompt.
+        let flat = |x: &Tensor<3>| x.clone().reshape([1, -1, d_mlp as i32]);
+        let one = Self {
+            gate: flat(&self.gate),
+            up: self.up.as_ref().map(flat),
+            ..self.clone()
+        };
+        one.scaled(Site::Post, gains.clone().unsqueeze(), batch * rows * tail)
+            .reshape([forks * batch, rows * tail, d_mlp])
     }
 
     fn under(

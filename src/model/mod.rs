@@ -7,7 +7,8 @@
 //! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
 //! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
 //! - [`pace`]: how large one pass of a run may be on the device at hand
-//! - [`run`]: base runs and forks; what a run keeps so that others can leave from it
+//! - [`run`]: base runs and their continuations; what a run keeps so that others can leave from it
+//! - [`forks`]: many forks of a run at once, each with altered activations
 //! - [`forward`]: a forward pass laid open, for comparison with other implementations
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
@@ -17,6 +18,7 @@ pub mod decoder;
 pub mod device;
 pub mod family;
 pub mod feed_forward;
+pub mod forks;
 pub mod forward;
 pub mod gains;
 mod layers;
@@ -35,6 +37,7 @@ pub use config::{Activation, Config};
 pub use decoder::Decoder;
 pub use device::{Compute, Limits};
 pub use family::Family;
+pub use forks::Link;
 pub use forward::Forward;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model};

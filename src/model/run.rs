@@ -1,8 +1,7 @@
-//! Base runs and forks.
+//! Base runs, and runs that continue them.
 //!
-//! A base run is the plain forward pass over prompts of one length. A fork leaves a run at one layer with
-//! altered activations, over a tail of its last positions, and runs on to the top. Both are a [`Run`]: what
-//! it keeps per layer is what further forks need to leave from it.
+//! A base run is the plain forward pass over prompts of one length. What it keeps per layer is what forks need to leave
+//! from it with altered activations ([`super::forks`]).
 
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -36,15 +35,14 @@ impl Capture {
     }
 }
 
-/// One forward pass, or the upper part of one.
+/// One forward pass, or the upper part of one that left another.
 #[derive(Clone)]
 pub struct Run {
     /// Prompts, rows and positions.
     pub geometry: Geometry,
     /// Position of the tail's first token in the whole sequence.
     pub first_position: usize,
-    /// Keys and values per layer, `[batch · rows, n_kv_heads, tail, d_head]`; a fork shares those of the
-    /// run it left for the layers below.
+    /// Keys and values per layer, `[batch · rows, n_kv_heads, tail, d_head]`; a fork has none.
     pub key_values: Vec<Option<KeyValues>>,
     /// Captured states per layer.
     pub states: Vec<Option<State>>,
@@ -77,7 +75,7 @@ impl Run {
     }
 
     /// Position after its last one, in the whole sequence.
-    fn end(&self) -> usize {
+    pub fn end(&self) -> usize {
         self.first_position + self.geometry.tail
     }
 
@@ -89,19 +87,8 @@ impl Run {
         };
         let Geometry { batch, rows, tail } = self.geometry;
         let prompts = batch * rows;
-        let join = |shared: &Tensor<4>, own: &Tensor<4>| {
-            let [_, heads, positions, d_head] = shared.dims();
-            let spread = shared.clone().expand([prompts, heads, positions, d_head]);
-            Tensor::cat(vec![spread, own.clone()], 2)
-        };
         let layers = shared.key_values.iter().zip(&self.key_values);
-        let key_values = layers.map(|(shared, own)| {
-            let (shared, own) = (shared.as_ref()?, own.as_ref()?);
-            Some(KeyValues {
-                keys: join(&shared.keys, &own.keys),
-                values: join(&shared.values, &own.values),
-            })
-        });
+        let key_values = layers.map(|(shared, own)| Some(own.clone()?.after(shared.as_ref())));
         let d_model = self.resid_final.dims()[2];
         Self {
             geometry: Geometry {
@@ -143,8 +130,7 @@ impl Decoder {
             rows: 1,
             tail,
         };
-        self.climb(Start::Bottom(x), geometry, None, gains, capture, job)
-            .await
+        self.climb(x, geometry, None, gains, capture, job).await
     }
 
     /// Runs continuations of a base run: `rows` token sequences per prompt, `[batch][rows][tail]`, all of
@@ -178,28 +164,7 @@ impl Decoder {
             )));
         }
         let x = x.reshape([geometry.batch, rows * tail, d_model]);
-        self.climb(Start::Bottom(x), geometry, Some(base), gains, capture, job)
-            .await
-    }
-
-    /// A fork of a whole run with other gains: it leaves at the lowest changed layer and shares everything
-    /// below. For a continuation, `prefix` is the base run it now follows.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Config`] when that layer was not captured; [`ModelError::Cancelled`].
-    pub async fn fork_run(
-        &self,
-        run: &Run,
-        prefix: Option<&Run>,
-        gains: &Gains,
-        job: Job<'_>,
-    ) -> Result<Run, ModelError> {
-        let Some(layer) = gains.first_layer() else {
-            return Ok(run.clone());
-        };
-        let start = Start::Fork(layer, run);
-        self.climb(start, run.geometry, prefix, gains, Capture::KeyValues, job)
+        self.climb(x, geometry, Some(base), gains, capture, job)
             .await
     }
 
@@ -210,7 +175,7 @@ impl Decoder {
 
     async fn climb(
         &self,
-        start: Start<'_>,
+        mut x: Tensor<3>,
         geometry: Geometry,
         prefix: Option<&Run>,
         gains: &Gains,
@@ -238,17 +203,7 @@ impl Decoder {
         let n_layers = self.config.n_layers;
         let mut key_values = vec![None; n_layers];
         let mut states = vec![None; n_layers];
-        let (mut x, first_layer) = match start {
-            Start::Bottom(x) => (x, 0),
-            Start::Fork(layer, run) => {
-                let state = run.state(layer)?;
-                key_values[..=layer].clone_from_slice(&run.key_values[..=layer]);
-                let activation = state.pre.activation_under(gains.of(layer));
-                let x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
-                (x, layer + 1)
-            }
-        };
-        for layer in first_layer..n_layers {
+        for layer in 0..n_layers {
             job.checkpoint().await?;
             let below = prefix.and_then(|base| base.key_values[layer].as_ref());
             let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below);
@@ -267,15 +222,6 @@ impl Decoder {
             resid_final: x,
         })
     }
-}
-
-// There is one of them, for one call.
-#[allow(clippy::large_enum_variant)]
-enum Start<'a> {
-    /// From embeddings `[batch, rows · tail, d_model]`.
-    Bottom(Tensor<3>),
-    /// From a captured layer of another run.
-    Fork(usize, &'a Run),
 }
 
 /// Log-probabilities of `k` tokens at every position of `logits`: `[batch, positions, vocabulary]` and ids

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
 use super::run::{log_probabilities_of, read};
-use super::{Capture, Config, Decoder, Gains, ModelError};
+use super::{Capture, Config, Decoder, Gains, Link, ModelError};
 use crate::job::Job;
 
 /// Of the decoders' weights: every start tests the same ones.
@@ -120,10 +120,10 @@ async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<[Vec<f32>; 2], ModelEr
     let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
         .autodiff()
         .require_grad();
-    let fork = decoder
-        .fork_run(&base, None, &Gains::of_layer(0, gains.clone()), job)
-        .await?;
-    let target = log_probabilities_of(decoder.last_logits(&fork), &[1, 2])?.sum();
+    let of_layer = [Gains::of_layer(0, gains.clone())];
+    let forks = decoder.fork(&[Link::first(&base)], &of_layer, job).await?;
+    let fork = forks.first().ok_or(ModelError::NotFinite)?;
+    let target = log_probabilities_of(decoder.last_logits(fork), &[1, 2])?.sum();
     let mut gradients = target.backward();
     let gradient = gains
         .grad_remove(&mut gradients)

@@ -17,7 +17,7 @@ pub use search::SearchReport;
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::{Capture, Gains, Model, ModelError};
-use crate::scoring::{BatchRun, Plan, Rule, ScoringError, SetScores, SharedRun};
+use crate::scoring::{Batch, BatchRun, Plan, Rule, ScoringError, SetScores, SharedRun};
 
 /// Why a mask could not be made or tried.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +45,6 @@ impl From<Cancelled> for PruningError {
     }
 }
 
-/// Most candidates whose runs of the prompts' shared beginning are held at once.
-const CANDIDATES_AT_ONCE: usize = 32;
-
 /// A set of items to try masks on.
 #[derive(Clone, Copy)]
 pub struct Trial<'a> {
@@ -64,8 +61,8 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Scores the set under each of several gains. The items are run once for every [`CANDIDATES_AT_ONCE`] of them, up to the
-    /// top; each candidate leaves that run at the lowest layer it changes.
+    /// Scores the set under each of several gains. The items are run once; as many candidates as fit a pass leave that run
+    /// together, each at the lowest layer it changes.
     ///
     /// `note` is told how many item × candidate scores are done.
     pub(crate) async fn under_each(
@@ -77,28 +74,33 @@ impl Trial<'_> {
         let start = job.now_secs();
         let plan = Plan::new(self.model, (self.set, self.items), self.prompts, self.rule)?;
         let decoder = &self.model.decoder;
+        let (none, capture) = (Gains::none(), captured(candidates));
         let mut found = vec![vec![Vec::new(); plan.entries()]; candidates.len()];
         let mut done = 0;
-        let groups = candidates.chunks(CANDIDATES_AT_ONCE);
-        for (candidates, found) in groups.zip(found.chunks_mut(CANDIDATES_AT_ONCE)) {
-            let mut shared = SharedRun::default();
-            let mut forked: Vec<_> = candidates.iter().map(|_| SharedRun::default()).collect();
-            for batch in plan.batches() {
-                let (none, capture) = (Gains::none(), Capture::All);
-                let run = BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?;
-                let each = candidates.iter().zip(&mut *found).zip(&mut forked);
-                for ((gains, found), forked) in each {
-                    let fork = run.fork(decoder, batch, gains, forked, job).await?;
-                    let values = fork.read_log_probabilities(decoder, batch, job).await?;
-                    for (&index, values) in batch.items.iter().zip(values) {
-                        found[index] = values;
+        let mut shared = SharedRun::default();
+        for batches in with_one_beginning(plan.batches(), decoder.tokens_at_once()) {
+            let mut runs = Vec::with_capacity(batches.len());
+            for batch in batches {
+                runs.push(BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?);
+            }
+            let extents = runs.iter().map(BatchRun::extent);
+            let (tokens, end) = extents.fold((0, 0), |(sum, last), (tokens, end)| {
+                (sum + tokens, last.max(end))
+            });
+            let at_once = decoder.forks_at_once(tokens, end);
+            for (candidates, found) in candidates.chunks(at_once).zip(found.chunks_mut(at_once)) {
+                let tops = BatchRun::fork(&runs, decoder, candidates, job).await?;
+                for (batch, top) in batches.iter().zip(tops) {
+                    let values = top.read_log_probabilities(decoder, batch, job).await?;
+                    for (found, values) in found.iter_mut().zip(values) {
+                        for (&index, values) in batch.items.iter().zip(values) {
+                            found[index] = values;
+                        }
                     }
                     // Entries without a context are no items of their own.
-                    let items = batch
-                        .items
-                        .iter()
-                        .filter(|index| **index < self.items.len());
-                    done += items.count();
+                    let indices = batch.items.iter();
+                    let items = indices.filter(|index| **index < self.items.len());
+                    done += items.count() * candidates.len();
                     note(done);
                 }
             }
@@ -107,4 +109,35 @@ impl Trial<'_> {
         let scores = |found: Vec<_>| plan.scores(self.set, &found, seconds).without_tokens();
         Ok(found.into_iter().map(scores).collect())
     }
+}
+
+/// What a run must keep so that all of some candidates can leave it.
+fn captured(candidates: &[Gains]) -> Capture {
+    let mut layers: Vec<usize> = candidates.iter().filter_map(Gains::first_layer).collect();
+    layers.sort_unstable();
+    layers.dedup();
+    match layers.as_slice() {
+        [] => Capture::KeyValues,
+        [layer] => Capture::Layer(*layer),
+        _ => Capture::All,
+    }
+}
+
+/// Batches that follow each other in groups that share a beginning, of at most so many tokens; those that share none are
+/// alone.
+fn with_one_beginning(batches: &[Batch], tokens: usize) -> Vec<&[Batch]> {
+    let mut groups = Vec::new();
+    let mut rest = batches;
+    while let Some(first) = rest.first() {
+        let mut held = first.shared.len();
+        let fits = |batch: &Batch| {
+            held += batch.tokens();
+            held <= tokens && !batch.shared.is_empty() && batch.shared == first.shared
+        };
+        let count = rest.iter().map(fits).take_while(|fits| *fits).count();
+        let (group, others) = rest.split_at(count.max(1));
+        groups.push(group);
+        rest = others;
+    }
+    groups
 }

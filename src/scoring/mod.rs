@@ -1,7 +1,8 @@
 //! Log-likelihoods of choices, and what follows from them.
 //!
 //! - [`encode`]: items to token ids
-//! - [`batch`]: those to batches of prompts of one length, and their runs on the decoder
+//! - [`batch`]: those to batches of prompts of one length
+//! - [`run`]: a batch's runs on the decoder, its forks, and the log-probabilities of its choices
 //! - [`metrics`]: predictions, confidence, accuracy with its interval; pure functions of log-likelihoods
 //! - [`calibration`]: confidence against accuracy; [`paired`]: two runs over the same items
 //! - [`position`]: the same items with their choices in several orders
@@ -13,16 +14,18 @@ pub mod encode;
 pub mod metrics;
 pub mod paired;
 pub mod position;
+pub mod run;
 pub mod unknown;
 
 use serde::{Deserialize, Serialize};
 
-pub use batch::{Batch, BatchRun, SharedRun, batches};
+pub use batch::{Batch, batches};
 pub use calibration::Calibration;
 pub use encode::{Encoded, encode, encode_unconditional};
 pub use metrics::{Accuracy, ChoiceScore, ItemScore, Rule};
 pub use paired::{Flip, Paired};
 pub use position::{Orders, PositionBias};
+pub use run::{BatchRun, SharedRun, Top};
 pub use unknown::UnknownWords;
 
 use crate::items::{Item, Prompts};
@@ -225,7 +228,7 @@ impl<'a> Plan<'a> {
         Ok(Self {
             items,
             rule,
-            batches: batches(&encoded, model.config()),
+            batches: batches(&encoded, &model.decoder),
             encoded,
         })
     }
@@ -297,9 +300,10 @@ pub async fn score(
     for batch in plan.batches() {
         let capture = Capture::KeyValues;
         let run = BatchRun::new(decoder, batch, gains, capture, &mut shared, job).await?;
-        let values = run.read_log_probabilities(decoder, batch, job).await?;
+        let top = run.top();
+        let values = top.read_log_probabilities(decoder, batch, job).await?;
         done += batch.items.len();
-        for (&index, values) in batch.items.iter().zip(values) {
+        for (&index, values) in batch.items.iter().zip(values.into_iter().flatten()) {
             found[index] = values;
         }
         job.progress("scoring", done, plan.entries());

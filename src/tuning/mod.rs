@@ -26,7 +26,7 @@ use crate::model::run::read;
 use crate::model::{Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
 use crate::scoring::metrics::log_sum_exp;
-use crate::scoring::{Accuracy, ScoringError, SetScores, SharedRun};
+use crate::scoring::{Accuracy, BatchRun, ScoringError, SetScores};
 
 use prepared::Prepared;
 pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation, best_step};
@@ -66,7 +66,7 @@ fn diverged(error: TuningError, step: usize) -> TuningError {
     match error {
         TuningError::Pruning(PruningError::Scoring(ScoringError::Model(ModelError::NotFinite))) => {
             TuningError::Settings(format!(
-                "step {step} left the finite numbers; take a smaller learning rate or weight decay"
+                "the training left the finite numbers by step {step}; take a smaller learning rate or weight decay"
             ))
         }
         other => other,
@@ -152,6 +152,20 @@ struct State {
     /// Gains minus one, `[d_mlp]`.
     delta: Tensor<1>,
     adam: Option<<AdamW as Optimizer>::State<1>>,
+    /// Mean loss of every step since the last evaluation, `[1]` each: they stay on the device until then, since waiting for
+    /// a GPU takes as long as a step.
+    losses: Vec<Tensor<1>>,
+}
+
+impl State {
+    /// Reads those losses.
+    async fn take_losses(&mut self) -> Result<Vec<f64>, TuningError> {
+        if self.losses.is_empty() {
+            return Ok(Vec::new());
+        }
+        let losses = read(Tensor::cat(std::mem::take(&mut self.losses), 0)).await?;
+        Ok(losses.into_iter().map(f64::from).collect())
+    }
 }
 
 impl<'a> Tuning<'a> {
@@ -218,65 +232,64 @@ impl<'a> Tuning<'a> {
         let mut state = State {
             delta: Tensor::zeros([d_mlp], self.decoder.device()),
             adam: None,
+            losses: Vec::new(),
         };
+        let mut best = state.delta.clone();
         let mut curve = TuneCurve {
             pruned: self.curve == 0,
             steps: Vec::new(),
             validation: vec![self.validate(0, &state.delta, job).await?],
             best_step: 0,
             cancelled: false,
-            gains: read(self.gains(&state.delta)).await?,
+            gains: Vec::new(),
             sets: Vec::new(),
         };
-        self.announce(&curve, job);
+        self.announce(&curve, 0, job);
         let mut queue = Vec::new();
         for step in 1..=self.settings.steps {
-            let done = self.step(&mut queue, &optimiser, &mut state, job).await;
-            let loss = match done {
+            let is_evaluated =
+                step % self.settings.evaluate_every == 0 || step == self.settings.steps;
+            let trained = self.step(&mut queue, &optimiser, &mut state, job).await;
+            let validation = match trained {
+                Ok(()) if is_evaluated => self.validate(step, &state.delta, job).await.map(Some),
+                trained => trained.map(|()| None),
+            };
+            let validation = match validation {
                 Err(error) if is_cancelled(&error) => {
                     curve.cancelled = true;
-                    return Ok(curve);
+                    break;
                 }
                 other => other.map_err(|error| diverged(error, step))?,
             };
-            curve.steps.push(StepLoss { step, loss });
-            if step % self.settings.evaluate_every == 0 || step == self.settings.steps {
-                let validation = match self.validate(step, &state.delta, job).await {
-                    Err(error) if is_cancelled(&error) => {
-                        curve.cancelled = true;
-                        return Ok(curve);
-                    }
-                    other => other.map_err(|error| diverged(error, step))?,
-                };
-                if curve
-                    .validation
-                    .iter()
-                    .all(|earlier| validation.beats(earlier))
-                {
+            if let Some(validation) = validation {
+                let losses = state.take_losses().await;
+                curve.extend(losses.map_err(|error| diverged(error, step))?);
+                let earlier = &curve.validation;
+                if earlier.iter().all(|earlier| validation.beats(earlier)) {
                     curve.best_step = step;
-                    curve.gains = read(self.gains(&state.delta)).await?;
+                    best = state.delta.clone();
                 }
                 curve.validation.push(validation);
             }
-            self.announce(&curve, job);
+            self.announce(&curve, step, job);
         }
+        curve.extend(state.take_losses().await?);
+        curve.gains = read(self.gains(&best)).await?;
         Ok(curve)
     }
 
-    fn announce(&self, curve: &TuneCurve, job: Job<'_>) {
-        let step = curve.steps.last().map_or(0, |last| last.step);
+    fn announce(&self, curve: &TuneCurve, step: usize, job: Job<'_>) {
         let validation = curve.validation.last().filter(|last| last.step == step);
         let detail = json!({
             "curve": self.curve,
             "step": step,
-            "loss": curve.steps.last().map(|last| last.loss),
             "validation": validation.map(|last| last.accuracy),
             "validation_loss": validation.map(|last| last.loss),
         });
         job.progress_with("tuning", step, self.settings.steps, Some(detail));
     }
 
-    /// One optimiser step over the next items, in a seeded order; the mean loss. Items whose prompts are of one length go
+    /// One optimiser step over the next items, in a seeded order. Items whose prompts are of one length go
     /// together: a step has at most `batch_size` of them, and fewer where the next ones would be too many, or where all
     /// have had their turn.
     async fn step(
@@ -285,7 +298,7 @@ impl<'a> Tuning<'a> {
         optimiser: &AdamW,
         state: &mut State,
         job: Job<'_>,
-    ) -> Result<f64, TuningError> {
+    ) -> Result<(), TuningError> {
         if queue.is_empty() {
             queue.extend(0..self.train.len());
             queue.shuffle(&mut self.generator);
@@ -302,7 +315,7 @@ impl<'a> Tuning<'a> {
             chosen.push(next);
         }
         let mut gradient: Option<Tensor<1>> = None;
-        let mut total = 0.0;
+        let mut total: Option<Tensor<1>> = None;
         for index in chosen {
             job.checkpoint().await?;
             let prepared = &self.train[index];
@@ -313,7 +326,11 @@ impl<'a> Tuning<'a> {
                 .sum()
                 .div_scalar(n_items as f32);
             let mut gradients = loss.backward();
-            total += f64::from(read(loss.inner()).await?[0]);
+            let loss = loss.inner();
+            total = Some(match total {
+                Some(sum) => sum + loss,
+                None => loss,
+            });
             let part = delta
                 .grad_remove(&mut gradients)
                 .ok_or_else(|| ModelError::Device("no gradient reached the gains".into()))?;
@@ -331,7 +348,8 @@ impl<'a> Tuning<'a> {
             );
             (state.delta, state.adam) = (delta, adam);
         }
-        Ok(total)
+        state.losses.extend(total);
+        Ok(())
     }
 
     /// The factors in force: the mask times one plus the trained part.
@@ -355,11 +373,12 @@ impl<'a> Tuning<'a> {
         let above = restrict(&self.mask, |layer| layer > self.settings.layer);
         let mut gains = above.gains(&self.decoder.config, self.decoder.device());
         gains.insert(self.settings.layer, self.gains(delta));
-        let (decoder, batch) = (self.decoder, &prepared.batch);
-        // The gains are others at every step.
-        let mut shared = SharedRun::default();
-        let fork = prepared.run.fork(decoder, batch, &gains, &mut shared, job);
-        Ok(fork.await?.log_likelihoods(decoder, batch, job).await?)
+        let (decoder, run) = (self.decoder, std::slice::from_ref(&prepared.run));
+        let tops = BatchRun::fork(run, decoder, &[gains], job).await?;
+        let top = tops
+            .first()
+            .ok_or_else(|| ModelError::Device("no fork".into()))?;
+        Ok(top.log_likelihoods(decoder, &prepared.batch, job).await?)
     }
 
     /// Cross-entropy of every item, `[items, 1]`.
@@ -380,11 +399,19 @@ impl<'a> Tuning<'a> {
         delta: &Tensor<1>,
         job: Job<'_>,
     ) -> Result<Validation, TuningError> {
+        let mut sums = Vec::with_capacity(self.validation.len());
+        for prepared in &self.validation {
+            let sum = self.log_likelihoods(prepared, delta, job).await? + prepared.padding.clone();
+            sums.push(sum.flatten::<1>(0, 1));
+        }
+        let sums = read(Tensor::cat(sums, 0)).await?;
+        let mut rest = sums.as_slice();
         let (mut correct, mut total, mut loss) = (0, 0, 0.0);
         for prepared in &self.validation {
-            let sums = self.log_likelihoods(prepared, delta, job).await? + prepared.padding.clone();
-            let width = sums.dims()[1];
-            for (row, &gold) in read(sums).await?.chunks(width).zip(&prepared.gold) {
+            let [items, width] = prepared.padding.dims();
+            let (own, others) = rest.split_at(items * width);
+            rest = others;
+            for (row, &gold) in own.chunks(width).zip(&prepared.gold) {
                 let row: Vec<f64> = row.iter().map(|&value| value.into()).collect();
                 let predicted = crate::model::run::arg_max(row.iter().copied());
                 correct += usize::from(predicted == gold);

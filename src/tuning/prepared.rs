@@ -46,7 +46,7 @@ impl Prepared {
         for indices in by_length.into_values() {
             for chunk in indices.chunks(settings.batch_size) {
                 let part: Vec<_> = chunk.iter().map(|&index| encoded[index].clone()).collect();
-                for batch in batches(&part, trial.model.config()) {
+                for batch in batches(&part, decoder) {
                     let capture = Capture::Layer(settings.layer);
                     let run =
                         BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;

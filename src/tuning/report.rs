@@ -73,6 +73,16 @@ pub struct TuneCurve {
     pub sets: Vec<TunedSet>,
 }
 
+impl TuneCurve {
+    /// Adds the losses of the next steps.
+    pub(super) fn extend(&mut self, losses: Vec<f64>) {
+        let first = self.steps.len() + 1;
+        let steps = losses.into_iter().zip(first..);
+        self.steps
+            .extend(steps.map(|(loss, step)| StepLoss { step, loss }));
+    }
+}
+
 /// A tuning and the same without pruning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TuneReport {

@@ -14,7 +14,7 @@ use secateur::items::{Item, Prompts, Template};
 use secateur::job::{Job, Silent};
 use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
-use secateur::model::{Compute, Model};
+use secateur::model::{Compute, Decoder, Gains, Link, Model, Run};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
 use serde::Deserialize;
@@ -64,6 +64,13 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
 pub fn job() -> Job<'static> {
     static HOST: LazyLock<Silent> = LazyLock::new(Silent::default);
     Job::new(&*HOST)
+}
+
+/// A run's fork under some gains.
+pub fn fork(decoder: &Decoder, run: &Run, gains: &Gains) -> Run {
+    let links = [Link::first(run)];
+    let forks = decoder.fork(&links, std::slice::from_ref(gains), job());
+    wait(forks).unwrap().pop().unwrap()
 }
 
 pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
