@@ -510,6 +510,92 @@ fn a_mask_file_is_bound_to_its_model() {
     assert!(high.for_model(untied.config(), &untied.sha256).is_err());
 }
 
+/// What is said of a mask's effect follows from what stands beside it, or is refused by name.
+#[test]
+fn a_mask_file_that_contradicts_itself_is_refused() {
+    let mut document = document();
+    document["item_sets"][1]["roles"] = json!(["validation", "test"]);
+    let report = run(FOLDER, &study(&document)).unwrap();
+    let pruned = report.pruned.as_ref().unwrap();
+    let study = Some(report.study.clone());
+    let control = report.control.clone();
+    let file = MaskFile::new(&report.model, report.engine.clone(), study, pruned, control);
+    let text = file.to_json().unwrap();
+    assert!(MaskFile::from_json(&text).is_ok());
+    let good: Value = serde_json::from_str(&text).unwrap();
+    let other_mask = json!([{"layer": 0, "neurons": [0]}]);
+    let changes: [(&str, Value, &str); 17] = [
+        (
+            "/results/0/after/correct",
+            json!(77),
+            "the accuracy with the mask",
+        ),
+        (
+            "/results/0/before/value",
+            json!(0.5),
+            "the accuracy without the mask",
+        ),
+        (
+            "/results/0/after/total",
+            json!(1),
+            "the accuracy with the mask",
+        ),
+        (
+            "/results/0/flipped",
+            json!(1000),
+            "answers are said to have changed",
+        ),
+        ("/results/0/set", json!("other"), "no item set `other`"),
+        ("/results/1/set", good["results"][0]["set"].clone(), "twice"),
+        ("/layers", other_mask.clone(), "the mask is not the study's"),
+        ("/layers/0/layer", json!(99), "more than the"),
+        (
+            "/study/pruning/mask/layers",
+            other_mask,
+            "the mask is not the study's",
+        ),
+        ("/study/model/sha256", json!("00"), "another model"),
+        (
+            "/study/item_sets/2/items",
+            json!([]),
+            "not those of their sha256",
+        ),
+        ("/model/d_mlp", json!(0), "more than the"),
+        ("/control/masks", json!(1), "another size or seed"),
+        ("/control/sets/0/mean", json!(0.123), "the control's mean"),
+        (
+            "/control/sets/0/mask",
+            json!(0.123),
+            "the control's accuracy of the mask",
+        ),
+        ("/control/sets/0/set", json!("other"), "not measured on"),
+        (
+            "/control/layers/0/neurons",
+            json!(99),
+            "not of the size of the mask",
+        ),
+    ];
+    for (place, value, named) in changes {
+        let mut changed = good.clone();
+        *changed.pointer_mut(place).unwrap() = value;
+        let error = MaskFile::from_json(&changed.to_string()).unwrap_err();
+        assert!(error.to_string().contains(named), "{place}: {error}");
+    }
+    for (from, to) in [
+        ("\"results\": [", "\"results\": [], \"results\": ["),
+        ("\"layers\": [", "\"layers\": [], \"layers\": ["),
+        ("\"flipped\":", "\"flipped\": 0, \"flipped\":"),
+        ("\"d_mlp\":", "\"d_mlp\": 7, \"d_mlp\":"),
+        ("\"format\":", "\"format\": \"x\", \"format\":"),
+    ] {
+        let error = MaskFile::from_json(&text.replacen(from, to, 1)).unwrap_err();
+        assert!(
+            error.to_string().contains("duplicate field"),
+            "{from}: {error}"
+        );
+    }
+}
+
 /// Everything that decides a prompt travels with the study: a template of one's own, shots, the choices' order.
 #[test]
 fn a_study_brings_its_template_its_shots_and_the_order_of_its_choices() {

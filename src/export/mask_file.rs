@@ -8,16 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use super::ExportError;
 use crate::model::Config;
-use crate::pruning::effect::{ControlReport, PruneReport};
+use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet, SetEffect};
 use crate::pruning::{Mask, PruningError};
-use crate::scoring::Accuracy;
-use crate::study::Study;
 use crate::study::report::{EngineInfo, ModelInfo};
+use crate::study::{Measured, Study};
 
 /// Marks a mask file.
 pub const FORMAT: &str = "secateur-mask";
 /// Version of the mask file.
 pub const VERSION: u32 = 1;
+
+/// What every version of a mask file says of itself; a bare mask says nothing.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(default)]
+    version: u32,
+}
 
 /// The model that a mask belongs to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,19 +38,6 @@ pub struct MaskModel {
     pub n_layers: usize,
     /// Neurons of a layer.
     pub d_mlp: usize,
-}
-
-/// A set's accuracy before and after.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MaskResult {
-    /// The set's name.
-    pub set: String,
-    /// Without the mask.
-    pub before: Accuracy,
-    /// With it.
-    pub after: Accuracy,
-    /// Items whose prediction changed.
-    pub flipped: usize,
 }
 
 /// A mask with its provenance.
@@ -62,7 +57,7 @@ pub struct MaskFile {
     pub study: Option<Study>,
     /// What it does.
     #[serde(default)]
-    pub results: Vec<MaskResult>,
+    pub results: Vec<SetEffect>,
     /// What random masks of its size do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlReport>,
@@ -80,15 +75,6 @@ impl MaskFile {
         pruned: &PruneReport,
         control: Option<ControlReport>,
     ) -> Self {
-        let results = pruned.sets.iter().map(|set| {
-            let correct = set.after.items.iter().filter(|item| item.correct).count();
-            MaskResult {
-                set: set.set.clone(),
-                before: set.before,
-                after: Accuracy::wilson(correct, set.after.items.len()),
-                flipped: set.flipped.len(),
-            }
-        });
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -100,7 +86,7 @@ impl MaskFile {
             },
             mask: pruned.mask.clone(),
             study,
-            results: results.collect(),
+            results: pruned.sets.iter().map(PrunedSet::effect).collect(),
             control,
             engine: Some(engine),
         }
@@ -110,38 +96,62 @@ impl MaskFile {
     ///
     /// # Errors
     ///
-    /// [`ExportError::MaskFile`] with the place in the text.
+    /// [`ExportError::MaskFile`] with the place in the text, when it is none of this version, or with what does not
+    /// follow from what stands beside it.
     pub fn from_json(text: &str) -> Result<Self, ExportError> {
         let fail = |message: String| ExportError::MaskFile(message);
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| fail(error.to_string()))?;
-        if value.get("format").is_none() && value.get("layers").is_some() {
-            let mask: Mask =
-                serde_json::from_value(value).map_err(|error| fail(error.to_string()))?;
-            return Ok(Self {
-                format: FORMAT.to_owned(),
-                version: VERSION,
-                model: MaskModel {
-                    id: String::new(),
-                    sha256: String::new(),
-                    n_layers: 0,
-                    d_mlp: 0,
-                },
-                mask,
-                study: None,
-                results: Vec::new(),
-                control: None,
-                engine: None,
-            });
-        }
-        let file: Self = serde_json::from_value(value).map_err(|error| fail(error.to_string()))?;
-        if file.format != FORMAT || file.version != VERSION {
+        let damaged = |error: serde_json::Error| fail(error.to_string());
+        let head: Head = serde_json::from_str(text).map_err(damaged)?;
+        let Some(format) = head.format else {
+            return Ok(Self::bare(serde_json::from_str(text).map_err(damaged)?));
+        };
+        if format != FORMAT || head.version != VERSION {
             return Err(fail(format!(
-                "format `{}` version {} is not `{FORMAT}` version {VERSION}",
-                file.format, file.version
+                "format `{format}` version {} is not `{FORMAT}` version {VERSION}",
+                head.version
             )));
         }
+        let file: Self = serde_json::from_str(text).map_err(damaged)?;
+        file.check()
+            .map_err(|what| fail(format!("it contradicts itself: {what}")))?;
         Ok(file)
+    }
+
+    /// A mask of which nothing else is known.
+    fn bare(mask: Mask) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            model: MaskModel {
+                id: String::new(),
+                sha256: String::new(),
+                n_layers: 0,
+                d_mlp: 0,
+            },
+            mask,
+            study: None,
+            results: Vec::new(),
+            control: None,
+            engine: None,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let MaskModel { sha256, .. } = &self.model;
+        if let Some(study) = &self.study {
+            study.check().map_err(|error| error.to_string())?;
+            if !study.model.sha256.is_empty() && study.model.sha256 != *sha256 {
+                return Err("its study is of another model".into());
+            }
+        }
+        Measured {
+            mask: &self.mask,
+            shape: (self.model.n_layers, self.model.d_mlp),
+            study: self.study.as_ref(),
+            effects: &self.results,
+            control: self.control.as_ref(),
+        }
+        .check()
     }
 
     /// The mask, checked against a model, and what the user should know before using it.
@@ -196,6 +206,9 @@ mod tests {
             "[]",
             r#"{"format":"x"}"#,
             r#"{"layers":[{"layer":-1}]}"#,
+            // Of two fields of a name neither is more meant than the other.
+            r#"{"site":"post","layers":[],"layers":[{"layer":1,"neurons":[3]}]}"#,
+            r#"{"site":"post","layers":[{"layer":1,"neurons":[3],"neurons":[4]}]}"#,
         ] {
             assert!(MaskFile::from_json(text).is_err(), "{text}");
         }

@@ -26,6 +26,21 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
     NAMED.get(name).map(String::as_str)
 }
 
+/// What the numbers 128 to 159 stand for: the characters of Windows-1252, as
+/// [HTML has it](https://html.spec.whatwg.org/multipage/parsing.html#numeric-character-reference-end-state). Five of them
+/// have none, and are what Unicode has there.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+/// The character that a number stands for in HTML, where it is `char` in XML.
+pub(super) fn numbered(char: char) -> char {
+    let place = u32::from(char).checked_sub(0x80);
+    let known = place.and_then(|place| WINDOWS_1252.get(place as usize));
+    known.copied().unwrap_or(char)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -280,7 +280,7 @@ fn entity(text: &str) -> Option<(Meaning, usize)> {
     let name = inside.get(..end)?;
     let meaning = match entities::named(name) {
         Some(text) => Meaning::Text(text),
-        None => Meaning::Char(character(name)?),
+        None => Meaning::Char(entities::numbered(character(name)?)),
     };
     Some((meaning, end + 2))
 }
@@ -304,6 +304,20 @@ mod tests {
         ] {
             assert_eq!(to_text(html).unwrap(), text);
         }
+    }
+
+    /// The standard's table, as Python's `html.unescape` has it.
+    #[test]
+    fn numbers_of_windows_1252_stand_for_its_characters() {
+        let numbers: String = (128..160).map(|number| format!("&#{number};")).collect();
+        assert_eq!(
+            to_text(&numbers).unwrap(),
+            "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ"
+        );
+        assert_eq!(
+            to_text("a &#x96; b&#X85;&#127;&#160;é").unwrap(),
+            "a – b…\u{7f} é"
+        );
     }
 
     #[test]

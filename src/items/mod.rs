@@ -5,7 +5,7 @@
 //! - `read`: which format a text is in; `collect`: what all formats have in common: ids, limits, errors, at their `place`
 //! - `answers`: right answers that are numbers
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`
-//! - `table`: CSV and TSV, and its `rows`
+//! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes; `html`: the text of what they hold, with its `entities`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
@@ -16,6 +16,7 @@ mod answers;
 mod big_bench;
 mod check;
 mod collect;
+mod columns;
 mod copa_xml;
 mod entities;
 pub mod export;

@@ -269,6 +269,21 @@ mod tests {
         assert_eq!(parsed.items[0].gold, 1);
     }
 
+    /// In HTML, however often it is escaped, the number is that of Windows-1252; in XML it is Unicode's.
+    #[test]
+    fn numbers_of_characters_are_read_by_the_rules_of_where_they_stand() {
+        let answers = choice("100", "1 &#150; 2")
+            + "<answer fraction=\"0\"><text>&lt;p&gt;1 &amp;#x97; 2&lt;/p&gt;</text></answer>"
+            + "<answer fraction=\"0\" format=\"plain_text\"><text>1 &#x2013;&#150; &amp;#150;</text></answer>";
+        let text = question(r#"type="multichoice""#, "true", &answers);
+        let parsed = parse_items(&format!("<quiz>{text}</quiz>"));
+        assert_eq!(parsed.errors, []);
+        assert_eq!(
+            parsed.items[0].choices,
+            ["1 – 2", "1 — 2", "1 –\u{96} &#150;"]
+        );
+    }
+
     #[test]
     fn what_is_lost_as_text_is_refused_by_name() {
         let other = choice("0", "b");

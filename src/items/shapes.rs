@@ -3,6 +3,8 @@
 //! | shape | fields | source |
 //! |---|---|---|
 //! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem` or `query`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
+//! | MMLU-Pro, MedQA | the same with `options`, a list or an object of labels, for `choices` | [MMLU-Pro](https://huggingface.co/datasets/TIGER-Lab/MMLU-Pro), [MedQA](https://github.com/jind11/MedQA) |
+//! | KMMLU, and tables as JSON | `question`, `A`, `B`, …, `answer`: see [`super::columns`] | [KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU) |
 //! | ARC and CommonsenseQA as published | `question` of `stem` and `choices`, `answerKey` | [ARC](https://allenai.org/data/arc), [CommonsenseQA](https://www.tau-nlp.sites.tau.ac.il/commonsenseqa) |
 //! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
 //! | HellaSwag | `activity_label`, `ctx_a`, `ctx_b` or `ctx`; `endings`, `label` | [HellaSwag](https://huggingface.co/datasets/Rowan/hellaswag) |
@@ -15,6 +17,7 @@ use std::collections::HashSet;
 
 use super::answers::{Answer, AnswersFrom, named, whole};
 use super::check::check_choices;
+use super::columns;
 use super::fields::{Fields, Json, given, index, list, needed, number, text, text_or_number};
 use super::read::{Draft, quoted};
 
@@ -35,10 +38,14 @@ pub(super) fn draft(fields: &Fields) -> Result<Draft, String> {
     let flat = flattened(fields)?;
     let fields = flat.as_ref().unwrap_or(fields);
     let has = |name: &&str| given(fields, name).is_some();
-    let shape = SHAPES
-        .iter()
-        .find(|(names, _)| !has(&"choices") && names.iter().all(has))
-        .map_or(general as Shape, |(_, shape)| *shape);
+    let mut shape = general as Shape;
+    if listed_choices(fields).is_none() {
+        if let Some(draft) = columns::of_object(fields) {
+            return draft;
+        }
+        let found = SHAPES.iter().find(|(names, _)| names.iter().all(has));
+        shape = found.map_or(shape, |(_, shape)| *shape);
+    }
     let draft = shape(fields)?;
     Ok(Draft {
         id: id(fields)?,
@@ -231,24 +238,24 @@ fn sciq(fields: &Fields) -> Result<Draft, String> {
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
 fn general(fields: &Fields) -> Result<Draft, String> {
     let choices = choices(fields)?;
-    let question = ["question", "question_stem", "query"]
-        .iter()
-        .find_map(|name| given(fields, name));
-    let context = match (given(fields, "context"), question) {
-        (Some(context), Some(question)) => {
-            let (context, question) = (text(context, "context")?, text(question, "question")?);
-            if context.is_empty() {
-                question
-            } else {
-                format!("{context}\n{question}")
-            }
-        }
-        (Some(value), None) => text(value, "context")?,
-        (None, Some(value)) => text(value, "question")?,
-        (None, None) => return Err("there is neither `context` nor `question`".into()),
-    };
     let gold = gold(fields, &choices)?;
-    Ok(unnamed(context, choices.texts, gold))
+    Ok(unnamed(context(fields)?, choices.texts, gold))
+}
+
+/// What is asked, after what it is asked about.
+fn context(fields: &Fields) -> Result<String, String> {
+    let question = ["question", "question_stem", "query"];
+    let question = question.iter().find(|name| given(fields, name).is_some());
+    let names = ["context", "passage"].iter().chain(question);
+    let given = names.filter_map(|name| Some((name, given(fields, name)?)));
+    let parts: Vec<String> = given
+        .map(|(name, value)| text(value, name))
+        .collect::<Result<_, _>>()?;
+    if parts.is_empty() {
+        return Err("there is neither `context` nor `question`".into());
+    }
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Ok(parts.join("\n"))
 }
 
 fn id(fields: &Fields) -> Result<Option<String>, String> {
@@ -291,23 +298,22 @@ fn label_number(label: &str) -> Option<usize> {
     whole(label.trim_matches(is_mark))
 }
 
+/// The field that lists the choices, and its name.
+fn listed_choices<'a, 'b>(fields: &'b Fields<'a>) -> Option<(&'static str, &'b Json<'a>)> {
+    let mut names = ["choices", "options"].into_iter();
+    names.find_map(|name| Some((name, given(fields, name)?)))
+}
+
 fn choices(fields: &Fields) -> Result<Choices, String> {
-    let value = given(fields, "choices").ok_or("there is no `choices`")?;
+    let (name, value) = listed_choices(fields).ok_or("there is no `choices`")?;
     let (texts, labels) = match value.fields() {
-        Some(both) => {
-            let both = both?;
-            let part = |name: &str| {
-                let value = both.get(name).ok_or(format!("`choices` has no `{name}`"))?;
-                list(value, name)
-            };
-            (part("text")?, part("label")?)
-        }
-        None => listed(value)?,
+        Some(object) => in_object(name, &object?)?,
+        None => listed(name, value)?,
     };
     check_choices(&texts)?;
     if !labels.is_empty() && labels.len() != texts.len() {
         return Err(format!(
-            "`choices` has {} texts and {} labels",
+            "`{name}` has {} texts and {} labels",
             texts.len(),
             labels.len()
         ));
@@ -315,17 +321,37 @@ fn choices(fields: &Fields) -> Result<Choices, String> {
     let mut seen = HashSet::new();
     if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
         let label = quoted(label);
-        return Err(format!("two `choices` have the label `{label}`"));
+        return Err(format!("two `{name}` have the label `{label}`"));
     }
     Ok(Choices { texts, labels })
 }
 
+/// Texts and labels of choices in an object: of a list of each, or of a text for each label.
+fn in_object(name: &str, fields: &Fields) -> Result<(Vec<String>, Vec<String>), String> {
+    let lists = (fields.get("text"), fields.get("label"));
+    if let (Some(texts), Some(labels)) = lists {
+        return Ok((list(texts, "text")?, list(labels, "label")?));
+    }
+    for part in ["text", "label"] {
+        if let Some(Json::List(_)) = fields.get(part) {
+            return Err(format!("`{name}` needs both `text` and `label`"));
+        }
+    }
+    let given = fields
+        .iter()
+        .filter(|(_, value)| !matches!(value, Json::Null));
+    let mut given: Vec<_> = given.collect();
+    given.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+    let pair = |(label, value): (&String, &Json)| Ok((text_or_number(value, name)?, label.clone()));
+    given.into_iter().map(pair).collect()
+}
+
 /// Texts and labels of choices in a list: of objects with both, or of texts alone.
-fn listed(value: &Json) -> Result<(Vec<String>, Vec<String>), String> {
-    let values = value.values("choices")?;
+fn listed(name: &str, value: &Json) -> Result<(Vec<String>, Vec<String>), String> {
+    let values = value.values(name)?;
     let objects: Option<Vec<_>> = values.iter().map(Json::fields).collect();
     let Some(objects) = objects.filter(|objects| !objects.is_empty()) else {
-        let text = |value: &Json| text_or_number(value, "choices");
+        let text = |value: &Json| text_or_number(value, name);
         let texts: Result<_, String> = values.iter().map(text).collect();
         return Ok((texts?, Vec::new()));
     };
@@ -470,6 +496,28 @@ mod tests {
         assert_eq!((parsed.items.len(), parsed.errors[0].line), (1, 2));
         let parsed = parse_items_from(&line("gold", 1), Some(AnswersFrom::One));
         assert_eq!((parsed.items[0].gold, parsed.answers_from), (1, None));
+    }
+
+    #[test]
+    fn choices_may_be_called_options_and_be_an_object_of_labels() {
+        check(
+            r#"{"question":"q","options":["(A)x","(B)y"],"answer":"B","answer_index":1}"#,
+            "q",
+            &["(A)x", "(B)y"],
+            1,
+        );
+        check(
+            r#"{"passage":"p","question":"q","options":{"B":"y","A":"x"},"answer":"y","answer_idx":"B"}"#,
+            "p\nq",
+            &["x", "y"],
+            1,
+        );
+        check(
+            r#"{"question":"q","options":{"1":"x","2":"y","10":"z"},"answer":2}"#,
+            "q",
+            &["x", "y", "z"],
+            1,
+        );
     }
 
     /// The values are those of the text, which no number of 64 bits would give back.

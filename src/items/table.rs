@@ -1,39 +1,21 @@
 //! Items as CSV or TSV, whose rows [`super::rows`] reads.
 //!
-//! With a first line that names the columns: `question`, the choices as `a`, `b`, … or `option1`, `choice_b` and the
-//! like, the right one as `correct`, `answer`, `label` or the like, and perhaps `id`; other columns are ignored. Or the
-//! fields of a data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files are:
-//! question, four choices, letter.
+//! With a first line that names the columns: those of a question, which [`super::columns`] reads, or the fields of a
+//! data set of [`shapes`]. Or without one, as [MMLU](https://github.com/hendrycks/test)'s files are: question, four
+//! choices, letter.
 
 use std::collections::HashSet;
 
 use ::csv::StringRecord;
 
-use super::answers::{Answer, AnswersFrom, Habit, Number, named, whole};
+use super::answers::{Answer, Number};
+use super::columns::{Columns, Values, Wrong, column_name};
 use super::fields::Json;
 use super::place::LineCounter;
-use super::placeholder::letter;
 use super::read::{Draft, Fault, Found, quoted};
 use super::rows::{Dialect, Row};
 use super::shapes;
 
-/// Names of the column of the right choice; the first that is there counts.
-const ANSWERS: [&str; 12] = [
-    "correct",
-    "correct_answer",
-    "answer",
-    "gold",
-    "label",
-    "answerkey",
-    "answer_key",
-    "correct_option",
-    "correct_choice",
-    "correct_index",
-    "answer_index",
-    "answer_idx",
-];
-/// What may stand before the letter or number of a choice's column.
-const CHOICE_PREFIXES: [&str; 3] = ["option", "choice", "answer"];
 /// Fields of a row of MMLU's files.
 const MMLU_FIELDS: usize = 6;
 
@@ -41,29 +23,20 @@ const MMLU_FIELDS: usize = 6;
 pub(super) struct Table {
     dialect: Dialect,
     has_header: bool,
+    /// How many a row has.
     fields: usize,
-    /// Names of the columns, where they are the fields of a data set.
-    data_set: Option<Vec<String>>,
-    id: Option<usize>,
-    question: usize,
-    choices: Vec<Column>,
-    /// None: the header names no such column.
-    answer: Option<usize>,
-    /// A column that is read and that the header names twice.
-    twice: Option<String>,
+    kind: Kind,
+    /// Why no row can be read: what is wrong with the first one.
+    fault: Option<String>,
 }
 
-/// A choice's column.
-struct Column {
-    index: usize,
-    /// As in the header, lower case.
-    name: String,
-    /// The letter or number alone.
-    label: String,
+/// What a table's columns are.
+enum Kind {
+    /// Those of a question, and what they are called; MMLU's files do not say it.
+    Quiz(Columns, Vec<String>),
+    /// The fields of a data set.
+    DataSet(Vec<String>),
 }
-
-/// What is wrong with a row, and the number of the field.
-type Wrong = (usize, String);
 
 impl Table {
     /// The table that a text is, if its first row says so.
@@ -79,38 +52,23 @@ impl Table {
 
     fn with_header(dialect: Dialect, row: &StringRecord) -> Option<Self> {
         let names: Vec<String> = row.iter().map(column_name).collect();
-        let column = |wanted: &str| names.iter().position(|name| name == wanted);
-        let mut choices = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            choices.extend(Column::of(index, name, choices.len()));
-        }
-        // COPA has a column `question` as well, and means something else by it.
-        let is_quiz =
-            choices.len() >= 2 && column("question").is_some() && column("premise").is_none();
-        if !is_quiz && !shapes::is_data_set(&names) {
-            return None;
-        }
-        let answer = ANSWERS.iter().find_map(|name| column(name));
-        let is_read = |name: &str| {
-            !is_quiz
-                || ["id", "question"].contains(&name)
-                || ANSWERS.contains(&name)
-                || choices.iter().any(|column| column.name == name)
+        let (kind, fault) = match Columns::of(&names) {
+            Some(columns) => {
+                let fault = columns.fault();
+                (Kind::Quiz(columns, names), fault)
+            }
+            None if shapes::is_data_set(&names) => {
+                let fault = twice(&names).map(|name| format!("has `{}` twice", quoted(name)));
+                (Kind::DataSet(names), fault)
+            }
+            None => return None,
         };
-        let mut seen = HashSet::new();
-        let twice = (names.iter())
-            .find(|name| !name.is_empty() && is_read(name) && !seen.insert(name.as_str()))
-            .cloned();
         Some(Self {
             dialect,
             has_header: true,
-            twice,
-            fields: names.len(),
-            id: column("id"),
-            question: column("question").unwrap_or(0),
-            choices,
-            answer: if is_quiz { answer } else { Some(0) },
-            data_set: (!is_quiz).then_some(names),
+            fields: row.len(),
+            kind,
+            fault: fault.map(|fault| format!("the first row {fault}")),
         })
     }
 
@@ -121,15 +79,8 @@ impl Table {
             dialect,
             has_header: false,
             fields: MMLU_FIELDS,
-            data_set: None,
-            twice: None,
-            id: None,
-            question: 0,
-            choices: (0..)
-                .zip(["a", "b", "c", "d"])
-                .filter_map(|(count, name)| Column::of(count + 1, name, count))
-                .collect(),
-            answer: Some(MMLU_FIELDS - 1),
+            kind: Kind::Quiz(Columns::of_mmlu(), Vec::new()),
+            fault: None,
         })
     }
 
@@ -146,7 +97,7 @@ impl Table {
     pub fn read<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
         let mut lines = LineCounter::new(text);
         // A header that lacks the right choice, or has a column twice, is one error, not one a row.
-        let is_useless = self.answer.is_none() || self.twice.is_some();
+        let is_useless = self.fault.is_some();
         let rows = self.dialect.rows(text);
         rows.skip(usize::from(self.has_header && !is_useless))
             .take(if is_useless { 1 } else { usize::MAX })
@@ -211,99 +162,27 @@ impl Table {
             );
             return Err((0, message));
         }
-        if let Some(name) = &self.twice {
-            let message = format!("the first row names the column `{}` twice", quoted(name));
-            return Err((0, message));
+        if let Some(fault) = &self.fault {
+            return Err((0, fault.clone()));
         }
-        match &self.data_set {
-            Some(names) => of_data_set(names, row),
-            None => self.of_quiz(row),
+        match &self.kind {
+            Kind::DataSet(names) => of_data_set(names, row),
+            Kind::Quiz(columns, names) => columns.draft(&Values {
+                texts: &row.iter().collect::<Vec<_>>(),
+                called: &|index| match names.get(index) {
+                    Some(name) => format!("field {} (`{}`)", index + 1, quoted(name)),
+                    None => format!("field {}", index + 1),
+                },
+            }),
         }
     }
+}
 
-    fn of_quiz(&self, row: &StringRecord) -> Result<(Draft, usize), Wrong> {
-        let field = |index: usize| row.get(index).unwrap_or_default();
-        let mut choices: Vec<String> = self
-            .choices
-            .iter()
-            .map(|column| field(column.index).trim().to_owned())
-            .collect();
-        // Questions with fewer choices than the table has columns.
-        while choices.last().is_some_and(String::is_empty) {
-            choices.pop();
-        }
-        if let Some((column, _)) = self
-            .choices
-            .iter()
-            .zip(&choices)
-            .find(|(_, text)| text.is_empty())
-        {
-            let message = format!("field {} (`{}`) is empty", column.index + 1, column.name);
-            return Err((column.index, message));
-        }
-        let answer = self.answer.ok_or_else(|| {
-            let message = "the first row names no column `correct` or `answer`";
-            (0, message.to_owned())
-        })?;
-        let name = format!("field {}", answer + 1);
-        let gold = self.right(field(answer).trim(), name, &choices);
-        let gold = gold.map_err(|message| (answer, message))?;
-        let id = self.id.map(field).filter(|id| !id.trim().is_empty());
-        if id.is_some_and(|id| id.len() > 1000) {
-            return Err((self.id.unwrap_or(0), "`id` must be a short text".into()));
-        }
-        let draft = Draft {
-            id: id.map(str::to_owned),
-            context: field(self.question).trim().to_owned(),
-            choices,
-            gold,
-        };
-        Ok((draft, answer))
-    }
-
-    /// What an answer means: a column's name or letter, else a choice's text or letter, or a number.
-    fn right(&self, answer: &str, field: String, choices: &[String]) -> Result<Answer, String> {
-        let name = column_name(answer);
-        let number = whole(answer);
-        let habit = self.habit();
-        // Columns that are counted tell how a number is, for the whole table.
-        let is_counted = number.is_some() && habit != Habit::Any;
-        let is_meant =
-            |column: &Column| !is_counted && (column.name == name || column.label == name);
-        let count = choices.len();
-        match (self.choices.iter().take(count).position(is_meant), number) {
-            (Some(choice), _) => Ok(choice.into()),
-            (None, Some(value)) => Ok(Answer::Number(Number {
-                value,
-                field,
-                habit,
-                text: choices.iter().position(|choice| choice == answer),
-                offset: None,
-            })),
-            (None, None) => named(answer, choices)
-                .filter(|choice| *choice < count)
-                .map(Answer::Choice)
-                .ok_or_else(|| {
-                    format!(
-                        "{field} is `{}`: neither a letter nor a number nor the text of one of {count} choices",
-                        quoted(answer)
-                    )
-                }),
-        }
-    }
-
-    /// How the columns of the choices are numbered.
-    fn habit(&self) -> Habit {
-        let is_counted = |first: usize| {
-            let mut labels = (first..).zip(&self.choices);
-            labels.all(|(number, column)| whole(&column.label) == Some(number))
-        };
-        match (is_counted(0), is_counted(1)) {
-            (true, _) => Habit::Header(AnswersFrom::Zero),
-            (_, true) => Habit::Header(AnswersFrom::One),
-            _ => Habit::Any,
-        }
-    }
+/// A name that is there twice.
+fn twice(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    let mut names = names.iter().filter(|name| !name.is_empty());
+    names.find(|name| !seen.insert(name.as_str()))
 }
 
 /// The item of a row whose columns are the fields of a data set, and the number of the field with its right choice.
@@ -321,36 +200,6 @@ fn of_data_set(names: &[String], row: &StringRecord) -> Result<(Draft, usize), W
         Answer::Choice(_) => 0,
     };
     Ok((draft, answer))
-}
-
-impl Column {
-    /// The column of that name after `count` others, if it is a choice's. A bare letter or number must be the next one.
-    fn of(index: usize, name: &str, count: usize) -> Option<Self> {
-        let prefix = CHOICE_PREFIXES
-            .iter()
-            .find_map(|prefix| name.strip_prefix(prefix));
-        let label = prefix.unwrap_or(name).trim_start_matches('_');
-        let is_label = match label.as_bytes() {
-            [byte] if prefix.is_some() => byte.is_ascii_alphanumeric(),
-            [byte] if byte.is_ascii_digit() => {
-                whole(label).is_some_and(|number| number == count || number == count + 1)
-            }
-            [byte] => char::from(*byte).eq_ignore_ascii_case(&letter(count)),
-            [a, b] => prefix.is_some() && a.is_ascii_digit() && b.is_ascii_digit(),
-            _ => false,
-        };
-        is_label.then(|| Self {
-            index,
-            name: name.to_owned(),
-            label: label.to_owned(),
-        })
-    }
-}
-
-/// A column's name as it is compared: lower case, joined by underscores, without marks around it.
-fn column_name(text: &str) -> String {
-    let name = text.trim_matches(|char: char| char.is_whitespace() || ".:()[]".contains(char));
-    name.to_lowercase().replace([' ', '-'], "_")
 }
 
 #[cfg(test)]
@@ -644,6 +493,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_question_is_about_stands_before_it() {
+        let header = "question,answerA,answerB,correct,context,passage,options,answers";
+        let parsed = parse_items(&format!("{header}\nq,x,y,B,c,,o,a\nq,x,y,B,,p,o,a\n"));
+        assert_eq!(parsed.errors, []);
+        let contexts = parsed.items.iter().map(|item| item.context.as_str());
+        assert_eq!(contexts.collect::<Vec<_>>(), ["c\nq", "p\nq"]);
+        assert_eq!(parsed.items[0].choices, ["x", "y"], "`options` is none");
+    }
+
+    #[test]
     fn numbered_columns_are_meant_by_their_number() {
         let parsed = parse_items("id,question,option1,Choice 2,answer\nx,q,a,b,2\n");
         assert_eq!(parsed.errors, []);
@@ -712,7 +571,7 @@ mod tests {
         let wanted = [
             (4, "field 3 (`b`) is empty"),
             (5, "3 fields"),
-            (7, "field 5 is `?`"),
+            (7, "field 5 (`correct`) is `?`"),
             (8, "is not closed"),
         ];
         assert_eq!(errors.len(), wanted.len(), "{errors:?}");

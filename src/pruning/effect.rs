@@ -27,6 +27,32 @@ pub struct PrunedSet {
     pub paired: Option<Paired>,
 }
 
+impl PrunedSet {
+    /// What of it a mask's file keeps.
+    pub fn effect(&self) -> SetEffect {
+        let right = self.after.items.iter().filter(|item| item.correct);
+        SetEffect {
+            set: self.set.clone(),
+            before: self.before,
+            after: Accuracy::wilson(right.count(), self.after.items.len()),
+            flipped: self.flipped.len(),
+        }
+    }
+}
+
+/// A set's accuracy before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetEffect {
+    /// The set's name.
+    pub set: String,
+    /// Without the mask.
+    pub before: Accuracy,
+    /// With it.
+    pub after: Accuracy,
+    /// Items whose prediction changed.
+    pub flipped: usize,
+}
+
 /// A mask's effect on some sets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PruneReport {

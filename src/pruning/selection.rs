@@ -23,13 +23,18 @@ impl TopPercent {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Settings`] for a percentage out of range.
+    /// [`PruningError::Settings`] for a percentage out of range, and for a layer without neurons.
     pub fn n_neurons(&self, d_mlp: usize) -> Result<usize, PruningError> {
         if !(self.percent > 0.0 && self.percent <= 100.0) {
             return Err(PruningError::Settings(format!(
                 "the percentage must be above 0 and at most 100, and is {}",
                 self.percent
             )));
+        }
+        if d_mlp == 0 {
+            return Err(PruningError::Settings(
+                "a layer of no neurons has none to select".to_owned(),
+            ));
         }
         Ok(((self.percent * d_mlp as f64 / 100.0).round() as usize).clamp(1, d_mlp))
     }

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
+pub use stated::Measured;
 
 use crate::attribution::{AttributionError, Settings};
 use crate::items::{AnswersFrom, FewShot, Item, SplitPart, TemplateSpec, check_items};

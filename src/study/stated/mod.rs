@@ -3,10 +3,14 @@
 //! - this file: accuracies and scores
 //! - `of_report`: a report's parts and its study
 //! - `of_link`: what a link says, and its study
+//! - `of_mask`: what a mask's file says of its effect; `of_control`: of random masks
 
+mod of_control;
 mod of_link;
+mod of_mask;
 mod of_report;
 
+pub use of_mask::Measured;
 pub(super) use of_report::check as check_report;
 
 use super::Study;
@@ -17,6 +21,11 @@ use crate::scoring::{Accuracy, Calibration, ItemScore, Rule, SetScores};
 
 /// What contradicts what stands beside it, in words.
 type Claim = Result<(), String>;
+
+/// A claim about one item set.
+fn in_set(set: &str, claim: Claim) -> Claim {
+    claim.map_err(|what| format!("{what} (item set `{set}`)"))
+}
 
 /// How far a number may be from the one it follows from: both have been through JSON. Relative where they are above 1.
 const CLOSE: f64 = 1e-9;

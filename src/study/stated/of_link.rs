@@ -1,6 +1,6 @@
 //! What a link says was found.
 
-use super::{Claim, accuracy, items_of, same_count};
+use super::{Claim, accuracy, in_set, items_of, same_count};
 use crate::items::Item;
 use crate::study::reproduction::{Expected, ExpectedSet};
 use crate::study::{PruningSpec, Study};
@@ -20,8 +20,7 @@ impl Expected {
             if self.sets[..index].iter().any(|other| other.set == set.set) {
                 return Err(format!("`{}` is there twice", set.set));
             }
-            self.check_set(set, study)
-                .map_err(|what| format!("{what} (item set `{}`)", set.set))?;
+            in_set(&set.set, self.check_set(set, study))?;
         }
         Ok(())
     }

@@ -1,8 +1,11 @@
 //! What a report says was found.
 
-use super::{Claim, accuracy, is_close, items_of, same_accuracy, same_count, same_number, scores};
+use super::{
+    Claim, accuracy, in_set, is_close, items_of, of_control, same_accuracy, same_count,
+    same_number, scores,
+};
 use crate::attribution::Attribution;
-use crate::pruning::effect::{ControlReport, ControlSet, PruneReport, PrunedSet};
+use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet};
 use crate::pruning::search::{best, grid};
 use crate::pruning::{Mask, SearchReport};
 use crate::scoring::paired::flips;
@@ -55,10 +58,6 @@ pub(in crate::study) fn check(report: &Report) -> Claim {
         .tuning
         .as_ref()
         .map_or(Ok(()), |found| tuned(report, found))
-}
-
-fn in_set(set: &str, claim: Claim) -> Claim {
-    claim.map_err(|what| format!("{what} (item set `{set}`)"))
 }
 
 /// A result is of a study that asks for it.
@@ -262,59 +261,11 @@ fn controlled(report: &Report, found: &ControlReport) -> Claim {
     let Some(pruned) = &report.pruned else {
         return Err("there is a control without what it controls".into());
     };
-    if let Some(spec) = report.study.control
-        && (spec.masks, spec.seed) != (found.masks, found.seed)
-    {
-        return Err("the control has another size or seed than the study".into());
-    }
-    let drawn = found
-        .layers
-        .iter()
-        .map(|layer| (layer.layer, layer.neurons));
-    let of_mask = pruned
-        .mask
-        .layers
-        .iter()
-        .map(|mask| (mask.layer, mask.neurons.len()));
-    if !drawn.eq(of_mask) {
-        return Err("the control's masks are not of the size of the mask".into());
-    }
-    for set in &found.sets {
-        in_set(&set.set, control_set(report, set, found.masks))?;
-    }
-    Ok(())
-}
-
-fn control_set(report: &Report, set: &ControlSet, masks: usize) -> Claim {
-    let pruned = report.pruned.iter().flat_map(|pruned| &pruned.sets);
-    let pruned = pruned.into_iter().find(|other| other.set == set.set);
-    let pruned = pruned.ok_or("the control is of a set that the mask is not measured on")?;
-    let of_mask = pruned.after.accuracy_by(report.study.scoring.rule);
-    same_count("the number of random masks", set.accuracies.len(), masks)?;
-    same_number(
-        "the control's accuracy of the mask",
-        set.mask,
-        of_mask.value,
-    )?;
-    let is_share = |value: f64| {
-        let right = value * of_mask.total as f64;
-        (0.0..=1.0).contains(&value) && (right - right.round()).abs() < 1e-6
-    };
-    if !set.accuracies.iter().all(|&value| is_share(value)) {
-        return Err(format!(
-            "the accuracy of a random mask is no share of {} items",
-            of_mask.total
-        ));
-    }
-    let counted = ControlSet::new(&set.set, set.accuracies.clone(), set.mask);
-    same_number("the control's mean", set.mean, counted.mean)?;
-    same_number("the control's minimum", set.min, counted.min)?;
-    same_number("the control's maximum", set.max, counted.max)?;
-    same_count(
-        "the number of random masks that do at least as well",
-        set.at_least_as_good,
-        counted.at_least_as_good,
-    )
+    let rule = report.study.scoring.rule;
+    of_control::check(found, &pruned.mask, report.study.control, |set| {
+        let pruned = pruned.sets.iter().find(|other| other.set == set)?;
+        Some(pruned.after.accuracy_by(rule))
+    })
 }
 
 fn tuned(report: &Report, found: &TuneReport) -> Claim {

@@ -1,0 +1,121 @@
+//! What a mask's file says of its effect.
+
+use super::{Claim, accuracy, in_set, items_of, of_control, same_count};
+use crate::pruning::Mask;
+use crate::pruning::effect::{ControlReport, SetEffect};
+use crate::pruning::mask::LayerMask;
+use crate::study::{PruningSpec, Study};
+
+/// A mask and what is said to have been measured with it.
+pub struct Measured<'a> {
+    /// The mask.
+    pub mask: &'a Mask,
+    /// Layers of the model that it was made for, and neurons of each.
+    pub shape: (usize, usize),
+    /// How it was found.
+    pub study: Option<&'a Study>,
+    /// What it does.
+    pub effects: &'a [SetEffect],
+    /// What random masks of its size do.
+    pub control: Option<&'a ControlReport>,
+}
+
+impl Measured<'_> {
+    /// Whether what is said agrees with itself and with its study.
+    ///
+    /// # Errors
+    ///
+    /// What contradicts what, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let (n_layers, d_mlp) = self.shape;
+        let is_inside = |mask: &LayerMask| {
+            mask.layer < n_layers && mask.neurons.iter().all(|neuron| *neuron < d_mlp)
+        };
+        if !self.mask.layers.iter().all(is_inside) {
+            return Err(format!(
+                "the mask prunes more than the {n_layers} layers of {d_mlp} neurons that its model has"
+            ));
+        }
+        if let Some(spec) = self.study.and_then(|study| study.pruning.as_ref()) {
+            self.of_spec(spec)?;
+        }
+        for (index, effect) in self.effects.iter().enumerate() {
+            if self.effects[..index]
+                .iter()
+                .any(|other| other.set == effect.set)
+            {
+                return Err(format!("`{}` is there twice", effect.set));
+            }
+            in_set(&effect.set, self.of_set(effect))?;
+        }
+        let Some(control) = self.control else {
+            return Ok(());
+        };
+        let asked = self.study.and_then(|study| study.control);
+        of_control::check(control, self.mask, asked, |set| {
+            let effect = self.effects.iter().find(|effect| effect.set == set)?;
+            Some(effect.after)
+        })
+    }
+
+    fn of_spec(&self, spec: &PruningSpec) -> Claim {
+        if spec
+            .mask
+            .as_ref()
+            .is_some_and(|mask| !mask.is_same(self.mask))
+        {
+            return Err("the mask is not the study's".into());
+        }
+        let Some(selection) = spec.selection else {
+            return Ok(());
+        };
+        let size = selection
+            .n_neurons(self.shape.1)
+            .map_err(|error| error.to_string())?;
+        same_count("the size of the selected mask", self.mask.n_neurons(), size)?;
+        match self
+            .mask
+            .layers
+            .iter()
+            .find(|mask| mask.layer != selection.layer)
+        {
+            Some(other) => Err(format!(
+                "the selection is of layer {}, and its mask prunes layer {}",
+                selection.layer, other.layer
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn of_set(&self, effect: &SetEffect) -> Claim {
+        let SetEffect {
+            before,
+            after,
+            flipped,
+            ..
+        } = effect;
+        accuracy("the accuracy without the mask", before)?;
+        accuracy("the accuracy with the mask", after)?;
+        same_count(
+            "the number of items with the mask",
+            after.total,
+            before.total,
+        )?;
+        // Each flipped answer makes one right answer more or less, or none.
+        if *flipped > before.total || *flipped < before.correct.abs_diff(after.correct) {
+            return Err(format!(
+                "{flipped} of {} answers are said to have changed, and {} were right before and {} after",
+                before.total, before.correct, after.correct
+            ));
+        }
+        match self
+            .study
+            .map(|study| items_of(study, &effect.set))
+            .transpose()?
+            .flatten()
+        {
+            Some(items) => same_count("the number of items", before.total, items.len()),
+            None => Ok(()),
+        }
+    }
+}
