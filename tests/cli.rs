@@ -49,7 +49,7 @@ impl Desk {
         serde_json::from_slice(&self.bytes(name)).unwrap()
     }
 
-    /// Runs the program in this folder; `MODEL` stands for the fixture model's folder.
+    /// Runs the program in this folder; `MODEL` stands for the fixture model's folder, which is also found by its id.
     fn run(&self, arguments: &[&str]) -> Output {
         let model = fixture(FOLDER);
         let arguments = arguments.iter().map(|&argument| match argument {
@@ -59,6 +59,7 @@ impl Desk {
         Command::new(env!("CARGO_BIN_EXE_secateur"))
             .args(arguments)
             .current_dir(&self.0)
+            .env("SECATEUR_MODELS", fixture(""))
             .output()
             .unwrap()
     }
@@ -665,7 +666,7 @@ fn study() -> Value {
     json!({
         "format": "secateur-study",
         "version": 1,
-        "model": {"id": fixture(FOLDER), "sha256": model(FOLDER).sha256},
+        "model": {"id": FOLDER, "sha256": model(FOLDER).sha256},
         "item_sets": [
             {"name": "reference", "roles": ["attribution", "validation"], "sample": "items.jsonl"},
         ],
@@ -728,9 +729,6 @@ fn a_study_runs_into_a_folder_and_its_report_and_link_reproduce() {
         "https://example.org/page/#{}",
         link::encode(&shared).unwrap()
     );
-    // This study names its model by a path, which a link may not.
-    let refused = desk.wrong(&["reproduce", &link]);
-    assert!(refused.contains("is a path"), "{refused}");
     let (first, rest) = link.split_at(100);
     for link in [
         link.clone(),
@@ -758,6 +756,66 @@ fn a_study_runs_into_a_folder_and_its_report_and_link_reproduce() {
     assert!(said.contains("nothing to compare"), "{said}");
 }
 
+/// A document may come from anyone: which files are read, the command line alone says.
+#[test]
+fn a_document_names_no_path_of_a_model() {
+    let desk = Desk::new("paths");
+    let mut far = study();
+    far["model"]["id"] = json!(fixture(FOLDER));
+    desk.put("far.json", far.to_string());
+    let run = ["run", "far.json", "--out", "results"];
+    let line = desk.wrong(&run);
+    assert!(line.contains("far.json: its model `/"), "{line}");
+    assert!(
+        line.contains("is a path") && line.contains("--model"),
+        "{line}"
+    );
+    assert!(!desk.0.join("results").exists());
+    // The user may name it, and what is written has no path in it.
+    let named = ["--model", "MODEL"];
+    desk.ok(&[&run[..], &named].concat());
+    let report: Report = desk.json("results/report.json");
+    assert_eq!(report.study.model.id, FOLDER);
+    desk.ok(&["reproduce", "results/report.json"]);
+
+    let mut report: Value = desk.json("results/report.json");
+    report["study"]["model"]["id"] = json!("..");
+    desk.put("report.json", report.to_string());
+    let line = desk.wrong(&["reproduce", "report.json"]);
+    assert!(
+        line.contains("report.json: its model `..` is a path"),
+        "{line}"
+    );
+    let shared = Shared {
+        study: serde_json::from_value(far).unwrap(),
+        expected: None,
+    };
+    let line = desk.wrong(&["reproduce", &link::encode(&shared).unwrap()]);
+    assert!(line.contains("link: its model `/"), "{line}");
+}
+
+/// A study without a hash is of the model that the user names, and says in its report which one that was.
+#[test]
+fn a_study_without_a_hash_takes_the_model_that_is_named() {
+    let desk = Desk::new("no-hash");
+    let mut any = study();
+    any["model"] = json!({"id": "any", "sha256": "", "name": "Any"});
+    desk.put("any.json", any.to_string());
+    desk.ok(&["run", "any.json", "--out", "results", "--model", "MODEL"]);
+    let report: Report = desk.json("results/report.json");
+    let found = report.study.model;
+    assert_eq!(
+        (found.id.as_str(), found.name.as_deref()),
+        (FOLDER, Some("Any"))
+    );
+    assert_eq!(found.sha256, model(FOLDER).sha256);
+    any["model"]["id"] = json!(FOLDER);
+    desk.put("any.json", any.to_string());
+    desk.ok(&["run", "any.json", "--out", "results"]);
+    let report: Report = desk.json("results/report.json");
+    assert_eq!(report.study.model.sha256, model(FOLDER).sha256);
+}
+
 /// Results take their places together, once all of them are on disk.
 #[cfg(unix)]
 #[test]
@@ -779,6 +837,7 @@ fn a_run_that_finds_no_room_leaves_the_earlier_results_whole() {
         let output = Command::new("sh")
             .args(["-c", &shell])
             .current_dir(&desk.0)
+            .env("SECATEUR_MODELS", fixture(""))
             .output()
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

@@ -1,5 +1,6 @@
 //! `secateur run` and `secateur reproduce`: whole studies, from documents and links.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;
 use crate::items::Item;
 use crate::store::sample_path;
-use crate::study::{Expected, Report, Study, link, runner};
+use crate::study::{Expected, ModelSpec, Report, Session, Study, link, runner};
 
 impl Shell<'_> {
     /// Runs a study; its results go to a folder.
@@ -24,13 +25,16 @@ impl Shell<'_> {
         model: Option<String>,
         counting: Counting,
     ) -> Result<(), CliError> {
-        let study = Study::from_json(&read_text(path)?)
+        let mut study = Study::from_json(&read_text(path)?)
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
-        let spec = model.unwrap_or_else(|| study.model.id.clone());
+        let spec = model_of(&study, model.as_ref(), path.display())?;
         let results = ["report.json", "ig.safetensors", "mask.json"];
         outputs::check_folder(out, &results, &[path.to_owned()])?;
         let earlier = outputs::check_earlier(out, &results[1..])?;
         let mut session = self.open(&spec, study.prompting()?).await?;
+        if model.is_some() {
+            take_named(&mut study, &session);
+        }
         let sample = sample_reader(&study, path.parent(), counting);
         let mut report = runner::run(&mut session, &study, sample, self.job).await?;
         warn(session.warnings());
@@ -79,7 +83,7 @@ impl Shell<'_> {
         counting: Counting,
     ) -> Result<(), CliError> {
         let is_link = !Path::new(source).is_file() && link::is_link(source);
-        let (study, expected, folder) = if is_link {
+        let (mut study, expected, folder) = if is_link {
             let shared = link::decode(source)?;
             (shared.study, shared.expected.unwrap_or_default(), None)
         } else {
@@ -89,18 +93,12 @@ impl Shell<'_> {
             let expected = Expected::of_report(&report);
             (report.study, expected, path.parent().map(Path::to_path_buf))
         };
-        let spec = match model {
-            Some(model) => model,
-            // A link may come from anyone: it names no file here.
-            None if is_link && is_path(&study.model.id) => {
-                return Err(CliError::Input(format!(
-                    "link: its model `{}` is a path and not an id of the catalogue; name the model with --model",
-                    study.model.id
-                )));
-            }
-            None => study.model.id.clone(),
-        };
+        let document = if is_link { "link" } else { source };
+        let spec = model_of(&study, model.as_ref(), document)?;
         let mut session = self.open(&spec, study.prompting()?).await?;
+        if model.is_some() {
+            take_named(&mut study, &session);
+        }
         let sample = sample_reader(&study, folder.as_deref(), counting);
         let (_, reproduction) =
             runner::reproduce(&mut session, &study, &expected, sample, self.job).await?;
@@ -114,9 +112,37 @@ impl Shell<'_> {
     }
 }
 
+/// Which model a document is run on: the one that the user names, else its own. It may come from anyone, so that its own
+/// is no path.
+fn model_of(
+    study: &Study,
+    named: Option<&String>,
+    document: impl Display,
+) -> Result<String, CliError> {
+    let id = named.unwrap_or(&study.model.id);
+    if named.is_none() && is_path(id) {
+        return Err(CliError::Input(format!(
+            "{document}: its model `{id}` is a path and not an id of the catalogue; name the model with --model"
+        )));
+    }
+    Ok(id.clone())
+}
+
 /// Whether a model's id leads elsewhere than to an entry of this folder or of the catalogue.
 fn is_path(id: &str) -> bool {
     id.contains(['/', '\\']) || matches!(id, "." | "..")
+}
+
+/// Where a study has no hash, the model that the user names is meant; and a path of another machine is no name of it.
+fn take_named(study: &mut Study, session: &Session) {
+    let loaded = ModelSpec::of(&session.model);
+    let own = &mut study.model;
+    if own.sha256.is_empty() || (is_path(&own.id) && own.sha256 == loaded.sha256) {
+        *own = ModelSpec {
+            name: own.name.take(),
+            ..loaded
+        };
+    }
 }
 
 /// The file of that name in a document's folder, if there is one.

@@ -32,6 +32,7 @@ pub async fn run(
     session.set_prompting(study.prompting()?);
     session.set_rule(study.scoring.rule);
     let mut study = study.clone();
+    study.model.sha256 = session.model_spec().sha256;
     study.attribution = study.attribution.map(Settings::named);
     for set in &mut study.item_sets {
         let all = match (&set.items, &set.sample) {
