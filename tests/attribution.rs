@@ -380,6 +380,29 @@ fn a_gradient_is_the_finite_difference_of_the_target_in_the_gain() {
     }
 }
 
+#[test]
+fn prompts_of_unequal_length_have_together_the_scores_that_each_has_alone() {
+    let model = model("tiny-llama-tied");
+    let decoder = &model.decoder;
+    let d_mlp = decoder.config.d_mlp;
+    let prompts = [&PROMPTS[0][..3], PROMPTS[0], &PROMPTS[1][..5]];
+    for path in [Path::PerLayer, Path::Joint] {
+        for positions in [Positions::Last, Positions::All] {
+            let kind = TargetKind::ChoiceFirstToken;
+            let settings = settings(path, Site::Post, positions, kind, (Rule::Middle, 3));
+            let tokens = [TOKENS[0], TOKENS[1], TOKENS[0]];
+            let (together, end) = swept(decoder, &prompts, &tokens, &settings, job());
+            for (slot, (prompt, token)) in prompts.iter().zip(tokens).enumerate() {
+                let what = format!("prompt {slot}, {path:?}, {positions:?}");
+                let (alone, alone_end) = swept(decoder, &[prompt], &[token], &settings, job());
+                assert_close(&end[slot..=slot], &alone_end, 1e-4, &what);
+                let (found, expected) = (together.scores_of(slot), alone.scores_of(0));
+                assert_scores(&found, &expected, d_mlp, 1e-4, &what);
+            }
+        }
+    }
+}
+
 /// A decoder that is a formula: one layer, d_model 2, everything along the first axis of the residual stream,
 /// attention without effect (o_proj is zero), three neurons, three tokens.
 ///

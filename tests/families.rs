@@ -10,7 +10,7 @@ use common::{assert_close, files, fork, host, job, json, model, tensors, wait};
 use secateur::model::config::Activation;
 use secateur::model::load::ModelFiles;
 use secateur::model::{
-    Capture, Compute, Decoder, Family, Gains, Model, ModelError, Precision, Run,
+    Capture, Compute, Decoder, Family, Gains, Link, Model, ModelError, Precision, Run,
 };
 use secateur::weights::MemorySource;
 use serde::Deserialize;
@@ -64,7 +64,7 @@ fn last_logits(decoder: &Decoder, run: &Run) -> Vec<f32> {
 
 /// What enters the first block, then what leaves each block, `[n_layers + 1, positions, d_model]`.
 fn residuals(decoder: &Decoder, ids: &[u32], run: &Run) -> Vec<f32> {
-    let mut residuals = host(decoder.embed(&[ids], 0).unwrap());
+    let mut residuals = host(decoder.embed(&[ids], 0, None).unwrap());
     for layer in 0..decoder.config.n_layers {
         let state = run.state(layer).unwrap();
         let resid_mid = state.resid_mid.clone();
@@ -250,6 +250,36 @@ fn a_continuation_gives_what_the_whole_sequence_gives() {
                 .flat_map(|ids| last_logits(decoder, &base(decoder, &[&ids], &Gains::none())))
                 .collect();
             assert_close(&found, &whole, REORDERED, &format!("{folder} cut at {cut}"));
+        }
+    }
+}
+
+#[test]
+fn prompts_of_unequal_length_give_together_what_each_gives_alone() {
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let decoder = &model.decoder;
+        let prompts = [&PROMPTS[0][..2], &PROMPTS[0][..7], &PROMPTS[1][..5]];
+        let ends = vec![vec![vec![9, 4], vec![30, 2]]; 3];
+        for gains in [Gains::none(), some_gains(decoder, &[0, 1])] {
+            let none = Gains::none();
+            let run = base(decoder, &prompts, &none);
+            let rows = wait(decoder.continue_run(&run, &ends, &none, Capture::All, job())).unwrap();
+            let after = Some(0);
+            let links = [Link::first(&run), Link { run: &rows, after }];
+            let twice = [gains.clone(), gains.clone()];
+            let forks = wait(decoder.fork(&links, &twice, job())).unwrap();
+            let alone = |prompt: &[u32]| last_logits(decoder, &base(decoder, &[prompt], &gains));
+            let whole: Vec<f32> = prompts.iter().flat_map(|prompt| alone(prompt)).collect();
+            let found = last_logits(decoder, &forks[0]);
+            assert_close(&found, &[&*whole, &*whole].concat(), REORDERED, folder);
+            let whole: Vec<f32> = prompts
+                .iter()
+                .flat_map(|prompt| ends[0].iter().map(|end| [*prompt, end].concat()))
+                .flat_map(|ids| alone(&ids))
+                .collect();
+            let found = last_logits(decoder, &forks[1]);
+            assert_close(&found, &[&*whole, &*whole].concat(), REORDERED, folder);
         }
     }
 }

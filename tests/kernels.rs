@@ -240,6 +240,8 @@ fn attention(devices: &Devices) {
         (2, 2, 3, 4, 2, 100, None, 5),
         (1, 2, 9, 2, 2, 33, Some(4), 7),
         (1, 1, 130, 3, 3, 8, Some(70), 0),
+        (3, 1, 70, 2, 1, 16, None, 0),
+        (3, 2, 3, 4, 2, 8, Some(6), 7),
     ] {
         let what = format!(
             "attention of {prompts} × {forks} × {tail}, {heads} over {kv_heads} heads of {d_head}, \
@@ -254,16 +256,32 @@ fn attention(devices: &Devices) {
         let kv = [prompts * forks, tail, kv_heads, d_head];
         let prefix = [prompts, kv_heads, n_prefix, d_head];
         let masks = |device: &Device| masks(tail, n_prefix, heads / kv_heads, window, device);
+        // The first prompt is the longest; the others begin later, the last of them within the tail.
+        let padding = |device: &Device| {
+            let counts = (0..prompts).map(|prompt| (prompt * (n_prefix + tail) * 2 / 5) as f32);
+            let counts = TensorData::new(counts.collect::<Vec<f32>>(), [prompts]);
+            (prompts == 3).then(|| Tensor::<1>::from_data(counts, device))
+        };
         if n_prefix == 0 {
             devices.hold(&what, [q, kv, kv], |[q, k, v], device| {
-                attend(q, k, v, None, shape, &masks(device))
+                attend(
+                    q,
+                    k,
+                    v,
+                    None,
+                    padding(device).as_ref(),
+                    shape,
+                    &masks(device),
+                )
             });
         } else {
             devices.hold(
                 &what,
                 [q, kv, kv, prefix, prefix],
                 |[q, k, v, keys, values], device| {
-                    attend(q, k, v, Some((keys, values)), shape, &masks(device))
+                    let padding = padding(device);
+                    let prefix = Some((keys, values));
+                    attend(q, k, v, prefix, padding.as_ref(), shape, &masks(device))
                 },
             );
             // As a run leaves them: positions before heads in memory, and a part of the positions.
@@ -274,7 +292,8 @@ fn attention(devices: &Devices) {
                 |[q, k, v, keys, values], device| {
                     let part = |x: Tensor<4>| x.swap_dims(1, 2).narrow(2, 0, n_prefix);
                     let prefix = Some((part(keys), part(values)));
-                    attend(q, k, v, prefix, shape, &masks(device))
+                    let padding = padding(device);
+                    attend(q, k, v, prefix, padding.as_ref(), shape, &masks(device))
                 },
             );
         }

@@ -88,7 +88,7 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
             let run = base(decoder, &[&prompt.ids], &Gains::none());
             let layers = 0..decoder.config.n_layers;
             let state = |layer| run.state(layer).unwrap();
-            let embedding = decoder.embed(&[&prompt.ids], 0).unwrap();
+            let embedding = decoder.embed(&[&prompt.ids], 0, None).unwrap();
             let above = layers.clone().map(|layer| {
                 let activation = state(layer).pre.activation();
                 decoder.from_feed_forward(layer, state(layer).resid_mid.clone(), activation)
@@ -378,8 +378,8 @@ fn sequences_that_the_model_cannot_take_are_refused() {
             ..
         }
     ));
-    assert!(message(&[&[6], &[6, 8]]).contains("one length"));
     assert!(message(&[&[]]).contains("not empty"));
+    assert!(message(&[&[], &[6, 8]]).contains("not empty"));
     assert!(message(&[]).contains("not empty"));
     // max_position_embeddings is 128.
     assert!(run(&[&[6; 128]]).is_ok());

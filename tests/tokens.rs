@@ -149,7 +149,9 @@ fn ids_are_checked_where_they_become_indices_on_a_device() {
         )
     };
     assert!(is_refused(decoder.unembedding_of(&[6, 42]).err().unwrap()));
-    assert!(is_refused(decoder.embed(&[&[6, 42]], 0).err().unwrap()));
+    assert!(is_refused(
+        decoder.embed(&[&[6, 42]], 0, None).err().unwrap()
+    ));
     let none = Gains::none();
     let run = decoder.base_run(&[&[6, 8]], &none, Capture::KeyValues, job());
     let logits = decoder.last_logits(&wait(run).unwrap());

@@ -172,7 +172,7 @@ pub async fn attribute(
     let mut done = 0;
     job.progress("attribution", 0, kept.len());
     for batch in batches(&encoded, &model.decoder) {
-        let positions = batch.shared.len() + batch.prompts.first().map_or(0, Vec::len);
+        let positions = batch.shared.len() + batch.prompt_length();
         let longest = Sweep::prompts_at_once(&model.decoder, positions, settings);
         for indices in batch.items.chunks(longest) {
             let prompts: Vec<&[u32]> = indices

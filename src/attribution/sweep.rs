@@ -87,7 +87,13 @@ impl<'a> Sweep<'a> {
             target,
             settings,
             tail,
-            positions: Positions::new(&decoder.config, before, tail, decoder.device()),
+            positions: Positions::new(
+                &decoder.config,
+                before,
+                tail,
+                base.padding.as_ref(),
+                decoder.device(),
+            ),
             prefix: base
                 .key_values
                 .iter()
@@ -325,13 +331,18 @@ impl<'a> Sweep<'a> {
         job: Job<'_>,
     ) -> Result<(Vec<Tensor<3>>, Tensor<2>), ModelError> {
         let n_nodes = nodes.alphas.len();
-        let tails: Vec<&[u32]> = self
-            .prompts
+        let padding = self.base.padding.as_ref();
+        let padded = padding.map(|padding| padding.fill(self.prompts));
+        let prompts: Vec<&[u32]> = match &padded {
+            Some(padded) => padded.iter().map(Vec::as_slice).collect(),
+            None => self.prompts.to_vec(),
+        };
+        let tails: Vec<&[u32]> = prompts
             .iter()
             .map(|prompt| &prompt[prompt.len() - self.tail..])
             .collect();
         let first_position = self.base.geometry.tail - self.tail;
-        let embedded = self.decoder.embed(&tails, first_position)?;
+        let embedded = self.decoder.embed(&tails, first_position, padding)?;
         let mut x = spread(embedded, n_nodes);
         let gains = self.gains(nodes);
         let mut leaves = Vec::with_capacity(self.decoder.config.n_layers);

@@ -51,6 +51,7 @@ pub(super) struct Attended<B: Backend> {
     k: FloatTensor<B>,
     v: FloatTensor<B>,
     prefix: Option<(FloatTensor<B>, FloatTensor<B>)>,
+    padding: Option<FloatTensor<B>>,
     out: FloatTensor<B>,
     shape: AttentionShape,
 }
@@ -86,10 +87,12 @@ impl KernelGradients for CubeBackend {
             k,
             v,
             prefix,
+            padding,
             out,
             shape,
         } = state;
-        let found = gpu::attend_backward(q, k, v, prefix, out, gradient, shape, with_prefix);
+        let found =
+            gpu::attend_backward(q, k, v, prefix, padding, out, gradient, shape, with_prefix);
         let (keys, values) = found.prefix.unzip();
         [Some(found.q), Some(found.k), Some(found.v), keys, values]
     }
@@ -326,8 +329,10 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         v: FloatTensor<Self>,
         prefix_keys: Maybe<Self>,
         prefix_values: Maybe<Self>,
+        padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
+        let padding = padding.into_option().map(|padding| constant!(padding));
         let (prefix_keys, prefix_values) = (prefix_keys.into_option(), prefix_values.into_option());
         let absent = || Self::from_inner(q.primitive().clone());
         let nodes = [
@@ -346,6 +351,7 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             v.clone(),
             keys.clone().into(),
             values.clone().into(),
+            padding.clone().into(),
             shape,
         );
         let state = Attended {
@@ -353,6 +359,7 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             k,
             v,
             prefix: keys.zip(values),
+            padding,
             out: out.clone(),
             shape,
         };

@@ -128,13 +128,14 @@ pub(crate) trait Kernels: Backend {
         back: bool,
     ) -> FloatTensor<Self>;
 
-    /// [`attend`], whose prefix is both keys and values or none.
+    /// [`attend`], whose prefix is both keys and values or none; padding `[prompts]`.
     fn attend_heads(
         q: FloatTensor<Self>,
         k: FloatTensor<Self>,
         v: FloatTensor<Self>,
         #[extension_type] prefix_keys: Maybe<Self>,
         #[extension_type] prefix_values: Maybe<Self>,
+        #[extension_type] padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self>;
 
@@ -240,17 +241,20 @@ pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
 /// # Shapes
 /// - `q`: `[forks, tail, heads, d_head]`, returned so; `k`, `v`: `[forks, tail, kv_heads, d_head]`
 /// - `prefix`: keys and values `[prompts, kv_heads, positions, d_head]`
+/// - `padding`: positions before the beginning of each prompt, which no other position sees, `[prompts]`, or of the first
+///   prompts where it is the same for further ones; where it is absent, there are none
 /// - `masks`: what the plain operations add to scores instead of the window; empty on a device with kernels
 pub fn attend(
     q: Tensor<4>,
     k: Tensor<4>,
     v: Tensor<4>,
     prefix: Option<(Tensor<4>, Tensor<4>)>,
+    padding: Option<&Tensor<1>>,
     shape: AttentionShape,
     masks: &Masks,
 ) -> Tensor<4> {
     if !has_kernels(&q.device()) {
-        return plain::attend(q, k, v, prefix, shape, masks);
+        return plain::attend(q, k, v, prefix, padding, shape, masks);
     }
     let (keys, values) = prefix.unzip();
     Tensor::from_dispatch(Dispatch::attend_heads(
@@ -259,6 +263,7 @@ pub fn attend(
         v.into_dispatch(),
         maybe(keys),
         maybe(values),
+        maybe(padding.cloned()),
         shape,
     ))
 }
@@ -346,10 +351,11 @@ impl Kernels for CubeBackend {
         v: FloatTensor<Self>,
         prefix_keys: Maybe<Self>,
         prefix_values: Maybe<Self>,
+        padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
         let prefix = prefix_keys.into_option().zip(prefix_values.into_option());
-        gpu::attend(q, k, v, prefix, shape)
+        gpu::attend(q, k, v, prefix, padding.into_option(), shape)
     }
 
     fn activation(

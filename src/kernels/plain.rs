@@ -1,8 +1,10 @@
 //! The operations made of the library's own: the CPU's way, the way of trained weights, and what kernels are held
 //! against.
 
-use burn::tensor::Tensor;
+use std::ops::Range;
+
 use burn::tensor::activation::{gelu_approximate, silu, softmax};
+use burn::tensor::{Bool, Tensor, TensorData};
 
 use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout};
 
@@ -14,6 +16,9 @@ pub struct Masks {
     /// For the scores against the prefix's keys, `[1, group · tail, prefix]`.
     pub prefix: Option<Tensor<3>>,
 }
+
+/// A score that does not count.
+const HIDDEN: f32 = f32::MIN / 2.0;
 
 /// As [`super::project`].
 pub fn project(
@@ -85,6 +90,7 @@ pub fn attend(
     k: Tensor<4>,
     v: Tensor<4>,
     prefix: Option<(Tensor<4>, Tensor<4>)>,
+    padding: Option<&Tensor<1>>,
     shape: AttentionShape,
     masks: &Masks,
 ) -> Tensor<4> {
@@ -100,15 +106,32 @@ pub fn attend(
         .reshape([forks * kv_heads, group * tail, d_head]);
     let own = |x: Tensor<4>| x.swap_dims(1, 2).reshape([forks * kv_heads, tail, d_head]);
     let (keys, values) = (own(k), own(v));
-    let masked = |scores: Tensor<3>, mask: &Option<Tensor<3>>| match mask {
-        Some(mask) => scores + mask.clone(),
-        None => scores,
+    let n_prefix = prefix.as_ref().map_or(0, |(keys, _)| keys.dims()[2]);
+    // Scores `[forks · kv_heads, group · tail, keys]` against keys from position `first` on.
+    let masked = |scores: Tensor<3>, first: usize, mask: &Option<Tensor<3>>| {
+        let scores = match mask {
+            Some(mask) => scores + mask.clone(),
+            None => scores,
+        };
+        let Some(padding) = padding else {
+            return scores;
+        };
+        let shape = scores.dims();
+        let prompts = padding.dims()[0];
+        let padding = padding.clone().repeat_dim(0, batch / prompts);
+        let hides = hides(&padding, n_prefix, [group, tail], first..first + shape[2]);
+        scores
+            .reshape([batch, rows * kv_heads, shape[1], shape[2]])
+            .mask_fill(
+                hides.expand([batch, rows * kv_heads, shape[1], shape[2]]),
+                HIDDEN,
+            )
+            .reshape(shape)
     };
-    let scores = masked(q.clone().matmul(keys.transpose()), &masks.own);
+    let scores = masked(q.clone().matmul(keys.transpose()), n_prefix, &masks.own);
     let mixed = match prefix {
         None => softmax(scores, 2).matmul(values),
         Some((prefix_keys, prefix_values)) => {
-            let n_prefix = prefix_keys.dims()[2];
             // All forks of a prompt against the shared prefix: [batch · kv_heads, rows · group · tail, ·].
             let by_prompt = |x: Tensor<3>, width: usize| {
                 x.reshape([batch, rows, kv_heads, group * tail, width])
@@ -123,7 +146,7 @@ pub fn attend(
             let shared = |x: Tensor<4>| x.reshape([batch * kv_heads, n_prefix, d_head]);
             let q_prefix = by_prompt(q, d_head);
             let to_prefix = by_fork(q_prefix.matmul(shared(prefix_keys).transpose()), n_prefix);
-            let to_prefix = masked(to_prefix, &masks.prefix);
+            let to_prefix = masked(to_prefix, 0, &masks.prefix);
             let weights = softmax(Tensor::cat(vec![to_prefix, scores], 2), 2);
             let from_prefix = by_fork(
                 by_prompt(weights.clone().narrow(2, 0, n_prefix), n_prefix)
@@ -137,6 +160,30 @@ pub fn attend(
         .reshape([forks, kv_heads, group, tail, d_head])
         .permute([0, 3, 1, 2, 4])
         .reshape([forks, tail, heads, d_head])
+}
+
+/// Which keys of some positions are padding to a query: those before the beginning of its prompt, or before the query
+/// itself where that is padding, too. `[prompts, 1, group · tail, keys]` of `padding`, `[prompts]`.
+fn hides(
+    padding: &Tensor<1>,
+    n_prefix: usize,
+    [group, tail]: [usize; 2],
+    keys: Range<usize>,
+) -> Tensor<4, Bool> {
+    let device = padding.device();
+    let places = |places: Vec<f32>| {
+        let shape = [places.len()];
+        Tensor::<1>::from_data(TensorData::new(places, shape), &device)
+    };
+    let queries = (0..group * tail).map(|index| (n_prefix + index % tail) as f32);
+    let queries = places(queries.collect()).reshape([1, 1, -1, 1]);
+    let prompts = padding.clone().reshape([-1, 1, 1, 1]);
+    let shape = [prompts.dims()[0], 1, group * tail, 1];
+    let first = prompts.expand(shape).min_pair(queries.expand(shape));
+    let n_keys = keys.len();
+    let keys = places(keys.map(|key| key as f32).collect()).reshape([1, 1, 1, -1]);
+    let shape = [shape[0], 1, shape[2], n_keys];
+    keys.expand(shape).lower(first.expand(shape))
 }
 
 /// As [`super::activate`].

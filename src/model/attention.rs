@@ -131,11 +131,16 @@ impl Attention {
             scale: config.attention_scale as f32,
         };
         let prefix = prefix.map(|prefix| (prefix.keys.clone(), prefix.values.clone()));
-        let mixed = kernels::attend(q, k, v, prefix, shape, &positions.masks).reshape([
-            batch,
-            rows * tail,
-            heads * d_head,
-        ]);
+        let mixed = kernels::attend(
+            q,
+            k,
+            v,
+            prefix,
+            positions.padding.as_ref(),
+            shape,
+            &positions.masks,
+        )
+        .reshape([batch, rows * tail, heads * d_head]);
         let attended = match residual {
             Some(residual) => self.o.apply_onto(residual, mixed),
             None => self.o.apply(mixed),

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::attention::{Attention, Geometry, KeyValues};
 use super::feed_forward::{PreActivation, last};
 use super::layers::{Linear, Norm, Table};
-use super::positions::{Positions, position_ids};
+use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
 use crate::kernels::has_kernels;
 
@@ -60,9 +60,18 @@ pub struct State {
 impl State {
     /// The same over the last `tail` positions of a run with one row.
     pub fn last(&self, tail: usize) -> Self {
+        self.map(|x| last(x, tail))
+    }
+
+    /// The same of every tensor.
+    pub(super) fn map(&self, part: impl Fn(&Tensor<3>) -> Tensor<3>) -> Self {
         Self {
-            resid_mid: last(&self.resid_mid, tail),
-            pre: self.pre.last(tail),
+            resid_mid: part(&self.resid_mid),
+            pre: PreActivation {
+                gate: part(&self.pre.gate),
+                up: self.pre.up.as_ref().map(&part),
+                ..self.pre.clone()
+            },
         }
     }
 }
@@ -97,14 +106,25 @@ impl Decoder {
         }
     }
 
+    /// Whether prompts of similar length are padded and run together: a GPU takes as long for one of them as for several.
+    pub fn pads(&self) -> bool {
+        has_kernels(&self.device)
+    }
+
     /// What enters the first block for token ids `[batch][tokens]`, all of one length, the first of them at a
-    /// position of the whole sequence: `[batch, tokens, d_model]`.
+    /// position of the whole sequence: `[batch, tokens, d_model]`. Where prompts are padded, `batch` is a multiple of
+    /// theirs.
     ///
     /// # Errors
     ///
     /// [`ModelError::NoRow`] for an id outside the vocabulary, [`ModelError::Config`] for unequal lengths,
     /// [`ModelError::TooLong`] for a position that was never learned.
-    pub fn embed(&self, ids: &[&[u32]], first_position: usize) -> Result<Tensor<3>, ModelError> {
+    pub fn embed(
+        &self,
+        ids: &[&[u32]],
+        first_position: usize,
+        padding: Option<&Padding>,
+    ) -> Result<Tensor<3>, ModelError> {
         let tokens = ids.first().map_or(0, |ids| ids.len());
         if tokens == 0 || ids.iter().any(|sequence| sequence.len() != tokens) {
             return Err(ModelError::Config(
@@ -118,8 +138,9 @@ impl Decoder {
             x = x.mul_scalar(self.config.embedding_scale as f32);
         }
         if let Some(table) = &self.position_embedding {
-            let places = position_ids(&self.config, first_position, tokens)?;
-            x = x + table.rows(&places, &self.device)?.unsqueeze::<3>();
+            let places = position_ids(&self.config, first_position, tokens, ids.len(), padding)?;
+            let places = table.rows(&places, &self.device)?;
+            x = x + places.reshape([-1, tokens as i32, self.config.d_model as i32]);
         }
         Ok(x)
     }

@@ -99,15 +99,6 @@ impl PreActivation {
         let (gate, up) = (self.gate.clone(), self.up.clone());
         kernels::activate(gate, up, self.bias.as_ref(), gains, shape)
     }
-
-    /// The same over the last `tail` positions of a run with one row.
-    pub(super) fn last(&self, tail: usize) -> Self {
-        Self {
-            gate: last(&self.gate, tail),
-            up: self.up.as_ref().map(|up| last(up, tail)),
-            ..self.clone()
-        }
-    }
 }
 
 /// The last `tail` of `[batch, tokens, width]`.

@@ -99,6 +99,7 @@ impl Decoder {
                     &self.config,
                     run.first_position,
                     run.geometry.tail,
+                    run.padding.as_ref(),
                     &self.device,
                 ),
                 x: None,
@@ -117,17 +118,13 @@ impl Decoder {
         climbs
             .into_iter()
             .map(|climb| {
-                let Run {
-                    geometry,
-                    first_position,
-                    resid_final,
-                    ..
-                } = climb.run;
-                let spread = (unchanged > 0).then(|| repeat(resid_final.clone(), unchanged));
+                let run = climb.run;
+                let spread = (unchanged > 0).then(|| repeat(run.resid_final.clone(), unchanged));
                 let all: Vec<_> = climb.x.into_iter().chain(spread).collect();
                 Ok(Run {
-                    geometry: geometry.times(gains.len()),
-                    first_position: *first_position,
+                    geometry: run.geometry.times(gains.len()),
+                    first_position: run.first_position,
+                    padding: None,
                     key_values: vec![None; n_layers],
                     states: Vec::new(),
                     resid_final: put_back(join(all)?, &order),

@@ -58,7 +58,7 @@ impl Model {
         }
         let none = Gains::none();
         let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
-        let mut residuals = vec![decoder.embed(&[&ids], 0)?];
+        let mut residuals = vec![decoder.embed(&[&ids], 0, None)?];
         for layer in 0..decoder.config.n_layers {
             residuals.push(self.above(layer, &run)?);
         }

@@ -20,6 +20,56 @@ pub struct LayerPositions {
     pub(super) window: Option<usize>,
     /// The same and the order of the tail's tokens, for a device that needs them as masks.
     pub(super) masks: Masks,
+    /// Positions before the beginning of each prompt, `[batch]`, where there are any.
+    pub(super) padding: Option<Tensor<1>>,
+}
+
+/// Prompts of unequal length that end together: the positions before the beginning of each are padding, which no other
+/// position sees. Rotary embeddings go by distances, so they need not know of it.
+#[derive(Clone, Debug)]
+pub struct Padding {
+    /// Number of those positions, one per prompt.
+    pub counts: Vec<usize>,
+    /// The same on the device, `[batch]`.
+    on_device: Tensor<1>,
+}
+
+impl Padding {
+    /// Of prompts that are not all of one length.
+    pub fn of(prompts: &[&[u32]], device: &Device) -> Option<Self> {
+        let longest = prompts.iter().map(|prompt| prompt.len()).max()?;
+        let counts = prompts
+            .iter()
+            .map(|prompt| longest - prompt.len())
+            .collect();
+        Self::new(counts, device)
+    }
+
+    fn new(counts: Vec<usize>, device: &Device) -> Option<Self> {
+        if counts.iter().all(|&count| count == 0) {
+            return None;
+        }
+        let values: Vec<f32> = counts.iter().map(|&count| count as f32).collect();
+        let on_device = Tensor::from_data(TensorData::new(values, [counts.len()]), device);
+        Some(Self { counts, on_device })
+    }
+
+    /// Of some of the prompts.
+    pub(super) fn select(&self, prompts: &[usize]) -> Option<Self> {
+        let counts = prompts.iter().map(|&prompt| self.counts[prompt]).collect();
+        Self::new(counts, &self.on_device.device())
+    }
+
+    /// The prompts with their padding, any token that the model knows.
+    pub fn fill(&self, prompts: &[&[u32]]) -> Vec<Vec<u32>> {
+        let prompts = prompts.iter().zip(&self.counts);
+        prompts
+            .map(|(prompt, &count)| {
+                let first = prompt.iter().take(1).cycle().take(count);
+                first.chain(prompt.iter()).copied().collect()
+            })
+            .collect()
+    }
 }
 
 /// Cosines and sines of some positions, `[1, tail, 1, dimensions]`.
@@ -32,8 +82,14 @@ struct Rotation {
 const HIDDEN: f32 = f32::MIN / 2.0;
 
 impl Positions {
-    /// For `tail` positions after a prefix of `first`.
-    pub fn new(config: &Config, first: usize, tail: usize, device: &Device) -> Self {
+    /// For `tail` positions after a prefix of `first`, of prompts with some padding.
+    pub fn new(
+        config: &Config,
+        first: usize,
+        tail: usize,
+        padding: Option<&Padding>,
+        device: &Device,
+    ) -> Self {
         let group = config.n_heads / config.n_kv_heads;
         let kind = |rope: Option<&Rope>, window: Option<usize>| {
             let sees = |query: usize, key: usize| {
@@ -58,6 +114,7 @@ impl Positions {
             LayerPositions {
                 rotation: rope.map(|rope| Rotation::new(rope, first, tail, device)),
                 window,
+                padding: padding.map(|padding| padding.on_device.clone()),
                 masks: Masks {
                     own: mask(first..first + tail),
                     // Without a window every key of the prefix is seen.
@@ -116,7 +173,8 @@ impl Rotation {
     }
 }
 
-/// Ids of consecutive positions, for a learned position embedding.
+/// Ids of the positions of `rows` sequences, for a learned position embedding: `[rows · tail]`, or `[tail]` where they are
+/// the same for all rows.
 ///
 /// # Errors
 ///
@@ -125,6 +183,8 @@ pub(super) fn position_ids(
     config: &Config,
     first: usize,
     tail: usize,
+    rows: usize,
+    padding: Option<&Padding>,
 ) -> Result<Vec<u32>, ModelError> {
     let tokens = first + tail;
     if tokens > config.context_length {
@@ -133,5 +193,17 @@ pub(super) fn position_ids(
             context_length: config.context_length,
         });
     }
-    Ok((first..tokens).map(|position| position as u32).collect())
+    let after = |count: usize| {
+        let positions = first..tokens;
+        positions.map(move |position| position.saturating_sub(count) as u32)
+    };
+    Ok(match padding {
+        None => after(0).collect(),
+        Some(Padding { counts, .. }) => {
+            let rows_of_prompt = rows / counts.len();
+            let prompts = counts.iter();
+            let rows = prompts.flat_map(|&count| std::iter::repeat_n(count, rows_of_prompt));
+            rows.flat_map(after).collect()
+        }
+    })
 }

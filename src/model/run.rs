@@ -10,7 +10,7 @@ use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
 use super::gains::Gains;
 use super::layers::check_rows;
-use super::positions::Positions;
+use super::positions::{Padding, Positions};
 use crate::job::Job;
 use crate::kernels::log_sum_exp;
 
@@ -42,6 +42,8 @@ pub struct Run {
     pub geometry: Geometry,
     /// Position of the tail's first token in the whole sequence.
     pub first_position: usize,
+    /// Positions before the beginning of each prompt, where prompts are of unequal length: they end together.
+    pub padding: Option<Padding>,
     /// Keys and values per layer, `[batch · rows, n_kv_heads, tail, d_head]`; a fork has none.
     pub key_values: Vec<Option<KeyValues>>,
     /// Captured states per layer.
@@ -97,25 +99,58 @@ impl Run {
                 tail,
             },
             first_position: self.first_position,
+            padding: None,
             key_values: key_values.collect(),
             states: Vec::new(),
             resid_final: self.resid_final.clone().reshape([prompts, tail, d_model]),
         }
     }
 
-    /// Drops what only forks need, to free memory.
-    pub fn without_states(mut self) -> Self {
-        self.states.clear();
-        self
+    /// Some of its `n_items` prompts, or rows of its only prompt, for forks alone: no run can continue it.
+    pub fn select(&self, n_items: usize, items: &[usize]) -> Self {
+        let ids: Vec<i32> = items.iter().map(|&item| item as i32).collect();
+        let ids = TensorData::new(ids, [items.len()]);
+        let ids = Tensor::<1, Int>::from_data(ids, &self.resid_final.device());
+        let Geometry { batch, rows, tail } = self.geometry;
+        let geometry = match batch == n_items {
+            true => Geometry {
+                batch: items.len(),
+                ..self.geometry
+            },
+            false => Geometry {
+                rows: items.len(),
+                ..self.geometry
+            },
+        };
+        let select = |x: &Tensor<3>| {
+            let width = x.dims()[2];
+            x.clone()
+                .reshape([n_items, batch * rows * tail / n_items, width])
+                .select(0, ids.clone())
+                .reshape([geometry.batch, geometry.rows * tail, width])
+        };
+        let states = self
+            .states
+            .iter()
+            .map(|state| Some(state.as_ref()?.map(select)));
+        Self {
+            geometry,
+            first_position: self.first_position,
+            padding: (self.padding.as_ref()).and_then(|padding| padding.select(items)),
+            key_values: vec![None; self.key_values.len()],
+            states: states.collect(),
+            resid_final: select(&self.resid_final),
+        }
     }
 }
 
 impl Decoder {
-    /// A base run over prompts `[batch][tokens]` of one length.
+    /// A base run over prompts `[batch][tokens]`. Where they are of unequal length, the shorter ones are padded.
     ///
     /// # Errors
     ///
-    /// [`ModelError::TooLong`] past the model's context, [`ModelError::Cancelled`].
+    /// [`ModelError::Config`] for no prompts or an empty one, [`ModelError::TooLong`] past the model's context,
+    /// [`ModelError::Cancelled`].
     pub async fn base_run(
         &self,
         prompts: &[&[u32]],
@@ -123,14 +158,26 @@ impl Decoder {
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
-        let x = self.embed(prompts, 0)?;
+        let padding = match prompts.iter().any(|prompt| prompt.is_empty()) {
+            true => None,
+            false => Padding::of(prompts, &self.device),
+        };
+        let x = match &padding {
+            None => self.embed(prompts, 0, None)?,
+            Some(padding) => {
+                let padded = padding.fill(prompts);
+                let padded: Vec<&[u32]> = padded.iter().map(Vec::as_slice).collect();
+                self.embed(&padded, 0, Some(padding))?
+            }
+        };
         let [batch, tail, _] = x.dims();
         let geometry = Geometry {
             batch,
             rows: 1,
             tail,
         };
-        self.climb(x, geometry, None, gains, capture, job).await
+        self.climb(x, geometry, padding, None, gains, capture, job)
+            .await
     }
 
     /// Runs continuations of a base run: `rows` token sequences per prompt, `[batch][rows][tail]`, all of
@@ -149,7 +196,7 @@ impl Decoder {
     ) -> Result<Run, ModelError> {
         let rows = tails.first().map_or(0, Vec::len);
         let flat: Vec<&[u32]> = tails.iter().flatten().map(Vec::as_slice).collect();
-        let x = self.embed(&flat, base.end())?;
+        let x = self.embed(&flat, base.end(), base.padding.as_ref())?;
         let [_, tail, d_model] = x.dims();
         let geometry = Geometry {
             batch: base.geometry.batch,
@@ -164,7 +211,8 @@ impl Decoder {
             )));
         }
         let x = x.reshape([geometry.batch, rows * tail, d_model]);
-        self.climb(x, geometry, Some(base), gains, capture, job)
+        let padding = base.padding.clone();
+        self.climb(x, geometry, padding, Some(base), gains, capture, job)
             .await
     }
 
@@ -173,10 +221,12 @@ impl Decoder {
         self.unembed(self.final_norm(run.last_resid()))
     }
 
+    #[allow(clippy::too_many_arguments)]
     async fn climb(
         &self,
         mut x: Tensor<3>,
         geometry: Geometry,
+        padding: Option<Padding>,
         prefix: Option<&Run>,
         gains: &Gains,
         capture: Capture,
@@ -199,7 +249,13 @@ impl Decoder {
                 "a run that continues another must be joined with it before it is continued".into(),
             ));
         }
-        let positions = Positions::new(&self.config, first_position, geometry.tail, &self.device);
+        let positions = Positions::new(
+            &self.config,
+            first_position,
+            geometry.tail,
+            padding.as_ref(),
+            &self.device,
+        );
         let n_layers = self.config.n_layers;
         let mut key_values = vec![None; n_layers];
         let mut states = vec![None; n_layers];
@@ -217,6 +273,7 @@ impl Decoder {
         Ok(Run {
             geometry,
             first_position,
+            padding,
             key_values,
             states,
             resid_final: x,

@@ -1,11 +1,9 @@
-//! Encoded items as batches: prompts of one length that share a beginning, and their choices.
-
-use std::collections::BTreeMap;
+//! Encoded items as batches: prompts that share a beginning and are of one length, or of similar length, and their choices.
 
 use super::encode::{Encoded, shared_tokens};
 use crate::model::Decoder;
 
-/// Items whose prompts have one length.
+/// Items that are run together.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Their indices among the encoded items.
@@ -18,6 +16,10 @@ pub struct Batch {
     pub(super) choices: Vec<Vec<Vec<u32>>>,
     /// Tokens of a choice that are not scored, `[items][choices]`.
     scored_from: Vec<Vec<usize>>,
+    /// Choices of the item that has most; the others' rows are padding.
+    pub(super) n_choices: usize,
+    /// Tokens of the longest choice.
+    pub(super) longest: usize,
 }
 
 /// Most tokens of one batch, whatever the device.
@@ -26,28 +28,35 @@ const BATCH_TOKENS: usize = 4096;
 const WORTH_SHARING: usize = 16;
 
 /// Groups encoded items by what their prompts share and by the length of the rest, in batches of bounded size. Every
-/// item is in exactly one.
+/// item is in exactly one. Where a run costs the same for a few tokens more, prompts of similar length go together, unless
+/// they share a beginning, which must end right before each of them.
 pub fn batches(encoded: &[Encoded], decoder: &Decoder) -> Vec<Batch> {
     let budget = decoder.tokens_at_once().min(BATCH_TOKENS);
+    let context_length = decoder.config.context_length;
+    let length = |index: usize| encoded[index].prompt.len();
+    let longest_choice = |indices: &[usize]| {
+        let choices = indices.iter().flat_map(|&index| &encoded[index].choices);
+        choices.map(Vec::len).max().unwrap_or(1)
+    };
     let mut batches = Vec::new();
-    for (shared, indices) in sharing(encoded) {
-        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for index in indices {
-            by_length
-                .entry(encoded[index].prompt.len())
-                .or_default()
-                .push(index);
-        }
-        for indices in by_length.into_values() {
-            // All rows are as long as the longest choice of the batch, and all items have as many as the one with most.
-            let most = |of: fn(&Encoded) -> usize| {
-                let counts = indices.iter().map(|&index| of(&encoded[index]));
-                counts.max().unwrap_or(1)
-            };
-            let rows = most(|item| item.choices.len());
-            let longest = most(|item| item.choices.iter().map(Vec::len).max().unwrap_or(1));
-            let widest = most(|item| item.prompt.len()) - shared + rows * longest;
-            for items in indices.chunks((budget / widest).max(1)) {
+    for (shared, mut indices) in sharing(encoded) {
+        indices.sort_by_key(|&index| length(index));
+        let longest = indices.last().map_or(0, |&last| length(last));
+        let fits = longest + longest_choice(&indices) <= context_length;
+        let pads = decoder.pads() && shared == 0 && fits;
+        let similar = |&a: &usize, &b: &usize| match pads {
+            true => 2 * length(b) <= 3 * length(a),
+            false => length(a) == length(b),
+        };
+        let mut rest = indices.as_slice();
+        while let Some(first) = rest.first() {
+            let (group, others) = rest.split_at(rest.partition_point(|next| similar(first, next)));
+            rest = others;
+            // All rows are as long as the longest of the batch, and all items have as many as the one with most.
+            let rows = group.iter().map(|&index| encoded[index].choices.len());
+            let width = group.iter().map(|&index| length(index)).max().unwrap_or(1) - shared
+                + rows.max().unwrap_or(1) * longest_choice(group);
+            for items in group.chunks((budget / width).max(1)) {
                 batches.push(Batch::new(encoded, items, shared));
             }
         }
@@ -100,7 +109,11 @@ impl Batch {
     fn new(encoded: &[Encoded], items: &[usize], shared: usize) -> Self {
         let of = |&index: &usize| &encoded[index];
         let first = items.first().map(of);
+        let choices = items.iter().map(|index| &of(index).choices);
+        let lengths = choices.clone().flatten().map(Vec::len);
         Self {
+            n_choices: choices.map(Vec::len).max().unwrap_or(0),
+            longest: lengths.max().unwrap_or(0),
             items: items.to_vec(),
             prompts: items
                 .iter()
@@ -120,25 +133,30 @@ impl Batch {
         }
     }
 
+    /// Some of its items.
+    pub fn select(&self, items: &[usize]) -> Self {
+        fn some<T: Clone>(all: &[T], items: &[usize]) -> Vec<T> {
+            items.iter().map(|&item| all[item].clone()).collect()
+        }
+        Self {
+            items: some(&self.items, items),
+            prompts: some(&self.prompts, items),
+            shared: self.shared.clone(),
+            choices: some(&self.choices, items),
+            scored_from: some(&self.scored_from, items),
+            ..*self
+        }
+    }
+
     /// Tokens of the prompts, without what they share, and of the choices.
     pub fn tokens(&self) -> usize {
-        let prompts = self.prompts.iter().map(Vec::len).sum::<usize>();
-        prompts + self.items.len() * self.n_choices() * (self.longest().max(1) - 1)
+        self.items.len() * self.prompt_length()
+            + self.items.len() * self.n_choices * (self.longest.max(1) - 1)
     }
 
-    /// Choices of the item that has most; the others' rows are padding.
-    pub(super) fn n_choices(&self) -> usize {
-        self.choices.iter().map(Vec::len).max().unwrap_or(0)
-    }
-
-    /// Tokens of the longest choice.
-    pub(super) fn longest(&self) -> usize {
-        self.choices
-            .iter()
-            .flatten()
-            .map(Vec::len)
-            .max()
-            .unwrap_or(0)
+    /// Tokens of the longest prompt, without what is shared.
+    pub fn prompt_length(&self) -> usize {
+        self.prompts.iter().map(Vec::len).max().unwrap_or(0)
     }
 
     /// Token `index` of choice `choice` of every item, or 0 where there is none.
@@ -154,13 +172,13 @@ impl Batch {
 
     /// The choices without their last token, padded: what the model reads, `[items][choices][tail]`.
     pub(super) fn tails(&self) -> Option<Vec<Vec<Vec<u32>>>> {
-        let tail = self.longest().checked_sub(1).filter(|tail| *tail > 0)?;
+        let tail = self.longest.checked_sub(1).filter(|tail| *tail > 0)?;
         let sequence = |item, choice| {
             (0..tail)
                 .map(|index| self.token(item, choice, index).unwrap_or(0))
                 .collect()
         };
-        let of_item = |item| (0..self.n_choices()).map(|c| sequence(item, c)).collect();
+        let of_item = |item| (0..self.n_choices).map(|c| sequence(item, c)).collect();
         Some((0..self.items.len()).map(of_item).collect())
     }
 }

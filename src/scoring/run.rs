@@ -100,6 +100,16 @@ impl BatchRun {
         (tokens, end.unwrap_or(0))
     }
 
+    /// Of some of the batch's items, for forks alone.
+    pub fn select(&self, batch: &Batch, items: &[usize]) -> Self {
+        let select = |run: &Run| run.select(batch.items.len(), items);
+        Self {
+            shared: self.shared.clone(),
+            base: select(&self.base),
+            tails: self.tails.as_ref().map(select),
+        }
+    }
+
     /// What this run's choices are read from.
     pub fn top(&self) -> Top {
         Top::of(1, &self.base, self.tails.as_ref())
@@ -194,7 +204,7 @@ impl Top {
         batch: &Batch,
         job: Job<'_>,
     ) -> Result<Tensor<3>, ModelError> {
-        let (n_items, n_choices, longest) = (batch.items.len(), batch.n_choices(), batch.longest());
+        let (n_items, n_choices, longest) = (batch.items.len(), batch.n_choices, batch.longest);
         let rows = self.forks * n_items;
         // Of every choice of every item, the tokens that some positions predict.
         let tokens_at = |positions: std::ops::Range<usize>| {
@@ -240,8 +250,8 @@ impl Top {
         batch: &Batch,
         job: Job<'_>,
     ) -> Result<Vec<Vec<Vec<Vec<f32>>>>, ModelError> {
-        let (n_items, n_choices) = (batch.items.len().max(1), batch.n_choices().max(1));
-        let longest = batch.longest().max(1);
+        let (n_items, n_choices) = (batch.items.len().max(1), batch.n_choices.max(1));
+        let longest = batch.longest.max(1);
         let values = read(self.log_probabilities(decoder, batch, job).await?).await?;
         let of_item = |(item, values): (usize, &[f32])| {
             let own = batch.choices.get(item).map_or(0, Vec::len);

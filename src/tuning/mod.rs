@@ -13,6 +13,8 @@ mod prepared;
 pub mod report;
 pub mod settings;
 
+use std::collections::BTreeMap;
+
 use burn::optim::{AdamW, AdamWConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -26,7 +28,7 @@ use crate::model::run::read;
 use crate::model::{Decoder, Gains, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
 use crate::scoring::metrics::log_sum_exp;
-use crate::scoring::{Accuracy, BatchRun, ScoringError, SetScores};
+use crate::scoring::{Accuracy, BatchRun, Encoded, ScoringError, SetScores, encode};
 
 use prepared::Prepared;
 pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation, best_step};
@@ -135,12 +137,38 @@ pub async fn tune(
     })
 }
 
+/// Items that are always in one step, each by its place: of the prepared items, and among those.
+type Group = Vec<(usize, usize)>;
+
+/// Items whose prompts are of one length in groups of at most `batch_size`. How they are run, which differs from device to
+/// device, has no say in what a step is made of. `first` is the place of the first of these prepared items among all.
+fn together(
+    encoded: &[Encoded],
+    prepared: &[Prepared],
+    first: usize,
+    batch_size: usize,
+) -> Vec<Group> {
+    let mut items = Vec::new();
+    for (place, prepared) in (first..).zip(prepared) {
+        for (row, &item) in prepared.batch.items.iter().enumerate() {
+            items.push((encoded[item].prompt.len(), item, (place, row)));
+        }
+    }
+    items.sort_unstable();
+    items
+        .chunk_by(|(one, ..), (next, ..)| one == next)
+        .flat_map(|of_length| of_length.chunks(batch_size))
+        .map(|group| group.iter().map(|(.., place)| *place).collect())
+        .collect()
+}
+
 struct Tuning<'a> {
     decoder: &'a Decoder,
     settings: &'a TuneSettings,
     mask: Mask,
     curve: usize,
     train: Vec<Prepared>,
+    groups: Vec<Group>,
     validation: Vec<Prepared>,
     generator: ChaCha8Rng,
     /// The mask's factors on the tuned layer, `[d_mlp]`.
@@ -183,12 +211,22 @@ impl<'a> Tuning<'a> {
         // Pruned neurons of lower layers are in the kept runs already.
         let below = restrict(mask, |layer| layer < settings.layer).gains(config, device);
         let mut train = Vec::new();
+        let mut groups = Vec::new();
         for trial in &sets.train {
-            train.extend(Prepared::of(*trial, settings, &below, job).await?);
+            let encoded = encode(trial.model, trial.items, trial.prompts)?;
+            let prepared = Prepared::of(*trial, &encoded, settings, &below, job).await?;
+            groups.extend(together(
+                &encoded,
+                &prepared,
+                train.len(),
+                settings.batch_size,
+            ));
+            train.extend(prepared);
         }
         let mut validation = Vec::new();
         for trial in &sets.validation {
-            validation.extend(Prepared::of(*trial, settings, &below, job).await?);
+            let encoded = encode(trial.model, trial.items, trial.prompts)?;
+            validation.extend(Prepared::of(*trial, &encoded, settings, &below, job).await?);
         }
         let factors = mask.factors(settings.layer, config.d_mlp);
         Ok(Self {
@@ -197,6 +235,7 @@ impl<'a> Tuning<'a> {
             mask: restrict(mask, |layer| layer != settings.layer),
             curve,
             train,
+            groups,
             validation,
             generator: ChaCha8Rng::seed_from_u64(seed),
             keep: Tensor::from_data(TensorData::new(factors, [config.d_mlp]), device),
@@ -300,25 +339,28 @@ impl<'a> Tuning<'a> {
         job: Job<'_>,
     ) -> Result<(), TuningError> {
         if queue.is_empty() {
-            queue.extend(0..self.train.len());
+            queue.extend(0..self.groups.len());
             queue.shuffle(&mut self.generator);
         }
-        let mut chosen = Vec::new();
+        let mut chosen: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut n_items = 0;
         while let Some(&next) = queue.last() {
-            let more = self.train[next].gold.len();
-            if n_items > 0 && n_items + more > self.settings.batch_size {
+            let group = &self.groups[next];
+            if n_items > 0 && n_items + group.len() > self.settings.batch_size {
                 break;
             }
             queue.pop();
-            n_items += more;
-            chosen.push(next);
+            n_items += group.len();
+            for &(prepared, item) in group {
+                chosen.entry(prepared).or_default().push(item);
+            }
         }
         let mut gradient: Option<Tensor<1>> = None;
         let mut total: Option<Tensor<1>> = None;
-        for index in chosen {
+        for (index, mut items) in chosen {
             job.checkpoint().await?;
-            let prepared = &self.train[index];
+            items.sort_unstable();
+            let prepared = &self.train[index].select(&items);
             let delta = state.delta.clone().autodiff().require_grad();
             let loss = self
                 .loss(prepared, &delta, job)

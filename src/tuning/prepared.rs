@@ -1,20 +1,19 @@
 //! The items of a tuning, run up to the tuned layer once.
 
-use std::collections::BTreeMap;
-
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{TuneSettings, TuningError};
 use crate::items::Item;
 use crate::job::Job;
 use crate::model::{Capture, Gains};
 use crate::pruning::Trial;
-use crate::scoring::{Batch, BatchRun, SharedRun, batches, encode};
+use crate::scoring::{Batch, BatchRun, Encoded, SharedRun, batches};
 
 /// Log-likelihood of a choice that does not exist.
 const NO_CHOICE: f32 = -1e9;
 
 /// Items run up to the tuned layer, ready to fork.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) batch: Batch,
     pub(super) run: BatchRun,
@@ -29,37 +28,43 @@ impl Prepared {
     /// Runs a set's items once, keeping what forks at the tuned layer need.
     pub(super) async fn of(
         trial: Trial<'_>,
+        encoded: &[Encoded],
         settings: &TuneSettings,
         below: &Gains,
         job: Job<'_>,
     ) -> Result<Vec<Self>, TuningError> {
         let decoder = &trial.model.decoder;
-        let encoded = encode(trial.model, trial.items, trial.prompts)?;
-        // No batch larger than a step; prompts of one length only go together.
-        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (index, item) in encoded.iter().enumerate() {
-            by_length.entry(item.prompt.len()).or_default().push(index);
-        }
+        let capture = Capture::Layer(settings.layer);
         let mut prepared = Vec::new();
         let mut shared = SharedRun::default();
         let mut done = 0;
-        for indices in by_length.into_values() {
-            for chunk in indices.chunks(settings.batch_size) {
-                let part: Vec<_> = chunk.iter().map(|&index| encoded[index].clone()).collect();
-                for batch in batches(&part, decoder) {
-                    let capture = Capture::Layer(settings.layer);
-                    let run =
-                        BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;
-                    let items: Vec<_> = (batch.items.iter())
-                        .map(|&index| &trial.items[chunk[index]])
-                        .collect();
-                    done += items.len();
-                    prepared.push(Self::new(batch, run, &items, decoder.device()));
-                    job.progress("preparing items", done, trial.items.len());
-                }
-            }
+        for batch in batches(encoded, decoder) {
+            let run = BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;
+            let items: Vec<&Item> = (batch.items.iter())
+                .map(|&index| &trial.items[index])
+                .collect();
+            done += items.len();
+            prepared.push(Self::new(batch, run, &items, decoder.device()));
+            job.progress("preparing items", done, trial.items.len());
         }
         Ok(prepared)
+    }
+
+    /// Some of its items.
+    pub(super) fn select(&self, items: &[usize]) -> Self {
+        if items.iter().copied().eq(0..self.gold.len()) {
+            return self.clone();
+        }
+        let ids: Vec<i32> = items.iter().map(|&item| item as i32).collect();
+        let ids = TensorData::new(ids, [items.len()]);
+        let ids = Tensor::<1, Int>::from_data(ids, &self.padding.device());
+        Self {
+            batch: self.batch.select(items),
+            run: self.run.select(&self.batch, items),
+            gold: items.iter().map(|&item| self.gold[item]).collect(),
+            padding: self.padding.clone().select(0, ids.clone()),
+            gold_mask: self.gold_mask.clone().select(0, ids),
+        }
     }
 
     fn new(batch: Batch, run: BatchRun, items: &[&Item], device: &Device) -> Self {

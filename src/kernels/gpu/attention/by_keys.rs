@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::{Plan, Sizes, load, sees};
+use super::{Plan, Sizes, first_seen, load, sees};
 use crate::kernels::gpu::{UNITS, at_most, row};
 
 /// The gradients by keys and values: of the tail, or of the prefix.
@@ -12,6 +12,7 @@ pub(super) fn by_keys_kernel(
     q: &[f32],
     k: &[f32],
     v: &[f32],
+    padding: ComptimeOption<&[f32]>,
     gradient: &[f32],
     statistics: &[f32],
     by_k: &mut [f32],
@@ -70,7 +71,9 @@ pub(super) fn by_keys_kernel(
         if index < n_queries {
             let in_tail = from + index % positions;
             let query = query_row(index, positions, from, first_fork, kv_head, tail, plan);
-            if sees(n_prefix + in_tail - position, plan) {
+            let at = n_prefix + in_tail;
+            if position >= first_seen(&sizes, &padding, first_fork, at) && sees(at - position, plan)
+            {
                 let start = query * plan.d_head;
                 let mut score = 0.0f32;
                 let mut by_weight = 0.0f32;

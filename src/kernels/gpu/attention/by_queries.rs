@@ -16,6 +16,7 @@ pub(super) fn by_queries_kernel(
     v: &[f32],
     prefix_k: ComptimeOption<&[f32]>,
     prefix_v: ComptimeOption<&[f32]>,
+    padding: ComptimeOption<&[f32]>,
     out: &[f32],
     gradient: &[f32],
     by_q: &mut [f32],
@@ -24,7 +25,7 @@ pub(super) fn by_queries_kernel(
     scale: f32,
     #[comptime] plan: Plan,
 ) {
-    let query = query(&sizes, plan);
+    let query = query(&sizes, &padding, plan);
     let n_prefix = sizes.prefix as usize;
     let n_keys = n_prefix + query.position + 1;
     let start = query.row * plan.d_head;

@@ -13,12 +13,13 @@ pub(super) fn attend_kernel(
     v: &[f32],
     prefix_k: ComptimeOption<&[f32]>,
     prefix_v: ComptimeOption<&[f32]>,
+    padding: ComptimeOption<&[f32]>,
     out: &mut [f32],
     sizes: Sizes,
     scale: f32,
     #[comptime] plan: Plan,
 ) {
-    let query = query(&sizes, plan);
+    let query = query(&sizes, &padding, plan);
     let n_prefix = sizes.prefix as usize;
     let n_keys = n_prefix + query.position + 1;
     let mut row = Shared::<[f32]>::new_slice(plan.d_head);

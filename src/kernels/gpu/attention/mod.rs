@@ -40,6 +40,8 @@ struct Sizes {
     tail: u32,
     /// Positions of the prefix.
     prefix: u32,
+    /// Prompts whose padding is given; those of further forks are the same again.
+    padded: u32,
     /// Numbers from prompt to prompt, from position to position and from head to head of the prefix.
     by_prompt: u32,
     by_position: u32,
@@ -87,6 +89,7 @@ impl Prefix {
 struct Call {
     plan: Plan,
     prefix: Option<Prefix>,
+    padding: Option<CubeTensor>,
     prompts: usize,
     forks: usize,
     tail: usize,
@@ -98,6 +101,7 @@ impl Call {
         q: &CubeTensor,
         k: &CubeTensor,
         prefix: Option<(CubeTensor, CubeTensor)>,
+        padding: Option<CubeTensor>,
         shape: AttentionShape,
     ) -> Self {
         let [all_forks, tail, heads, d_head] = q.meta.shape().dims();
@@ -111,6 +115,7 @@ impl Call {
             },
             n_prefix: prefix.as_ref().map_or(0, |(keys, _)| keys.meta.shape()[2]),
             prefix: prefix.map(Prefix::new),
+            padding: padding.map(contiguous),
             prompts: all_forks / shape.forks.max(1),
             forks: shape.forks,
             tail,
@@ -118,13 +123,20 @@ impl Call {
     }
 
     fn sizes(&self, rows: usize) -> SizesLaunch {
-        let [by_prompt, by_head, by_position] =
-            self.prefix.as_ref().map_or([0; 3], |prefix| prefix.strides);
+        let strides = self.prefix.as_ref().map_or([0; 3], |prefix| prefix.strides);
+        self.sizes_with(rows, strides)
+    }
+
+    fn sizes_with(&self, rows: usize, strides: [usize; 3]) -> SizesLaunch {
+        let [by_prompt, by_head, by_position] = strides;
         SizesLaunch::new(
             rows as u32,
             self.forks as u32,
             self.tail as u32,
             self.n_prefix as u32,
+            self.padding
+                .as_ref()
+                .map_or(1, |padding| padding.meta.shape()[0]) as u32,
             by_prompt as u32,
             by_position as u32,
             by_head as u32,
@@ -141,6 +153,11 @@ impl Call {
         Some(prefix.values.clone().into_buffer_arg())
     }
 
+    fn padding(&self) -> Option<BufferArg> {
+        let padding = self.padding.clone()?;
+        Some(padding.into_buffer_arg())
+    }
+
     /// Queries of all forks.
     fn queries(&self) -> usize {
         self.prompts * self.forks * self.tail * self.plan.heads
@@ -153,9 +170,10 @@ pub(in crate::kernels) fn attend(
     k: CubeTensor,
     v: CubeTensor,
     prefix: Option<(CubeTensor, CubeTensor)>,
+    padding: Option<CubeTensor>,
     shape: AttentionShape,
 ) -> CubeTensor {
-    let call = Call::new(&q, &k, prefix, shape);
+    let call = Call::new(&q, &k, prefix, padding, shape);
     let out = empty_like(&q);
     let rows = call.queries();
     let client = q.client.clone();
@@ -170,6 +188,7 @@ pub(in crate::kernels) fn attend(
             contiguous(v).into_buffer_arg(),
             call.keys().into(),
             call.values().into(),
+            call.padding().into(),
             out.clone().into_buffer_arg(),
             call.sizes(rows),
             shape.scale,
@@ -195,13 +214,14 @@ pub(in crate::kernels) fn attend_backward(
     k: CubeTensor,
     v: CubeTensor,
     prefix: Option<(CubeTensor, CubeTensor)>,
+    padding: Option<CubeTensor>,
     out: CubeTensor,
     gradient: CubeTensor,
     shape: AttentionShape,
     with_prefix: bool,
 ) -> Gradients {
     let [q, k, v, out, gradient] = [q, k, v, out, gradient].map(contiguous);
-    let call = Call::new(&q, &k, prefix, shape);
+    let call = Call::new(&q, &k, prefix, padding, shape);
     let rows = call.queries();
     let client = q.client.clone();
     let by_q = empty_like(&q);
@@ -217,6 +237,7 @@ pub(in crate::kernels) fn attend_backward(
             v.clone().into_buffer_arg(),
             call.keys().into(),
             call.values().into(),
+            call.padding().into(),
             out.into_buffer_arg(),
             gradient.clone().into_buffer_arg(),
             by_q.clone().into_buffer_arg(),
@@ -237,16 +258,6 @@ pub(in crate::kernels) fn attend_backward(
             false => k.meta.shape().clone(),
         };
         let (by_k, by_v) = (empty(&q, shape_of.clone()), empty(&q, shape_of));
-        let [by_prompt, by_head, by_position] = strides;
-        let sizes = SizesLaunch::new(
-            rows as u32,
-            call.forks as u32,
-            call.tail as u32,
-            call.n_prefix as u32,
-            by_prompt as u32,
-            by_position as u32,
-            by_head as u32,
-        );
         // SAFETY: a key is below `rows`, its queries are those of its own prompt or fork.
         unsafe {
             by_keys_kernel::launch_unchecked(
@@ -256,11 +267,12 @@ pub(in crate::kernels) fn attend_backward(
                 q.clone().into_buffer_arg(),
                 keys.into_buffer_arg(),
                 values.into_buffer_arg(),
+                call.padding().into(),
                 gradient.clone().into_buffer_arg(),
                 statistics.clone().into_buffer_arg(),
                 by_k.clone().into_buffer_arg(),
                 by_v.clone().into_buffer_arg(),
-                sizes,
+                call.sizes_with(rows, strides),
                 shape.scale,
                 of_prefix,
                 call.plan,
@@ -289,17 +301,22 @@ struct Query {
     fork: usize,
     /// Its position in the tail.
     position: usize,
+    /// The first key that it sees.
+    first: usize,
     kv_head: usize,
 }
 
 #[cube]
-fn query(sizes: &Sizes, #[comptime] plan: Plan) -> Query {
+fn query(sizes: &Sizes, padding: &ComptimeOption<&[f32]>, #[comptime] plan: Plan) -> Query {
     let row = row(sizes.rows);
     let token = row / plan.heads;
+    let fork = token / sizes.tail as usize;
+    let position = token % sizes.tail as usize;
     Query {
         row,
-        fork: token / sizes.tail as usize,
-        position: token % sizes.tail as usize,
+        fork,
+        position,
+        first: first_seen(sizes, padding, fork, sizes.prefix as usize + position),
         kv_head: row % plan.heads / comptime!(plan.heads / plan.kv_heads),
     }
 }
@@ -315,6 +332,24 @@ fn place(sizes: &Sizes, query: &Query, index: usize, #[comptime] plan: Plan) -> 
     } else {
         ((query.fork * sizes.tail as usize + index - n_prefix) * plan.kv_heads + query.kv_head)
             * plan.d_head
+    }
+}
+
+/// The first key that a fork's query at some position sees: nothing before its prompt, and in the padding itself alone.
+#[cube]
+fn first_seen(
+    sizes: &Sizes,
+    padding: &ComptimeOption<&[f32]>,
+    fork: usize,
+    position: usize,
+) -> usize {
+    #[comptime]
+    match padding {
+        ComptimeOption::Some(padding) => {
+            let prompt = fork / sizes.forks as usize % sizes.padded as usize;
+            at_most(usize::cast_from(padding[prompt]), position)
+        }
+        ComptimeOption::None => 0usize.runtime(),
     }
 }
 
@@ -403,7 +438,7 @@ fn score(
     let n_prefix = sizes.prefix as usize;
     let back = n_prefix + query.position - index;
     let mut score = f32::new(HIDDEN);
-    if index <= n_prefix + query.position && sees(back, plan) {
+    if index >= query.first && index <= n_prefix + query.position && sees(back, plan) {
         let key = place(sizes, query, index, plan);
         score = dot(row, k, prefix_k, index < n_prefix, key, plan) * scale;
     }
