@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use secateur::kernels::{
     Activation, ActivationShape, AttentionShape, GainsOn, Layout, Masks, activate, attend,
-    log_sum_exp, norm, project, rotate,
+    log_sum_exp, norm, norm_heads, project, rotate,
 };
 use secateur::model::ModelError;
 use secateur::model::device::Compute;
@@ -195,14 +195,21 @@ fn norms(devices: &Devices) {
             });
         }
     }
+    // Of five heads the first three, each with a weight of its own.
+    devices.hold("norm of heads", [[2, 3, 5, 33]], |[x], device| {
+        norm_heads(x, &tensor(50, [3, 33], device), false, 1e-2)
+    });
 }
 
 fn rotations(devices: &Devices) {
-    for (forks, tail, heads, d_head, dimensions) in [(1, 1, 1, 8, 8), (3, 5, 2, 10, 4)] {
+    for (forks, tail, heads, rotated, d_head, dimensions) in
+        [(1, 1, 1, 1, 8, 8), (3, 5, 3, 2, 10, 4)]
+    {
         let what = format!("rotation of {dimensions} of {d_head} dimensions");
         devices.hold(&what, [[forks, tail, heads, d_head]], |[x], device| {
             let shape = [1, tail, 1, dimensions];
-            rotate(x, &tensor(50, shape, device), &tensor(51, shape, device))
+            let [cos, sin] = [50, 51].map(|seed| tensor(seed, shape, device));
+            rotate(x, &cos, &sin, rotated)
         });
     }
 }
@@ -248,13 +255,14 @@ fn attention(devices: &Devices) {
              window {window:?}, prefix {n_prefix}"
         );
         let shape = AttentionShape {
+            heads,
+            kv_heads,
             forks,
             window,
             scale: 0.3,
         };
-        let q = [prompts * forks, tail, heads, d_head];
-        let kv = [prompts * forks, tail, kv_heads, d_head];
-        let prefix = [prompts, kv_heads, n_prefix, d_head];
+        let own = [prompts * forks, tail, heads + 2 * kv_heads, d_head];
+        let before = [prompts, n_prefix, 2 * kv_heads, d_head];
         let masks = |device: &Device| masks(tail, n_prefix, heads / kv_heads, window, device);
         // The first prompt is the longest; the others begin later, the last of them within the tail.
         let padding = |device: &Device| {
@@ -263,39 +271,24 @@ fn attention(devices: &Devices) {
             (prompts == 3).then(|| Tensor::<1>::from_data(counts, device))
         };
         if n_prefix == 0 {
-            devices.hold(&what, [q, kv, kv], |[q, k, v], device| {
-                attend(
-                    q,
-                    k,
-                    v,
-                    None,
-                    padding(device).as_ref(),
-                    shape,
-                    &masks(device),
-                )
+            devices.hold(&what, [own], |[heads], device| {
+                let padding = padding(device);
+                attend(heads, None, padding.as_ref(), shape, &masks(device))
             });
         } else {
-            devices.hold(
-                &what,
-                [q, kv, kv, prefix, prefix],
-                |[q, k, v, keys, values], device| {
-                    let padding = padding(device);
-                    let prefix = Some((keys, values));
-                    attend(q, k, v, prefix, padding.as_ref(), shape, &masks(device))
-                },
-            );
-            // As a run leaves them: positions before heads in memory, and a part of the positions.
-            let stored = [prompts, n_prefix + 2, kv_heads, d_head];
-            devices.hold(
-                &format!("{what}, as stored"),
-                [q, kv, kv, stored, stored],
-                |[q, k, v, keys, values], device| {
-                    let part = |x: Tensor<4>| x.swap_dims(1, 2).narrow(2, 0, n_prefix);
-                    let prefix = Some((part(keys), part(values)));
-                    let padding = padding(device);
-                    attend(q, k, v, prefix, padding.as_ref(), shape, &masks(device))
-                },
-            );
+            devices.hold(&what, [own, before], |[heads, prefix], device| {
+                let (prefix, padding) = (Some(prefix), padding(device));
+                attend(heads, prefix, padding.as_ref(), shape, &masks(device))
+            });
+            // As a run leaves them: beside its queries in memory, and a part of the positions.
+            let stored = [prompts, n_prefix + 2, heads + 2 * kv_heads, d_head];
+            let what = format!("{what}, as stored");
+            devices.hold(&what, [own, stored], |[own, stored], device| {
+                let of_all = stored.narrow(2, heads, 2 * kv_heads);
+                let prefix = Some(of_all.narrow(1, 0, n_prefix));
+                let padding = padding(device);
+                attend(own, prefix, padding.as_ref(), shape, &masks(device))
+            });
         }
     }
 }
@@ -310,24 +303,30 @@ fn activations(devices: &Devices) {
                 prompts,
                 forks,
                 tail,
+                gated: true,
                 function,
                 on,
             };
-            let tokens = [prompts, forks * tail, d_mlp];
-            let of_one = [prompts, tail, d_mlp];
-            for (gate, gains, sharing) in [
+            let tokens = [prompts, forks * tail, 2 * d_mlp];
+            let of_one = [prompts, tail, 2 * d_mlp];
+            for (projected, gains, sharing) in [
                 (tokens, [prompts, forks, d_mlp], "each its own"),
-                (of_one, [prompts, forks, d_mlp], "gate shared"),
+                (of_one, [prompts, forks, d_mlp], "projections shared"),
                 (tokens, [1, 1, d_mlp], "gains shared"),
             ] {
                 let what = format!("{what}, {sharing}");
-                devices.hold(&what, [gate, gate, gains], |[gate, up, gains], device| {
+                devices.hold(&what, [projected, gains], |[projected, gains], device| {
                     let bias = tensor(50, [d_mlp], device);
-                    activate(gate, Some(up), Some(&bias), Some(gains), shape)
+                    activate(projected, Some(&bias), Some(gains), shape)
                 });
             }
-            devices.hold(&format!("{what}, plain"), [tokens], |[gate], _| {
-                activate(gate, None, None, None, shape)
+            let one = [prompts, forks * tail, d_mlp];
+            devices.hold(&format!("{what}, plain"), [one], |[projected], _| {
+                let shape = ActivationShape {
+                    gated: false,
+                    ..shape
+                };
+                activate(projected, None, None, shape)
             });
         }
     }
@@ -340,10 +339,11 @@ fn activations(devices: &Devices) {
                 prompts: 1,
                 forks: 1,
                 tail: 1,
+                gated: false,
                 function,
                 on: GainsOn::Activation,
             };
-            wide(host(activate(x.clone(), None, None, None, shape)))
+            wide(host(activate(x.clone(), None, None, shape)))
         })
     };
     let (found, expected) = (far(&devices.kernels), far(&devices.plain));

@@ -88,6 +88,10 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
             let run = base(decoder, &[&prompt.ids], &Gains::none());
             let layers = 0..decoder.config.n_layers;
             let state = |layer| run.state(layer).unwrap();
+            let gate = |layer| {
+                let projected = state(layer).pre.projected.clone();
+                projected.narrow(2, 0, decoder.config.d_mlp)
+            };
             let embedding = decoder.embed(&[&prompt.ids], 0, None).unwrap();
             let above = layers.clone().map(|layer| {
                 let activation = state(layer).pre.activation();
@@ -99,10 +103,7 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
                     "hidden",
                     concatenated(std::iter::once(embedding).chain(above)),
                 ),
-                (
-                    "gate",
-                    concatenated(layers.clone().map(|layer| state(layer).pre.gate.clone())),
-                ),
+                ("gate", concatenated(layers.clone().map(gate))),
                 (
                     "activation",
                     concatenated(layers.clone().map(|layer| state(layer).pre.activation())),

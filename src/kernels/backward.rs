@@ -19,23 +19,24 @@ pub(super) trait KernelGradients: Kernels {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
+        heads: usize,
         centred: bool,
         eps: f32,
     ) -> FloatTensor<Self>;
 
-    /// By queries, keys and values, and by the prefix's keys and values where `with_prefix`.
+    /// By the heads of the tail, and by those of the prefix where `with_prefix`.
     fn attention_backward(
         state: Attended<Self>,
         gradient: FloatTensor<Self>,
         with_prefix: bool,
-    ) -> [Option<FloatTensor<Self>>; 5];
+    ) -> [Option<FloatTensor<Self>>; 2];
 
-    /// By gate, up and gains, those that are `wanted`.
+    /// By projections and gains, those that are `wanted`.
     fn activation_backward(
         state: Activated<Self>,
         gradient: FloatTensor<Self>,
-        wanted: [bool; 3],
-    ) -> [Option<FloatTensor<Self>>; 3];
+        wanted: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2];
 
     fn row_log_sum_exp_backward(
         x: FloatTensor<Self>,
@@ -47,10 +48,8 @@ pub(super) trait KernelGradients: Kernels {
 /// What the way back through attention needs.
 #[derive(Clone, Debug)]
 pub(super) struct Attended<B: Backend> {
-    q: FloatTensor<B>,
-    k: FloatTensor<B>,
-    v: FloatTensor<B>,
-    prefix: Option<(FloatTensor<B>, FloatTensor<B>)>,
+    heads: FloatTensor<B>,
+    prefix: Option<FloatTensor<B>>,
     padding: Option<FloatTensor<B>>,
     out: FloatTensor<B>,
     shape: AttentionShape,
@@ -59,8 +58,7 @@ pub(super) struct Attended<B: Backend> {
 /// What the way back through an activation needs.
 #[derive(Clone, Debug)]
 pub(super) struct Activated<B: Backend> {
-    gate: FloatTensor<B>,
-    up: Option<FloatTensor<B>>,
+    projected: FloatTensor<B>,
     bias: Option<FloatTensor<B>>,
     gains: Option<FloatTensor<B>>,
     shape: ActivationShape,
@@ -71,38 +69,36 @@ impl KernelGradients for CubeBackend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
+        heads: usize,
         centred: bool,
         eps: f32,
     ) -> FloatTensor<Self> {
-        gpu::norm_backward(x, weight, gradient, centred, eps)
+        gpu::norm_backward(x, weight, gradient, heads, centred, eps)
     }
 
     fn attention_backward(
         state: Attended<Self>,
         gradient: FloatTensor<Self>,
         with_prefix: bool,
-    ) -> [Option<FloatTensor<Self>>; 5] {
+    ) -> [Option<FloatTensor<Self>>; 2] {
         let Attended {
-            q,
-            k,
-            v,
+            heads,
             prefix,
             padding,
             out,
             shape,
         } = state;
-        let found =
-            gpu::attend_backward(q, k, v, prefix, padding, out, gradient, shape, with_prefix);
-        let (keys, values) = found.prefix.unzip();
-        [Some(found.q), Some(found.k), Some(found.v), keys, values]
+        let own = [heads, out, gradient];
+        let (heads, prefix) = gpu::attend_backward(own, prefix, padding, shape, with_prefix);
+        [Some(heads), prefix]
     }
 
     fn activation_backward(
         state: Activated<Self>,
         gradient: FloatTensor<Self>,
-        [by_gate, by_up, by_gains]: [bool; 3],
-    ) -> [Option<FloatTensor<Self>>; 3] {
-        // Where all forks read one gate, or one row of gains, their gradients add up.
+        [by_projected, by_gains]: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        // Where all forks read the same projections, or one row of gains, their gradients add up.
         let over_forks = |gradient: FloatTensor<Self>, like: &FloatTensor<Self>| {
             let [rows, width] = gradient.shape().dims();
             let own = like.shape().num_elements() / width;
@@ -118,8 +114,7 @@ impl KernelGradients for CubeBackend {
             Self::float_reshape(summed, like.shape())
         };
         let inputs = gpu::Inputs {
-            gate: state.gate,
-            up: state.up,
+            projected: state.projected,
             bias: state.bias,
             gains: state.gains,
             shape: state.shape,
@@ -129,13 +124,11 @@ impl KernelGradients for CubeBackend {
             .as_ref()
             .filter(|_| by_gains)
             .map(|gains| over_forks(gpu::gains_backward(&inputs, gradient.clone()), gains));
-        if !by_gate && !by_up {
-            return [None, None, gains];
-        }
-        let (gate, up) = gpu::activate_backward(&inputs, gradient);
-        let gate = over_forks(gate, &inputs.gate);
-        let up = up.map(|up| over_forks(up, &inputs.gate));
-        [Some(gate), up, gains]
+        let projected = by_projected.then(|| {
+            let by_projected = gpu::activate_backward(&inputs, gradient);
+            over_forks(by_projected, &inputs.projected)
+        });
+        [projected, gains]
     }
 
     fn row_log_sum_exp_backward(
@@ -173,13 +166,13 @@ impl<B: KernelGradients> Backward<B, 2> for Product {
 struct Normalise;
 
 impl<B: KernelGradients> Backward<B, 1> for Normalise {
-    type State = (FloatTensor<B>, FloatTensor<B>, bool, f32);
+    type State = (FloatTensor<B>, FloatTensor<B>, usize, bool, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, centred, eps) = ops.state;
+        let (x, weight, heads, centred, eps) = ops.state;
         if let [Some(parent)] = ops.parents {
-            let by_x = B::normalise_backward(x, weight, gradient, centred, eps);
+            let by_x = B::normalise_backward(x, weight, gradient, heads, centred, eps);
             grads.register::<B>(parent.id, by_x);
         }
     }
@@ -189,13 +182,13 @@ impl<B: KernelGradients> Backward<B, 1> for Normalise {
 struct Turn;
 
 impl<B: KernelGradients> Backward<B, 1> for Turn {
-    type State = (FloatTensor<B>, FloatTensor<B>, bool);
+    type State = (FloatTensor<B>, FloatTensor<B>, usize, bool);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let (cos, sin, back) = ops.state;
+        let (cos, sin, rotated, back) = ops.state;
         if let [Some(parent)] = ops.parents {
-            grads.register::<B>(parent.id, B::turn(gradient, cos, sin, !back));
+            grads.register::<B>(parent.id, B::turn(gradient, cos, sin, rotated, !back));
         }
     }
 }
@@ -203,12 +196,12 @@ impl<B: KernelGradients> Backward<B, 1> for Turn {
 #[derive(Debug)]
 struct Attention;
 
-impl<B: KernelGradients> Backward<B, 5> for Attention {
+impl<B: KernelGradients> Backward<B, 2> for Attention {
     type State = Attended<B>;
 
-    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let with_prefix = ops.parents.iter().skip(3).any(Option::is_some);
+        let with_prefix = ops.parents[1].is_some();
         let found = B::attention_backward(ops.state, gradient, with_prefix);
         for (parent, found) in ops.parents.into_iter().zip(found) {
             if let (Some(parent), Some(found)) = (parent, found) {
@@ -221,10 +214,10 @@ impl<B: KernelGradients> Backward<B, 5> for Attention {
 #[derive(Debug)]
 struct Activation;
 
-impl<B: KernelGradients> Backward<B, 3> for Activation {
+impl<B: KernelGradients> Backward<B, 2> for Activation {
     type State = Activated<B>;
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let wanted = ops.parents.each_ref().map(Option::is_some);
         let found = B::activation_backward(ops.state, gradient, wanted);
@@ -301,64 +294,47 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: Maybe<Self>,
+        heads: usize,
         centred: bool,
         eps: f32,
     ) -> FloatTensor<Self> {
         let weight = constant!(weight);
         let bias = bias.into_option().map(|bias| constant!(bias));
         let (x, node) = x.into_parts();
-        let out = B::normalise(x.clone(), weight.clone(), bias.into(), centred, eps);
-        finish!(Normalise, [node], out, (x, weight, centred, eps))
+        let out = B::normalise(x.clone(), weight.clone(), bias.into(), heads, centred, eps);
+        finish!(Normalise, [node], out, (x, weight, heads, centred, eps))
     }
 
     fn turn(
         x: FloatTensor<Self>,
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
+        rotated: usize,
         back: bool,
     ) -> FloatTensor<Self> {
         let (cos, sin) = (constant!(cos), constant!(sin));
         let (x, node) = x.into_parts();
-        let out = B::turn(x, cos.clone(), sin.clone(), back);
-        finish!(Turn, [node], out, (cos, sin, back))
+        let out = B::turn(x, cos.clone(), sin.clone(), rotated, back);
+        finish!(Turn, [node], out, (cos, sin, rotated, back))
     }
 
     fn attend_heads(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        prefix_keys: Maybe<Self>,
-        prefix_values: Maybe<Self>,
+        heads: FloatTensor<Self>,
+        prefix: Maybe<Self>,
         padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
         let padding = padding.into_option().map(|padding| constant!(padding));
-        let (prefix_keys, prefix_values) = (prefix_keys.into_option(), prefix_values.into_option());
-        let absent = || Self::from_inner(q.primitive().clone());
-        let nodes = [
-            q.node(),
-            k.node(),
-            v.node(),
-            prefix_keys.clone().unwrap_or_else(absent).node(),
-            prefix_values.clone().unwrap_or_else(absent).node(),
-        ];
-        let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
-        let keys = prefix_keys.map(|keys| keys.into_primitive());
-        let values = prefix_values.map(|values| values.into_primitive());
-        let out = B::attend_heads(
-            q.clone(),
-            k.clone(),
-            v.clone(),
-            keys.clone().into(),
-            values.clone().into(),
-            padding.clone().into(),
-            shape,
-        );
+        let prefix = prefix.into_option();
+        let absent = || Self::from_inner(heads.primitive().clone());
+        let nodes = [heads.node(), prefix.clone().unwrap_or_else(absent).node()];
+        let heads = heads.into_primitive();
+        let prefix = prefix.map(|prefix| prefix.into_primitive());
+        let (before, padded) = (prefix.clone().into(), padding.clone().into());
+        let out = B::attend_heads(heads.clone(), before, padded, shape);
         let state = Attended {
-            q,
-            k,
-            v,
-            prefix: keys.zip(values),
+            heads,
+            prefix,
             padding,
             out: out.clone(),
             shape,
@@ -367,34 +343,30 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     }
 
     fn activation(
-        gate: FloatTensor<Self>,
-        up: Maybe<Self>,
+        projected: FloatTensor<Self>,
         bias: Maybe<Self>,
         gains: Maybe<Self>,
         shape: ActivationShape,
     ) -> FloatTensor<Self> {
-        let (up, gains) = (up.into_option(), gains.into_option());
-        let absent = || Self::from_inner(gate.primitive().clone());
+        let gains = gains.into_option();
+        let absent = || Self::from_inner(projected.primitive().clone());
         let nodes = [
-            gate.node(),
-            up.clone().unwrap_or_else(absent).node(),
+            projected.node(),
             gains.clone().unwrap_or_else(absent).node(),
         ];
         let state = Activated {
-            gate: gate.into_primitive(),
-            up: up.map(|up| up.into_primitive()),
+            projected: projected.into_primitive(),
             bias: bias.into_option().map(|bias| constant!(bias)),
             gains: gains.map(|gains| gains.into_primitive()),
             shape,
         };
         let Activated {
-            gate,
-            up,
+            projected,
             bias,
             gains,
             shape,
         } = state.clone();
-        let out = B::activation(gate, up.into(), bias.into(), gains.into(), shape);
+        let out = B::activation(projected, bias.into(), gains.into(), shape);
         finish!(Activation, nodes, out, state)
     }
 

@@ -5,7 +5,7 @@
 //! activations need gradients: a weight is a constant to every kernel.
 //!
 //! - [`project`]: rows times a weight matrix, with bias and residual
-//! - [`norm`]: root-mean-square and layer norms
+//! - [`norm`], [`norm_heads`]: root-mean-square and layer norms
 //! - [`rotate`]: the rotary embedding
 //! - [`attend`]: attention over a prefix and a run's own tail
 //! - [`activate`]: gate, activation function, second projection and gains of a feed-forward layer
@@ -54,6 +54,10 @@ pub enum Layout {
 /// The shape of one call of attention.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionShape {
+    /// Heads of queries.
+    pub heads: usize,
+    /// Heads of keys, and of values.
+    pub kv_heads: usize,
     /// Forks of a prompt, which share its prefix.
     pub forks: usize,
     /// Positions that a query looks back on, its own among them; `None` for all.
@@ -71,6 +75,8 @@ pub struct ActivationShape {
     pub forks: usize,
     /// Positions of a fork.
     pub tail: usize,
+    /// Whether there is a second projection, which the activation function's value is multiplied with.
+    pub gated: bool,
     /// The activation function.
     pub function: Activation,
     /// What gains are factors on.
@@ -111,11 +117,12 @@ pub(crate) trait Kernels: Backend {
         transposed: bool,
     ) -> FloatTensor<Self>;
 
-    /// [`norm`].
+    /// [`norm`] of every row, or [`norm_heads`] of the first of every `heads` rows, as many as `weight` has.
     fn normalise(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         #[extension_type] bias: Maybe<Self>,
+        heads: usize,
         centred: bool,
         eps: f32,
     ) -> FloatTensor<Self>;
@@ -125,24 +132,21 @@ pub(crate) trait Kernels: Backend {
         x: FloatTensor<Self>,
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
+        rotated: usize,
         back: bool,
     ) -> FloatTensor<Self>;
 
-    /// [`attend`], whose prefix is both keys and values or none; padding `[prompts]`.
+    /// [`attend`].
     fn attend_heads(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        #[extension_type] prefix_keys: Maybe<Self>,
-        #[extension_type] prefix_values: Maybe<Self>,
+        heads: FloatTensor<Self>,
+        #[extension_type] prefix: Maybe<Self>,
         #[extension_type] padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self>;
 
-    /// [`activate`] over `[tokens, d_mlp]`.
+    /// [`activate`] over `[tokens, d_mlp or 2 · d_mlp]`.
     fn activation(
-        gate: FloatTensor<Self>,
-        #[extension_type] up: Maybe<Self>,
+        projected: FloatTensor<Self>,
         #[extension_type] bias: Maybe<Self>,
         #[extension_type] gains: Maybe<Self>,
         shape: ActivationShape,
@@ -212,6 +216,24 @@ pub fn norm<const D: usize>(
         x.into_dispatch(),
         weight.clone().into_dispatch(),
         maybe(bias.cloned()),
+        1,
+        centred,
+        eps as f32,
+    ))
+}
+
+/// A norm of some of a token's heads, each with a weight of its own: the first ones, as many as `weight` has rows. The
+/// others stay as they are. `[forks, tail, heads, d_head]` in and out; `weight`: `[normed heads, d_head]`.
+pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
+    if weight.is_require_grad() || !has_kernels(&x.device()) {
+        return plain::norm_heads(x, weight, centred, eps);
+    }
+    let heads = x.dims()[2];
+    Tensor::from_dispatch(Dispatch::normalise(
+        x.into_dispatch(),
+        weight.clone().into_dispatch(),
+        Maybe::None,
+        heads,
         centred,
         eps as f32,
     ))
@@ -221,17 +243,18 @@ pub fn norm<const D: usize>(
 /// with `i + dimensions / 2`.
 ///
 /// # Shapes
-/// - `x`: `[forks, tail, heads, d_head]`, returned so
+/// - `x`: `[forks, tail, heads, d_head]`, returned so; its first `rotated` heads are rotated
 /// - `cos`, `sin`: `[1, tail, 1, dimensions]`; further dimensions of a head stay as they are
-pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
+pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>, rotated: usize) -> Tensor<4> {
     if !has_kernels(&x.device()) {
-        return plain::rotate(x, cos, sin);
+        return plain::rotate(x, cos, sin, rotated);
     }
     let table = |table: &Tensor<4>| table.clone().into_dispatch();
     Tensor::from_dispatch(Dispatch::turn(
         x.into_dispatch(),
         table(cos),
         table(sin),
+        rotated,
         false,
     ))
 }
@@ -239,61 +262,55 @@ pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
 /// Attention of every query over the prefix of its prompt and, causally, over its own fork's keys.
 ///
 /// # Shapes
-/// - `q`: `[forks, tail, heads, d_head]`, returned so; `k`, `v`: `[forks, tail, kv_heads, d_head]`
-/// - `prefix`: keys and values `[prompts, kv_heads, positions, d_head]`
+/// - `heads`: `[forks, tail, heads + 2 · kv_heads, d_head]`, of a token its queries, its keys and its values
+/// - `prefix`: keys and values, `[prompts, positions, 2 · kv_heads, d_head]`
+/// - returns `[forks, tail, heads, d_head]`
 /// - `padding`: positions before the beginning of each prompt, which no other position sees, `[prompts]`, or of the first
 ///   prompts where it is the same for further ones; where it is absent, there are none
 /// - `masks`: what the plain operations add to scores instead of the window; empty on a device with kernels
 pub fn attend(
-    q: Tensor<4>,
-    k: Tensor<4>,
-    v: Tensor<4>,
-    prefix: Option<(Tensor<4>, Tensor<4>)>,
+    heads: Tensor<4>,
+    prefix: Option<Tensor<4>>,
     padding: Option<&Tensor<1>>,
     shape: AttentionShape,
     masks: &Masks,
 ) -> Tensor<4> {
-    if !has_kernels(&q.device()) {
-        return plain::attend(q, k, v, prefix, padding, shape, masks);
+    if !has_kernels(&heads.device()) {
+        return plain::attend(heads, prefix, padding, shape, masks);
     }
-    let (keys, values) = prefix.unzip();
     Tensor::from_dispatch(Dispatch::attend_heads(
-        q.into_dispatch(),
-        k.into_dispatch(),
-        v.into_dispatch(),
-        maybe(keys),
-        maybe(values),
+        heads.into_dispatch(),
+        maybe(prefix),
         maybe(padding.cloned()),
         shape,
     ))
 }
 
-/// The activation `act(gate + bias) · up`, gains applied.
+/// The activation `act(gate + bias) · up`, or without `up` where the layer is not gated; gains applied.
 ///
 /// # Shapes
-/// - `gate`, `up`: `[prompts, forks · tail, d_mlp]`, or `[prompts, tail, d_mlp]` where all forks have the same
+/// - `projected`: gate and up of a token one after the other, `[prompts, forks · tail, 2 · d_mlp]`, or the gate alone,
+///   `[prompts, forks · tail, d_mlp]`; with `tail` tokens where they are the same for all forks
 /// - `bias`: `[d_mlp]`
 /// - `gains`: `[prompts, forks, d_mlp]`, or `[1, 1, d_mlp]` for all
 /// - returns `[prompts, forks · tail, d_mlp]`
 pub fn activate(
-    gate: Tensor<3>,
-    up: Option<Tensor<3>>,
+    projected: Tensor<3>,
     bias: Option<&Tensor<1>>,
     gains: Option<Tensor<3>>,
     shape: ActivationShape,
 ) -> Tensor<3> {
     let trained = bias.is_some_and(Tensor::is_require_grad);
-    if trained || !has_kernels(&gate.device()) {
-        return plain::activate(gate, up, bias, gains, shape);
+    if trained || !has_kernels(&projected.device()) {
+        return plain::activate(projected, bias, gains, shape);
     }
-    let d_mlp = gate.dims()[2];
+    let d_mlp = projected.dims()[2] / if shape.gated { 2 } else { 1 };
     let rows = |x: Tensor<3>| {
-        let [a, b, _] = x.dims();
-        x.reshape([a * b, d_mlp]).into_dispatch()
+        let [a, b, width] = x.dims();
+        x.reshape([a * b, width]).into_dispatch()
     };
     Tensor::<2>::from_dispatch(Dispatch::activation(
-        rows(gate),
-        up.map(rows).into(),
+        rows(projected),
         maybe(bias.cloned()),
         gains.map(rows).into(),
         shape,
@@ -330,44 +347,40 @@ impl Kernels for CubeBackend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: Maybe<Self>,
+        heads: usize,
         centred: bool,
         eps: f32,
     ) -> FloatTensor<Self> {
-        gpu::norm(x, weight, bias.into_option(), centred, eps)
+        gpu::norm(x, weight, bias.into_option(), heads, centred, eps)
     }
 
     fn turn(
         x: FloatTensor<Self>,
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
+        rotated: usize,
         back: bool,
     ) -> FloatTensor<Self> {
-        gpu::rotate(x, cos, sin, back)
+        gpu::rotate(x, cos, sin, rotated, back)
     }
 
     fn attend_heads(
-        q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
-        prefix_keys: Maybe<Self>,
-        prefix_values: Maybe<Self>,
+        heads: FloatTensor<Self>,
+        prefix: Maybe<Self>,
         padding: Maybe<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
-        let prefix = prefix_keys.into_option().zip(prefix_values.into_option());
-        gpu::attend(q, k, v, prefix, padding.into_option(), shape)
+        gpu::attend(heads, prefix.into_option(), padding.into_option(), shape)
     }
 
     fn activation(
-        gate: FloatTensor<Self>,
-        up: Maybe<Self>,
+        projected: FloatTensor<Self>,
         bias: Maybe<Self>,
         gains: Maybe<Self>,
         shape: ActivationShape,
     ) -> FloatTensor<Self> {
         gpu::activate(&gpu::Inputs {
-            gate,
-            up: up.into_option(),
+            projected,
             bias: bias.into_option(),
             gains: gains.into_option(),
             shape,

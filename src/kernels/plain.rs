@@ -70,8 +70,26 @@ pub fn norm<const D: usize>(
     }
 }
 
+/// As [`super::norm_heads`].
+pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
+    let [normed, d_head] = weight.dims();
+    let others = x.dims()[2] - normed;
+    let (one, zero) = (Tensor::ones([d_head], &x.device()), None);
+    let first = norm(x.clone().narrow(2, 0, normed), &one, zero, centred, eps);
+    let first = first * weight.clone().reshape([1, 1, normed, d_head]);
+    match others {
+        0 => first,
+        _ => Tensor::cat(vec![first, x.narrow(2, normed, others)], 2),
+    }
+}
+
 /// As [`super::rotate`].
-pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
+pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>, rotated: usize) -> Tensor<4> {
+    let others = x.dims()[2] - rotated;
+    if others > 0 {
+        let first = rotate(x.clone().narrow(2, 0, rotated), cos, sin, rotated);
+        return Tensor::cat(vec![first, x.narrow(2, rotated, others)], 2);
+    }
     let (d_head, dimensions) = (x.dims()[3], cos.dims()[3]);
     let half = dimensions / 2;
     let part = |from, width| x.clone().narrow(3, from, width);
@@ -86,17 +104,18 @@ pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>) -> Tensor<4> {
 
 /// As [`super::attend`]. The scores against a prompt's prefix are one matrix product for all its forks.
 pub fn attend(
-    q: Tensor<4>,
-    k: Tensor<4>,
-    v: Tensor<4>,
-    prefix: Option<(Tensor<4>, Tensor<4>)>,
+    heads: Tensor<4>,
+    prefix: Option<Tensor<4>>,
     padding: Option<&Tensor<1>>,
     shape: AttentionShape,
     masks: &Masks,
 ) -> Tensor<4> {
-    let [forks, tail, heads, d_head] = q.dims();
-    let kv_heads = k.dims()[2];
-    let (rows, group) = (shape.forks, heads / kv_heads);
+    let (n_heads, kv_heads) = (shape.heads, shape.kv_heads);
+    let [forks, tail, _, d_head] = heads.dims();
+    let part = |first, count| heads.clone().narrow(2, first, count);
+    let (q, k) = (part(0, n_heads), part(n_heads, kv_heads));
+    let v = part(n_heads + kv_heads, kv_heads);
+    let (rows, group) = (shape.forks, n_heads / kv_heads);
     let batch = forks / rows;
     // [forks · kv_heads, group · tail, d_head]: one small product per fork and key/value head.
     let q = q
@@ -106,7 +125,7 @@ pub fn attend(
         .reshape([forks * kv_heads, group * tail, d_head]);
     let own = |x: Tensor<4>| x.swap_dims(1, 2).reshape([forks * kv_heads, tail, d_head]);
     let (keys, values) = (own(k), own(v));
-    let n_prefix = prefix.as_ref().map_or(0, |(keys, _)| keys.dims()[2]);
+    let n_prefix = prefix.as_ref().map_or(0, |prefix| prefix.dims()[1]);
     // Scores `[forks · kv_heads, group · tail, keys]` against keys from position `first` on.
     let masked = |scores: Tensor<3>, first: usize, mask: &Option<Tensor<3>>| {
         let scores = match mask {
@@ -131,7 +150,7 @@ pub fn attend(
     let scores = masked(q.clone().matmul(keys.transpose()), n_prefix, &masks.own);
     let mixed = match prefix {
         None => softmax(scores, 2).matmul(values),
-        Some((prefix_keys, prefix_values)) => {
+        Some(prefix) => {
             // All forks of a prompt against the shared prefix: [batch · kv_heads, rows · group · tail, ·].
             let by_prompt = |x: Tensor<3>, width: usize| {
                 x.reshape([batch, rows, kv_heads, group * tail, width])
@@ -143,14 +162,19 @@ pub fn attend(
                     .swap_dims(1, 2)
                     .reshape([forks * kv_heads, group * tail, width])
             };
-            let shared = |x: Tensor<4>| x.reshape([batch * kv_heads, n_prefix, d_head]);
+            let shared = |first| {
+                let heads = prefix.clone().narrow(2, first, kv_heads);
+                heads
+                    .swap_dims(1, 2)
+                    .reshape([batch * kv_heads, n_prefix, d_head])
+            };
             let q_prefix = by_prompt(q, d_head);
-            let to_prefix = by_fork(q_prefix.matmul(shared(prefix_keys).transpose()), n_prefix);
+            let to_prefix = by_fork(q_prefix.matmul(shared(0).transpose()), n_prefix);
             let to_prefix = masked(to_prefix, 0, &masks.prefix);
             let weights = softmax(Tensor::cat(vec![to_prefix, scores], 2), 2);
             let from_prefix = by_fork(
                 by_prompt(weights.clone().narrow(2, 0, n_prefix), n_prefix)
-                    .matmul(shared(prefix_values)),
+                    .matmul(shared(kv_heads)),
                 d_head,
             );
             from_prefix + weights.narrow(2, n_prefix, tail).matmul(values)
@@ -159,7 +183,7 @@ pub fn attend(
     mixed
         .reshape([forks, kv_heads, group, tail, d_head])
         .permute([0, 3, 1, 2, 4])
-        .reshape([forks, tail, heads, d_head])
+        .reshape([forks, tail, n_heads, d_head])
 }
 
 /// Which keys of some positions are padding to a query: those before the beginning of its prompt, or before the query
@@ -188,13 +212,14 @@ fn hides(
 
 /// As [`super::activate`].
 pub fn activate(
-    gate: Tensor<3>,
-    up: Option<Tensor<3>>,
+    projected: Tensor<3>,
     bias: Option<&Tensor<1>>,
     gains: Option<Tensor<3>>,
     shape: ActivationShape,
 ) -> Tensor<3> {
-    let d_mlp = gate.dims()[2];
+    let d_mlp = projected.dims()[2] / if shape.gated { 2 } else { 1 };
+    let part = |first| projected.clone().narrow(2, first, d_mlp);
+    let (gate, up) = (part(0), shape.gated.then(|| part(d_mlp)));
     let ActivationShape {
         prompts,
         forks,

@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 
 use super::Config;
-use super::layers::{Linear, Norm};
+use super::layers::Linear;
 use super::positions::LayerPositions;
 use crate::kernels::{self, AttentionShape};
 
@@ -39,10 +39,8 @@ impl Geometry {
 /// Keys and values of one layer, rotated and ready to be attended to.
 #[derive(Clone, Debug)]
 pub struct KeyValues {
-    /// `[batch, n_kv_heads, positions, d_head]`
-    pub keys: Tensor<4>,
-    /// `[batch, n_kv_heads, positions, d_head]`
-    pub values: Tensor<4>,
+    /// Of every position its keys and then its values, `[batch, positions, 2 · n_kv_heads, d_head]`.
+    pub heads: Tensor<4>,
 }
 
 impl KeyValues {
@@ -51,41 +49,60 @@ impl KeyValues {
         let Some(before) = before else {
             return self;
         };
-        let join = |before: &Tensor<4>, own: Tensor<4>| {
-            let [prompts, heads, positions, d_head] = before.dims();
-            let rows = own.dims()[0];
-            let spread = before
-                .clone()
-                .unsqueeze_dim::<5>(1)
-                .expand([prompts, rows / prompts, heads, positions, d_head])
-                .reshape([rows, heads, positions, d_head]);
-            Tensor::cat(vec![spread, own], 2)
-        };
+        let [prompts, positions, heads, d_head] = before.heads.dims();
+        let rows = self.heads.dims()[0];
+        let spread = (before.heads.clone().unsqueeze_dim::<5>(1))
+            .expand([prompts, rows / prompts, positions, heads, d_head])
+            .reshape([rows, positions, heads, d_head]);
         Self {
-            keys: join(&before.keys, self.keys),
-            values: join(&before.values, self.values),
+            heads: Tensor::cat(vec![spread, self.heads], 1),
         }
     }
 
     /// Those of the first `positions` positions.
     pub fn first(&self, positions: usize) -> Self {
         Self {
-            keys: self.keys.clone().narrow(2, 0, positions),
-            values: self.values.clone().narrow(2, 0, positions),
+            heads: self.heads.clone().narrow(1, 0, positions),
         }
+    }
+
+    /// Number of positions.
+    pub fn positions(&self) -> usize {
+        self.heads.dims()[1]
     }
 }
 
 /// The weights of a block's attention.
 pub(super) struct Attention {
-    pub(super) q: Linear,
-    pub(super) k: Linear,
-    pub(super) v: Linear,
-    /// Over each head's queries, `[d_head]`.
-    pub(super) q_norm: Option<Norm>,
-    /// Over each head's keys, `[d_head]`.
-    pub(super) k_norm: Option<Norm>,
+    /// Queries, keys and values side by side.
+    pub(super) qkv: Linear,
+    /// Over each head's queries and keys, where there is such a norm.
+    pub(super) qk_norm: Option<HeadNorm>,
     pub(super) o: Linear,
+}
+
+/// A root-mean-square norm over each head.
+#[derive(Clone, Debug)]
+pub(super) struct HeadNorm {
+    /// Of every head of the queries, then of the keys, `[n_heads + n_kv_heads, d_head]`: equal among the queries, and
+    /// among the keys.
+    pub(super) weight: Tensor<2>,
+}
+
+impl HeadNorm {
+    /// Of one weight for the queries and one for the keys, `[d_head]`.
+    pub(super) fn new(config: &Config, q: Tensor<1>, k: Tensor<1>) -> Self {
+        let rows = |weight: Tensor<1>, heads| weight.unsqueeze::<2>().repeat_dim(0, heads);
+        let parts = vec![rows(q, config.n_heads), rows(k, config.n_kv_heads)];
+        Self {
+            weight: Tensor::cat(parts, 0),
+        }
+    }
+
+    /// Those weights.
+    pub(super) fn weights(&self, config: &Config) -> [Tensor<1>; 2] {
+        [0, config.n_heads].map(|head| self.weight.clone().narrow(0, head, 1).reshape([-1]))
+    }
 }
 
 impl Attention {
@@ -93,8 +110,8 @@ impl Attention {
     ///
     /// # Shapes
     /// - `x`: `[batch, rows · tail, d_model]`, normed; returned in the same shape, added to `residual` where there is one
-    /// - `prefix`: `[batch, n_kv_heads, prefix, d_head]`
-    /// - the tail's own keys and values are returned as `[batch · rows, n_kv_heads, tail, d_head]`
+    /// - `prefix`: of `batch` prompts
+    /// - the tail's own keys and values are returned, of `batch · rows` prompts
     pub(super) fn apply(
         &self,
         config: &Config,
@@ -105,42 +122,30 @@ impl Attention {
         prefix: Option<&KeyValues>,
     ) -> (Tensor<3>, KeyValues) {
         let Geometry { batch, rows, tail } = geometry;
-        let (heads, kv_heads, d_head) = (config.n_heads, config.n_kv_heads, config.d_head);
-        let by_head = |linear: &Linear, heads| {
-            linear
-                .apply(x.clone())
-                .reshape([batch * rows, tail, heads, d_head])
-        };
-        let rotated = |linear: &Linear, norm: Option<&Norm>, heads| {
-            let x = by_head(linear, heads);
-            positions.rotate(match norm {
-                Some(norm) => norm.apply(x),
-                None => x,
-            })
-        };
-        let q = rotated(&self.q, self.q_norm.as_ref(), heads);
-        let k = rotated(&self.k, self.k_norm.as_ref(), kv_heads);
-        let v = by_head(&self.v, kv_heads);
+        let (n_heads, kv_heads, d_head) = (config.n_heads, config.n_kv_heads, config.d_head);
+        let all = n_heads + 2 * kv_heads;
+        let mut heads = (self.qkv.apply(x)).reshape([batch * rows, tail, all, d_head]);
+        if let Some(HeadNorm { weight }) = &self.qk_norm {
+            heads = kernels::norm_heads(heads, weight, false, config.norm_eps);
+        }
+        let heads = positions.rotate(heads, n_heads + kv_heads);
         let own = KeyValues {
-            keys: k.clone().swap_dims(1, 2),
-            values: v.clone().swap_dims(1, 2),
+            heads: heads.clone().narrow(2, n_heads, 2 * kv_heads),
         };
         let shape = AttentionShape {
+            heads: n_heads,
+            kv_heads,
             forks: rows,
             window: positions.window,
             scale: config.attention_scale as f32,
         };
-        let prefix = prefix.map(|prefix| (prefix.keys.clone(), prefix.values.clone()));
-        let mixed = kernels::attend(
-            q,
-            k,
-            v,
-            prefix,
-            positions.padding.as_ref(),
-            shape,
-            &positions.masks,
-        )
-        .reshape([batch, rows * tail, heads * d_head]);
+        let prefix = prefix.map(|prefix| prefix.heads.clone());
+        let padding = positions.padding.as_ref();
+        let mixed = kernels::attend(heads, prefix, padding, shape, &positions.masks).reshape([
+            batch,
+            rows * tail,
+            n_heads * d_head,
+        ]);
         let attended = match residual {
             Some(residual) => self.o.apply_onto(residual, mixed),
             None => self.o.apply(mixed),

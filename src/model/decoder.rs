@@ -6,7 +6,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, Geometry, KeyValues};
-use super::feed_forward::{PreActivation, last};
+use super::feed_forward::{FirstProjections, PreActivation, last};
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
@@ -23,9 +23,7 @@ pub struct Block {
     pub(super) attention: Attention,
     pub(super) attention_post_norm: Option<Norm>,
     pub(super) feed_forward_norm: Norm,
-    /// The gate, or the first projection of a feed-forward layer without one.
-    pub(super) gate: Linear,
-    pub(super) up: Option<Linear>,
+    pub(super) first: FirstProjections,
     pub(super) down: Linear,
     pub(super) feed_forward_post_norm: Option<Norm>,
 }
@@ -68,8 +66,7 @@ impl State {
         Self {
             resid_mid: part(&self.resid_mid),
             pre: PreActivation {
-                gate: part(&self.pre.gate),
-                up: self.pre.up.as_ref().map(&part),
+                projected: part(&self.pre.projected),
                 ..self.pre.clone()
             },
         }
@@ -203,7 +200,7 @@ impl Decoder {
             resid_mid.clone()
         };
         let normed = block.feed_forward_norm.apply(read);
-        let pre = PreActivation::new(normed, &block.gate, block.up.as_ref(), config.activation);
+        let pre = PreActivation::new(normed, &block.first, config);
         (State { resid_mid, pre }, own)
     }
 

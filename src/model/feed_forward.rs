@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::Config;
 use super::attention::Geometry;
 use super::config::Activation;
 use super::gains::Site;
@@ -11,29 +12,58 @@ use crate::kernels::{self, ActivationShape, GainsOn};
 /// The feed-forward layer before its activation function.
 #[derive(Clone, Debug)]
 pub struct PreActivation {
-    /// Output of the gate projection, or of the first projection of a layer without a gate, before its bias,
-    /// `[batch, tokens, d_mlp]`.
-    pub gate: Tensor<3>,
-    /// Output of `up_proj`, `[batch, tokens, d_mlp]`, in a gated layer.
-    pub up: Option<Tensor<3>>,
+    /// Output of the gate projection, or of the first projection of a layer without a gate, before its bias; in a gated
+    /// layer followed by that of `up_proj`: `[batch, tokens, d_mlp or 2 · d_mlp]`.
+    pub projected: Tensor<3>,
+    /// Whether the layer is gated.
+    pub gated: bool,
     /// The gate's bias, `[d_mlp]`.
     pub bias: Option<Tensor<1>>,
     /// The activation function.
     pub function: Activation,
 }
 
-impl PreActivation {
-    pub(super) fn new(
-        x: Tensor<3>,
-        gate: &Linear,
-        up: Option<&Linear>,
-        function: Activation,
-    ) -> Self {
+/// The first projections of a feed-forward layer.
+pub(super) struct FirstProjections {
+    /// The gate's, or the only one's, without its bias; in a gated layer `up_proj` beside it.
+    pub(super) linear: Linear,
+    /// The gate's bias, `[d_mlp]`.
+    pub(super) bias: Option<Tensor<1>>,
+}
+
+impl FirstProjections {
+    /// Of the gate, or the only projection, and `up_proj`, all in f32.
+    pub(super) fn new(gate: Linear, up: Option<Linear>) -> Self {
+        let bias = gate.bias.clone();
+        let gate = Linear { bias: None, ..gate };
         Self {
-            gate: gate.without_bias(x.clone()),
-            up: up.map(|up| up.apply(x)),
-            bias: gate.bias.clone(),
-            function,
+            linear: match up {
+                Some(up) => Linear::join(vec![gate, up]),
+                None => gate,
+            },
+            bias,
+        }
+    }
+
+    /// Those two, in f32.
+    pub(super) fn split(&self, config: &Config) -> (Linear, Option<Linear>) {
+        let n_parts = if config.gated { 2 } else { 1 };
+        let mut parts = self.linear.split(&vec![config.d_mlp; n_parts]).into_iter();
+        let gate = parts.next().map(|gate| Linear {
+            bias: self.bias.clone(),
+            ..gate
+        });
+        (gate.unwrap_or_else(|| self.linear.clone()), parts.next())
+    }
+}
+
+impl PreActivation {
+    pub(super) fn new(x: Tensor<3>, first: &FirstProjections, config: &Config) -> Self {
+        Self {
+            projected: first.linear.apply(x),
+            gated: config.gated,
+            bias: first.bias.clone(),
+            function: config.activation,
         }
     }
 
@@ -44,7 +74,7 @@ impl PreActivation {
 
     /// The same times `gains`, `[d_mlp]`, where there are any.
     pub fn activation_under(&self, gains: Option<&Tensor<1>>) -> Tensor<3> {
-        let [batch, tokens, _] = self.gate.dims();
+        let [batch, tokens, _] = self.projected.dims();
         let gains = gains.map(|gains| gains.clone().reshape([1, 1, -1]));
         self.under(Site::Post, gains, [batch, 1, tokens])
     }
@@ -52,7 +82,7 @@ impl PreActivation {
     /// The activation when `site` is multiplied by gains that differ from row to row.
     ///
     /// # Shapes
-    /// - `self`: `[batch, tail, d_mlp]`, the same for every row, or `[batch, rows · tail, d_mlp]`
+    /// - `self`: of `tail` tokens, the same for every row, or of `rows · tail`
     /// - `gains`: `[batch, rows, d_mlp]`, one factor per neuron for all positions of a row
     /// - returns `[batch, rows · tail, d_mlp]`
     pub fn scaled(&self, site: Site, gains: Tensor<3>, tail: usize) -> Tensor<3> {
@@ -70,10 +100,9 @@ impl PreActivation {
         let Geometry { batch, rows, tail } = geometry;
         let [forks, d_mlp] = gains.dims();
         // To the activation the run is one prompt.
-        let flat = |x: &Tensor<3>| x.clone().reshape([1, -1, d_mlp as i32]);
+        let width = self.projected.dims()[2];
         let one = Self {
-            gate: flat(&self.gate),
-            up: self.up.as_ref().map(flat),
+            projected: self.projected.clone().reshape([1, -1, width as i32]),
             ..self.clone()
         };
         one.scaled(Site::Post, gains.clone().unsqueeze(), batch * rows * tail)
@@ -90,14 +119,14 @@ impl PreActivation {
             prompts,
             forks,
             tail,
+            gated: self.gated,
             function: self.function,
             on: match site {
                 Site::Post => GainsOn::Activation,
                 Site::GatePre => GainsOn::Gate,
             },
         };
-        let (gate, up) = (self.gate.clone(), self.up.clone());
-        kernels::activate(gate, up, self.bias.as_ref(), gains, shape)
+        kernels::activate(self.projected.clone(), self.bias.as_ref(), gains, shape)
     }
 }
 

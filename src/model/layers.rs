@@ -7,7 +7,7 @@ use super::config::NormKind;
 use super::precision::unpacked;
 use crate::kernels::{self, Layout};
 
-/// A projection `x · W + b`.
+/// A projection `x · W + b`; or several of the same input side by side, since one product of a GPU takes as long as three.
 #[derive(Clone, Debug)]
 pub(super) struct Linear {
     /// `[in, out]`, held in any [`Precision`](super::Precision)
@@ -17,6 +17,34 @@ pub(super) struct Linear {
 }
 
 impl Linear {
+    /// Projections side by side, held in f32. Those without a bias beside others with one get one of zeros.
+    pub(super) fn join(parts: Vec<Self>) -> Self {
+        let has_bias = parts.iter().any(|part| part.bias.is_some());
+        let bias = |part: &Self| match &part.bias {
+            Some(bias) => bias.clone(),
+            None => Tensor::zeros([part.weight.dims()[1]], &part.weight.device()),
+        };
+        Self {
+            bias: has_bias.then(|| Tensor::cat(parts.iter().map(bias).collect(), 0)),
+            weight: Tensor::cat(parts.into_iter().map(|part| part.weight).collect(), 1),
+        }
+    }
+
+    /// The projections that [`Self::join`] put side by side, by their widths, in f32.
+    pub(super) fn split(&self, widths: &[usize]) -> Vec<Self> {
+        let weight = unpacked(&self.weight);
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(widths.len());
+        for &width in widths {
+            parts.push(Self {
+                weight: weight.clone().narrow(1, first, width),
+                bias: (self.bias.as_ref()).map(|bias| bias.clone().narrow(0, first, width)),
+            });
+            first += width;
+        }
+        parts
+    }
+
     /// `[batch, tokens, in]` to `[batch, tokens, out]`.
     pub(super) fn apply(&self, x: Tensor<3>) -> Tensor<3> {
         self.project(x, self.bias.as_ref(), None)
@@ -25,11 +53,6 @@ impl Linear {
     /// The same, added to `residual`, `[batch, tokens, out]`.
     pub(super) fn apply_onto(&self, residual: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
         self.project(x, self.bias.as_ref(), Some(residual))
-    }
-
-    /// The same without the bias.
-    pub(super) fn without_bias(&self, x: Tensor<3>) -> Tensor<3> {
-        self.project(x, None, None)
     }
 
     fn project(

@@ -141,10 +141,10 @@ impl Positions {
 }
 
 impl LayerPositions {
-    /// Rotates queries or keys, `[batch · rows, tail, heads, d_head]`.
-    pub(super) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Rotates the first `rotated` heads, queries and keys, of `[batch · rows, tail, heads, d_head]`.
+    pub(super) fn rotate(&self, x: Tensor<4>, rotated: usize) -> Tensor<4> {
         match &self.rotation {
-            Some(rotation) => kernels::rotate(x, &rotation.cos, &rotation.sin),
+            Some(Rotation { cos, sin }) => kernels::rotate(x, cos, sin, rotated),
             None => x,
         }
     }

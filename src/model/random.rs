@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 
-use super::attention::Attention;
+use super::attention::{Attention, HeadNorm};
 use super::config::NormKind;
 use super::decoder::Block;
+use super::feed_forward::FirstProjections;
 use super::layers::{Linear, Norm, Table};
 use super::{Config, Decoder, Pace};
 
@@ -52,23 +53,24 @@ impl Draw<'_> {
         let config = self.config;
         let (d_model, d_mlp, d_head) = (config.d_model, config.d_mlp, config.d_head);
         let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
+        let qkv = [d_q, d_kv, d_kv].map(|width| self.linear(d_model, width, config.qkv_bias));
+        let ones = || Tensor::ones([d_head], self.device);
         let attention = Attention {
-            q: self.linear(d_model, d_q, config.qkv_bias),
-            k: self.linear(d_model, d_kv, config.qkv_bias),
-            v: self.linear(d_model, d_kv, config.qkv_bias),
-            q_norm: self.norm_where(config.qk_norm, d_head),
-            k_norm: self.norm_where(config.qk_norm, d_head),
+            qkv: Linear::join(qkv.into()),
+            qk_norm: (config.qk_norm).then(|| HeadNorm::new(config, ones(), ones())),
             o: self.linear(d_q, d_model, config.attention_output_bias),
         };
+        let attention_norm = self.norm(d_model);
+        let attention_post_norm = self.norm_where(config.sandwich_norms, d_model);
+        let feed_forward_norm = self.norm(d_model);
+        let first = |has: bool| has.then(|| self.linear(d_model, d_mlp, config.mlp_bias));
+        let gate = self.linear(d_model, d_mlp, config.mlp_bias);
         Block {
-            attention_norm: self.norm(d_model),
+            attention_norm,
             attention,
-            attention_post_norm: self.norm_where(config.sandwich_norms, d_model),
-            feed_forward_norm: self.norm(d_model),
-            gate: self.linear(d_model, d_mlp, config.mlp_bias),
-            up: config
-                .gated
-                .then(|| self.linear(d_model, d_mlp, config.mlp_bias)),
+            attention_post_norm,
+            feed_forward_norm,
+            first: FirstProjections::new(gate, first(config.gated)),
             down: self.linear(d_mlp, d_model, config.mlp_bias),
             feed_forward_post_norm: self.norm_where(config.sandwich_norms, d_model),
         }

@@ -44,7 +44,7 @@ pub struct Run {
     pub first_position: usize,
     /// Positions before the beginning of each prompt, where prompts are of unequal length: they end together.
     pub padding: Option<Padding>,
-    /// Keys and values per layer, `[batch · rows, n_kv_heads, tail, d_head]`; a fork has none.
+    /// Keys and values per layer, of `batch · rows` prompts; a fork has none.
     pub key_values: Vec<Option<KeyValues>>,
     /// Captured states per layer.
     pub states: Vec<Option<State>>,
@@ -242,7 +242,7 @@ impl Decoder {
         }
         let held = |base: &Run| {
             let known = base.key_values.iter().flatten().next();
-            known.map_or(0, |layer| layer.keys.dims()[2])
+            known.map_or(0, KeyValues::positions)
         };
         if prefix.is_some_and(|base| held(base) != first_position) {
             return Err(ModelError::Config(

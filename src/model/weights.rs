@@ -2,10 +2,12 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::Config;
 use super::Decoder;
-use super::attention::Attention;
+use super::attention::{Attention, HeadNorm};
 use super::decoder::Block;
 use super::family::Layout;
+use super::feed_forward::FirstProjections;
 use super::layers::{Linear, Norm, Table};
 use crate::weights::WeightKind;
 
@@ -44,7 +46,7 @@ impl Visitor<'_> {
         }
     }
 
-    fn block(&mut self, layout: &Layout, layer: usize, block: &Block) -> Block {
+    fn block(&mut self, config: &Config, layout: &Layout, layer: usize, block: &Block) -> Block {
         let names = layout.names;
         let name = |part: &str| layout.in_block(layer, part);
         let optional = |visitor: &mut Self, part: &str, norm: &Option<Norm>| {
@@ -53,24 +55,36 @@ impl Visitor<'_> {
         // Parts of a fused projection go by its name.
         let qkv = |part: &'static str| if part.is_empty() { names.qkv } else { part };
         let attention = &block.attention;
+        let attention_norm = self.norm(&name(names.attention_norm), &block.attention_norm);
+        let (d_q, d_kv) = (
+            config.n_heads * config.d_head,
+            config.n_kv_heads * config.d_head,
+        );
+        let parts = attention.qkv.split(&[d_q, d_kv, d_kv]);
+        let parts = [names.q, names.k, names.v].into_iter().zip(parts);
+        let parts = parts.map(|(part, linear)| self.linear(&name(qkv(part)), &linear));
+        let attention = Attention {
+            qkv: Linear::join(parts.collect()),
+            qk_norm: attention.qk_norm.as_ref().map(|norm| {
+                let [q, k] = norm.weights(config);
+                let q = (self.vector)(&format!("{}.weight", name(names.q_norm)), q);
+                let k = (self.vector)(&format!("{}.weight", name(names.k_norm)), k);
+                HeadNorm::new(config, q, k)
+            }),
+            o: self.linear(&name(names.o), &attention.o),
+        };
+        let attention_post_norm =
+            optional(self, names.attention_post_norm, &block.attention_post_norm);
+        let feed_forward_norm = self.norm(&name(names.feed_forward_norm), &block.feed_forward_norm);
+        let (gate, up) = block.first.split(config);
+        let gate = self.linear(&name(names.gate), &gate);
+        let up = up.map(|up| self.linear(&name(names.up), &up));
         Block {
-            attention_norm: self.norm(&name(names.attention_norm), &block.attention_norm),
-            attention: Attention {
-                q: self.linear(&name(qkv(names.q)), &attention.q),
-                k: self.linear(&name(qkv(names.k)), &attention.k),
-                v: self.linear(&name(qkv(names.v)), &attention.v),
-                q_norm: optional(self, names.q_norm, &attention.q_norm),
-                k_norm: optional(self, names.k_norm, &attention.k_norm),
-                o: self.linear(&name(names.o), &attention.o),
-            },
-            attention_post_norm: optional(
-                self,
-                names.attention_post_norm,
-                &block.attention_post_norm,
-            ),
-            feed_forward_norm: self.norm(&name(names.feed_forward_norm), &block.feed_forward_norm),
-            gate: self.linear(&name(names.gate), &block.gate),
-            up: block.up.as_ref().map(|up| self.linear(&name(names.up), up)),
+            attention_norm,
+            attention,
+            attention_post_norm,
+            feed_forward_norm,
+            first: FirstProjections::new(gate, up),
             down: self.linear(&name(names.down), &block.down),
             feed_forward_post_norm: optional(
                 self,
@@ -85,7 +99,8 @@ impl Decoder {
     /// The decoder with every weight replaced: vectors by one function, matrices by the other. Both get the
     /// weight's name in transformers, in the order of the forward pass: embeddings and output projection as
     /// `[rows, d_model]`, in one piece or several, all other matrices as `[in, out]`. A tied output projection
-    /// follows the embedding. `device` is where the new weights are.
+    /// follows the embedding. Projections that are held side by side are given one by one, in f32. `device` is where the
+    /// new weights are.
     pub fn map(
         &self,
         device: &Device,
@@ -105,7 +120,7 @@ impl Decoder {
             .map(|table| visitor.table(names.position_embedding, table));
         let blocks = self.blocks.iter().enumerate();
         let blocks = blocks
-            .map(|(layer, block)| visitor.block(&layout, layer, block))
+            .map(|(layer, block)| visitor.block(&self.config, &layout, layer, block))
             .collect();
         let final_norm = visitor.norm(names.final_norm, &self.final_norm);
         let lm_head = if self.config.tied {

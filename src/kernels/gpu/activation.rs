@@ -11,9 +11,11 @@ use crate::kernels::{Activation, ActivationShape, GainsOn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Plan {
     d_mlp: usize,
+    /// Whether the gate's numbers of a token are followed by those of the second projection.
+    gated: bool,
     function: Activation,
     on: GainsOn,
-    /// Whether all forks of a prompt have the same gate and up.
+    /// Whether all forks of a prompt have the same projections.
     shared: bool,
     /// Whether the gains are one row for all forks.
     one_row: bool,
@@ -32,10 +34,9 @@ struct Sizes {
 
 /// The inputs of a layer's activation.
 pub(in crate::kernels) struct Inputs {
-    /// `[tokens, d_mlp]`, or the tokens of one fork of each prompt where they are shared.
-    pub(in crate::kernels) gate: CubeTensor,
-    /// As the gate.
-    pub(in crate::kernels) up: Option<CubeTensor>,
+    /// Gate, and second projection where there is one, `[tokens, d_mlp or 2 · d_mlp]`, or the tokens of one fork of each
+    /// prompt where they are shared.
+    pub(in crate::kernels) projected: CubeTensor,
     /// `[d_mlp]`
     pub(in crate::kernels) bias: Option<CubeTensor>,
     /// `[forks of all prompts, d_mlp]`, or one row.
@@ -49,10 +50,11 @@ impl Inputs {
         let rows = |x: &CubeTensor| super::last_dim(x).0;
         let all = shape.prompts * shape.forks;
         Plan {
-            d_mlp: super::last_dim(&self.gate).1,
+            d_mlp: self.d_mlp(),
+            gated: shape.gated,
             function: shape.function,
             on: shape.on,
-            shared: shape.forks > 1 && rows(&self.gate) == shape.prompts * shape.tail,
+            shared: shape.forks > 1 && rows(&self.projected) == shape.prompts * shape.tail,
             one_row: all > 1 && self.gains.as_ref().is_some_and(|gains| rows(gains) == 1),
         }
     }
@@ -63,6 +65,10 @@ impl Inputs {
             self.shape.forks as u32,
             self.shape.tail as u32,
         )
+    }
+
+    fn d_mlp(&self) -> usize {
+        super::last_dim(&self.projected).1 / if self.shape.gated { 2 } else { 1 }
     }
 
     /// Tokens of the output.
@@ -79,15 +85,14 @@ fn optional(x: &Option<CubeTensor>) -> Option<BufferArg> {
 pub(in crate::kernels) fn activate(inputs: &Inputs) -> CubeTensor {
     let plan = inputs.plan();
     let total = inputs.tokens() * plan.d_mlp;
-    let out = empty(&inputs.gate, Shape::new([inputs.tokens(), plan.d_mlp]));
+    let out = empty(&inputs.projected, Shape::new([inputs.tokens(), plan.d_mlp]));
     // SAFETY: units beyond `total` end at once; tokens and forks are below their numbers.
     unsafe {
         activate_kernel::launch_unchecked(
-            &inputs.gate.client,
+            &inputs.projected.client,
             element_grid(total),
             CubeDim::new_1d(WIDE as u32),
-            contiguous(inputs.gate.clone()).into_buffer_arg(),
-            optional(&inputs.up).into(),
+            contiguous(inputs.projected.clone()).into_buffer_arg(),
             optional(&inputs.bias).into(),
             optional(&inputs.gains).into(),
             out.clone().into_buffer_arg(),
@@ -98,34 +103,28 @@ pub(in crate::kernels) fn activate(inputs: &Inputs) -> CubeTensor {
     out
 }
 
-/// The gradients by gate and up, which are not shared.
-pub(in crate::kernels) fn activate_backward(
-    inputs: &Inputs,
-    gradient: CubeTensor,
-) -> (CubeTensor, Option<CubeTensor>) {
+/// The gradient by the projections of every token, shared or not.
+pub(in crate::kernels) fn activate_backward(inputs: &Inputs, gradient: CubeTensor) -> CubeTensor {
     let plan = inputs.plan();
     let total = inputs.tokens() * plan.d_mlp;
-    let shape = Shape::new([inputs.tokens(), plan.d_mlp]);
-    let by_gate = empty(&inputs.gate, shape.clone());
-    let by_up = inputs.up.as_ref().map(|up| empty(up, shape));
+    let width = super::last_dim(&inputs.projected).1;
+    let out = empty(&inputs.projected, Shape::new([inputs.tokens(), width]));
     // SAFETY: as above.
     unsafe {
         activate_backward_kernel::launch_unchecked(
-            &inputs.gate.client,
+            &inputs.projected.client,
             element_grid(total),
             CubeDim::new_1d(WIDE as u32),
-            contiguous(inputs.gate.clone()).into_buffer_arg(),
-            optional(&inputs.up).into(),
+            contiguous(inputs.projected.clone()).into_buffer_arg(),
             optional(&inputs.bias).into(),
             optional(&inputs.gains).into(),
             contiguous(gradient).into_buffer_arg(),
-            by_gate.clone().into_buffer_arg(),
-            by_up.clone().map(CubeTensor::into_buffer_arg).into(),
+            out.clone().into_buffer_arg(),
             inputs.sizes(total),
             plan,
         );
     }
-    (by_gate, by_up)
+    out
 }
 
 /// The gradient by the gains of each fork, summed over its positions: `[forks of all prompts, d_mlp]`.
@@ -133,15 +132,14 @@ pub(in crate::kernels) fn gains_backward(inputs: &Inputs, gradient: CubeTensor) 
     let plan = inputs.plan();
     let forks = inputs.shape.prompts * inputs.shape.forks;
     let total = forks * plan.d_mlp;
-    let out = empty(&inputs.gate, Shape::new([forks, plan.d_mlp]));
+    let out = empty(&inputs.projected, Shape::new([forks, plan.d_mlp]));
     // SAFETY: as above.
     unsafe {
         gains_backward_kernel::launch_unchecked(
-            &inputs.gate.client,
+            &inputs.projected.client,
             element_grid(total),
             CubeDim::new_1d(WIDE as u32),
-            contiguous(inputs.gate.clone()).into_buffer_arg(),
-            optional(&inputs.up).into(),
+            contiguous(inputs.projected.clone()).into_buffer_arg(),
             optional(&inputs.bias).into(),
             optional(&inputs.gains).into(),
             contiguous(gradient).into_buffer_arg(),
@@ -193,10 +191,15 @@ struct Parts {
     gain: f32,
 }
 
+/// Where the gate of a token's neuron lies; its second projection lies `d_mlp` numbers behind.
+#[cube]
+fn projected_place(token: usize, column: usize, #[comptime] plan: Plan) -> usize {
+    token * comptime!(plan.d_mlp * if plan.gated { 2 } else { 1 }) + column
+}
+
 #[cube]
 fn parts(
-    gate: &[f32],
-    up: &ComptimeOption<&[f32]>,
+    projected: &[f32],
     bias: &ComptimeOption<&[f32]>,
     gains: &ComptimeOption<&[f32]>,
     token: usize,
@@ -210,7 +213,7 @@ fn parts(
     if comptime!(plan.shared) {
         source = fork / sizes.forks as usize * tail + token % tail;
     }
-    let place = source * plan.d_mlp + column;
+    let place = projected_place(source, column, plan);
     let mut gain = 1.0f32;
     #[comptime]
     if let ComptimeOption::Some(gains) = gains {
@@ -220,7 +223,7 @@ fn parts(
             gains[fork * plan.d_mlp + column]
         };
     }
-    let gate = gate[place];
+    let gate = projected[place];
     let mut inner = gate;
     if comptime!(plan.on == GainsOn::Gate) {
         inner = gate * gain;
@@ -230,9 +233,8 @@ fn parts(
         inner += bias[column];
     }
     let mut second = 1.0f32;
-    #[comptime]
-    if let ComptimeOption::Some(up) = up {
-        second = up[place];
+    if comptime!(plan.gated) {
+        second = projected[place + plan.d_mlp];
     }
     let (activated, slope) = function(inner, plan.function);
     Parts {
@@ -246,8 +248,7 @@ fn parts(
 
 #[cube(launch_unchecked)]
 fn activate_kernel(
-    gate: &[f32],
-    up: ComptimeOption<&[f32]>,
+    projected: &[f32],
     bias: ComptimeOption<&[f32]>,
     gains: ComptimeOption<&[f32]>,
     out: &mut [f32],
@@ -257,7 +258,7 @@ fn activate_kernel(
     let place = element();
     if place < sizes.total as usize {
         let (token, column) = (place / plan.d_mlp, place % plan.d_mlp);
-        let parts = parts(gate, &up, &bias, &gains, token, column, &sizes, plan);
+        let parts = parts(projected, &bias, &gains, token, column, &sizes, plan);
         let mut value = parts.activated * parts.up;
         if comptime!(plan.on == GainsOn::Activation) {
             value *= parts.gain;
@@ -269,38 +270,35 @@ fn activate_kernel(
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
 fn activate_backward_kernel(
-    gate: &[f32],
-    up: ComptimeOption<&[f32]>,
+    projected: &[f32],
     bias: ComptimeOption<&[f32]>,
     gains: ComptimeOption<&[f32]>,
     gradient: &[f32],
-    by_gate: &mut [f32],
-    by_up: ComptimeOption<&mut [f32]>,
+    out: &mut [f32],
     sizes: Sizes,
     #[comptime] plan: Plan,
 ) {
     let place = element();
     if place < sizes.total as usize {
         let (token, column) = (place / plan.d_mlp, place % plan.d_mlp);
-        let parts = parts(gate, &up, &bias, &gains, token, column, &sizes, plan);
+        let parts = parts(projected, &bias, &gains, token, column, &sizes, plan);
         // The gain is a factor of both, wherever it stands: on the gate, or on the activation.
         let scaled = gradient[place] * parts.gain;
-        by_gate[place] = scaled * parts.slope * parts.up;
-        #[comptime]
-        if let ComptimeOption::Some(by_up) = by_up {
+        let to = projected_place(token, column, plan);
+        out[to] = scaled * parts.slope * parts.up;
+        if comptime!(plan.gated) {
             let mut by_activated = gradient[place];
             if comptime!(plan.on == GainsOn::Activation) {
                 by_activated = scaled;
             }
-            by_up[place] = by_activated * parts.activated;
+            out[to + plan.d_mlp] = by_activated * parts.activated;
         }
     }
 }
 
 #[cube(launch_unchecked)]
 fn gains_backward_kernel(
-    gate: &[f32],
-    up: ComptimeOption<&[f32]>,
+    projected: &[f32],
     bias: ComptimeOption<&[f32]>,
     gains: ComptimeOption<&[f32]>,
     gradient: &[f32],
@@ -314,7 +312,7 @@ fn gains_backward_kernel(
         let mut sum = 0.0f32;
         for position in 0..sizes.tail as usize {
             let token = fork * sizes.tail as usize + position;
-            let parts = parts(gate, &up, &bias, &gains, token, column, &sizes, plan);
+            let parts = parts(projected, &bias, &gains, token, column, &sizes, plan);
             let mut by_gain = parts.activated * parts.up;
             if comptime!(plan.on == GainsOn::Gate) {
                 by_gain = parts.slope * parts.gate * parts.up;

@@ -3,21 +3,39 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{UNITS, contiguous, empty_like, last_dim, row, row_grid};
+use super::{UNITS, at_most, contiguous, empty_like, last_dim, row, row_grid};
 
 /// What a norm is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Plan {
     width: usize,
+    /// Rows that follow each other with weights of their own.
+    heads: usize,
+    /// Of those, the first ones, which are normed; the others stay as they are.
+    normed: usize,
     /// Whether the mean is subtracted (layer norm).
     centred: bool,
 }
 
-/// `(x − mean) / √(variance + eps) · weight + bias`, without the mean where it is not `centred`.
+impl Plan {
+    fn new(width: usize, weight: &CubeTensor, heads: usize, centred: bool) -> Self {
+        let normed = weight.meta.shape().num_elements() / width;
+        Self {
+            width,
+            heads,
+            normed,
+            centred,
+        }
+    }
+}
+
+/// `(x − mean) / √(variance + eps) · weight + bias`, without the mean where it is not `centred`. Of every `heads` rows that
+/// follow each other, as many are normed as `weight` and `bias` have rows.
 pub(in crate::kernels) fn norm(
     x: CubeTensor,
     weight: CubeTensor,
     bias: Option<CubeTensor>,
+    heads: usize,
     centred: bool,
     eps: f32,
 ) -> CubeTensor {
@@ -27,6 +45,7 @@ pub(in crate::kernels) fn norm(
         return out;
     }
     let client = x.client.clone();
+    let plan = Plan::new(width, &weight, heads, centred);
     // SAFETY: rows are clamped to their number in the kernel, columns to their width.
     unsafe {
         norm_kernel::launch_unchecked(
@@ -39,7 +58,7 @@ pub(in crate::kernels) fn norm(
             out.clone().into_buffer_arg(),
             rows as u32,
             eps,
-            Plan { width, centred },
+            plan,
         );
     }
     out
@@ -50,6 +69,7 @@ pub(in crate::kernels) fn norm_backward(
     x: CubeTensor,
     weight: CubeTensor,
     gradient: CubeTensor,
+    heads: usize,
     centred: bool,
     eps: f32,
 ) -> CubeTensor {
@@ -59,6 +79,7 @@ pub(in crate::kernels) fn norm_backward(
         return out;
     }
     let client = x.client.clone();
+    let plan = Plan::new(width, &weight, heads, centred);
     // SAFETY: as above.
     unsafe {
         norm_backward_kernel::launch_unchecked(
@@ -71,7 +92,7 @@ pub(in crate::kernels) fn norm_backward(
             out.clone().into_buffer_arg(),
             rows as u32,
             eps,
-            Plan { width, centred },
+            plan,
         );
     }
     out
@@ -88,16 +109,20 @@ fn norm_kernel(
     #[comptime] plan: Plan,
 ) {
     let width = comptime!(plan.width);
-    let start = row(rows) * width;
+    let row = row(rows);
+    let (start, head) = (row * width, row % plan.heads);
     let mut shared = Shared::<[f32]>::new_slice(UNITS);
     let (mean, scale) = moments(x, start, &mut shared, eps, plan);
     for step in 0..comptime!(width.div_ceil(UNITS)) {
         let column = step * UNITS + UNIT_POS as usize;
         if column < width {
-            let mut value = (x[start + column] - mean) * scale * weight[column];
-            #[comptime]
-            if let ComptimeOption::Some(bias) = bias {
-                value += bias[column];
+            let mut value = x[start + column];
+            if head < plan.normed {
+                value = (value - mean) * scale * weight[head * width + column];
+                #[comptime]
+                if let ComptimeOption::Some(bias) = bias {
+                    value += bias[head * width + column];
+                }
             }
             out[start + column] = value;
         }
@@ -115,7 +140,10 @@ fn norm_backward_kernel(
     #[comptime] plan: Plan,
 ) {
     let width = comptime!(plan.width);
-    let start = row(rows) * width;
+    let row = row(rows);
+    let (start, head) = (row * width, row % plan.heads);
+    // The weights of a row that is not normed are not read for what comes of them.
+    let at = at_most(head, comptime!(plan.normed - 1)) * width;
     let mut shared = Shared::<[f32]>::new_slice(UNITS);
     let (mean, scale) = moments(x, start, &mut shared, eps, plan);
     // With y the normed x and g the gradient by it: dx = scale · (g − mean(g) − y · mean(g·y)).
@@ -124,7 +152,7 @@ fn norm_backward_kernel(
     for step in 0..comptime!(width.div_ceil(UNITS)) {
         let column = step * UNITS + UNIT_POS as usize;
         if column < width {
-            let by_normed = gradient[start + column] * weight[column];
+            let by_normed = gradient[start + column] * weight[at + column];
             sum += by_normed;
             along += by_normed * (x[start + column] - mean) * scale;
         }
@@ -137,9 +165,12 @@ fn norm_backward_kernel(
     for step in 0..comptime!(width.div_ceil(UNITS)) {
         let column = step * UNITS + UNIT_POS as usize;
         if column < width {
-            let normed = (x[start + column] - mean) * scale;
-            out[start + column] =
-                (gradient[start + column] * weight[column] - offset - normed * along) * scale;
+            let mut by_x = gradient[start + column];
+            if head < plan.normed {
+                let normed = (x[start + column] - mean) * scale;
+                by_x = (by_x * weight[at + column] - offset - normed * along) * scale;
+            }
+            out[start + column] = by_x;
         }
     }
 }

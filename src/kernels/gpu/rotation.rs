@@ -9,6 +9,8 @@ use super::{WIDE, contiguous, element, element_grid, empty_like};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Plan {
     heads: usize,
+    /// Heads that are rotated, the first ones; the others stay as they are.
+    rotated: usize,
     d_head: usize,
     /// Dimensions of a head that are rotated, the first ones.
     dimensions: usize,
@@ -26,6 +28,7 @@ pub(in crate::kernels) fn rotate(
     x: CubeTensor,
     cos: CubeTensor,
     sin: CubeTensor,
+    rotated: usize,
     back: bool,
 ) -> CubeTensor {
     let [_, tail, heads, d_head] = x.meta.shape().dims();
@@ -50,6 +53,7 @@ pub(in crate::kernels) fn rotate(
             tail as u32,
             Plan {
                 heads,
+                rotated,
                 d_head,
                 dimensions,
                 back,
@@ -74,9 +78,10 @@ fn rotate_kernel(
         let (d_head, dimensions) = comptime!((plan.d_head, plan.dimensions));
         let half = comptime!(dimensions / 2);
         let d = place % d_head;
+        let head = place / d_head % plan.heads;
         let position = place / comptime!(d_head * plan.heads) % tail as usize;
         let mut value = x[place];
-        if d < dimensions {
+        if d < dimensions && head < plan.rotated {
             let table = position * dimensions + d;
             let first = d < half;
             let pair = if first {

@@ -35,10 +35,12 @@ impl Config {
         table.max(self.largest_projection_bytes())
     }
 
-    /// Bytes in f32 of the largest tensor that cannot be split.
+    /// Bytes in f32 of the largest tensor that cannot be split: queries, keys and values are held side by side, and so are
+    /// the first projections of a feed-forward layer.
     pub fn largest_projection_bytes(&self) -> u64 {
-        let width = self.d_mlp.max(self.n_heads * self.d_head);
-        4 * self.d_model as u64 * width as u64
+        let qkv = (self.n_heads + 2 * self.n_kv_heads) as u64 * self.d_head as u64;
+        let first = self.d_mlp as u64 * if self.gated { 2 } else { 1 };
+        4 * self.d_model as u64 * first.max(qkv)
     }
 
     /// Most bytes held while the model is loaded: its parameters, and its largest tensor in f32.

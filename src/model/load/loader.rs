@@ -2,12 +2,13 @@
 
 use burn::tensor::Device;
 
+use super::reading::Projection;
 use crate::job::Job;
-use crate::model::attention::Attention;
+use crate::model::attention::{Attention, HeadNorm};
 use crate::model::decoder::Block;
 use crate::model::device::Compute;
 use crate::model::family::{Fused, Layout};
-use crate::model::layers::Linear;
+use crate::model::feed_forward::FirstProjections;
 use crate::model::{Config, Decoder, ModelError, Pace, Precision};
 use crate::weights::WeightFile;
 
@@ -105,8 +106,7 @@ impl<'a> Loader<'a> {
         let names = self.layout.names;
         let layout = self.layout;
         let name = |part: &str| layout.in_block(layer, part);
-        let (d_model, d_mlp) = (config.d_model, config.d_mlp);
-        let bias = config.mlp_bias;
+        let d_model = config.d_model;
         let attention_norm = self
             .norm(&name(names.attention_norm), config, d_model)
             .await?;
@@ -125,13 +125,7 @@ impl<'a> Loader<'a> {
             feed_forward_norm: self
                 .norm(&name(names.feed_forward_norm), config, d_model)
                 .await?,
-            gate: self
-                .linear(&name(names.gate), [d_mlp, d_model], bias)
-                .await?,
-            up: match config.gated {
-                true => Some(self.linear(&name(names.up), [d_mlp, d_model], bias).await?),
-                false => None,
-            },
+            first: self.first_projections(layer, config).await?,
             down: self.down(&name(names.down), config).await?,
             feed_forward_post_norm: match post {
                 true => Some(
@@ -147,44 +141,59 @@ impl<'a> Loader<'a> {
         let names = self.layout.names;
         let layout = self.layout;
         let name = |part: &str| layout.in_block(layer, part);
-        let [q, k, v] = match layout.fused {
+        let d_kv = config.n_kv_heads * config.d_head;
+        let qkv = match layout.fused {
             Some(fused) => self.fused(&name(names.qkv), fused, config).await?,
-            None => [
-                self.rotary(&name(names.q), config.n_heads, config).await?,
-                self.rotary(&name(names.k), config.n_kv_heads, config)
-                    .await?,
-                self.linear(
-                    &name(names.v),
-                    [config.n_kv_heads * config.d_head, config.d_model],
-                    config.qkv_bias,
-                )
-                .await?,
-            ],
+            None => {
+                let (n_q, n_k, shape) = (config.n_heads, config.n_kv_heads, [d_kv, config.d_model]);
+                let q = self.rotary(&name(names.q), n_q, config).await?;
+                let k = self.rotary(&name(names.k), n_k, config).await?;
+                let v = self
+                    .projection(&name(names.v), shape, config.qkv_bias)
+                    .await?;
+                q.beside(k).beside(v)
+            }
         };
-        let (q_norm, k_norm) = match config.qk_norm {
-            true => (
-                Some(
-                    self.norm(&name(names.q_norm), config, config.d_head)
-                        .await?,
-                ),
-                Some(
-                    self.norm(&name(names.k_norm), config, config.d_head)
-                        .await?,
-                ),
-            ),
-            false => (None, None),
+        let qkv = self.upload_linear(qkv);
+        let qk_norm = match config.qk_norm {
+            true => {
+                let (q, k) = (name(names.q_norm), name(names.k_norm));
+                let q = self.norm(&q, config, config.d_head).await?;
+                let k = self.norm(&k, config, config.d_head).await?;
+                Some(HeadNorm::new(config, q.weight, k.weight))
+            }
+            false => None,
         };
         let shape = [config.d_model, config.n_heads * config.d_head];
         let o = self
-            .linear(&name(names.o), shape, config.attention_output_bias)
+            .projection(&name(names.o), shape, config.attention_output_bias)
             .await?;
         Ok(Attention {
-            q,
-            k,
-            v,
-            q_norm,
-            k_norm,
-            o,
+            qkv,
+            qk_norm,
+            o: self.upload_linear(o),
+        })
+    }
+
+    async fn first_projections(
+        &mut self,
+        layer: usize,
+        config: &Config,
+    ) -> Result<FirstProjections, ModelError> {
+        let names = self.layout.names;
+        let layout = self.layout;
+        let name = |part: &str| layout.in_block(layer, part);
+        let (shape, has_bias) = ([config.d_mlp, config.d_model], config.mlp_bias);
+        let mut gate = self.projection(&name(names.gate), shape, has_bias).await?;
+        // The gate's bias is added after a gain on the gate.
+        let bias = gate.bias.take().map(|bias| self.upload(bias));
+        let all = match config.gated {
+            true => gate.beside(self.projection(&name(names.up), shape, has_bias).await?),
+            false => gate,
+        };
+        Ok(FirstProjections {
+            linear: self.upload_linear(all),
+            bias,
         })
     }
 
@@ -196,7 +205,7 @@ impl<'a> Loader<'a> {
         name: &str,
         heads: usize,
         config: &Config,
-    ) -> Result<Linear, ModelError> {
+    ) -> Result<Projection, ModelError> {
         let shape = [heads * config.d_head, config.d_model];
         let mut weight = self.matrix(name, shape).await?;
         let mut bias = self.bias(name, shape[0], config.qkv_bias).await?;
@@ -207,19 +216,19 @@ impl<'a> Loader<'a> {
                 place if place < rotated => row - place + place % half * 2 + place / half,
                 _ => row,
             };
-            weight = weight.rows_by(shape[0], row_in_file);
+            weight = weight.rows_by(row_in_file);
             bias = bias.map(|bias| (0..shape[0]).map(|row| bias[row_in_file(row)]).collect());
         }
-        Ok(self.upload_linear(weight, bias))
+        Ok(Projection { weight, bias })
     }
 
-    /// Queries, keys and values out of one projection.
+    /// Queries, keys and values that are stored as one projection.
     async fn fused(
         &mut self,
         name: &str,
         fused: Fused,
         config: &Config,
-    ) -> Result<[Linear; 3], ModelError> {
+    ) -> Result<Projection, ModelError> {
         let d_head = config.d_head;
         let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
         let rows = d_q + 2 * d_kv;
@@ -230,17 +239,16 @@ impl<'a> Loader<'a> {
         }
         let weight = self.matrix(name, [rows, config.d_model]).await?;
         let bias = self.bias(name, rows, config.qkv_bias).await?;
-        let part = |which: usize, width: usize| {
-            let row_in_file = move |row: usize| match fused {
-                Fused::Concatenated => [0, d_q, d_q + d_kv][which] + row,
-                Fused::HeadByHead => (row / d_head * 3 + which) * d_head + row % d_head,
-            };
-            let bias = bias.as_ref();
-            self.upload_linear(
-                weight.rows_by(width, row_in_file),
-                bias.map(|bias| (0..width).map(|row| bias[row_in_file(row)]).collect()),
-            )
+        if fused == Fused::Concatenated {
+            return Ok(Projection { weight, bias });
+        }
+        let row_in_file = |row: usize| {
+            let (which, row) = (row / d_q, row % d_q);
+            (row / d_head * 3 + which) * d_head + row % d_head
         };
-        Ok([part(0, d_q), part(1, d_kv), part(2, d_kv)])
+        Ok(Projection {
+            weight: weight.rows_by(row_in_file),
+            bias: bias.map(|bias| (0..rows).map(|row| bias[row_in_file(row)]).collect()),
+        })
     }
 }

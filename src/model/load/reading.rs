@@ -38,10 +38,10 @@ impl Matrix {
         ))
     }
 
-    /// `count` of its rows, row `i` being row `row_in_file(i)`.
-    pub(super) fn rows_by(&self, count: usize, row_in_file: impl Fn(usize) -> usize) -> Self {
-        let width = self.columns;
-        let mut values = Vec::with_capacity(count * width);
+    /// Its rows in another order, row `i` being row `row_in_file(i)`.
+    pub(super) fn rows_by(&self, row_in_file: impl Fn(usize) -> usize) -> Self {
+        let (count, width) = (self.rows, self.columns);
+        let mut values = Vec::with_capacity(self.values.len());
         for row in 0..count {
             let start = row_in_file(row) * width;
             values.extend_from_slice(&self.values[start..start + width]);
@@ -51,6 +51,31 @@ impl Matrix {
             rows: count,
             columns: width,
         }
+    }
+
+    /// The rows of another matrix after its own.
+    pub(super) fn append(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.rows += other.rows;
+    }
+}
+
+/// A projection on the host, its weight as `[out, in]`.
+pub(super) struct Projection {
+    pub(super) weight: Matrix,
+    pub(super) bias: Option<Vec<f32>>,
+}
+
+impl Projection {
+    /// Another one of the same input beside it. Where only one of them has a bias, the other gets one of zeros.
+    pub(super) fn beside(mut self, other: Self) -> Self {
+        if self.bias.is_some() || other.bias.is_some() {
+            let zeros = |rows| vec![0.0; rows];
+            let bias = self.bias.get_or_insert_with(|| zeros(self.weight.rows));
+            bias.extend(other.bias.unwrap_or_else(|| zeros(other.weight.rows)));
+        }
+        self.weight.append(other.weight);
+        self
     }
 }
 
@@ -83,7 +108,7 @@ impl Loader<'_> {
         self.values(name, &[width]).await
     }
 
-    fn upload(&self, values: Vec<f32>) -> Tensor<1> {
+    pub(super) fn upload(&self, values: Vec<f32>) -> Tensor<1> {
         let width = values.len();
         Tensor::from_data(TensorData::new(values, [width]), self.device)
     }
@@ -142,18 +167,19 @@ impl Loader<'_> {
         })
     }
 
-    pub(super) async fn linear(
+    /// A projection of the shape `[out, in]`.
+    pub(super) async fn projection(
         &mut self,
         name: &str,
         shape: [usize; 2],
         has_bias: bool,
-    ) -> Result<Linear, ModelError> {
+    ) -> Result<Projection, ModelError> {
         let weight = self.matrix(name, shape).await?;
         let bias = self.bias(name, shape[0], has_bias).await?;
-        Ok(self.upload_linear(weight, bias))
+        Ok(Projection { weight, bias })
     }
 
-    pub(super) fn upload_linear(&self, weight: Matrix, bias: Option<Vec<f32>>) -> Linear {
+    pub(super) fn upload_linear(&self, Projection { weight, bias }: Projection) -> Linear {
         let weight = match self.precision {
             Precision::F32 => weight.upload(self.device, self.precision).transpose(),
             // Blocks are rows of the matrix as it is used.

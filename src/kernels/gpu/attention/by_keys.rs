@@ -2,58 +2,62 @@
 
 use cubecl::prelude::*;
 
-use super::{Plan, Sizes, first_seen, load, sees};
+use super::{Plan, Sizes, first_seen, load, own_place, prefix_place, sees};
 use crate::kernels::gpu::{UNITS, at_most, row};
 
-/// The gradients by keys and values: of the tail, or of the prefix.
+/// The gradients by keys and values: of the prefix where that is given, of the tail where not.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn by_keys_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
+    heads: &[f32],
+    prefix: ComptimeOption<&[f32]>,
     padding: ComptimeOption<&[f32]>,
     gradient: &[f32],
     statistics: &[f32],
-    by_k: &mut [f32],
-    by_v: &mut [f32],
+    to: &mut [f32],
     sizes: Sizes,
     scale: f32,
-    #[comptime] of_prefix: bool,
     #[comptime] plan: Plan,
 ) {
     let group = comptime!(plan.heads / plan.kv_heads);
-    let own = row(sizes.rows);
+    let row = row(sizes.rows);
+    let (kv_head, token) = (row % plan.kv_heads, row / plan.kv_heads);
     let tail = sizes.tail as usize;
     let n_prefix = sizes.prefix as usize;
-    // The key: its head, its place in memory, its position, and the queries that may see it: those of `n_forks` forks
-    // from `first_fork` on, from position `from` of their tail on.
-    let mut kv_head = own % plan.kv_heads;
-    let token = own / plan.kv_heads;
-    let mut place = own * plan.d_head;
+    // The key: its position, the place in memory of the gradients by it and by its value, and the queries that may see it:
+    // those of `n_forks` forks from `first_fork` on, from position `from` of their tail on.
     let mut position = n_prefix + token % tail;
     let mut first_fork = token / tail;
     let mut n_forks = 1usize;
     let mut from = token % tail;
-    if of_prefix {
-        position = own % n_prefix;
-        kv_head = own / n_prefix % plan.kv_heads;
-        let prompt = own / n_prefix / plan.kv_heads;
-        place = prompt * sizes.by_prompt as usize
-            + position * sizes.by_position as usize
-            + kv_head * sizes.by_head as usize;
-        first_fork = prompt * sizes.forks as usize;
-        n_forks = sizes.forks as usize;
-        from = 0usize;
-    }
-    let positions = tail - from;
-    let n_queries = n_forks * group * positions;
+    let mut key_place = own_place(token, plan.heads + kv_head, plan);
+    let mut value_place = own_place(token, comptime!(plan.heads + plan.kv_heads) + kv_head, plan);
     let mut key = Shared::<[f32]>::new_slice(plan.d_head);
     let mut value = Shared::<[f32]>::new_slice(plan.d_head);
+    #[comptime]
+    match prefix {
+        ComptimeOption::Some(prefix) => {
+            position = token % n_prefix;
+            let prompt = token / n_prefix;
+            first_fork = prompt * sizes.forks as usize;
+            n_forks = sizes.forks as usize;
+            from = 0usize;
+            let head = prefix_place(&sizes, prompt, position, kv_head);
+            load(&mut key, prefix, head, plan);
+            let head = prefix_place(&sizes, prompt, position, plan.kv_heads + kv_head);
+            load(&mut value, prefix, head, plan);
+            key_place = (token * comptime!(2 * plan.kv_heads) + kv_head) * plan.d_head;
+            value_place = key_place + comptime!(plan.kv_heads * plan.d_head);
+        }
+        ComptimeOption::None => {
+            load(&mut key, heads, key_place, plan);
+            load(&mut value, heads, value_place, plan);
+        }
+    };
+    let positions = tail - from;
+    let n_queries = n_forks * group * positions;
     let mut weights = Shared::<[f32]>::new_slice(UNITS);
     let mut by_scores = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut key, k, place, plan);
-    load(&mut value, v, place, plan);
     sync_cube();
     let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
     let mut key_sums = Array::<f32>::new(per_unit);
@@ -75,10 +79,11 @@ pub(super) fn by_keys_kernel(
             if position >= first_seen(&sizes, &padding, first_fork, at) && sees(at - position, plan)
             {
                 let start = query * plan.d_head;
+                let own = query_place(query, plan);
                 let mut score = 0.0f32;
                 let mut by_weight = 0.0f32;
                 for d in 0..plan.d_head {
-                    score = fma(q[start + d], key[d], score);
+                    score = fma(heads[own + d], key[d], score);
                     by_weight = fma(gradient[start + d], value[d], by_weight);
                 }
                 weight = (score * scale - statistics[query * 2]).exp();
@@ -101,11 +106,12 @@ pub(super) fn by_keys_kernel(
                 plan,
             );
             let start = query * plan.d_head;
+            let own = query_place(query, plan);
             #[unroll]
             for e in 0..per_unit {
                 let d = e * UNITS + UNIT_POS as usize;
                 if d < plan.d_head {
-                    key_sums[e] = fma(by_scores[other], q[start + d], key_sums[e]);
+                    key_sums[e] = fma(by_scores[other], heads[own + d], key_sums[e]);
                     value_sums[e] = fma(weights[other], gradient[start + d], value_sums[e]);
                 }
             }
@@ -115,10 +121,16 @@ pub(super) fn by_keys_kernel(
     for e in 0..per_unit {
         let d = e * UNITS + UNIT_POS as usize;
         if d < plan.d_head {
-            by_k[own * plan.d_head + d] = key_sums[e];
-            by_v[own * plan.d_head + d] = value_sums[e];
+            to[key_place + d] = key_sums[e];
+            to[value_place + d] = value_sums[e];
         }
     }
+}
+
+/// Where a query lies, by its place among all queries.
+#[cube]
+fn query_place(row: usize, #[comptime] plan: Plan) -> usize {
+    own_place(row / plan.heads, row % plan.heads, plan)
 }
 
 /// The place among all queries of query `index` of a key: positions run fastest, then heads, then forks.

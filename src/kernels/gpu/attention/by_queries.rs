@@ -11,15 +11,12 @@ use crate::kernels::gpu::norm::{largest, total};
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn by_queries_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    prefix_k: ComptimeOption<&[f32]>,
-    prefix_v: ComptimeOption<&[f32]>,
+    heads: &[f32],
+    prefix: ComptimeOption<&[f32]>,
     padding: ComptimeOption<&[f32]>,
     out: &[f32],
     gradient: &[f32],
-    by_q: &mut [f32],
+    by_heads: &mut [f32],
     statistics: &mut [f32],
     sizes: Sizes,
     scale: f32,
@@ -32,14 +29,14 @@ pub(super) fn by_queries_kernel(
     let mut row = Shared::<[f32]>::new_slice(plan.d_head);
     let mut by_out = Shared::<[f32]>::new_slice(plan.d_head);
     let mut weights = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut row, q, start, plan);
+    load(&mut row, heads, query.place, plan);
     load(&mut by_out, gradient, start, plan);
     sync_cube();
     let mut most = f32::new(HIDDEN);
     let mut mass = 0.0f32;
     for chunk in 0..n_keys.div_ceil(UNITS) {
         let index = chunk * UNITS + UNIT_POS as usize;
-        let score = score(&row, k, &prefix_k, index, &query, &sizes, scale, plan);
+        let score = score(&row, heads, &prefix, index, &query, &sizes, scale, plan);
         let new = max(most, largest(score, &mut weights));
         let mut weight = 0.0f32;
         if score > HIDDEN {
@@ -70,25 +67,25 @@ pub(super) fn by_queries_kernel(
     for chunk in 0..n_keys.div_ceil(UNITS) {
         let first = chunk * UNITS;
         let index = first + UNIT_POS as usize;
-        let score = score(&row, k, &prefix_k, index, &query, &sizes, scale, plan);
+        let score = score(&row, heads, &prefix, index, &query, &sizes, scale, plan);
         let mut by_score = 0.0f32;
         if score > HIDDEN {
-            let value = place(&sizes, &query, index, plan);
-            let by_weight = dot(&by_out, v, &prefix_v, index < n_prefix, value, plan);
+            let value = place(&sizes, &query, index, true, plan);
+            let by_weight = dot(&by_out, heads, &prefix, index < n_prefix, value, plan);
             by_score = (score - log_sum).exp() * (by_weight - along) * scale;
         }
         sync_cube();
         weights[UNIT_POS as usize] = by_score;
         sync_cube();
         add_rows(
-            &mut sums, &weights, k, &prefix_k, first, &query, &sizes, plan,
+            &mut sums, &weights, heads, &prefix, first, &query, &sizes, false, plan,
         );
     }
     #[unroll]
     for e in 0..per_unit {
         let d = e * UNITS + UNIT_POS as usize;
         if d < plan.d_head {
-            by_q[start + d] = sums[e];
+            by_heads[query.place + d] = sums[e];
         }
     }
 }

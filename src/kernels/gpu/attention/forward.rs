@@ -8,11 +8,8 @@ use crate::kernels::gpu::norm::{largest, total};
 
 #[cube(launch_unchecked)]
 pub(super) fn attend_kernel(
-    q: &[f32],
-    k: &[f32],
-    v: &[f32],
-    prefix_k: ComptimeOption<&[f32]>,
-    prefix_v: ComptimeOption<&[f32]>,
+    heads: &[f32],
+    prefix: ComptimeOption<&[f32]>,
     padding: ComptimeOption<&[f32]>,
     out: &mut [f32],
     sizes: Sizes,
@@ -24,7 +21,7 @@ pub(super) fn attend_kernel(
     let n_keys = n_prefix + query.position + 1;
     let mut row = Shared::<[f32]>::new_slice(plan.d_head);
     let mut weights = Shared::<[f32]>::new_slice(UNITS);
-    load(&mut row, q, query.row * plan.d_head, plan);
+    load(&mut row, heads, query.place, plan);
     sync_cube();
     let per_unit = comptime!(plan.d_head.div_ceil(UNITS));
     let mut sums = Array::<f32>::new(per_unit);
@@ -37,7 +34,7 @@ pub(super) fn attend_kernel(
     for chunk in 0..n_keys.div_ceil(UNITS) {
         let first = chunk * UNITS;
         let index = first + UNIT_POS as usize;
-        let score = score(&row, k, &prefix_k, index, &query, &sizes, scale, plan);
+        let score = score(&row, heads, &prefix, index, &query, &sizes, scale, plan);
         let new = max(most, largest(score, &mut weights));
         let mut weight = 0.0f32;
         if score > HIDDEN {
@@ -52,7 +49,7 @@ pub(super) fn attend_kernel(
             sums[e] *= kept;
         }
         add_rows(
-            &mut sums, &weights, v, &prefix_v, first, &query, &sizes, plan,
+            &mut sums, &weights, heads, &prefix, first, &query, &sizes, true, plan,
         );
     }
     #[unroll]

@@ -1,5 +1,7 @@
 //! Grouped-query attention of a run's tail over the prefix that it left from and, causally, over its own tokens.
 //!
+//! A token's heads lie together: its queries, its keys, its values. The prefix has keys and values alone.
+//!
 //! Forward, a workgroup has one query: its units take a key each, then a dimension of the output each, and go on to the
 //! next [`UNITS`] keys with a running maximum (Milakov and Gimelshein, 2018), so the scores are never in memory. Backward,
 //! the same is done for each query, which leaves the log of its sum of exponentials, and then for each key over its
@@ -51,36 +53,26 @@ struct Sizes {
 /// A score that does not count.
 const HIDDEN: f32 = -1e30;
 
-/// Keys and values of the prefix, `[prompts, kv_heads, positions, d_head]`, as they lie in memory.
+/// Keys and values of the prefix, `[prompts, positions, 2 · kv_heads, d_head]`, as they lie in memory.
 struct Prefix {
-    keys: CubeTensor,
-    values: CubeTensor,
-    /// Numbers from prompt to prompt, from head to head and from position to position.
+    heads: CubeTensor,
+    positions: usize,
+    /// Numbers from prompt to prompt, from position to position and from head to head.
     strides: [usize; 3],
 }
 
 impl Prefix {
-    /// Copies them where keys and values lie differently, or a head's numbers are apart.
-    fn new((keys, values): (CubeTensor, CubeTensor)) -> Self {
-        let lies = |x: &CubeTensor| {
-            let strides = x.meta.strides();
-            (strides[3] == 1).then(|| [strides[0], strides[1], strides[2]])
+    /// Copies them where a head's numbers are apart.
+    fn new(heads: CubeTensor) -> Self {
+        let heads = match heads.meta.strides()[3] {
+            1 => heads,
+            _ => contiguous(heads),
         };
-        match lies(&keys) {
-            Some(strides) if lies(&values) == Some(strides) => Self {
-                keys,
-                values,
-                strides,
-            },
-            _ => {
-                let keys = contiguous(keys);
-                let [_, heads, positions, d_head] = keys.meta.shape().dims();
-                Self {
-                    keys,
-                    values: contiguous(values),
-                    strides: [heads * positions * d_head, positions * d_head, d_head],
-                }
-            }
+        let strides = heads.meta.strides();
+        Self {
+            strides: [strides[0], strides[1], strides[2]],
+            positions: heads.meta.shape()[1],
+            heads,
         }
     }
 }
@@ -93,27 +85,23 @@ struct Call {
     prompts: usize,
     forks: usize,
     tail: usize,
-    n_prefix: usize,
 }
 
 impl Call {
     fn new(
-        q: &CubeTensor,
-        k: &CubeTensor,
-        prefix: Option<(CubeTensor, CubeTensor)>,
+        heads: &CubeTensor,
+        prefix: Option<CubeTensor>,
         padding: Option<CubeTensor>,
         shape: AttentionShape,
     ) -> Self {
-        let [all_forks, tail, heads, d_head] = q.meta.shape().dims();
-        let [_, _, kv_heads, _] = k.meta.shape().dims();
+        let [all_forks, tail, _, d_head] = heads.meta.shape().dims();
         Self {
             plan: Plan {
-                heads,
-                kv_heads,
+                heads: shape.heads,
+                kv_heads: shape.kv_heads,
                 d_head,
                 window: shape.window,
             },
-            n_prefix: prefix.as_ref().map_or(0, |(keys, _)| keys.meta.shape()[2]),
             prefix: prefix.map(Prefix::new),
             padding: padding.map(contiguous),
             prompts: all_forks / shape.forks.max(1),
@@ -123,34 +111,27 @@ impl Call {
     }
 
     fn sizes(&self, rows: usize) -> SizesLaunch {
-        let strides = self.prefix.as_ref().map_or([0; 3], |prefix| prefix.strides);
-        self.sizes_with(rows, strides)
-    }
-
-    fn sizes_with(&self, rows: usize, strides: [usize; 3]) -> SizesLaunch {
-        let [by_prompt, by_head, by_position] = strides;
+        let (positions, strides) = match &self.prefix {
+            Some(prefix) => (prefix.positions, prefix.strides),
+            None => (0, [0; 3]),
+        };
+        let padded = self.padding.as_ref().map_or(1, |x| x.meta.shape()[0]);
+        let [by_prompt, by_position, by_head] = strides;
         SizesLaunch::new(
             rows as u32,
             self.forks as u32,
             self.tail as u32,
-            self.n_prefix as u32,
-            self.padding
-                .as_ref()
-                .map_or(1, |padding| padding.meta.shape()[0]) as u32,
+            positions as u32,
+            padded as u32,
             by_prompt as u32,
             by_position as u32,
             by_head as u32,
         )
     }
 
-    fn keys(&self) -> Option<BufferArg> {
+    fn prefix(&self) -> Option<BufferArg> {
         let prefix = self.prefix.as_ref()?;
-        Some(prefix.keys.clone().into_buffer_arg())
-    }
-
-    fn values(&self) -> Option<BufferArg> {
-        let prefix = self.prefix.as_ref()?;
-        Some(prefix.values.clone().into_buffer_arg())
+        Some(prefix.heads.clone().into_buffer_arg())
     }
 
     fn padding(&self) -> Option<BufferArg> {
@@ -158,36 +139,32 @@ impl Call {
         Some(padding.into_buffer_arg())
     }
 
-    /// Queries of all forks.
-    fn queries(&self) -> usize {
-        self.prompts * self.forks * self.tail * self.plan.heads
+    /// Tokens of all forks.
+    fn tokens(&self) -> usize {
+        self.prompts * self.forks * self.tail
     }
 }
 
 /// The weighted values of every query, `[forks, tail, heads, d_head]`.
 pub(in crate::kernels) fn attend(
-    q: CubeTensor,
-    k: CubeTensor,
-    v: CubeTensor,
-    prefix: Option<(CubeTensor, CubeTensor)>,
+    heads: CubeTensor,
+    prefix: Option<CubeTensor>,
     padding: Option<CubeTensor>,
     shape: AttentionShape,
 ) -> CubeTensor {
-    let call = Call::new(&q, &k, prefix, padding, shape);
-    let out = empty_like(&q);
-    let rows = call.queries();
-    let client = q.client.clone();
+    let call = Call::new(&heads, prefix, padding, shape);
+    let [forks, tail, _, d_head] = heads.meta.shape().dims();
+    let out = empty(&heads, Shape::new([forks, tail, shape.heads, d_head]));
+    let rows = call.tokens() * shape.heads;
+    let client = heads.client.clone();
     // SAFETY: a query is below `rows`, its keys are those of its own prompt and fork.
     unsafe {
         attend_kernel::launch_unchecked(
             &client,
             row_grid(rows),
             CubeDim::new_1d(UNITS as u32),
-            contiguous(q).into_buffer_arg(),
-            contiguous(k).into_buffer_arg(),
-            contiguous(v).into_buffer_arg(),
-            call.keys().into(),
-            call.values().into(),
+            contiguous(heads).into_buffer_arg(),
+            call.prefix().into(),
             call.padding().into(),
             out.clone().into_buffer_arg(),
             call.sizes(rows),
@@ -198,99 +175,69 @@ pub(in crate::kernels) fn attend(
     out
 }
 
-/// What the gradient goes back to.
-pub(in crate::kernels) struct Gradients {
-    pub(in crate::kernels) q: CubeTensor,
-    pub(in crate::kernels) k: CubeTensor,
-    pub(in crate::kernels) v: CubeTensor,
-    /// Of the prefix's keys and values, where they are asked for.
-    pub(in crate::kernels) prefix: Option<(CubeTensor, CubeTensor)>,
-}
-
-/// The gradients by queries, keys and values, and by the prefix where `with_prefix`.
-#[allow(clippy::too_many_arguments)]
+/// The gradients by the heads of all tokens, and by those of the prefix where `with_prefix`.
 pub(in crate::kernels) fn attend_backward(
-    q: CubeTensor,
-    k: CubeTensor,
-    v: CubeTensor,
-    prefix: Option<(CubeTensor, CubeTensor)>,
+    [heads, out, gradient]: [CubeTensor; 3],
+    prefix: Option<CubeTensor>,
     padding: Option<CubeTensor>,
-    out: CubeTensor,
-    gradient: CubeTensor,
     shape: AttentionShape,
     with_prefix: bool,
-) -> Gradients {
-    let [q, k, v, out, gradient] = [q, k, v, out, gradient].map(contiguous);
-    let call = Call::new(&q, &k, prefix, padding, shape);
-    let rows = call.queries();
-    let client = q.client.clone();
-    let by_q = empty_like(&q);
-    let statistics = empty(&q, Shape::new([rows, 2]));
+) -> (CubeTensor, Option<CubeTensor>) {
+    let [heads, out, gradient] = [heads, out, gradient].map(contiguous);
+    let call = Call::new(&heads, prefix, padding, shape);
+    let rows = call.tokens() * shape.heads;
+    let client = heads.client.clone();
+    let by_heads = empty_like(&heads);
+    let statistics = empty(&heads, Shape::new([rows, 2]));
     // SAFETY: as above.
     unsafe {
         by_queries_kernel::launch_unchecked(
             &client,
             row_grid(rows),
             CubeDim::new_1d(UNITS as u32),
-            q.clone().into_buffer_arg(),
-            k.clone().into_buffer_arg(),
-            v.clone().into_buffer_arg(),
-            call.keys().into(),
-            call.values().into(),
+            heads.clone().into_buffer_arg(),
+            call.prefix().into(),
             call.padding().into(),
             out.into_buffer_arg(),
             gradient.clone().into_buffer_arg(),
-            by_q.clone().into_buffer_arg(),
+            by_heads.clone().into_buffer_arg(),
             statistics.clone().into_buffer_arg(),
             call.sizes(rows),
             shape.scale,
             call.plan,
         );
     }
-    let by_keys = |keys: CubeTensor, values: CubeTensor, strides: [usize; 3], of_prefix: bool| {
-        let (kv_heads, d_head) = (call.plan.kv_heads, call.plan.d_head);
-        let rows = match of_prefix {
-            true => call.prompts * kv_heads * call.n_prefix,
-            false => call.prompts * call.forks * call.tail * kv_heads,
-        };
-        let shape_of = match of_prefix {
-            true => Shape::new([call.prompts, kv_heads, call.n_prefix, d_head]),
-            false => k.meta.shape().clone(),
-        };
-        let (by_k, by_v) = (empty(&q, shape_of.clone()), empty(&q, shape_of));
+    // Of the tail's own keys and values, or of the prefix's.
+    let by_keys = |keys: Option<&Prefix>, to: &CubeTensor, tokens: usize| {
+        let rows = tokens * shape.kv_heads;
+        let keys = keys.map(|prefix| prefix.heads.clone().into_buffer_arg());
         // SAFETY: a key is below `rows`, its queries are those of its own prompt or fork.
         unsafe {
             by_keys_kernel::launch_unchecked(
                 &client,
                 row_grid(rows),
                 CubeDim::new_1d(UNITS as u32),
-                q.clone().into_buffer_arg(),
-                keys.into_buffer_arg(),
-                values.into_buffer_arg(),
+                heads.clone().into_buffer_arg(),
+                keys.into(),
                 call.padding().into(),
                 gradient.clone().into_buffer_arg(),
                 statistics.clone().into_buffer_arg(),
-                by_k.clone().into_buffer_arg(),
-                by_v.clone().into_buffer_arg(),
-                call.sizes_with(rows, strides),
+                to.clone().into_buffer_arg(),
+                call.sizes(rows),
                 shape.scale,
-                of_prefix,
                 call.plan,
             );
         }
-        (by_k, by_v)
     };
-    let (by_k, by_v) = by_keys(k.clone(), v.clone(), [0; 3], false);
-    let of_prefix = call.prefix.as_ref().filter(|_| with_prefix).map(|prefix| {
-        let (keys, values) = (prefix.keys.clone(), prefix.values.clone());
-        by_keys(keys, values, prefix.strides, true)
+    by_keys(None, &by_heads, call.tokens());
+    let by_prefix = call.prefix.as_ref().filter(|_| with_prefix).map(|prefix| {
+        let (positions, d_head) = (prefix.positions, call.plan.d_head);
+        let like = Shape::new([call.prompts, positions, 2 * shape.kv_heads, d_head]);
+        let by_prefix = empty(&heads, like);
+        by_keys(Some(prefix), &by_prefix, call.prompts * positions);
+        by_prefix
     });
-    Gradients {
-        q: by_q,
-        k: by_k,
-        v: by_v,
-        prefix: of_prefix,
-    }
+    (by_heads, by_prefix)
 }
 
 /// The query of a workgroup.
@@ -298,6 +245,8 @@ pub(in crate::kernels) fn attend_backward(
 struct Query {
     /// Its place among all queries.
     row: usize,
+    /// Where it lies in memory.
+    place: usize,
     fork: usize,
     /// Its position in the tail.
     position: usize,
@@ -309,29 +258,52 @@ struct Query {
 #[cube]
 fn query(sizes: &Sizes, padding: &ComptimeOption<&[f32]>, #[comptime] plan: Plan) -> Query {
     let row = row(sizes.rows);
-    let token = row / plan.heads;
+    let (token, head) = (row / plan.heads, row % plan.heads);
     let fork = token / sizes.tail as usize;
     let position = token % sizes.tail as usize;
     Query {
         row,
+        place: own_place(token, head, plan),
         fork,
         position,
         first: first_seen(sizes, padding, fork, sizes.prefix as usize + position),
-        kv_head: row % plan.heads / comptime!(plan.heads / plan.kv_heads),
+        kv_head: head / comptime!(plan.heads / plan.kv_heads),
     }
 }
 
-/// Where key `index` of a query lies, in the prefix's memory or in the tail's.
+/// Where a head of a token of the tail lies: queries first, then keys, then values.
 #[cube]
-fn place(sizes: &Sizes, query: &Query, index: usize, #[comptime] plan: Plan) -> usize {
+fn own_place(token: usize, head: usize, #[comptime] plan: Plan) -> usize {
+    (token * comptime!(plan.heads + 2 * plan.kv_heads) + head) * plan.d_head
+}
+
+/// Where a key or value of the prefix lies, by its place among both.
+#[cube]
+fn prefix_place(sizes: &Sizes, prompt: usize, position: usize, head: usize) -> usize {
+    prompt * sizes.by_prompt as usize
+        + position * sizes.by_position as usize
+        + head * sizes.by_head as usize
+}
+
+/// Where key `index` of a query lies, or its value, in the prefix's memory or in the tail's.
+#[cube]
+fn place(
+    sizes: &Sizes,
+    query: &Query,
+    index: usize,
+    #[comptime] is_value: bool,
+    #[comptime] plan: Plan,
+) -> usize {
     let n_prefix = sizes.prefix as usize;
+    let mut head = query.kv_head;
+    if comptime!(is_value) {
+        head += plan.kv_heads;
+    }
     if index < n_prefix {
-        query.fork / sizes.forks as usize * sizes.by_prompt as usize
-            + index * sizes.by_position as usize
-            + query.kv_head * sizes.by_head as usize
+        prefix_place(sizes, query.fork / sizes.forks as usize, index, head)
     } else {
-        ((query.fork * sizes.tail as usize + index - n_prefix) * plan.kv_heads + query.kv_head)
-            * plan.d_head
+        let token = query.fork * sizes.tail as usize + index - n_prefix;
+        own_place(token, plan.heads + head, plan)
     }
 }
 
@@ -427,8 +399,8 @@ fn load(to: &mut Shared<[f32]>, from: &[f32], place: usize, #[comptime] plan: Pl
 #[allow(clippy::too_many_arguments)]
 fn score(
     row: &Shared<[f32]>,
-    k: &[f32],
-    prefix_k: &ComptimeOption<&[f32]>,
+    own: &[f32],
+    prefix: &ComptimeOption<&[f32]>,
     index: usize,
     query: &Query,
     sizes: &Sizes,
@@ -439,8 +411,8 @@ fn score(
     let back = n_prefix + query.position - index;
     let mut score = f32::new(HIDDEN);
     if index >= query.first && index <= n_prefix + query.position && sees(back, plan) {
-        let key = place(sizes, query, index, plan);
-        score = dot(row, k, prefix_k, index < n_prefix, key, plan) * scale;
+        let key = place(sizes, query, index, false, plan);
+        score = dot(row, own, prefix, index < n_prefix, key, plan) * scale;
     }
     score
 }
@@ -456,12 +428,13 @@ fn add_rows(
     first: usize,
     query: &Query,
     sizes: &Sizes,
+    #[comptime] are_values: bool,
     #[comptime] plan: Plan,
 ) {
     let n_prefix = sizes.prefix as usize;
     let n_keys = n_prefix + query.position + 1;
     for other in 0..at_most(n_keys - first, UNITS) {
-        let row = place(sizes, query, first + other, plan);
+        let row = place(sizes, query, first + other, are_values, plan);
         let weight = weights[other];
         #[unroll]
         for e in 0..comptime!(plan.d_head.div_ceil(UNITS)) {
