@@ -398,6 +398,25 @@ fn llama_bpe_prefers_whole_words_to_merges() {
     }
 }
 
+/// A prompt that goes on has not ended.
+#[test]
+fn a_token_at_the_end_of_a_text_is_in_no_prompt_that_is_continued() {
+    let end = serde_json::json!({ "SpecialToken": { "id": "e", "type_id": 0 } });
+    let text = serde_json::json!({ "Sequence": { "id": "A", "type_id": 0 } });
+    let file = serde_json::json!({
+        "version": "1.0",
+        "post_processor": {
+            "type": "TemplateProcessing", "single": [end, text, end], "pair": [],
+            "special_tokens": { "e": { "id": "e", "ids": [2], "tokens": ["e"] } },
+        },
+        "model": { "type": "BPE", "vocab": { "a": 0, "b": 1, "e": 2 }, "merges": [] },
+    });
+    let tokenizer = Tokenizer::from_json(file.to_string().as_bytes()).unwrap();
+    assert_eq!(tokenizer.encode_prompt("a").unwrap(), [2, 0, 2]);
+    let pair = tokenizer.encode_pair("a", "ba").unwrap();
+    assert_eq!(pair, (vec![2, 0], vec![1, 0]));
+}
+
 /// A tokenizer of two words with a byte-level step, alone or after another.
 fn with_prefix_space(adds_space: bool, is_sequence: bool) -> Vec<u8> {
     let step = serde_json::json!({ "type": "ByteLevel", "add_prefix_space": adds_space, "trim_offsets": true, "use_regex": true });

@@ -162,9 +162,14 @@ pub(super) fn whole(text: &str) -> Option<usize> {
         .then_some(number as usize)
 }
 
+/// A letter or number as files write it: without the marks around it, as of `(B)` and `B.`.
+pub(super) fn unmarked(text: &str) -> &str {
+    text.trim_matches(|char: char| char.is_whitespace() || ".:()[]".contains(char))
+}
+
 /// The choice that a text names: the one that reads so, else the one of that letter.
 pub(super) fn named(answer: &str, choices: &[String]) -> Option<usize> {
-    let letter = match answer.trim().as_bytes() {
+    let letter = match unmarked(answer).as_bytes() {
         [letter] if letter.is_ascii_alphabetic() => {
             Some(usize::from(letter.to_ascii_uppercase() - b'A'))
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answer, AnswersFrom, Habit, Number, named, whole};
+use super::answers::{Answer, AnswersFrom, Habit, Number, named, unmarked, whole};
 use super::fields::{Fields, Json};
 use super::placeholder::letter;
 use super::read::{Draft, quoted};
@@ -242,8 +242,7 @@ fn is_role(name: &str) -> bool {
 
 /// A column's name as it is compared: lower case, joined by underscores, without marks around it.
 pub(super) fn column_name(text: &str) -> String {
-    let name = text.trim_matches(|char: char| char.is_whitespace() || ".:()[]".contains(char));
-    name.to_lowercase().replace([' ', '-'], "_")
+    unmarked(text).to_lowercase().replace([' ', '-'], "_")
 }
 
 /// A field of a JSON object.

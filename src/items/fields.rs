@@ -136,7 +136,7 @@ pub(super) fn index(
         other => other.kind(),
     };
     match whole(said) {
-        Some(value) => Ok(number(value, name, first)),
+        Some(value) => Ok(Answer::Number(number(value, name, first))),
         None => {
             let first = usize::from(u8::from(first));
             Err(format!(
@@ -149,14 +149,14 @@ pub(super) fn index(
 }
 
 /// The right choice as a number in the field `name`, which is counted from `first` by definition.
-pub(super) fn number(value: usize, name: &str, first: AnswersFrom) -> Answer {
-    Answer::Number(Number {
+pub(super) fn number(value: usize, name: &str, first: AnswersFrom) -> Number {
+    Number {
         value,
         field: format!("`{name}`"),
         habit: Habit::Defined(first),
         text: None,
         offset: None,
-    })
+    }
 }
 
 /// A field that is there and not null: exports of tables have a null where a row has no value.

@@ -242,7 +242,14 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), (&str, String)> {
     let ends = marks.iter().skip(1).map(|(at, _)| *at);
     for ((at, mark), end) in marks.iter().zip(ends.chain([answers.len()])) {
         let answer = answers.get(at + 1..end).unwrap_or_default();
-        let text = cut(answer, '#').map_or(answer, |(text, _)| text).trim();
+        let (text, feedback) = cut(answer, '#').unwrap_or((answer, ""));
+        if let Some(entity) = cut_entity(text, feedback) {
+            let message = format!(
+                "the `#` of `{entity}` begins feedback here: put `\\` before it, or write the character itself"
+            );
+            return Err((answer, message));
+        }
+        let text = text.trim();
         let weighted = text
             .strip_prefix('%')
             .and_then(|rest| rest.split_once('%'))
@@ -275,6 +282,16 @@ fn choices(answers: &str) -> Result<(Vec<String>, usize), (&str, String)> {
             Err((second, message))
         }
     }
+}
+
+/// The number of a character that a `#` between two texts belongs to, as in `&#8211;`.
+fn cut_entity(before: &str, after: &str) -> Option<String> {
+    let (number, _) = after.split_once(';')?;
+    let digits = number.trim_start_matches(['x', 'X']);
+    let is_number = !digits.is_empty()
+        && digits.len() <= 7
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_number && before.ends_with('&')).then(|| format!("&#{number};"))
 }
 
 /// The parts of a text before and after the first `mark` that no backslash stands before.
@@ -445,6 +462,22 @@ mod tests {
         assert_eq!(found[0].1, "a|b|c");
         // What is escaped is text, and begins none.
         assert_eq!(found[1].1, "a#1|b");
+    }
+
+    /// Moodle takes it so, too, and would lose half of the choice.
+    #[test]
+    fn a_number_of_a_character_is_no_feedback() {
+        let parsed =
+            parse_items("q {=yes &#8211; it is ~no}\n\nq {=yes &\\#8211; it is ~no & no#8; why}\n");
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (1, 1));
+        let error = &parsed.errors[0];
+        assert_eq!((error.line, error.column), (1, 5));
+        assert!(error.message.contains("`&#8211;`"), "{}", error.message);
+        assert_eq!(parsed.items[0].choices, ["yes &#8211; it is", "no & no"]);
+        assert_eq!(
+            parse_items("[html]q {=1 &\\#x96; 2 ~b}\n").items[0].choices[0],
+            "1 – 2"
+        );
     }
 
     #[test]

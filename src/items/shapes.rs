@@ -15,7 +15,7 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answer, AnswersFrom, named, whole};
+use super::answers::{Answer, AnswersFrom, Number, named, unmarked, whole};
 use super::check::check_choices;
 use super::columns;
 use super::fields::{Fields, Json, given, index, list, needed, number, text, text_or_number};
@@ -294,8 +294,7 @@ impl Choices {
 
 /// The number that a label is, however it is written: `1`, `1.0`, `(1)`.
 fn label_number(label: &str) -> Option<usize> {
-    let is_mark = |char: char| char.is_whitespace() || ".:()[]".contains(char);
-    whole(label.trim_matches(is_mark))
+    whole(unmarked(label))
 }
 
 /// The field that lists the choices, and its name.
@@ -395,7 +394,10 @@ fn gold(fields: &Fields, choices: &Choices) -> Result<Answer, String> {
             "`{name}` is {value}, and the choices have the labels {}",
             quoted(&choices.labels.join(", "))
         )),
-        Some(value) => Ok(number(value, name, AnswersFrom::Zero)),
+        Some(value) => Ok(Answer::Number(Number {
+            text: choices.texts.iter().position(|choice| choice == said),
+            ..number(value, name, AnswersFrom::Zero)
+        })),
         None => Err(match value {
             Json::Number(_) => {
                 format!("`{name}` must be an index from 0, and is {}", quoted(said))
@@ -539,6 +541,36 @@ mod tests {
             one(r#"{"id":1E2,"context":"","choices":["a","b"],"gold":0}"#).id,
             "1E2"
         );
+    }
+
+    #[test]
+    fn an_answer_may_be_a_choice_that_is_a_number_where_it_can_be_no_index() {
+        let line = |choices: &str, answer: &str| {
+            format!(r#"{{"question":"q","choices":[{choices}],"answer":{answer}}}"#) + "\n"
+        };
+        let golds = |text: &str| -> Vec<usize> {
+            let parsed = parse_items(text);
+            assert_eq!(parsed.errors, [], "{text}");
+            parsed.items.iter().map(|item| item.gold).collect()
+        };
+        let text = line("5,7,9,11", "7") + &line("3,1,2,8", "2");
+        assert_eq!(golds(&text), [1, 2]);
+        // Indices stay indices, whatever the choices are.
+        assert_eq!(golds(&line("1,2,3", "2")), [2]);
+        assert_eq!(
+            golds(&(line("0,1,3", "0") + &line("\"a\",\"b\"", "1"))),
+            [0, 1]
+        );
+        let parsed = parse_items(&(line("5,7,9,11", "7") + &line("\"a\",\"b\"", "1")));
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_letter_may_have_marks_around_it() {
+        for answer in ["(B)", "B.", " b) ", "[B]", "B:"] {
+            let line = format!(r#"{{"question":"q","choices":["x","y"],"answer":"{answer}"}}"#);
+            check(&line, "q", &["x", "y"], 1);
+        }
     }
 
     /// The first item of SuperGLUE's COPA, and one made up.

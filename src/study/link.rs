@@ -28,6 +28,8 @@ pub struct Shared {
 
 /// The version that is written and read.
 const VERSION: u32 = 1;
+/// How often an address may be percent-encoded.
+const MOST_ENCODINGS: usize = 3;
 /// Largest document accepted, in bytes after decompression.
 const LARGEST: u64 = 8 << 20;
 /// What follows a link may look like a part of it: its last character need not come out even.
@@ -70,12 +72,16 @@ struct Found {
 }
 
 impl Found {
-    /// The first link of a text: at its beginning, or behind a `#`.
+    /// The first link of a text: at its beginning, or behind a `#`. Mail gateways put an address into another one, where
+    /// it is encoded once more.
     fn in_text(text: &str) -> Option<Self> {
-        let plain = percent_decoded(text);
-        let after_sign = plain.match_indices('#').map(|(at, _)| &plain[at + 1..]);
-        let start = plain.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-        after_sign.chain([start]).find_map(Self::at_start)
+        let mut plain = text.to_owned();
+        (0..MOST_ENCODINGS).find_map(|_| {
+            plain = percent_decoded(&plain);
+            let after_sign = plain.match_indices('#').map(|(at, _)| &plain[at + 1..]);
+            let start = plain.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+            after_sign.chain([start]).find_map(Self::at_start)
+        })
     }
 
     fn at_start(text: &str) -> Option<Self> {
@@ -89,8 +95,8 @@ impl Found {
         let mut is_line_start = false;
         let mut rest = rest.chars().peekable();
         while let Some(char) = rest.next() {
-            // Mail is quoted by `>` at the start of its lines, and encoded with `=` at their end.
-            let is_quoting = is_line_start && char == '>';
+            // Mail is quoted by `>` or `|` at the start of its lines, and encoded with `=` at their end.
+            let is_quoting = is_line_start && matches!(char, '>' | '|');
             let is_break = char == '=' && matches!(rest.peek(), Some('\r' | '\n'));
             if char.is_ascii_alphanumeric() || matches!(char, '-' | '_') {
                 found.text.push(char);
@@ -262,12 +268,20 @@ mod tests {
             format!("  {url}\n"),
             url.chars().map(percent).collect(),
             url.replace('#', "%23"),
+            format!(
+                "https://example.com/?url={}&id=1",
+                url.replace('#', "%2523")
+            ),
+            format!("[my study]({url})"),
+            format!("<{url}|my study>"),
             format!("<{fragment}>"),
             format!("%23{fragment}"),
             format!("{}\u{200b}{}", &url[..80], &url[80..]),
         ];
         for width in [60, 72, 76] {
-            for end in ["\n", "\r\n", "\n ", "\n> ", "\n> > ", "=\r\n", "%20", "%0A"] {
+            for end in [
+                "\n", "\r\n", "\n ", "\n> ", "\n> > ", "\n | ", "=\r\n", "%20", "%0A",
+            ] {
                 texts.push(format!("<{}>.", lines(width, end)));
                 texts.push(format!("{}\nBest wishes", lines(width, end)));
                 texts.push(format!("{}\na", lines(width, end)));

@@ -152,20 +152,25 @@ impl Tokenizer {
     ///
     /// [`TokenizerError::Text`].
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        self.encode_around(text, &self.around.after)
+    }
+
+    /// The same with other tokens at its end.
+    fn encode_around(&self, text: &str, after: &[u32]) -> Result<Vec<u32>, TokenizerError> {
         let start = self.start.map(|id| self.decode(&[id])).transpose()?;
         let has_start = start.is_some_and(|start| text.starts_with(&start));
         let ids = self.encode(text)?;
         if has_start {
             return Ok(ids);
         }
-        Ok([&self.around.before[..], &ids, &self.around.after].concat())
+        Ok([&self.around.before[..], &ids, after].concat())
     }
 
     /// Token ids of a prompt and its continuation, as lm-evaluation-harness' `_encode_pair` makes them:
     /// trailing spaces of the prompt move to the continuation; the prompt is encoded alone, and the
     /// continuation is what follows as many tokens of both encoded together, both as
-    /// [`Tokenizer::encode_prompt`] does. An empty prompt becomes the token that begins a text, or else the one
-    /// that ends it.
+    /// [`Tokenizer::encode_prompt`] does, but for tokens at the end of a text: a prompt that goes on has not ended. An
+    /// empty prompt becomes the token that begins a text, or else the one that ends it.
     ///
     /// # Errors
     ///
@@ -184,8 +189,8 @@ impl Tokenizer {
             return Ok((vec![start], ids));
         }
         // Joined with the continuation the prompt's last tokens may be others; it is the same for every choice.
-        let alone = self.encode_prompt(prompt.trim_end_matches(is_python_space))?;
-        let mut together = self.encode_prompt(&format!("{prompt}{continuation}"))?;
+        let alone = self.encode_around(prompt.trim_end_matches(is_python_space), &[])?;
+        let mut together = self.encode_around(&format!("{prompt}{continuation}"), &[])?;
         let rest = together.split_off(alone.len().min(together.len()));
         if alone.is_empty() {
             return Ok((vec![self.first_token()?], rest));
