@@ -991,6 +991,52 @@ fn what_is_as_it_was_has_its_results_again() {
     is_back(&session);
 }
 
+/// What a set is called is no part of what its results were made of.
+#[test]
+fn results_follow_a_set_that_is_renamed() {
+    let mut session = session(FOLDER);
+    let settings = study(&document()).attribution.unwrap();
+    let shots = |set: &str| {
+        let mut prompting = secateur::study::session::Prompting::from(plain().template().clone());
+        prompting.few_shot = Some(secateur::items::FewShot {
+            k: 1,
+            seed: Some(5),
+            set: Some(set.to_owned()),
+        });
+        prompting
+    };
+    session.set_prompting(shots("shots"));
+    for name in ["train", "twin"] {
+        session.set_items(name, items(FOLDER));
+    }
+    session.set_items("shots", validation());
+    let job = job();
+    wait(session.score_all(&["train", "twin"], job)).unwrap();
+    wait(session.attribute("train", &settings, job)).unwrap();
+    let before = session.baseline("train").unwrap().items.clone();
+    let per_item = session.attribution().unwrap().per_item.clone();
+    let is_there = |session: &Session, name: &str| {
+        let scores = session.baseline(name).unwrap();
+        assert_eq!((scores.set.as_str(), &scores.items), (name, &before));
+        let found = session.attribution().unwrap();
+        assert_eq!((found.set.as_str(), &found.per_item), (name, &per_item));
+        assert_eq!(session.baseline("twin").unwrap().set, "twin");
+    };
+    session.remove_items("train");
+    session.set_items("renamed", items(FOLDER));
+    is_there(&session, "renamed");
+    // So is the set of the shots.
+    session.remove_items("shots");
+    session.set_items("examples", validation());
+    assert!(session.attribution().is_none());
+    session.set_prompting(shots("examples"));
+    is_there(&session, "renamed");
+    // Of sets with the same items each has its own again.
+    session.set_rule(Rule::PerToken);
+    session.set_rule(Rule::Sum);
+    is_there(&session, "renamed");
+}
+
 /// A link's study runs beside one's own, which has its items and results whether that run succeeds or not.
 #[test]
 fn a_study_that_runs_beside_a_session_leaves_it_as_it_is() {

@@ -144,6 +144,17 @@ impl SetScores {
         Some(scores.with_unknown_words(self.unknown_words))
     }
 
+    /// The same scores of a set that is called otherwise.
+    #[must_use]
+    pub fn named(self, set: &str) -> Self {
+        let unknown_words = self.unknown_words;
+        let scores = Self {
+            set: set.to_owned(),
+            ..self
+        };
+        scores.with_unknown_words(unknown_words)
+    }
+
     fn with_unknown_words(self, unknown_words: Option<UnknownWords>) -> Self {
         let warning = unknown_words.and_then(|unknown| unknown.warning(&self.set));
         Self {

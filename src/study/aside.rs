@@ -11,15 +11,21 @@ const SCORES_AT_MOST: usize = 128;
 /// Attributions that are kept, at most: each holds the scores of every neuron for every item.
 const ATTRIBUTIONS_AT_MOST: usize = 3;
 
-/// Everything that decides a set's scores on one model.
+/// Everything that decides a set's scores on one model, and what the set is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Made {
-    /// The set's name.
     set: String,
+    of: Grounds,
+}
+
+/// Everything that decides a set's scores on one model. What sets are called does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Grounds {
     /// Hash of its items.
     items: String,
-    /// Hash of the items that shots are drawn from, where another set gives them.
+    /// Hash of the items that shots are drawn from, where there are some.
     shots: Option<String>,
+    /// Without the name of the shots' set.
     prompting: Prompting,
     rule: Rule,
 }
@@ -45,14 +51,19 @@ impl Aside {
         );
     }
 
-    /// The scores that were made of this.
+    /// The scores that were made of this, whatever the set was called.
     fn take_scores(&mut self, made: &Made) -> Option<SetScores> {
-        take(&mut self.scores, |other| other == made)
+        let (_, scores) = take(&mut self.scores, std::slice::from_ref(made))?;
+        Some(scores.named(&made.set))
     }
 
-    /// The latest attribution that was made of one of these.
+    /// The latest attribution that was made of one of these, whatever the set was called.
     fn take_attribution(&mut self, made: &[Made]) -> Option<Attribution> {
-        take(&mut self.attributions, |other| made.contains(other))
+        let (made, found) = take(&mut self.attributions, made)?;
+        Some(Attribution {
+            set: made.set.clone(),
+            ..found
+        })
     }
 }
 
@@ -64,9 +75,16 @@ fn put<T>(all: &mut Vec<(Made, T)>, made: Made, found: T, at_most: usize) {
     }
 }
 
-fn take<T>(all: &mut Vec<(Made, T)>, is_wanted: impl Fn(&Made) -> bool) -> Option<T> {
-    let at = all.iter().rposition(|(made, _)| is_wanted(made))?;
-    Some(all.remove(at).1)
+/// The latest result that was made of one of these, and of which: of several sets with the same items the one of that name.
+fn take<'a, T>(all: &mut Vec<(Made, T)>, made: &'a [Made]) -> Option<(&'a Made, T)> {
+    let of_name = |other: &Made| made.iter().find(|made| *made == other);
+    let of_any = |other: &Made| made.iter().find(|made| made.of == other.of);
+    let latest = |of: &dyn Fn(&Made) -> Option<&'a Made>| {
+        let mut entries = all.iter().enumerate().rev();
+        entries.find_map(|(at, (other, _))| Some((at, of(other)?)))
+    };
+    let (at, made) = latest(&of_name).or_else(|| latest(&of_any))?;
+    Some((made, all.remove(at).1))
 }
 
 impl Session {
@@ -82,14 +100,18 @@ impl Session {
 
     /// What decides a set's results; none for a set that is not there.
     fn made_of(&self, set: &str) -> Option<Made> {
-        let few_shot = self.prompting.few_shot.as_ref();
-        let shots = few_shot.and_then(|few_shot| self.given.get(few_shot.set.as_ref()?));
+        let mut prompting = self.prompting.clone();
+        let shots = prompting.few_shot.as_mut();
+        let pool = shots.map(|few_shot| few_shot.set.take().unwrap_or_else(|| set.to_owned()));
+        let hash = |set: &str| self.given.get(set).map(|items| items_sha256(items));
         Some(Made {
             set: set.to_owned(),
-            items: items_sha256(self.given.get(set)?),
-            shots: shots.map(|items| items_sha256(items)),
-            prompting: self.prompting.clone(),
-            rule: self.rule,
+            of: Grounds {
+                items: hash(set)?,
+                shots: pool.and_then(|pool| hash(&pool)),
+                prompting,
+                rule: self.rule,
+            },
         })
     }
 

@@ -3,7 +3,7 @@
 import { expect, type Page } from "@playwright/test";
 import { resolve } from "node:path";
 import { withHub, type HubServer } from "./hub-server";
-import { control, idle, kept, noError, ready, sampleLines, score, step, useItems } from "./support";
+import { control, hold, idle, kept, noError, ready, sampleLines, score, setNumber, step, useItems } from "./support";
 
 const test = withHub(() => ({}));
 
@@ -61,6 +61,32 @@ test("the last change before a reload or the end of a tab is kept, however late 
   const next = await context.newPage();
   await open(next, hub);
   await expectItems(next, left - 2);
+});
+
+test("how items are asked, changed while the engine is busy, is kept at once", async ({ page, hub }) => {
+  await open(page, hub);
+  await useItems(page, Array.from({ length: 4 }, (_, id) => item(id).replace("bench", `bench ${id}`)).join("\n"));
+  await step(page, "scores");
+  await hold(page, "score");
+  await control(page, "score").click();
+  await control(page, "rule").selectOption("per_byte");
+  await step(page, "items");
+  await control(page, "open-pasted").click();
+  await control(page, "template").selectOption("plain@1");
+  await setNumber(page, "few-shot-k", 1);
+  await setNumber(page, "few-shot-seed", 7);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await step(page, "items");
+  await control(page, "open-pasted").click();
+  await expect(control(page, "template")).toHaveValue("plain@1");
+  await expect(control(page, "few-shot-k")).toHaveValue("1");
+  await expect(control(page, "few-shot-seed")).toHaveValue("7");
+  await step(page, "scores");
+  await expect(control(page, "rule")).toHaveValue("per_byte");
+  await score(page);
+  await expect(page.locator("table.summary td.in-use")).toHaveAttribute("data-rule", "per_byte");
 });
 
 test("what is being typed when the page is reloaded is taken", async ({ page, hub }) => {

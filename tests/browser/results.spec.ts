@@ -63,6 +63,73 @@ test("a selection is taken again from another attribution, and the link of it re
   await expect(page.locator("table.search [aria-pressed=true]")).toHaveCount(0);
 });
 
+test("results follow a set that is renamed, in every document, and back again", async ({ page }) => {
+  test.setTimeout(240_000);
+  await open(page, "wasm");
+  await score(page);
+  await attributeAgain(page);
+  await step(page, "pruning");
+  await idle(page);
+  for (const key of ["search", "control"]) {
+    await control(page, key).click();
+    await idle(page);
+  }
+  await step(page, "result");
+  const before = JSON.stringify(await saved<Report>(page, "save-report"));
+  const names: [string, string][] = [["attribution", "trained"], ["validation", "picked"], ["shifted", "moved"]];
+  let renamed = before;
+  for (const [, to] of names) {
+    const [next] = names.filter((pair) => pair[1] === to);
+    page.once("dialog", (dialog) => void dialog.accept(to));
+    await step(page, "items");
+    await control(page, `rename-${next?.[0]}`).click();
+    await expect(page.locator(`tr[data-set=${to}]`)).toBeVisible();
+    // Sets are named by `name`, `set` and in the search's `sets`.
+    for (const [left, right] of [['"name":"', '"'], ['"set":"', '"'], ['"sets":["', '"']]) {
+      renamed = renamed.replaceAll(`${left}${next?.[0]}${right}`, `${left}${to}${right}`);
+    }
+  }
+  await step(page, "result");
+  expect(JSON.parse(JSON.stringify(await saved<Report>(page, "save-report")))).toEqual(JSON.parse(renamed));
+  const mask = await saved<{ results: { set: string }[] }>(page, "export-mask");
+  expect(mask.results.map(({ set }) => set)).toContain("moved");
+
+  // The engine has them under these names as well: nothing is computed again, and a selection is of the attribution.
+  const computed = await hold(page, "attribute");
+  await step(page, "pruning");
+  await control(page, "layer").selectOption("1");
+  await idle(page);
+  await expect(summary(page).locator(".mask-size")).toContainText("of layer 1");
+  await expect(summary(page).locator(".mask-size")).not.toContainText("not at hand");
+  await computed();
+  await control(page, "mask-Undo").click();
+  await idle(page);
+  for (const [from] of names.toReversed()) {
+    await step(page, "items");
+    await control(page, "undo-items").click();
+    await expect(page.locator(`tr[data-set=${from}]`)).toBeVisible();
+  }
+  await step(page, "result");
+  expect(await saved<Report>(page, "save-report")).toEqual(JSON.parse(before));
+});
+
+test("a set that is renamed while it is scored has its scores under its new name", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, Array.from({ length: 4 }, (_, id) => `{"id":"${id}","context":"bench ship","choices":["milk","elm"],"gold":0}`).join("\n"));
+  await step(page, "scores");
+  const release = await hold(page, "score");
+  await control(page, "score").click();
+  page.once("dialog", (dialog) => void dialog.accept("shown"));
+  await step(page, "items");
+  await control(page, "rename-pasted").click();
+  await expect(page.locator("tr[data-set=shown]")).toBeVisible();
+  await release();
+  await idle(page);
+  await noError(page);
+  await step(page, "result");
+  expect((await saved<Report>(page, "save-report")).baseline.map(({ set }) => set)).toEqual(["shown"]);
+});
+
 test("a set, and all sets, come back with their scores, their attribution and what followed from it", async ({ page }) => {
   await open(page, "wasm");
   await score(page);

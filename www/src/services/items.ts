@@ -6,8 +6,9 @@ import {
 } from "../types";
 import { engine, isEnd } from "./engine";
 import { report, toError } from "./jobs";
-import { putScores, scoresByAnyRule, setTold, settle } from "./results";
-import { store, type PageSet, type State } from "./store";
+import { renamedSets, renamedShots, type Names } from "./renaming";
+import { followNames, putScores, scoresByAnyRule, setTold, settle } from "./results";
+import { store, type PageSet, type State, type Wanted } from "./store";
 
 /** The sets before a change, and the set that shots were drawn from. */
 let history: { sets: PageSet[]; shots: string | undefined }[] = [];
@@ -38,6 +39,7 @@ export async function sendAll(): Promise<void> {
   await engine.call("set_prompting", [prompting(store.state)]);
   await engine.call("set_rule", [{ rule, scores: [] }]);
   for (const { name } of sets) await send(name);
+  takeWanted().catch(report);
 }
 
 function remember(): void {
@@ -80,6 +82,8 @@ export function replaceSets(sets: PageSet[], isUndoable = true): void {
   const before = store.state.sets;
   if (isUndoable) remember();
   store.set({ sets });
+  followNames(before);
+  callShots(renamedSets(before, sets));
   forgetGoneShots();
   const same = (set: PageSet): boolean =>
     before.some((old) => old.name === set.name && old.items === set.items);
@@ -88,12 +92,28 @@ export function replaceSets(sets: PageSet[], isUndoable = true): void {
   sendChanged(gone, changed).catch(report);
 }
 
+/** Shots of a set that is called otherwise now are still of it. The engine has nothing against that: it is so at once. */
+function callShots(names: Names): void {
+  for (const wanted of untaken) {
+    const shots = renamedShots(wanted.few_shot, names);
+    if (shots) wanted.few_shot = shots;
+  }
+  const few_shot = renamedShots(store.state.few_shot, names);
+  if (!few_shot) return;
+  store.set({ few_shot });
+  setPrompting(({ few_shot: now }) => now && { few_shot: now }).catch(report);
+}
+
 /** Shots of a set that is gone come from each set itself. */
 function forgetGoneShots(): void {
-  setPrompting(({ few_shot, sets }) => {
-    if (few_shot?.set === undefined || sets.some((set) => set.name === few_shot.set)) return null;
-    const { set, ...own } = few_shot;
-    store.set({ notice: `The set “${set}” is gone: shots are now drawn from each set itself.` });
+  const gone = ({ few_shot, sets }: Readonly<State>): string | null =>
+    few_shot?.set === undefined || sets.some((set) => set.name === few_shot.set) ? null : few_shot.set;
+  const set = gone({ ...store.state, ...store.state.wanted });
+  if (set === null) return;
+  store.set({ notice: `The set “${set}” is gone: shots are now drawn from each set itself.` });
+  setPrompting((now) => {
+    if (!now.few_shot || gone(now) === null) return null;
+    const { set: _, ...own } = now.few_shot;
     return { few_shot: own };
   }).catch(report);
 }
@@ -135,8 +155,6 @@ export function renameSet(name: string, wanted: string): void {
     store.set({ notice: `The name “${renamed}” is taken.` });
     return;
   }
-  // Shots of the set follow its name, before they are found to be of a set that is gone.
-  setPrompting(({ few_shot }) => (few_shot?.set === name ? { few_shot: { ...few_shot, set: renamed } } : null)).catch(report);
   replaceSets(store.state.sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
 }
 
@@ -239,26 +257,49 @@ let turn: Promise<void> = Promise.resolve();
 /** Settings as they are to be, given those in force when the change has its turn; null leaves them as they are. */
 type Change<K extends keyof State> = (now: Readonly<State>) => Partial<Pick<State, K>> | null;
 
+/** Changes that wait for their turn, the latest last. */
+let untaken: Wanted[] = [];
+
+/** Says what is to be in force once the engine has had its turn. It may be busy for long, and the page closed by then. */
+function keepWanted(): void {
+  store.set({ wanted: Object.assign({}, ...untaken) as Wanted });
+}
+
 /** Changes settings once the engine has them; what `give` returns is done after that. One change at a time: each builds on
  * those before it. */
-function change<K extends keyof State>(
+function change<K extends keyof Wanted>(
   settings: Change<K>, give: (next: Readonly<State>) => Promise<() => void>,
 ): Promise<void> {
+  const wanted: Wanted | null = settings({ ...store.state, ...store.state.wanted });
+  if (!wanted) return Promise.resolve();
+  untaken = [...untaken, wanted];
+  keepWanted();
   const done = turn.then(async () => {
-    const changed = settings(store.state);
-    if (!changed) return;
-    setTold(changed);
     try {
+      const changed = settings(store.state);
+      if (!changed) return;
+      setTold(changed);
       const after = store.state.engine === "ready" ? await give({ ...store.state, ...changed }).catch(whenEnded) : null;
       store.set(changed);
       settle();
       after?.();
     } finally {
       setTold({});
+      untaken = untaken.filter((other) => other !== wanted);
+      keepWanted();
     }
   });
   turn = done.catch(() => undefined);
   return done;
+}
+
+/** Makes the changes that a visit ended before. */
+async function takeWanted(): Promise<void> {
+  // Those of this visit are made in their turn.
+  if (untaken.length > 0) return;
+  const { rule, ...asked } = store.state.wanted;
+  if (Object.keys(asked).length > 0) await setPrompting(() => asked);
+  if (rule !== undefined) await setRule(rule);
 }
 
 /** The job before the change was cancelled or crashed and took the engine with it: the next one is told the settings as

@@ -1,24 +1,18 @@
 // Which results hold. Each is bound to what it was made of: the model as it is held, the items, how they are asked, the
-// rule, the mask. One that is of something else than what is at hand leaves the page; it waits, and comes back with that.
+// rule, the mask; not to what its sets are called. One that is of something else than what is at hand leaves the page; it
+// waits, and comes back with that.
 
 import type {
-  Attribution, AttributionSettings, ControlReport, Item, Mask, NeuronCard, PositionBias, PruneReport, ScoringRule,
-  RankedNeuron, SearchReport, SetScores, TuneSettings,
+  Attribution, AttributionSettings, Item, Mask, RankedNeuron, ScoringRule, SetScores, TuneSettings,
 } from "../types";
-import { reportedSets, setsOf, store, type State, type Tuned } from "./store";
+import { RENAMED, renamedScores, renamedSets, type Names } from "./renaming";
+import {
+  reportedSets, setsOf, store, type MaskState, type PageSet, type Results, type SelectionSource, type State,
+} from "./store";
 
 /** What a part of a result was made of; null for what is not there. */
 type Made = string | null;
 
-interface Results {
-  bias: PositionBias;
-  attribution: Attribution;
-  card: NeuronCard;
-  search: SearchReport;
-  pruned: PruneReport;
-  control: ControlReport;
-  tuning: Tuned;
-}
 type Kind = keyof Results;
 /** In an order in which each comes after those that it hangs on. */
 const KINDS: readonly Kind[] = ["attribution", "bias", "card", "search", "pruned", "control", "tuning"];
@@ -65,8 +59,8 @@ function printOfSet(state: Readonly<State>, name: string): Made {
 function ofSet(state: Readonly<State>, name: string, rule: ScoringRule = state.rule): Made {
   const { made_with, template, few_shot, choice_order } = state;
   const print = printOfSet(state, name);
-  const shots = few_shot ? [few_shot.k, few_shot.seed, few_shot.set, printOfSet(state, few_shot.set ?? name)] : null;
-  return print === null ? null : JSON.stringify([made_with?.sha256, made_with?.precision, template, shots, choice_order, rule, name, print]);
+  const shots = few_shot ? [few_shot.k, few_shot.seed, printOfSet(state, few_shot.set ?? name)] : null;
+  return print === null ? null : JSON.stringify([made_with?.sha256, made_with?.precision, template, shots, choice_order, rule, print]);
 }
 
 function ofSets(state: Readonly<State>, names: readonly string[]): Made {
@@ -187,7 +181,7 @@ function bestScores(state: Readonly<State>): Record<string, SetScores> {
   const next: Record<string, SetScores> = {};
   for (const { name } of state.sets) {
     const now = ofSet(state, name);
-    const found = now === null ? undefined : all.find((scores) => made.get(scores)?.[0] === now);
+    const found = now === null ? undefined : all.find((scores) => scores.set === name && made.get(scores)?.[0] === now);
     if (found) next[name] = found;
   }
   const here = Object.values(next);
@@ -261,9 +255,87 @@ export function asked(): Readonly<State> {
   return { ...store.state, ...told };
 }
 
+/** A result that takes the place of another one: the same of sets that are called otherwise. */
+function inPlaceOf<T extends object>(former: T, result: T): T {
+  const own = made.get(former);
+  if (own) made.set(result, own);
+  if (beforehand.has(former)) beforehand.add(result);
+  return result;
+}
+
+/** Gives results of some sets the names that those have now. What is known of other items stays as it is. */
+class Follower {
+  readonly #names: Names;
+  readonly #prints: readonly string[];
+
+  /** Of the sets as they were. */
+  constructor(before: readonly PageSet[]) {
+    this.#names = renamedSets(before, store.state.sets);
+    this.#prints = before.filter(({ name }) => this.#names.has(name)).map(({ items }) => printOf(items));
+  }
+
+  get isIdle(): boolean {
+    return this.#names.size === 0;
+  }
+
+  readonly rename = (set: string): string => this.#names.get(set) ?? set;
+
+  #isOf(result: object): boolean {
+    const own = made.get(result) ?? [];
+    return own.some((part) => this.#prints.some((print) => part?.includes(print)));
+  }
+
+  scores(scores: SetScores): SetScores {
+    return this.#isOf(scores) ? inPlaceOf(scores, renamedScores(scores, this.rename)) : scores;
+  }
+
+  result<K extends Kind>(kind: K, result: Results[K]): Results[K] {
+    if (!this.#isOf(result)) return result;
+    const renamed = inPlaceOf(result, RENAMED[kind](result, this.rename));
+    const all = whole.get(result) as Results[K] | undefined;
+    if (all) whole.set(renamed, this.result(kind, all));
+    const ranking = kind === "attribution" ? rankings.get(result as Attribution) : undefined;
+    if (ranking) rankings.set(renamed as Attribution, ranking);
+    return renamed;
+  }
+
+  source(source: SelectionSource | null): SelectionSource | null {
+    return source && { ...source, set: this.rename(source.set) };
+  }
+
+  mask({ source, ...state }: MaskState): MaskState {
+    return source ? { ...state, source: { ...source, set: this.rename(source.set) } } : state;
+  }
+}
+
+/** Results follow their sets, which were called otherwise before. */
+export function followNames(before: readonly PageSet[]): void {
+  const { state } = store;
+  const follower = new Follower(before);
+  if (follower.isIdle) return;
+  const scores = Object.values(state.scores).map((found) => follower.scores(found));
+  const patch: Partial<State> = {
+    scores: Object.fromEntries(scores.map((found) => [found.set, found])),
+    selection_source: follower.source(state.selection_source),
+    undo: state.undo.map((step) => follower.mask(step)),
+    redo: state.redo.map((step) => follower.mask(step)),
+  };
+  waitingScores = waitingScores.map((found) => follower.scores(found));
+  const follow = <K extends Kind>(kind: K): void => {
+    const here = state[kind] as Results[K] | null;
+    if (here) Object.assign(patch, { [kind]: follower.result(kind, here) });
+    const others = (waiting.get(kind) ?? []) as Results[K][];
+    waiting.set(kind, others.map((other) => follower.result(kind, other)));
+  };
+  for (const kind of KINDS) follow(kind);
+  store.set(patch);
+}
+
 /** Takes a result of what the engine had when it was asked; whether it holds by now. */
-export function put<K extends Kind>(kind: K, result: Results[K], of: Readonly<State>): boolean {
-  made.set(result, parts(kind, of, result));
+export function put<K extends Kind>(kind: K, found: Results[K], of: Readonly<State>): boolean {
+  made.set(found, parts(kind, of, found));
+  // A set may have been renamed since.
+  const result = new Follower(of.sets).result(kind, found);
   const holds = holding(kind, store.state, result) === result;
   if (holds) {
     const { attribution: former, ranked } = store.state;
@@ -276,8 +348,9 @@ export function put<K extends Kind>(kind: K, result: Results[K], of: Readonly<St
   return holds;
 }
 
-export function putScores(scores: SetScores, of: Readonly<State>): void {
-  made.set(scores, [ofSet(of, scores.set, of.rule)]);
+export function putScores(found: SetScores, of: Readonly<State>): void {
+  made.set(found, [ofSet(of, found.set, of.rule)]);
+  const scores = new Follower(of.sets).scores(found);
   waitingScores = [scores, ...waitingScores];
   // Of two that hold, the later one does.
   const { [scores.set]: former, ...others } = store.state.scores;

@@ -10,7 +10,7 @@ const VIEW = ["step", "selected", "card", "ranked"] as const satisfies readonly 
 const LOADED = ["model", "made_with", "shape", "precision"] as const satisfies readonly (keyof State)[];
 /** The study and what was found. */
 export const STUDY = [
-  "sets", "template", "few_shot", "choice_order", "rule", "seed", "scores", "bias", "settings", "attribution",
+  "sets", "template", "few_shot", "choice_order", "rule", "wanted", "seed", "scores", "bias", "settings", "attribution",
   "mask", "selection", "selection_source", "undo", "redo", "live", "pruned", "control_masks", "control", "percents", "search",
   "tuning_settings", "tuning", "precomputed", "of_link",
 ] as const satisfies readonly (keyof State)[];

@@ -94,11 +94,19 @@ export interface Message extends SecateurError {
   kind: "error" | "notice";
 }
 
-/** Which weights, and how they are held: what two models have in common that give the same numbers. */
-export interface ModelIdentity {
-  sha256: string;
-  precision: Precision;
+/** What is found of sets, the scores aside: of those there are some for every set. */
+export interface Results {
+  bias: PositionBias;
+  attribution: Attribution;
+  card: NeuronCard;
+  search: SearchReport;
+  pruned: PruneReport;
+  control: ControlReport;
+  tuning: Tuned;
 }
+
+/** Settings that the engine has to take before they are in force. */
+export type Wanted = Partial<Pick<State, "template" | "few_shot" | "choice_order" | "rule">>;
 
 export interface State {
   // The page.
@@ -135,6 +143,8 @@ export interface State {
   /** Seed of the choices' order. */
   choice_order: number | null;
   rule: ScoringRule;
+  /** What of these is to be otherwise, once the engine is free to take it. */
+  wanted: Wanted;
   seed: number;
   // Results.
   scores: Record<string, SetScores>;
@@ -218,6 +228,7 @@ export const INITIAL: State = {
   few_shot: null,
   choice_order: null,
   rule: "sum",
+  wanted: {},
   seed: 0,
   scores: {},
   bias: null,

@@ -116,6 +116,7 @@ export function showReport(report: Report): void {
     few_shot: made.few_shot ?? null,
     choice_order: made.choice_order?.seed ?? null,
     rule: made.scoring?.rule ?? "sum",
+    wanted: {},
     seed: made.seed,
     scores,
     bias: null,

@@ -13,7 +13,7 @@ const OWN = "own";
 const MOST_SHOTS = 64;
 
 class PromptSettings extends View {
-  protected readonly keys = ["sets", "template", "templates", "few_shot", "choice_order", "job", "engine", "model"] as const;
+  protected readonly keys = ["sets", "template", "templates", "few_shot", "choice_order", "wanted", "job", "engine", "model"] as const;
   #controls = h("div", {});
   #editor = h("div", {});
   #message = h("p", { class: "template-error", role: "status" });
@@ -51,8 +51,10 @@ class PromptSettings extends View {
   }
 
   #drawControls(): void {
-    const { templates, template, few_shot, choice_order, sets, engine: status } = this.state;
+    const { templates, sets, engine: status } = this.state;
     if (templates.length === 0) return;
+    // As they were asked for: the engine may be busy for long.
+    const { template, few_shot, choice_order } = { ...this.state, ...this.state.wanted };
     const named = templates.map((other) => [templateId(other), other.name] as const);
     const isOwn = this.#draft !== null || typeof template !== "string";
     const current = templates.find((other) => templateId(other) === templateId(template));

@@ -28,7 +28,7 @@ const PAGE = 50;
 const positionBias = view("position-bias");
 
 class StepScores extends View {
-  protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
+  protected readonly keys = ["scores", "sets", "rule", "wanted", "job", "engine", "model", "precomputed"] as const;
   #open: string | null = null;
   #page = 0;
   /** The item whose tokens are shown. */
@@ -50,7 +50,7 @@ class StepScores extends View {
         h("button", { class: "primary", "data-key": "score", disabled: isBusy() || sets.length === 0, onclick: () => void scoreAll() },
           missing > 0 ? "Score the items" : "Score again"),
         // The scores follow in the engine.
-        choice("Prediction", "rule", RULES, rule, (value) => {
+        choice("Prediction", "rule", RULES, this.state.wanted.rule ?? rule, (value) => {
           setRule(value).catch(report);
         }, undefined, this.state.engine !== "ready")),
       names.length > 0 ? h("div", { class: "table-scroll" }, h("table", { class: "summary" },
