@@ -1,6 +1,6 @@
 //! Every kernel against the plain operations: values and gradients, on odd shapes, and gradients by finite differences.
 //!
-//! One test, because a device is made once: compiling its shaders takes longer than everything else here.
+//! One test a kind of device, because a device is made once: compiling a GPU's shaders takes longer than everything else here.
 
 mod common;
 
@@ -9,8 +9,7 @@ use common::{assert_close, host, job, wait};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use secateur::kernels::{
-    Activation, ActivationShape, AttentionShape, GainsOn, Layout, Masks, activate, attend,
-    log_sum_exp, norm, norm_heads, project, rotate,
+    self, Activation, ActivationShape, AttentionShape, GainsOn, Layout, plain,
 };
 use secateur::model::ModelError;
 use secateur::model::device::Compute;
@@ -19,7 +18,12 @@ use secateur::model::device::Compute;
 const VALUE: f64 = 2e-5;
 
 #[test]
-fn kernels_give_the_numbers_of_the_plain_operations() {
+fn a_processor_s_kernels_give_the_numbers_of_the_plain_operations() {
+    hold_all(Device::flex());
+}
+
+#[test]
+fn a_gpu_s_kernels_give_the_numbers_of_the_plain_operations() {
     let compute = match wait(Compute::wgpu(job())) {
         Ok(compute) => compute,
         Err(ModelError::Device(message)) if message.contains("No adapter available") => {
@@ -28,9 +32,20 @@ fn kernels_give_the_numbers_of_the_plain_operations() {
         }
         Err(error) => panic!("{error}"),
     };
+    hold_all(compute.device.clone());
+    compute.faults.check().unwrap();
+}
+
+fn hold_all(device: Device) {
     let devices = Devices {
-        plain: Device::flex(),
-        kernels: compute.device.clone(),
+        plain: Way {
+            device: Device::flex(),
+            is_plain: true,
+        },
+        kernels: Way {
+            device,
+            is_plain: false,
+        },
     };
     products(&devices);
     norms(&devices);
@@ -38,12 +53,98 @@ fn kernels_give_the_numbers_of_the_plain_operations() {
     attention(&devices);
     activations(&devices);
     sums_of_exponentials(&devices);
-    compute.faults.check().unwrap();
 }
 
 struct Devices {
-    plain: Device,
-    kernels: Device,
+    plain: Way,
+    kernels: Way,
+}
+
+/// A way to compute: by the kernels of a device, or by the plain operations.
+struct Way {
+    device: Device,
+    is_plain: bool,
+}
+
+impl Way {
+    fn tensor<const D: usize>(&self, seed: u64, shape: [usize; D]) -> Tensor<D> {
+        tensor(seed, shape, &self.device)
+    }
+
+    fn project(
+        &self,
+        x: Tensor<3>,
+        weight: Tensor<2>,
+        layout: Layout,
+        bias: &Tensor<1>,
+        residual: Tensor<3>,
+    ) -> Tensor<3> {
+        let (bias, residual) = (Some(bias), Some(residual));
+        match self.is_plain {
+            true => plain::project(x, weight, layout, bias, residual),
+            false => kernels::project(x, weight, layout, bias, residual),
+        }
+    }
+
+    fn norm(
+        &self,
+        x: Tensor<3>,
+        weight: &Tensor<1>,
+        bias: Option<&Tensor<1>>,
+        centred: bool,
+    ) -> Tensor<3> {
+        match self.is_plain {
+            true => plain::norm(x, weight, bias, centred, 1e-2),
+            false => kernels::norm(x, weight, bias, centred, 1e-2),
+        }
+    }
+
+    fn norm_heads(&self, x: Tensor<4>, weight: &Tensor<2>) -> Tensor<4> {
+        match self.is_plain {
+            true => plain::norm_heads(x, weight, false, 1e-2),
+            false => kernels::norm_heads(x, weight, false, 1e-2),
+        }
+    }
+
+    fn rotate(&self, x: Tensor<4>, [cos, sin]: &[Tensor<4>; 2], rotated: usize) -> Tensor<4> {
+        match self.is_plain {
+            true => plain::rotate(x, cos, sin, rotated),
+            false => kernels::rotate(x, cos, sin, rotated),
+        }
+    }
+
+    fn attend(
+        &self,
+        heads: Tensor<4>,
+        prefix: Option<Tensor<4>>,
+        padding: Option<&Tensor<1>>,
+        shape: AttentionShape,
+    ) -> Tensor<4> {
+        match self.is_plain {
+            true => plain::attend(heads, prefix, padding, shape),
+            false => kernels::attend(heads, prefix, padding, shape),
+        }
+    }
+
+    fn activate(
+        &self,
+        projected: Tensor<3>,
+        bias: Option<&Tensor<1>>,
+        gains: Option<Tensor<3>>,
+        shape: ActivationShape,
+    ) -> Tensor<3> {
+        match self.is_plain {
+            true => plain::activate(projected, bias, gains, shape),
+            false => kernels::activate(projected, bias, gains, shape),
+        }
+    }
+
+    fn log_sum_exp(&self, x: Tensor<3>) -> Tensor<3> {
+        match self.is_plain {
+            true => plain::log_sum_exp(x),
+            false => kernels::log_sum_exp(x),
+        }
+    }
 }
 
 /// Numbers in −1 to 1, always the same ones of a seed.
@@ -68,16 +169,16 @@ impl Devices {
         &self,
         what: &str,
         shapes: [[usize; D]; N],
-        function: impl Fn([Tensor<D>; N], &Device) -> Tensor<E>,
+        function: impl Fn([Tensor<D>; N], &Way) -> Tensor<E>,
     ) {
-        let run = |device: &Device| {
+        let run = |way: &Way| {
             let mut seed = 0;
             let inputs = shapes.map(|shape| {
                 seed += 1;
-                tensor(seed, shape, device).autodiff().require_grad()
+                way.tensor(seed, shape).autodiff().require_grad()
             });
-            let out = function(inputs.clone(), device);
-            let direction = tensor(99, out.dims(), device);
+            let out = function(inputs.clone(), way);
+            let direction = way.tensor(99, out.dims());
             let mut gradients = (out.clone() * direction).sum().backward();
             let gradients = inputs.map(|input| {
                 let gradient = input.grad_remove(&mut gradients);
@@ -106,15 +207,15 @@ impl Devices {
         what: &str,
         shapes: [[usize; D]; N],
         gradients: &[Vec<f64>; N],
-        function: &impl Fn([Tensor<D>; N], &Device) -> Tensor<E>,
+        function: &impl Fn([Tensor<D>; N], &Way) -> Tensor<E>,
     ) {
         const STEP: f32 = 1e-2;
         let value = |step: f32| -> f64 {
             let mut seed = 0;
             let inputs = shapes.map(|shape| {
                 seed += 1;
-                let direction = tensor(1000 + seed, shape, &self.kernels);
-                tensor(seed, shape, &self.kernels) + direction * step
+                let direction = self.kernels.tensor(1000 + seed, shape);
+                self.kernels.tensor(seed, shape) + direction * step
             });
             let out = function(inputs, &self.kernels);
             let direction = numbers(99, out.dims().iter().product());
@@ -166,14 +267,14 @@ fn products(devices: &Devices) {
             devices.hold(
                 &what,
                 [[1, rows, depth], [1, rows, columns]].map(|[a, b, c]| [a, b, c]),
-                |[x, residual], device| {
+                |[x, residual], way| {
                     let shape = match layout {
                         Layout::InOut => [depth, columns],
                         Layout::OutIn => [columns, depth],
                     };
-                    let weight = tensor(50, shape, device);
-                    let bias = tensor(51, [columns], device);
-                    project(x, weight, layout, Some(&bias), Some(residual))
+                    let weight = way.tensor(50, shape);
+                    let bias = way.tensor(51, [columns]);
+                    way.project(x, weight, layout, &bias, residual)
                 },
             );
         }
@@ -188,16 +289,16 @@ fn norms(devices: &Devices) {
                 continue;
             }
             let what = format!("norm of {rows} × {width}, centred {centred}");
-            devices.hold(&what, [[1, rows, width]], |[x], device| {
-                let weight = tensor(50, [width], device);
-                let bias = centred.then(|| tensor(51, [width], device));
-                norm(x, &weight, bias.as_ref(), centred, 1e-2)
+            devices.hold(&what, [[1, rows, width]], |[x], way| {
+                let weight = way.tensor(50, [width]);
+                let bias = centred.then(|| way.tensor(51, [width]));
+                way.norm(x, &weight, bias.as_ref(), centred)
             });
         }
     }
     // Of five heads the first three, each with a weight of its own.
-    devices.hold("norm of heads", [[2, 3, 5, 33]], |[x], device| {
-        norm_heads(x, &tensor(50, [3, 33], device), false, 1e-2)
+    devices.hold("norm of heads", [[2, 3, 5, 33]], |[x], way| {
+        way.norm_heads(x, &way.tensor(50, [3, 33]))
     });
 }
 
@@ -206,35 +307,11 @@ fn rotations(devices: &Devices) {
         [(1, 1, 1, 1, 8, 8), (3, 5, 3, 2, 10, 4)]
     {
         let what = format!("rotation of {dimensions} of {d_head} dimensions");
-        devices.hold(&what, [[forks, tail, heads, d_head]], |[x], device| {
+        devices.hold(&what, [[forks, tail, heads, d_head]], |[x], way| {
             let shape = [1, tail, 1, dimensions];
-            let [cos, sin] = [50, 51].map(|seed| tensor(seed, shape, device));
-            rotate(x, &cos, &sin, rotated)
+            let tables = [50, 51].map(|seed| way.tensor(seed, shape));
+            way.rotate(x, &tables, rotated)
         });
-    }
-}
-
-/// Masks that say to the plain operations what a window says to a kernel.
-fn masks(
-    tail: usize,
-    n_prefix: usize,
-    group: usize,
-    window: Option<usize>,
-    device: &Device,
-) -> Masks {
-    let mask = |first: usize, n_keys: usize| {
-        let values: Vec<f32> = (0..group * tail * n_keys)
-            .map(|index| {
-                let (query, key) = (n_prefix + index / n_keys % tail, first + index % n_keys);
-                let seen = key <= query && window.is_none_or(|window| query - key < window);
-                if seen { 0.0 } else { -1e9 }
-            })
-            .collect();
-        Tensor::<3>::from_data(TensorData::new(values, [1, group * tail, n_keys]), device)
-    };
-    Masks {
-        own: Some(mask(n_prefix, tail)),
-        prefix: (n_prefix > 0).then(|| mask(0, n_prefix)),
     }
 }
 
@@ -263,7 +340,6 @@ fn attention(devices: &Devices) {
         };
         let own = [prompts * forks, tail, heads + 2 * kv_heads, d_head];
         let before = [prompts, n_prefix, 2 * kv_heads, d_head];
-        let masks = |device: &Device| masks(tail, n_prefix, heads / kv_heads, window, device);
         // The first prompt is the longest; the others begin later, the last of them within the tail.
         let padding = |device: &Device| {
             let counts = (0..prompts).map(|prompt| (prompt * (n_prefix + tail) * 2 / 5) as f32);
@@ -271,23 +347,23 @@ fn attention(devices: &Devices) {
             (prompts == 3).then(|| Tensor::<1>::from_data(counts, device))
         };
         if n_prefix == 0 {
-            devices.hold(&what, [own], |[heads], device| {
-                let padding = padding(device);
-                attend(heads, None, padding.as_ref(), shape, &masks(device))
+            devices.hold(&what, [own], |[heads], way| {
+                let padding = padding(&way.device);
+                way.attend(heads, None, padding.as_ref(), shape)
             });
         } else {
-            devices.hold(&what, [own, before], |[heads, prefix], device| {
-                let (prefix, padding) = (Some(prefix), padding(device));
-                attend(heads, prefix, padding.as_ref(), shape, &masks(device))
+            devices.hold(&what, [own, before], |[heads, prefix], way| {
+                let (prefix, padding) = (Some(prefix), padding(&way.device));
+                way.attend(heads, prefix, padding.as_ref(), shape)
             });
             // As a run leaves them: beside its queries in memory, and a part of the positions.
             let stored = [prompts, n_prefix + 2, heads + 2 * kv_heads, d_head];
             let what = format!("{what}, as stored");
-            devices.hold(&what, [own, stored], |[own, stored], device| {
+            devices.hold(&what, [own, stored], |[own, stored], way| {
                 let of_all = stored.narrow(2, heads, 2 * kv_heads);
                 let prefix = Some(of_all.narrow(1, 0, n_prefix));
-                let padding = padding(device);
-                attend(own, prefix, padding.as_ref(), shape, &masks(device))
+                let padding = padding(&way.device);
+                way.attend(own, prefix, padding.as_ref(), shape)
             });
         }
     }
@@ -315,25 +391,25 @@ fn activations(devices: &Devices) {
                 (tokens, [1, 1, d_mlp], "gains shared"),
             ] {
                 let what = format!("{what}, {sharing}");
-                devices.hold(&what, [projected, gains], |[projected, gains], device| {
-                    let bias = tensor(50, [d_mlp], device);
-                    activate(projected, Some(&bias), Some(gains), shape)
+                devices.hold(&what, [projected, gains], |[projected, gains], way| {
+                    let bias = way.tensor(50, [d_mlp]);
+                    way.activate(projected, Some(&bias), Some(gains), shape)
                 });
             }
             let one = [prompts, forks * tail, d_mlp];
-            devices.hold(&format!("{what}, plain"), [one], |[projected], _| {
+            devices.hold(&format!("{what}, plain"), [one], |[projected], way| {
                 let shape = ActivationShape {
                     gated: false,
                     ..shape
                 };
-                activate(projected, None, None, shape)
+                way.activate(projected, None, None, shape)
             });
         }
     }
     // Far out, where exponentials overflow.
-    let far = |device: &Device| {
+    let far = |way: &Way| {
         let x = [-1e4, -200.0, -90.0, -20.0, 0.0, 20.0, 90.0, 200.0, 1e4];
-        let x = Tensor::<3>::from_data(TensorData::new(x.to_vec(), [1, 1, 9]), device);
+        let x = Tensor::<3>::from_data(TensorData::new(x.to_vec(), [1, 1, 9]), &way.device);
         functions.map(|function| {
             let shape = ActivationShape {
                 prompts: 1,
@@ -343,7 +419,7 @@ fn activations(devices: &Devices) {
                 function,
                 on: GainsOn::Activation,
             };
-            wide(host(activate(x.clone(), None, None, shape)))
+            wide(host(way.activate(x.clone(), None, None, shape)))
         })
     };
     let (found, expected) = (far(&devices.kernels), far(&devices.plain));
@@ -355,6 +431,8 @@ fn activations(devices: &Devices) {
 fn sums_of_exponentials(devices: &Devices) {
     for (rows, width) in [(1, 1), (17, 33), (3, 1000)] {
         let what = format!("sum of exponentials of {rows} × {width}");
-        devices.hold(&what, [[1, rows, width]], |[x], _| log_sum_exp(x * 5.0));
+        devices.hold(&what, [[1, rows, width]], |[x], way| {
+            way.log_sum_exp(x * 5.0)
+        });
     }
 }

@@ -12,7 +12,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::target::Target;
 use super::{Path, Positions as Scope, Settings};
 use crate::job::Job;
-use crate::kernels::has_kernels;
+use crate::kernels::is_gpu;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
 use crate::model::forks::products_per_token;
@@ -423,7 +423,7 @@ fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: 
     let config = &decoder.config;
     let tail = tail_of(settings.positions, length);
     let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
-    let (token_layer, logits) = match has_kernels(decoder.device()) {
+    let (token_layer, logits) = match is_gpu(decoder.device()) {
         true => (2 * (config.d_model + heads + config.d_mlp), 2),
         false => {
             let scores = 4 * config.n_heads * length;

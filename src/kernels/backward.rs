@@ -6,12 +6,13 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend};
+use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
+use burn_flex::Flex;
 
-use super::{ActivationShape, AttentionShape, Kernels, Maybe, gpu};
+use super::{ActivationShape, AttentionShape, Kernels, Maybe, cpu, gpu};
 
 /// The gradients that are kernels of their own. A product goes back by a product, a rotation by a rotation.
 pub(super) trait KernelGradients: Kernels {
@@ -31,12 +32,14 @@ pub(super) trait KernelGradients: Kernels {
         with_prefix: bool,
     ) -> [Option<FloatTensor<Self>>; 2];
 
-    /// By projections and gains, those that are `wanted`.
+    /// By the projections of every token, `[tokens, d_mlp or 2 · d_mlp]`.
     fn activation_backward(
         state: Activated<Self>,
         gradient: FloatTensor<Self>,
-        wanted: [bool; 2],
-    ) -> [Option<FloatTensor<Self>>; 2];
+    ) -> FloatTensor<Self>;
+
+    /// By the gains of every fork, `[forks of all prompts, d_mlp]`.
+    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 
     fn row_log_sum_exp_backward(
         x: FloatTensor<Self>,
@@ -96,39 +99,12 @@ impl KernelGradients for CubeBackend {
     fn activation_backward(
         state: Activated<Self>,
         gradient: FloatTensor<Self>,
-        [by_projected, by_gains]: [bool; 2],
-    ) -> [Option<FloatTensor<Self>>; 2] {
-        // Where all forks read the same projections, or one row of gains, their gradients add up.
-        let over_forks = |gradient: FloatTensor<Self>, like: &FloatTensor<Self>| {
-            let [rows, width] = gradient.shape().dims();
-            let own = like.shape().num_elements() / width;
-            if own == rows {
-                return gradient;
-            }
-            let ActivationShape { prompts, tail, .. } = state.shape;
-            let parts = match own {
-                1 => [1, rows, width],
-                _ => [prompts, rows / prompts / tail, tail * width],
-            };
-            let summed = Self::float_sum_dim(Self::float_reshape(gradient, parts.into()), 1);
-            Self::float_reshape(summed, like.shape())
-        };
-        let inputs = gpu::Inputs {
-            projected: state.projected,
-            bias: state.bias,
-            gains: state.gains,
-            shape: state.shape,
-        };
-        let gains = inputs
-            .gains
-            .as_ref()
-            .filter(|_| by_gains)
-            .map(|gains| over_forks(gpu::gains_backward(&inputs, gradient.clone()), gains));
-        let projected = by_projected.then(|| {
-            let by_projected = gpu::activate_backward(&inputs, gradient);
-            over_forks(by_projected, &inputs.projected)
-        });
-        [projected, gains]
+    ) -> FloatTensor<Self> {
+        gpu::activate_backward(&state.into(), gradient)
+    }
+
+    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        gpu::gains_backward(&state.into(), gradient)
     }
 
     fn row_log_sum_exp_backward(
@@ -137,6 +113,78 @@ impl KernelGradients for CubeBackend {
         gradient: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         gpu::log_sum_exp_backward(x, result, gradient)
+    }
+}
+
+impl From<Activated<CubeBackend>> for gpu::Inputs {
+    fn from(state: Activated<CubeBackend>) -> Self {
+        Self {
+            projected: state.projected,
+            bias: state.bias,
+            gains: state.gains,
+            shape: state.shape,
+        }
+    }
+}
+
+impl KernelGradients for Flex {
+    fn normalise_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        heads: usize,
+        centred: bool,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        cpu::norm_backward(x, weight, gradient, heads, centred, eps)
+    }
+
+    fn attention_backward(
+        state: Attended<Self>,
+        gradient: FloatTensor<Self>,
+        with_prefix: bool,
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        let Attended {
+            heads,
+            prefix,
+            padding,
+            shape,
+            ..
+        } = state;
+        let (heads, prefix) =
+            cpu::attend_backward(heads, gradient, prefix, padding, shape, with_prefix);
+        [Some(heads), prefix]
+    }
+
+    fn activation_backward(
+        state: Activated<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let Activated {
+            projected,
+            bias,
+            gains,
+            shape,
+        } = state;
+        cpu::activate_backward(projected, bias, gains, gradient, shape)
+    }
+
+    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        let Activated {
+            projected,
+            bias,
+            gains,
+            shape,
+        } = state;
+        cpu::gains_backward(projected, bias, gains, gradient, shape)
+    }
+
+    fn row_log_sum_exp_backward(
+        x: FloatTensor<Self>,
+        result: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        cpu::log_sum_exp_backward(x, result, gradient)
     }
 }
 
@@ -219,12 +267,31 @@ impl<B: KernelGradients> Backward<B, 2> for Activation {
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let wanted = ops.parents.each_ref().map(Option::is_some);
-        let found = B::activation_backward(ops.state, gradient, wanted);
-        for (parent, found) in ops.parents.into_iter().zip(found) {
-            if let (Some(parent), Some(found)) = (parent, found) {
-                grads.register::<B>(parent.id, found);
+        let ActivationShape { prompts, tail, .. } = ops.state.shape;
+        // Where all forks read the same projections, or one row of gains, their gradients add up.
+        let over_forks = |gradient: FloatTensor<B>, like: Shape| {
+            let [rows, width] = gradient.shape().dims();
+            let own = like.num_elements() / width;
+            if own == rows {
+                return gradient;
             }
+            let parts = match own {
+                1 => [1, rows, width],
+                _ => [prompts, rows / prompts / tail, tail * width],
+            };
+            let summed = B::float_sum_dim(B::float_reshape(gradient, parts.into()), 1);
+            B::float_reshape(summed, like)
+        };
+        let [projected, gains] = ops.parents;
+        let of_gains = ops.state.gains.as_ref().map(|gains| gains.shape());
+        if let (Some(parent), Some(like)) = (gains, of_gains) {
+            let found = B::gains_backward(ops.state.clone(), gradient.clone());
+            grads.register::<B>(parent.id, over_forks(found, like));
+        }
+        if let Some(parent) = projected {
+            let like = ops.state.projected.shape();
+            let found = B::activation_backward(ops.state, gradient);
+            grads.register::<B>(parent.id, over_forks(found, like));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The few operations that a block is made of, forward and back.
 //!
-//! On a GPU each is one kernel with its backward pass written out ([`gpu`]); on the CPU, and wherever weights are
-//! trained, it is made of the library's operations ([`plain`]), which are also what the kernels are held against. Only
-//! activations need gradients: a weight is a constant to every kernel.
+//! On each kind of device an operation is one kernel with its backward pass written out: on a GPU ([`gpu`]) and on a
+//! processor ([`cpu`]). Only activations need gradients: a weight is a constant to every kernel. Where weights are trained,
+//! the same is made of the library's operations ([`plain`]), which are also what the kernels are held against.
 //!
 //! - [`project`]: rows times a weight matrix, with bias and residual
 //! - [`norm`], [`norm_heads`]: root-mean-square and layer norms
@@ -12,6 +12,7 @@
 //! - [`log_sum_exp`]: of a row
 
 mod backward;
+mod cpu;
 mod gpu;
 pub mod plain;
 
@@ -19,8 +20,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{Device, Tensor};
 use burn_cubecl::CubeBackend;
-
-pub use plain::Masks;
+use burn_flex::Flex;
 
 /// The activation function of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ impl<B: Backend> Maybe<B> {
 }
 
 /// The operations as a backend has them, over tensors in memory order.
-#[backend_extension(Cube, Autodiff)]
+#[backend_extension(Cube, Flex, Autodiff)]
 pub(crate) trait Kernels: Backend {
     /// [`project`] over `[rows, in]`; the weight lies as `[out, in]` where it is `transposed`.
     fn product(
@@ -156,8 +156,8 @@ pub(crate) trait Kernels: Backend {
     fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// Whether tensors on a device go through kernels.
-pub fn has_kernels(device: &Device) -> bool {
+/// Whether a device is a GPU.
+pub fn is_gpu(device: &Device) -> bool {
     *device != Device::flex() && *device != Device::flex().autodiff()
 }
 
@@ -180,7 +180,7 @@ pub fn project(
     residual: Option<Tensor<3>>,
 ) -> Tensor<3> {
     let trained = weight.is_require_grad() || bias.is_some_and(Tensor::is_require_grad);
-    if trained || !has_kernels(&x.device()) {
+    if trained {
         return plain::project(x, weight, layout, bias, residual);
     }
     let [batch, tokens, width] = x.dims();
@@ -209,7 +209,7 @@ pub fn norm<const D: usize>(
     eps: f64,
 ) -> Tensor<D> {
     let trained = weight.is_require_grad() || bias.is_some_and(Tensor::is_require_grad);
-    if trained || !has_kernels(&x.device()) {
+    if trained {
         return plain::norm(x, weight, bias, centred, eps);
     }
     Tensor::from_dispatch(Dispatch::normalise(
@@ -225,7 +225,7 @@ pub fn norm<const D: usize>(
 /// A norm of some of a token's heads, each with a weight of its own: the first ones, as many as `weight` has rows. The
 /// others stay as they are. `[forks, tail, heads, d_head]` in and out; `weight`: `[normed heads, d_head]`.
 pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
-    if weight.is_require_grad() || !has_kernels(&x.device()) {
+    if weight.is_require_grad() {
         return plain::norm_heads(x, weight, centred, eps);
     }
     let heads = x.dims()[2];
@@ -246,9 +246,6 @@ pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> 
 /// - `x`: `[forks, tail, heads, d_head]`, returned so; its first `rotated` heads are rotated
 /// - `cos`, `sin`: `[1, tail, 1, dimensions]`; further dimensions of a head stay as they are
 pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>, rotated: usize) -> Tensor<4> {
-    if !has_kernels(&x.device()) {
-        return plain::rotate(x, cos, sin, rotated);
-    }
     let table = |table: &Tensor<4>| table.clone().into_dispatch();
     Tensor::from_dispatch(Dispatch::turn(
         x.into_dispatch(),
@@ -267,17 +264,12 @@ pub fn rotate(x: Tensor<4>, cos: &Tensor<4>, sin: &Tensor<4>, rotated: usize) ->
 /// - returns `[forks, tail, heads, d_head]`
 /// - `padding`: positions before the beginning of each prompt, which no other position sees, `[prompts]`, or of the first
 ///   prompts where it is the same for further ones; where it is absent, there are none
-/// - `masks`: what the plain operations add to scores instead of the window; empty on a device with kernels
 pub fn attend(
     heads: Tensor<4>,
     prefix: Option<Tensor<4>>,
     padding: Option<&Tensor<1>>,
     shape: AttentionShape,
-    masks: &Masks,
 ) -> Tensor<4> {
-    if !has_kernels(&heads.device()) {
-        return plain::attend(heads, prefix, padding, shape, masks);
-    }
     Tensor::from_dispatch(Dispatch::attend_heads(
         heads.into_dispatch(),
         maybe(prefix),
@@ -301,7 +293,7 @@ pub fn activate(
     shape: ActivationShape,
 ) -> Tensor<3> {
     let trained = bias.is_some_and(Tensor::is_require_grad);
-    if trained || !has_kernels(&projected.device()) {
+    if trained {
         return plain::activate(projected, bias, gains, shape);
     }
     let d_mlp = projected.dims()[2] / if shape.gated { 2 } else { 1 };
@@ -320,10 +312,63 @@ pub fn activate(
 
 /// `log Σ exp` over the last dimension: `[a, b, c]` gives `[a, b, 1]`.
 pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
-    if !has_kernels(&x.device()) {
-        return plain::log_sum_exp(x);
-    }
     Tensor::from_dispatch(Dispatch::row_log_sum_exp(x.into_dispatch()))
+}
+
+impl Kernels for Flex {
+    fn product(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Maybe<Self>,
+        residual: Maybe<Self>,
+        transposed: bool,
+    ) -> FloatTensor<Self> {
+        let (bias, residual) = (bias.into_option(), residual.into_option());
+        cpu::product(x, weight, bias, residual, transposed)
+    }
+
+    fn normalise(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: Maybe<Self>,
+        heads: usize,
+        centred: bool,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        cpu::norm(x, weight, bias.into_option(), heads, centred, eps)
+    }
+
+    fn turn(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        rotated: usize,
+        back: bool,
+    ) -> FloatTensor<Self> {
+        cpu::rotate(x, cos, sin, rotated, back)
+    }
+
+    fn attend_heads(
+        heads: FloatTensor<Self>,
+        prefix: Maybe<Self>,
+        padding: Maybe<Self>,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self> {
+        cpu::attend(heads, prefix.into_option(), padding.into_option(), shape)
+    }
+
+    fn activation(
+        projected: FloatTensor<Self>,
+        bias: Maybe<Self>,
+        gains: Maybe<Self>,
+        shape: ActivationShape,
+    ) -> FloatTensor<Self> {
+        cpu::activate(projected, bias.into_option(), gains.into_option(), shape)
+    }
+
+    fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        cpu::log_sum_exp(x)
+    }
 }
 
 impl Kernels for CubeBackend {

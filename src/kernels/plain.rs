@@ -8,15 +8,6 @@ use burn::tensor::{Bool, Tensor, TensorData};
 
 use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout};
 
-/// What is added to scores that must not count. [`super::attend`] says for what.
-#[derive(Clone, Debug, Default)]
-pub struct Masks {
-    /// For the scores against the tail's own keys, `[1, group · tail, tail]`.
-    pub own: Option<Tensor<3>>,
-    /// For the scores against the prefix's keys, `[1, group · tail, prefix]`.
-    pub prefix: Option<Tensor<3>>,
-}
-
 /// A score that does not count.
 const HIDDEN: f32 = f32::MIN / 2.0;
 
@@ -108,14 +99,13 @@ pub fn attend(
     prefix: Option<Tensor<4>>,
     padding: Option<&Tensor<1>>,
     shape: AttentionShape,
-    masks: &Masks,
 ) -> Tensor<4> {
     let (n_heads, kv_heads) = (shape.heads, shape.kv_heads);
     let [forks, tail, _, d_head] = heads.dims();
     let part = |first, count| heads.clone().narrow(2, first, count);
     let (q, k) = (part(0, n_heads), part(n_heads, kv_heads));
     let v = part(n_heads + kv_heads, kv_heads);
-    let (rows, group) = (shape.forks, n_heads / kv_heads);
+    let (rows, group, window) = (shape.forks, n_heads / kv_heads, shape.window);
     let batch = forks / rows;
     // [forks · kv_heads, group · tail, d_head]: one small product per fork and key/value head.
     let q = q
@@ -126,28 +116,22 @@ pub fn attend(
     let own = |x: Tensor<4>| x.swap_dims(1, 2).reshape([forks * kv_heads, tail, d_head]);
     let (keys, values) = (own(k), own(v));
     let n_prefix = prefix.as_ref().map_or(0, |prefix| prefix.dims()[1]);
+    let none = || Tensor::zeros([1], &heads.device());
+    let padding = padding.cloned().unwrap_or_else(none);
+    let prompts = padding.dims()[0];
+    let padding = padding.repeat_dim(0, batch / prompts);
     // Scores `[forks · kv_heads, group · tail, keys]` against keys from position `first` on.
-    let masked = |scores: Tensor<3>, first: usize, mask: &Option<Tensor<3>>| {
-        let scores = match mask {
-            Some(mask) => scores + mask.clone(),
-            None => scores,
-        };
-        let Some(padding) = padding else {
-            return scores;
-        };
+    let masked = |scores: Tensor<3>, first: usize| {
         let shape = scores.dims();
-        let prompts = padding.dims()[0];
-        let padding = padding.clone().repeat_dim(0, batch / prompts);
-        let hides = hides(&padding, n_prefix, [group, tail], first..first + shape[2]);
+        let keys = first..first + shape[2];
+        let hides = hides(&padding, n_prefix, [group, tail], keys, window);
+        let by_prompt = [batch, rows * kv_heads, shape[1], shape[2]];
+        let scores = scores.reshape(by_prompt);
         scores
-            .reshape([batch, rows * kv_heads, shape[1], shape[2]])
-            .mask_fill(
-                hides.expand([batch, rows * kv_heads, shape[1], shape[2]]),
-                HIDDEN,
-            )
+            .mask_fill(hides.expand(by_prompt), HIDDEN)
             .reshape(shape)
     };
-    let scores = masked(q.clone().matmul(keys.transpose()), n_prefix, &masks.own);
+    let scores = masked(q.clone().matmul(keys.transpose()), n_prefix);
     let mixed = match prefix {
         None => softmax(scores, 2).matmul(values),
         Some(prefix) => {
@@ -170,7 +154,7 @@ pub fn attend(
             };
             let q_prefix = by_prompt(q, d_head);
             let to_prefix = by_fork(q_prefix.matmul(shared(0).transpose()), n_prefix);
-            let to_prefix = masked(to_prefix, 0, &masks.prefix);
+            let to_prefix = masked(to_prefix, 0);
             let weights = softmax(Tensor::cat(vec![to_prefix, scores], 2), 2);
             let from_prefix = by_fork(
                 by_prompt(weights.clone().narrow(2, 0, n_prefix), n_prefix)
@@ -186,28 +170,38 @@ pub fn attend(
         .reshape([forks, tail, n_heads, d_head])
 }
 
-/// Which keys of some positions are padding to a query: those before the beginning of its prompt, or before the query
-/// itself where that is padding, too. `[prompts, 1, group · tail, keys]` of `padding`, `[prompts]`.
+/// Which keys of some positions a query does not see: those after it, those beyond its window, and those of the padding,
+/// `[prompts]`, which in the padding see themselves alone. `[prompts, 1, group · tail, keys]`
 fn hides(
     padding: &Tensor<1>,
     n_prefix: usize,
     [group, tail]: [usize; 2],
     keys: Range<usize>,
+    window: Option<usize>,
 ) -> Tensor<4, Bool> {
     let device = padding.device();
     let places = |places: Vec<f32>| {
         let shape = [places.len()];
         Tensor::<1>::from_data(TensorData::new(places, shape), &device)
     };
-    let queries = (0..group * tail).map(|index| (n_prefix + index % tail) as f32);
-    let queries = places(queries.collect()).reshape([1, 1, -1, 1]);
-    let prompts = padding.clone().reshape([-1, 1, 1, 1]);
-    let shape = [prompts.dims()[0], 1, group * tail, 1];
-    let first = prompts.expand(shape).min_pair(queries.expand(shape));
     let n_keys = keys.len();
-    let keys = places(keys.map(|key| key as f32).collect()).reshape([1, 1, 1, -1]);
-    let shape = [shape[0], 1, shape[2], n_keys];
-    keys.expand(shape).lower(first.expand(shape))
+    let shape = [padding.dims()[0], 1, group * tail, n_keys];
+    let queries = (0..group * tail).map(|index| (n_prefix + index % tail) as f32);
+    let queries = places(queries.collect())
+        .reshape([1, 1, -1, 1])
+        .expand(shape);
+    let keys = places(keys.map(|key| key as f32).collect());
+    let keys = keys.reshape([1, 1, 1, -1]).expand(shape);
+    let padding = padding.clone().reshape([-1, 1, 1, 1]).expand(shape);
+    let first = padding.min_pair(queries.clone());
+    let hides = keys
+        .clone()
+        .lower(first)
+        .bool_or(keys.clone().greater(queries.clone()));
+    match window {
+        Some(window) => hides.bool_or((queries - keys).greater_equal_elem(window as f32)),
+        None => hides,
+    }
 }
 
 /// As [`super::activate`].

@@ -141,7 +141,7 @@ impl Attention {
         };
         let prefix = prefix.map(|prefix| prefix.heads.clone());
         let padding = positions.padding.as_ref();
-        let mixed = kernels::attend(heads, prefix, padding, shape, &positions.masks).reshape([
+        let mixed = kernels::attend(heads, prefix, padding, shape).reshape([
             batch,
             rows * tail,
             n_heads * d_head,

@@ -10,7 +10,7 @@ use super::feed_forward::{FirstProjections, PreActivation, last};
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
-use crate::kernels::has_kernels;
+use crate::kernels::is_gpu;
 
 /// Logits in one piece, in bytes: below WebGPU's default binding of 128 MiB.
 const LOGITS_BYTES: usize = 64 << 20;
@@ -81,7 +81,7 @@ impl Decoder {
 
     /// Rows of the residual stream whose logits are made in one piece.
     pub fn logits_at_once(&self) -> usize {
-        let in_tab = cfg!(target_family = "wasm") && !has_kernels(&self.device);
+        let in_tab = cfg!(target_family = "wasm") && !is_gpu(&self.device);
         let bytes = if in_tab {
             TAB_LOGITS_BYTES
         } else {
@@ -96,7 +96,7 @@ impl Decoder {
         let Config { d_model, d_mlp, .. } = self.config;
         let heads = 2 * self.config.n_kv_heads * self.config.d_head;
         let state = 4 * self.config.n_layers * (d_model + 2 * d_mlp + heads);
-        match has_kernels(&self.device) {
+        match is_gpu(&self.device) {
             // Half of the memory is for the forks.
             true => (self.pace.bytes / 2 / state).max(1),
             false => self.logits_at_once(),
@@ -105,7 +105,7 @@ impl Decoder {
 
     /// Whether prompts of similar length are padded and run together: a GPU takes as long for one of them as for several.
     pub fn pads(&self) -> bool {
-        has_kernels(&self.device)
+        is_gpu(&self.device)
     }
 
     /// What enters the first block for token ids `[batch][tokens]`, all of one length, the first of them at a

@@ -55,7 +55,7 @@ impl Decoder {
     /// How many forks of runs with `tokens` tokens in all, the longest of them at `positions`, go up together.
     pub fn forks_at_once(&self, tokens: usize, positions: usize) -> usize {
         let config = &self.config;
-        let is_gpu = kernels::has_kernels(&self.device);
+        let is_gpu = kernels::is_gpu(&self.device);
         let scores = if is_gpu {
             0
         } else {

@@ -85,7 +85,7 @@ impl Pace {
             }
             rows *= 4;
         }
-        let is_gpu = kernels::has_kernels(device);
+        let is_gpu = kernels::is_gpu(device);
         let in_tab = cfg!(target_family = "wasm") && !is_gpu;
         let seconds = if is_gpu { GPU_PASS_SECS } else { CPU_PASS_SECS };
         Ok(Self {

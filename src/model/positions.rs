@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::Rope;
 use super::{Config, ModelError};
-use crate::kernels::{self, Masks};
+use crate::kernels;
 
 /// All that attention needs to know about the positions of a tail.
 pub struct Positions {
@@ -18,8 +18,6 @@ pub struct LayerPositions {
     rotation: Option<Rotation>,
     /// Positions that a query looks back on, its own among them; `None` for all.
     pub(super) window: Option<usize>,
-    /// The same and the order of the tail's tokens, for a device that needs them as masks.
-    pub(super) masks: Masks,
     /// Positions before the beginning of each prompt, `[batch]`, where there are any.
     pub(super) padding: Option<Tensor<1>>,
 }
@@ -78,9 +76,6 @@ struct Rotation {
     sin: Tensor<4>,
 }
 
-/// Added to a score that must not count.
-const HIDDEN: f32 = f32::MIN / 2.0;
-
 impl Positions {
     /// For `tail` positions after a prefix of `first`, of prompts with some padding.
     pub fn new(
@@ -90,37 +85,10 @@ impl Positions {
         padding: Option<&Padding>,
         device: &Device,
     ) -> Self {
-        let group = config.n_heads / config.n_kv_heads;
-        let kind = |rope: Option<&Rope>, window: Option<usize>| {
-            let sees = |query: usize, key: usize| {
-                key <= query && window.is_none_or(|window| query - key < window)
-            };
-            let mask = |keys: std::ops::Range<usize>| {
-                let n_keys = keys.len();
-                let hides = !kernels::has_kernels(device)
-                    && (first..first + tail).any(|q| keys.clone().any(|k| !sees(q, k)));
-                hides.then(|| {
-                    let values: Vec<f32> = (0..group * tail * n_keys)
-                        .map(|index| {
-                            let query = first + index / n_keys % tail;
-                            let key = keys.start + index % n_keys;
-                            if sees(query, key) { 0.0 } else { HIDDEN }
-                        })
-                        .collect();
-                    let shape = [1, group * tail, n_keys];
-                    Tensor::from_data(TensorData::new(values, shape), device)
-                })
-            };
-            LayerPositions {
-                rotation: rope.map(|rope| Rotation::new(rope, first, tail, device)),
-                window,
-                padding: padding.map(|padding| padding.on_device.clone()),
-                masks: Masks {
-                    own: mask(first..first + tail),
-                    // Without a window every key of the prefix is seen.
-                    prefix: window.and_then(|_| mask(0..first)),
-                },
-            }
+        let kind = |rope: Option<&Rope>, window: Option<usize>| LayerPositions {
+            rotation: rope.map(|rope| Rotation::new(rope, first, tail, device)),
+            window,
+            padding: padding.map(|padding| padding.on_device.clone()),
         };
         Self {
             global: kind(config.rope.as_ref(), None),

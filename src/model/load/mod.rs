@@ -21,7 +21,7 @@ pub use report::LoadReport;
 use report::ROPE_FACTORS;
 
 use crate::job::Job;
-use crate::kernels::has_kernels;
+use crate::kernels::is_gpu;
 use crate::weights::gguf::Metadata;
 use crate::weights::{ByteSource, WeightFile, WeightsError};
 
@@ -101,7 +101,7 @@ impl Model {
         compute.info.limits.check(&config, compute.precision)?;
         let sha256 = sha256_of(&file, job).await?;
         let mut decoder = loader.decoder(config).await?;
-        if has_kernels(&compute.device) {
+        if is_gpu(&compute.device) {
             let max_error = self_test_of(&decoder.config, &compute.device, job).await?;
             compute.faults.check()?;
             check_error(max_error, "shapes of this model")?;
