@@ -73,6 +73,10 @@ function ggufParts(whole: Buffer): Record<string, Buffer> {
   };
 }
 
+function inFolder(folder: string, files: Record<string, Buffer>): Record<string, HubFile> {
+  return Object.fromEntries(Object.entries(files).map(([name, bytes]) => [`${folder}/${name}`, { bytes, lfs: true }]));
+}
+
 function repositories(): Record<string, HubRepository> {
   const companions = {
     "config.json": file(join(TINY, "config.json")),
@@ -86,6 +90,12 @@ function repositories(): Record<string, HubRepository> {
     "tests/sharded": { commit: COMMIT, licence: "mit", files: { ...companions, ...(Object.fromEntries(parts) as Record<string, HubFile>) } },
     "tests/gguf": { commit: COMMIT, files: {
       "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true), "mixed.gguf": file(join(FIXTURES, "tiny-llama-bpe/mixed.gguf"), true),
+    } },
+    "tests/split": { commit: COMMIT, files: {
+      "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true),
+      ...inFolder("a", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen3/model.gguf")))),
+      ...inFolder("b", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen2/model.gguf")))),
+      "c/tiny-00002-of-00003.gguf": { bytes: Buffer.alloc(8), lfs: true },
     } },
     "tests/other": { commit: COMMIT, files: { ...companions, "config.json": { bytes: Buffer.from('{"model_type":"mamba"}'), lfs: false }, "model.safetensors": weights } },
     "tests/large": { commit: COMMIT, files: {
@@ -435,6 +445,27 @@ test("a split GGUF model is taken from all its parts, and a part alone says what
   await expect(page.locator(".banner.error")).toContainText("tiny-00001-of-00002.gguf is missing");
   await pick("tiny-00002-of-00002.gguf", "tiny-00001-of-00002.gguf");
   await loaded(page, "tiny");
+});
+
+test("a split GGUF model of the hub is one choice, with all its parts", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await look(page, "tests/split");
+  const options = page.locator(".hub-listing fieldset label");
+  await expect(options).toContainText(["c/tiny.gguf, 3 parts", "b/tiny.gguf, 2 parts", "f32.gguf", "a/tiny.gguf, 2 parts"]);
+  await expect(page.locator(".hub-listing .warning")).toContainText("1 of its 3 parts are in the repository");
+  await expect(control(page, "hub-load")).toBeDisabled();
+  for (const folder of ["a", "b"]) {
+    // Their files have the same names, and are those of another model.
+    await options.filter({ hasText: `${folder}/tiny.gguf` }).click();
+    await expect(control(page, "hub-load")).toContainText("Download");
+    await control(page, "hub-load").click();
+    await loaded(page, `tests--split--${folder}--tiny.gguf`);
+    expect(hub.served.map(({ path }) => path.slice(-26)).filter((path) => path.startsWith(`${folder}/`))).toEqual(
+      [`${folder}/tiny-00001-of-00002.gguf`, `${folder}/tiny-00002-of-00002.gguf`]);
+  }
+  await page.reload();
+  await ready(page);
+  await loaded(page, "tests--split--b--tiny.gguf");
 });
 
 test("items whose words the model's tokenizer does not know are scored with a warning", async ({ page, hub }) => {

@@ -110,6 +110,27 @@ function planned({ path, size, oid, lfs }: Entry, root: string): PlannedFile {
     : { name, bytes: size, sha256: null, git_sha1: oid, urls: [url] };
 }
 
+/** A GGUF model: one file, or the parts of one. */
+interface GgufModel {
+  /** Of a model in parts, without what says which part it is. */
+  path: string;
+  /** How many files it has; fewer may be there. */
+  count: number;
+  files: Entry[];
+}
+
+function ggufModels(entries: readonly Entry[]): GgufModel[] {
+  const models = new Map<string, GgufModel>();
+  for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    if (!entry.path.endsWith(".gguf")) continue;
+    const [, stem, count] = /^(.+)-\d{5}-of-(\d{5})\.gguf$/.exec(entry.path) ?? [];
+    const key = stem === undefined ? entry.path : `${stem} ${count}`;
+    const model = models.get(key) ?? { path: stem === undefined ? entry.path : `${stem}.gguf`, count: Number(count ?? 1), files: [] };
+    models.set(key, { ...model, files: [...model.files, entry] });
+  }
+  return [...models.values()];
+}
+
 /** One repository at one commit. */
 class Repository {
   #files: Map<string, Entry>;
@@ -131,11 +152,7 @@ class Repository {
 
   async choices(): Promise<HubChoice[]> {
     const safetensors = await this.#safetensors();
-    const gguf = [...this.#files.values()].filter(({ path }) => path.endsWith(".gguf"))
-      // One file of several is no model by itself.
-      .filter(({ path }) => !/-\d{5}-of-\d{5}\.gguf$/.test(path))
-      .sort((a, b) => a.size - b.size)
-      .map((entry) => this.#gguf(entry));
+    const gguf = ggufModels([...this.#files.values()]).map((model) => this.#gguf(model)).sort((a, b) => a.bytes - b.bytes);
     const choices = safetensors ? [safetensors, ...gguf] : gguf;
     if (choices.length > 0) return choices;
     const pickles = [...this.#files.keys()].some((path) => path.endsWith(".bin"));
@@ -155,15 +172,16 @@ class Repository {
     };
   }
 
-  #gguf(entry: Entry): HubChoice {
+  #gguf({ path, count, files }: GgufModel): HubChoice {
     const parameters = this.info.gguf?.total ?? null;
-    const file = entry.path.slice(entry.path.lastIndexOf("/") + 1);
+    const plan = this.#plan(`--${path}`, path.slice(path.lastIndexOf("/") + 1).replace(/\.gguf$/, ""), files);
     return {
-      label: entry.path,
-      bytes: entry.lfs?.size ?? entry.size,
+      label: count === 1 ? path : `${path}, ${count} parts`,
+      bytes: plan.files.reduce((sum, file) => sum + file.bytes, 0),
       n_parameters: parameters,
       size: parameters === null ? null : { memory_bytes: 4 * parameters },
-      plan: this.#plan(`--${file}`, file.replace(/\.gguf$/, ""), [entry]),
+      ...(files.length < count ? { problem: `${files.length} of its ${count} parts are in the repository` } : {}),
+      plan,
     };
   }
 

@@ -58,9 +58,9 @@ export interface StoredModel {
   sha256?: string;
 }
 
-/** One way to take a model from a repository: its safetensors, or one of its GGUF files. */
+/** One way to take a model from a repository: its safetensors, or one of its GGUF models. */
 export interface HubChoice {
-  /** For people: `model.safetensors`, `3 shards`, or a GGUF file's name. */
+  /** For people: `model.safetensors`, `3 shards`, or a GGUF file's path, with the number of its parts. */
   label: string;
   bytes: number;
   /** Null where the repository does not tell. */
