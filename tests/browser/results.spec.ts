@@ -273,6 +273,34 @@ test("the page opens the study, the report and the mask that it wrote, picked an
   await expect(page.locator(".banner.error")).toContainText("contradicts itself");
 });
 
+test("what waits for what it was made of still does so after a reload", async ({ page }) => {
+  await open(page, "wasm");
+  const measured = summary(page).locator(".before-after").last();
+  const before = await measured.textContent() ?? "";
+  await step(page, "pruning");
+  await control(page, "layer").selectOption("1");
+  await idle(page);
+  await expect(measured).not.toHaveText(before);
+  await step(page, "items");
+  await control(page, "open-shifted").click();
+  await control(page, "template").selectOption("lettered@1");
+  await step(page, "scores");
+  await expect(page.locator("table.summary tbody tr")).toHaveCount(0);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  for (const method of ["score", "prune", "attribute"]) await hold(page, method);
+  await step(page, "items");
+  await control(page, "open-shifted").click();
+  await control(page, "template").selectOption("plain@1");
+  await step(page, "scores");
+  await expect(page.locator("table.summary tbody tr")).not.toHaveCount(0);
+  await expect(measured).toBeVisible();
+  await control(page, "mask-Undo").click();
+  await expect(measured).toHaveText(before);
+  await expect(summary(page).getByText("Computed beforehand")).toBeVisible();
+});
+
 test("a position bias says of which orders it is", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, JSON.stringify({ id: "1", context: "bench ship", choices: ["milk", "elm"], gold: 0 }));

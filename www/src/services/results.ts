@@ -20,6 +20,9 @@ const KINDS: readonly Kind[] = ["attribution", "bias", "card", "search", "pruned
 /** Results that wait, at most; of scores there may be as many as sets. */
 const WAITING_AT_MOST = 12;
 const SCORES_AT_MOST = 128;
+/** Of those, as many are kept for a later visit. */
+const KEPT_OF_KIND = 3;
+const KEPT_SCORES = 16;
 
 const made = new WeakMap<object, readonly Made[]>();
 /** The whole of a result of which some sets do not hold. */
@@ -397,6 +400,40 @@ export function cameWithPage(): void {
     if (result) beforehand.add(result);
   }
   settle();
+}
+
+/** A result that waits, as it is kept for a later visit. */
+export interface Waiting {
+  kind: Kind | "scores";
+  result: object;
+  of: readonly Made[];
+  beforehand: boolean;
+}
+
+/** What waits, the latest of each kind: as much as is written quickly at every change. */
+export function waitingResults(): Waiting[] {
+  const { state } = store;
+  const kept = (kind: Kind | "scores", results: readonly object[], atMost: number): Waiting[] =>
+    results.slice(0, atMost).flatMap((result) => {
+      const of = made.get(result);
+      return of ? [{ kind, result, of, beforehand: beforehand.has(result) }] : [];
+    });
+  const ofKind = (kind: Kind): object[] => {
+    const here = state[kind];
+    const all = here ? whole.get(here) : undefined;
+    return [...(all ? [all] : []), ...(waiting.get(kind) ?? [])];
+  };
+  return [...kept("scores", waitingScores, KEPT_SCORES), ...KINDS.flatMap((kind) => kept(kind, ofKind(kind), KEPT_OF_KIND))];
+}
+
+/** What waited when a study was kept waits again. */
+export function waitAgain(kept: readonly Waiting[]): void {
+  for (const { kind, result, of, beforehand: isBeforehand } of [...kept].reverse()) {
+    made.set(result, of);
+    if (isBeforehand) beforehand.add(result);
+    if (kind === "scores") waitingScores = [result as SetScores, ...waitingScores];
+    else wait(kind, result);
+  }
 }
 
 /** Another study takes the place of this one: nothing of it waits any more. */

@@ -2,6 +2,7 @@
 
 import type { TuneSettings } from "../types";
 import { identityOf } from "./models";
+import { waitingResults, type Waiting } from "./results";
 import { INITIAL, store, type State, type Tuned } from "./store";
 
 /** Where the user is, and how a neuron is shown: no part of the study. */
@@ -19,16 +20,16 @@ export const KEPT = [...VIEW, ...LOADED, ...STUDY] as const;
 /** Raised when the kept fields change their meaning: older ones are then left alone. */
 const VERSION = 1;
 
-/** A study with its results, as it is kept. */
-export type Saved = Pick<State, (typeof KEPT)[number]> & { saved_version: number };
+/** A study with its results, as it is kept; those that wait for what they were made of were not kept by older visits. */
+export type Saved = Pick<State, (typeof KEPT)[number]> & { saved_version: number; waiting?: Waiting[] };
 
 export function isReadable(saved: Saved | undefined): saved is Saved {
   return saved?.saved_version === VERSION;
 }
 
 /** A kept study as the state is now: older visits wrote some of it in another way. */
-export function stateOf({ saved_version: _, ...saved }: Saved): Partial<State> {
-  const { tuned_with, ...state } = saved as Omit<Saved, "saved_version"> & { tuned_with?: TuneSettings | null };
+export function stateOf(saved: Saved): Partial<State> {
+  const { tuned_with, ...state } = saved as Saved & { tuned_with?: TuneSettings | null };
   const tuning = state.tuning && !("settings" in state.tuning) ? null : state.tuning;
   const ofOlder = state.tuning && tuned_with ? { ...(state.tuning as Tuned), settings: tuned_with, seed: state.seed } : null;
   return {
@@ -44,7 +45,7 @@ export function stateOf({ saved_version: _, ...saved }: Saved): Partial<State> {
 /** The study at hand. */
 export function snapshot(): Saved {
   const entries = KEPT.map((key) => [key, store.state[key]]);
-  return { ...(Object.fromEntries(entries) as Omit<Saved, "saved_version">), saved_version: VERSION };
+  return { ...(Object.fromEntries(entries) as Omit<Saved, "saved_version">), saved_version: VERSION, waiting: waitingResults() };
 }
 
 /** Fields as they are at the first visit. */

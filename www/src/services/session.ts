@@ -4,7 +4,7 @@ import * as aside from "./aside";
 import * as database from "./database";
 import { tell, withdraw } from "./messages";
 import { isLessonAsItCame } from "./models";
-import { adopt, forgetWaiting } from "./results";
+import { adopt, forgetWaiting, waitAgain } from "./results";
 import { initial, isReadable, KEPT, snapshot, stateOf, STUDY, type Saved } from "./saved";
 import { store, type State } from "./store";
 import type { SecateurError } from "../types";
@@ -195,6 +195,7 @@ export function install(): void {
 /** Puts a kept study into the store. */
 function bring(saved: Saved): void {
   forgetWaiting();
+  waitAgain(saved.waiting ?? []);
   store.set(stateOf(saved));
   adopt();
 }
