@@ -137,7 +137,12 @@ impl MaskFile {
     }
 
     fn check(&self) -> Result<(), String> {
-        let MaskModel { sha256, .. } = &self.model;
+        let MaskModel {
+            sha256,
+            n_layers,
+            d_mlp,
+            ..
+        } = &self.model;
         if let Some(study) = &self.study {
             study.check().map_err(|error| error.to_string())?;
             if !study.model.sha256.is_empty() && study.model.sha256 != *sha256 {
@@ -146,7 +151,7 @@ impl MaskFile {
         }
         Measured {
             mask: &self.mask,
-            shape: (self.model.n_layers, self.model.d_mlp),
+            shape: (!sha256.is_empty()).then_some((*n_layers, *d_mlp)),
             study: self.study.as_ref(),
             effects: &self.results,
             control: self.control.as_ref(),
@@ -197,6 +202,7 @@ mod tests {
         let file = MaskFile::from_json(text).unwrap();
         assert_eq!(file.mask.n_neurons(), 2);
         assert!(file.model.sha256.is_empty());
+        assert!(MaskFile::from_json(&file.to_json().unwrap()).is_ok());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) use of_report::check as check_report;
 use super::Study;
 use crate::items::order::shuffled;
 use crate::items::{Item, items_sha256};
+use crate::pruning::mask::LayerMask;
+use crate::pruning::selection::TopPercent;
 use crate::scoring::metrics::softmax;
 use crate::scoring::{Accuracy, Calibration, ItemScore, Rule, SetScores};
 
@@ -75,6 +77,18 @@ fn accuracy(what: &str, stated: &Accuracy) -> Claim {
         return Err(format!("{what} is said to be {correct} of {total}"));
     }
     same_accuracy(what, stated, &Accuracy::wilson(correct, total))
+}
+
+/// A selection's mask prunes its layer alone.
+fn of_layer<'a>(selection: TopPercent, layers: impl IntoIterator<Item = &'a LayerMask>) -> Claim {
+    let is_other = |mask: &&LayerMask| mask.layer != selection.layer && !mask.neurons.is_empty();
+    match layers.into_iter().find(is_other) {
+        Some(other) => Err(format!(
+            "the selection is of layer {}, and its mask prunes layer {}",
+            selection.layer, other.layer
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The items of a study's set in the order of choices that the model sees, where the study holds them.

@@ -1,6 +1,6 @@
 //! What a link says was found.
 
-use super::{Claim, accuracy, in_set, items_of, same_count};
+use super::{Claim, accuracy, in_set, items_of, of_layer, same_count};
 use crate::items::Item;
 use crate::study::reproduction::{Expected, ExpectedSet};
 use crate::study::{PruningSpec, Study};
@@ -35,18 +35,8 @@ impl Expected {
         let Some(selection) = spec.and_then(|spec| spec.selection) else {
             return Ok(());
         };
-        let mut layers = self
-            .mask
-            .iter()
-            .chain(of_study)
-            .flat_map(|mask| &mask.layers);
-        match layers.find(|other| other.layer != selection.layer && !other.neurons.is_empty()) {
-            Some(other) => Err(format!(
-                "the selection is of layer {}, and its mask prunes layer {}",
-                selection.layer, other.layer
-            )),
-            None => Ok(()),
-        }
+        let masks = self.mask.iter().chain(of_study);
+        of_layer(selection, masks.flat_map(|mask| &mask.layers))
     }
 
     fn check_set(&self, set: &ExpectedSet, study: &Study) -> Claim {

@@ -1,6 +1,6 @@
 //! What a mask's file says of its effect.
 
-use super::{Claim, accuracy, in_set, items_of, of_control, same_count};
+use super::{Claim, accuracy, in_set, items_of, of_control, of_layer, same_count};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, SetEffect};
 use crate::pruning::mask::LayerMask;
@@ -10,8 +10,8 @@ use crate::study::{PruningSpec, Study};
 pub struct Measured<'a> {
     /// The mask.
     pub mask: &'a Mask,
-    /// Layers of the model that it was made for, and neurons of each.
-    pub shape: (usize, usize),
+    /// Layers of the model that it was made for, and neurons of each, where that model is known.
+    pub shape: Option<(usize, usize)>,
     /// How it was found.
     pub study: Option<&'a Study>,
     /// What it does.
@@ -27,14 +27,8 @@ impl Measured<'_> {
     ///
     /// What contradicts what, in words.
     pub fn check(&self) -> Result<(), String> {
-        let (n_layers, d_mlp) = self.shape;
-        let is_inside = |mask: &LayerMask| {
-            mask.layer < n_layers && mask.neurons.iter().all(|neuron| *neuron < d_mlp)
-        };
-        if !self.mask.layers.iter().all(is_inside) {
-            return Err(format!(
-                "the mask prunes more than the {n_layers} layers of {d_mlp} neurons that its model has"
-            ));
+        if let Some(shape) = self.shape {
+            self.of_shape(shape)?;
         }
         if let Some(spec) = self.study.and_then(|study| study.pruning.as_ref()) {
             self.of_spec(spec)?;
@@ -58,6 +52,18 @@ impl Measured<'_> {
         })
     }
 
+    fn of_shape(&self, (n_layers, d_mlp): (usize, usize)) -> Claim {
+        let is_inside = |mask: &LayerMask| {
+            mask.layer < n_layers && mask.neurons.iter().all(|neuron| *neuron < d_mlp)
+        };
+        match self.mask.layers.iter().all(is_inside) {
+            true => Ok(()),
+            false => Err(format!(
+                "the mask prunes more than the {n_layers} layers of {d_mlp} neurons that its model has"
+            )),
+        }
+    }
+
     fn of_spec(&self, spec: &PruningSpec) -> Claim {
         if spec
             .mask
@@ -69,22 +75,13 @@ impl Measured<'_> {
         let Some(selection) = spec.selection else {
             return Ok(());
         };
-        let size = selection
-            .n_neurons(self.shape.1)
-            .map_err(|error| error.to_string())?;
-        same_count("the size of the selected mask", self.mask.n_neurons(), size)?;
-        match self
-            .mask
-            .layers
-            .iter()
-            .find(|mask| mask.layer != selection.layer)
-        {
-            Some(other) => Err(format!(
-                "the selection is of layer {}, and its mask prunes layer {}",
-                selection.layer, other.layer
-            )),
-            None => Ok(()),
+        if let Some((_, d_mlp)) = self.shape {
+            let size = selection
+                .n_neurons(d_mlp)
+                .map_err(|error| error.to_string())?;
+            same_count("the size of the selected mask", self.mask.n_neurons(), size)?;
         }
+        of_layer(selection, &self.mask.layers)
     }
 
     fn of_set(&self, effect: &SetEffect) -> Claim {
