@@ -152,7 +152,9 @@ class Repository {
 
   async choices(): Promise<HubChoice[]> {
     const safetensors = await this.#safetensors();
-    const gguf = ggufModels([...this.#files.values()]).map((model) => this.#gguf(model)).sort((a, b) => a.bytes - b.bytes);
+    // One that lacks a part is the last choice.
+    const gguf = ggufModels([...this.#files.values()]).map((model) => this.#gguf(model))
+      .sort((a, b) => Number("problem" in a) - Number("problem" in b) || a.bytes - b.bytes);
     const choices = safetensors ? [safetensors, ...gguf] : gguf;
     if (choices.length > 0) return choices;
     const pickles = [...this.#files.keys()].some((path) => path.endsWith(".bin"));
@@ -180,7 +182,7 @@ class Repository {
       bytes: plan.files.reduce((sum, file) => sum + file.bytes, 0),
       n_parameters: parameters,
       size: parameters === null ? null : { memory_bytes: 4 * parameters },
-      ...(files.length < count ? { problem: `${files.length} of its ${count} parts are in the repository` } : {}),
+      ...(files.length < count ? { problem: `it lacks ${count - files.length} of its ${count} parts` } : {}),
       plan,
     };
   }
