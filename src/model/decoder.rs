@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, Geometry, KeyValues};
 use super::feed_forward::{FirstProjections, PreActivation, last};
+use super::forks::products_per_token;
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
@@ -90,15 +91,16 @@ impl Decoder {
         (bytes / (4 * self.config.vocabulary)).max(1)
     }
 
-    /// Tokens that one base run has at most. A GPU takes as many as memory holds the states of; a processor is no faster
-    /// for more than the logits of one piece.
+    /// Tokens that one base run has at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
+    /// processor is no faster for more than the logits of one piece.
     pub fn tokens_at_once(&self) -> usize {
-        let Config { d_model, d_mlp, .. } = self.config;
-        let heads = 2 * self.config.n_kv_heads * self.config.d_head;
-        let state = 4 * self.config.n_layers * (d_model + 2 * d_mlp + heads);
+        let config = &self.config;
+        let heads = 2 * config.n_kv_heads * config.d_head;
+        let state = 4 * config.n_layers * (config.d_model + 2 * config.d_mlp + heads);
+        let flops = 2 * config.n_layers * products_per_token(config);
         match is_gpu(&self.device) {
             // Half of the memory is for the forks.
-            true => (self.pace.bytes / 2 / state).max(1),
+            true => (self.pace.bytes / 2 / state).min((self.pace.flops / flops as f64) as usize),
             false => self.logits_at_once(),
         }
     }
