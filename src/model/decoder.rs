@@ -110,6 +110,22 @@ impl Decoder {
         is_gpu(&self.device)
     }
 
+    /// The lowest blocks, two at least and with a local and a global one among them where there are both, as a decoder that
+    /// shares the weights: what any block's kernels do can be run on it.
+    #[must_use]
+    pub fn excerpt(&self) -> Self {
+        let is_local = |layer: usize| {
+            let local = self.config.local.as_ref();
+            local.is_some_and(|local| local.layers.get(layer).copied().unwrap_or(false))
+        };
+        let other = (0..self.config.n_layers).find(|&layer| is_local(layer) != is_local(0));
+        let n_layers = other.map_or(2, |layer| layer + 1).min(self.config.n_layers);
+        let mut lowest = self.map(&self.device, |_, weight| weight, |_, weight| weight);
+        lowest.blocks.truncate(n_layers);
+        lowest.config.n_layers = n_layers;
+        lowest
+    }
+
     /// What enters the first block for token ids `[batch][tokens]`, all of one length, the first of them at a
     /// position of the whole sequence: `[batch, tokens, d_model]`. Where prompts are padded, `batch` is a multiple of
     /// theirs.

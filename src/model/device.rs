@@ -4,14 +4,15 @@
 //! compared with the CPU when it starts: a small random decoder, a base run, a continuation and a gradient on
 //! both. Faults that the driver reports later are kept and end the job that meets them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::self_test::self_test;
-use super::{Config, ModelError, Precision};
+use super::self_test::{Pair, self_test};
+use super::{Config, ModelError, Pace, Precision};
 use crate::job::Job;
+use crate::kernels::is_gpu;
 
 /// What a device can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +176,8 @@ pub struct Compute {
     pub faults: Faults,
     /// How the weights of models loaded from now on are held.
     pub precision: Precision,
+    /// How much it does in one pass, once that was measured.
+    pub pace: Arc<OnceLock<Pace>>,
 }
 
 impl Compute {
@@ -204,6 +207,7 @@ impl Compute {
             },
             faults: Faults::default(),
             precision: Precision::F32,
+            pace: Arc::default(),
         }
     }
 
@@ -258,12 +262,56 @@ impl Compute {
             },
             faults,
             precision: Precision::F32,
+            pace: Arc::default(),
         })
+    }
+
+    /// How much the device does in one pass: measured when it is first asked for, and the same from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pace::measure`].
+    pub async fn pace(&self, job: Job<'_>) -> Result<Pace, ModelError> {
+        if let Some(known) = self.pace.get() {
+            return Ok(*known);
+        }
+        let measured = Pace::measure(&self.device, job).await?;
+        Ok(*self.pace.get_or_init(|| measured))
+    }
+
+    /// Whether the device holds a model, in the precision that was chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::DoesNotFit`], [`ModelError::Unsupported`].
+    pub fn check_fits(&self, config: &Config) -> Result<(), ModelError> {
+        self.precision.check(&self.device)?;
+        self.info.limits.check(config, self.precision)
+    }
+
+    /// Compares a GPU with the CPU on two layers of a model's shapes. The CPU is what others are compared with.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Device`] when they differ, [`ModelError::Cancelled`].
+    pub async fn check_shapes(&self, config: &Config, job: Job<'_>) -> Result<(), ModelError> {
+        if !is_gpu(&self.device) {
+            return Ok(());
+        }
+        self.believed(&Pair::of_shapes(config, &self.device), job)
+            .await
+    }
+
+    /// The same for decoders that are there already.
+    pub(super) async fn believed(&self, pair: &Pair, job: Job<'_>) -> Result<(), ModelError> {
+        let max_error = pair.difference(job).await?;
+        self.faults.check()?;
+        check_error(max_error, "shapes of this model")
     }
 }
 
 /// Whether a device is to be believed whose results on something differ from the CPU's by `max_error`.
-pub(super) fn check_error(max_error: f64, what: &str) -> Result<(), ModelError> {
+fn check_error(max_error: f64, what: &str) -> Result<(), ModelError> {
     if max_error.is_nan() || max_error > TOLERANCE {
         return Err(ModelError::Device(format!(
             "the self-test on {what} differs from the CPU by {max_error:.2e} (at most {TOLERANCE:.0e})"

@@ -5,6 +5,7 @@
 //! - [`family`]: what each model family's configuration means, and what its weights are called
 //! - [`tokenizer`]: text to token ids and back
 //! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
+//! - [`choice`]: the faster of two devices for a model
 //! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
 //! - [`pace`]: how large one pass of a run may be on the device at hand
 //! - [`run`]: base runs and their continuations; what a run keeps so that others can leave from it
@@ -13,6 +14,7 @@
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
 pub mod attention;
+pub mod choice;
 pub mod config;
 pub mod decoder;
 pub mod device;
@@ -40,7 +42,7 @@ pub use family::Family;
 pub use forks::Link;
 pub use forward::Forward;
 pub use gains::{Gains, Site};
-pub use load::{LoadReport, Model};
+pub use load::{LoadReport, Model, Opened};
 pub use pace::Pace;
 pub use precision::Precision;
 pub use run::{Capture, Run};

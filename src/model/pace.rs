@@ -1,5 +1,9 @@
 //! How much a device does in one pass, as it was measured: a pass is as large as memory allows, and not longer than one
 //! may wait for a cancel, since nothing is cancelled within it.
+//!
+//! How forks are grouped into passes follows from it, and a product adds in another order for another number of rows, on
+//! every device: so the last digits of a result follow too. Therefore the speed is measured once for a device, and taken
+//! to a power of four, which one machine comes to nearly every time.
 
 use burn::tensor::{Device, Distribution, Tensor};
 
@@ -51,7 +55,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Measures matrix products of growing size, until one takes long enough to tell.
+    /// Measures matrix products of growing size, until one takes long enough to tell, in powers of four.
     ///
     /// # Errors
     ///
@@ -89,8 +93,67 @@ impl Pace {
         let in_tab = cfg!(target_family = "wasm") && !is_gpu;
         let seconds = if is_gpu { GPU_PASS_SECS } else { CPU_PASS_SECS };
         Ok(Self {
-            flops: flops_per_sec * seconds,
+            flops: coarse(flops_per_sec) * seconds,
             bytes: if in_tab { WASM_BYTES } else { BYTES },
         })
+    }
+}
+
+/// The power of four that is nearest by ratio: a speed measured anew comes to the same one unless it lies about half-way
+/// between two.
+fn coarse(flops_per_sec: f64) -> f64 {
+    4f64.powi((flops_per_sec.max(1.0).ln() / 4f64.ln()).round() as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::{Future, ready};
+    use std::pin::Pin;
+
+    use super::*;
+    use crate::job::{Host, Progress};
+    use crate::model::Compute;
+
+    /// Counts how often it is asked for the time, and says that much has passed.
+    #[derive(Default)]
+    struct Clock(Cell<u32>);
+
+    impl Host for Clock {
+        fn progress(&self, _: &Progress) {}
+
+        fn is_cancelled(&self) -> bool {
+            false
+        }
+
+        fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+            Box::pin(ready(()))
+        }
+
+        fn now_secs(&self) -> f64 {
+            self.0.set(self.0.get() + 1);
+            f64::from(self.0.get())
+        }
+    }
+
+    #[test]
+    fn a_device_is_measured_once_whatever_it_is_asked_for_later() {
+        let (compute, clock) = (Compute::flex(), Clock::default());
+        let first = pollster::block_on(compute.pace(Job::new(&clock))).unwrap();
+        let asked = clock.0.get();
+        assert!(asked > 0);
+        // For another model the device is the same.
+        let again = pollster::block_on(compute.clone().pace(Job::new(&clock))).unwrap();
+        assert_eq!((first, asked), (again, clock.0.get()));
+    }
+
+    #[test]
+    fn speeds_that_differ_by_noise_are_the_same() {
+        let base = 4f64.powi(17);
+        for noise in [0.6, 0.9, 1.0, 1.3, 1.9] {
+            assert_eq!(coarse(base * noise), base, "{noise}");
+        }
+        assert_eq!(coarse(base * 2.1), 4.0 * base);
+        assert_eq!(coarse(0.0), 1.0);
     }
 }

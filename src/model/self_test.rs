@@ -12,7 +12,7 @@ const SEED: u64 = 0;
 
 /// Two shapes that have between them every part that the families have: grouped heads and a gated feed-forward
 /// layer in the first, all the rest in the second.
-fn configs() -> [Config; 2] {
+pub(super) fn configs() -> [Config; 2] {
     let rope = |dimensions| Rope {
         dimensions,
         theta: 10_000.0,
@@ -57,57 +57,111 @@ fn configs() -> [Config; 2] {
     [first, second]
 }
 
-/// Vocabulary of a decoder that stands for a loaded model: its output projection is the one part that is not as wide.
+/// Layers of a decoder that stands for a loaded model.
+pub(super) const LAYERS: usize = 2;
+/// Its context.
+const CONTEXT: usize = 32;
+/// Its vocabulary: the output projection is the one part that is not as wide as the model's.
 const VOCABULARY: usize = 1024;
 
 /// The largest difference between a device and the CPU of a log-probability or gradient, relative to the largest of
 /// them where that is above 1. For small decoders that have every part between them.
 pub(super) async fn self_test(device: &Device, job: Job<'_>) -> Result<f64, ModelError> {
-    compare(configs().into(), device, job).await
-}
-
-/// The same for two layers of the shapes of a loaded model, forward and back. It compiles most of what the model's first
-/// run needs.
-pub(super) async fn self_test_of(
-    config: &Config,
-    device: &Device,
-    job: Job<'_>,
-) -> Result<f64, ModelError> {
-    let config = Config {
-        n_layers: config.n_layers.min(2),
-        vocabulary: config.vocabulary.clamp(50, VOCABULARY),
-        ..config.clone()
-    };
-    compare(vec![config], device, job).await
-}
-
-async fn compare(configs: Vec<Config>, device: &Device, job: Job<'_>) -> Result<f64, ModelError> {
     let mut largest: f64 = 0.0;
-    for config in configs {
+    for config in configs() {
+        largest = larger(largest, Pair::new(config, device).difference(job).await?);
+    }
+    Ok(largest)
+}
+
+/// The larger one; what is no number is larger than any.
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+/// A decoder of random weights on the CPU and on another device.
+pub(super) struct Pair {
+    reference: Decoder,
+    candidate: Decoder,
+}
+
+impl Pair {
+    fn new(config: Config, device: &Device) -> Self {
         let cpu = Device::flex();
         cpu.seed(SEED);
         // Sums of wider products stay of the same size.
         let deviation = 1.7 / (config.d_model as f64).sqrt();
         let reference = Decoder::random(config, deviation, &cpu);
         let candidate = reference.to_device(device);
-        let expected = probe(&reference, job).await?;
-        let found = probe(&candidate, job).await?;
+        Self {
+            reference,
+            candidate,
+        }
+    }
+
+    /// Of two layers of a loaded model's shapes.
+    pub(super) fn of_shapes(config: &Config, device: &Device) -> Self {
+        let config = Config {
+            n_layers: config.n_layers.min(LAYERS),
+            vocabulary: config.vocabulary.clamp(50, VOCABULARY),
+            context_length: CONTEXT,
+            ..config.clone()
+        };
+        Self::new(config, device)
+    }
+
+    /// The largest difference of a log-probability or gradient, relative to the largest of them where that is above 1.
+    pub(super) async fn difference(&self, job: Job<'_>) -> Result<f64, ModelError> {
+        let expected = probe(&self.reference, job).await?;
+        let found = probe(&self.candidate, job).await?;
+        let mut largest: f64 = 0.0;
         for (expected, found) in expected.iter().zip(&found) {
             let scale = expected.iter().fold(1.0, |most: f32, x| most.max(x.abs()));
             for (a, b) in expected.iter().zip(found) {
-                let error = f64::from((a - b).abs() / scale);
-                if error > largest || error.is_nan() {
-                    largest = error;
-                }
+                largest = larger(largest, f64::from((a - b).abs() / scale));
             }
         }
+        Ok(largest)
     }
-    Ok(largest)
+
+    /// Seconds of the same work on the CPU and on the device, where it was done before: what is compiled is compiled.
+    pub(super) async fn seconds(&self, job: Job<'_>) -> Result<[f64; 2], ModelError> {
+        Ok([
+            seconds_of(&self.reference, job).await?,
+            seconds_of(&self.candidate, job).await?,
+        ])
+    }
 }
 
-/// Log-probabilities of a continuation and a gradient through a fork.
+/// The shortest of a few runs, or of one where that takes long.
+async fn seconds_of(decoder: &Decoder, job: Job<'_>) -> Result<f64, ModelError> {
+    let mut shortest = f64::INFINITY;
+    let begin = job.now_secs();
+    for _ in 0..TIMES {
+        let start = job.now_secs();
+        probe(decoder, job).await?;
+        let end = job.now_secs();
+        shortest = shortest.min(end - start);
+        if end - begin > LONG_ENOUGH_SECS {
+            break;
+        }
+    }
+    Ok(shortest)
+}
+
+/// Runs of a measurement, and how long it goes on with another one.
+const TIMES: usize = 4;
+const LONG_ENOUGH_SECS: f64 = 0.1;
+
+/// Tokens that [`probe`] takes through the decoder, its choices among them.
+pub(super) const TOKENS: usize = 32;
+
+/// Log-probabilities of a continuation and a gradient through a fork: what jobs are made of, in its smallest piece.
 async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<[Vec<f32>; 2], ModelError> {
-    let prompt: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2], &[2, 7, 1, 8, 2, 8, 1]];
+    let prompt: [&[u32]; 2] = [
+        &[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8],
+        &[2, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5],
+    ];
     let base = decoder
         .base_run(&prompt, &Gains::none(), Capture::All, job)
         .await?;

@@ -4,6 +4,7 @@
 //! - `stated`: what documents say was found, held to what stands beside it
 //! - [`session`]: a model, item sets and their results so far; every action the two ways in offer
 //! - `aside`: results of what is not at hand any more
+//! - [`warm_up`]: what a GPU compiles, before the first job
 //! - [`runner`]: executes a study from end to end
 //! - [`report`]: what a run found
 //! - [`reproduction`]: how a re-run compares with it
@@ -16,6 +17,7 @@ pub mod reproduction;
 pub mod runner;
 pub mod session;
 mod stated;
+pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 

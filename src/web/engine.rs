@@ -16,8 +16,9 @@ use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
 use crate::items::{AnswersFrom, Item, Template, items_sha256, parse_items_from};
 use crate::job::Job;
+use crate::kernels::is_gpu;
 use crate::model::device::{Compute, DeviceInfo};
-use crate::model::{Model, Precision};
+use crate::model::{ModelError, Opened, Precision, choice};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
@@ -25,6 +26,7 @@ use crate::scoring::{Rule, SetScores};
 use crate::study::link::{self, Shared};
 use crate::study::report::Report;
 use crate::study::session::{Prompting, TuneRequest};
+use crate::study::warm_up::warm_up;
 use crate::study::{Expected, Reproduction, Session, Study, StudyError, runner};
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -32,7 +34,10 @@ pub(super) type Result<T> = std::result::Result<T, WebError>;
 /// The engine in the page's worker.
 #[wasm_bindgen]
 pub struct Engine {
+    /// Where the model is, or the next one goes to.
     compute: Compute,
+    /// A GPU that is compared with the processor for every model, where the page leaves the choice to the engine.
+    gpu: Option<Compute>,
     pub(super) session: Option<Session>,
     pub(super) sets: BTreeMap<String, Vec<Item>>,
     pub(super) prompting: Prompting,
@@ -168,6 +173,27 @@ impl Engine {
         self.session.as_mut().ok_or_else(WebError::no_model)
     }
 
+    /// Where a model is loaded to.
+    async fn choose_device(
+        &mut self,
+        opened: &Opened,
+        precision: Precision,
+        job: Job<'_>,
+    ) -> Result<()> {
+        match &mut self.gpu {
+            Some(gpu) => {
+                gpu.precision = precision;
+                self.compute = choice::for_model(opened.config(), gpu, job).await?;
+            }
+            None => {
+                self.compute.precision = precision;
+                self.compute.check_fits(opened.config())?;
+                self.compute.check_shapes(opened.config(), job).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Items a study may name: the ones sent with it, else the sets already here.
     fn samples(&self, sent: BTreeMap<String, Vec<Item>>) -> BTreeMap<String, Vec<Item>> {
         let mut all = self.sets.clone();
@@ -198,23 +224,32 @@ impl Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Starts on "webgpu", "wasm", or "auto": WebGPU where there is one that passes the self-test.
-    pub async fn start(device: String) -> Result<Engine> {
+    /// Starts on "webgpu", "wasm", or "auto": the faster one for each model, where there is a GPU that passes the
+    /// self-test. The browser tells the page what the GPU is called, and wgpu nothing.
+    pub async fn start(device: String, adapter: String) -> Result<Engine> {
         let host = Worker::new(JsValue::NULL);
-        let compute = match device.as_str() {
-            "wasm" => Compute::flex(),
-            "webgpu" => Compute::wgpu(Job::new(&host)).await?,
-            _ => match Compute::wgpu(Job::new(&host)).await {
-                Ok(compute) => compute,
+        let gpu = async {
+            let mut gpu = Compute::wgpu(Job::new(&host)).await?;
+            if !adapter.is_empty() {
+                gpu.info.adapter = adapter;
+            }
+            Ok::<_, ModelError>(gpu)
+        };
+        let (compute, gpu) = match device.as_str() {
+            "wasm" => (Compute::flex(), None),
+            "webgpu" => (gpu.await?, None),
+            _ => match gpu.await {
+                Ok(gpu) => (gpu.clone(), Some(gpu)),
                 Err(error) => {
                     let mut compute = Compute::flex();
-                    compute.info.message = Some(format!("WebGPU is not used: {error}"));
-                    compute
+                    compute.info.message = Some(format!("WebGPU is not used: {error}."));
+                    (compute, None)
                 }
             },
         };
         Ok(Engine {
             compute,
+            gpu,
             session: None,
             sets: BTreeMap::new(),
             prompting: Template::named("question-answer")
@@ -224,10 +259,14 @@ impl Engine {
         })
     }
 
-    /// The device and its self-test.
+    /// The device and its self-test. Its limits are those for the next model.
     pub fn device(&self) -> Result<JsValue> {
-        let info: &DeviceInfo = &self.compute.info;
-        to_js(info)
+        let mut info: DeviceInfo = self.compute.info.clone();
+        // What the processor does not hold goes to the GPU.
+        if let Some(gpu) = &self.gpu {
+            info.limits = gpu.info.limits;
+        }
+        to_js(&info)
     }
 
     /// The prompt templates.
@@ -258,14 +297,19 @@ impl Engine {
         self.session = None;
         self.compute.device.memory_cleanup();
         let job = Job::new(&host);
-        self.compute.precision = request.precision;
-        let model = Model::load(&request.id, files, &self.compute, job).await?;
+        let opened = Opened::new(files).await?;
+        self.choose_device(&opened, request.precision, job).await?;
+        let model = opened.load(&request.id, &self.compute, job).await?;
         self.compute.faults.check()?;
         if let Some(expected) = request.sha256.filter(|expected| *expected != model.sha256) {
             return Err(WebError::file(format!(
                 "the sha256 of the weights is {}, and not {expected} as it has to be",
                 model.sha256
             )));
+        }
+        if is_gpu(&self.compute.device) {
+            warm_up(&model.decoder, job).await?;
+            self.compute.faults.check()?;
         }
         let mut session = Session::new(self.compute.clone(), model, self.prompting.clone());
         session.set_rule(self.rule);

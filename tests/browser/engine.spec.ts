@@ -15,6 +15,14 @@ const PANIC = `addEventListener("message", ({ data }) => {
   if (method === "score" && values[0].set === "pasted") queueMicrotask(() => { throw new WebAssembly.RuntimeError("unreachable"); });
 });\n`;
 
+/** How long the slow GPU of a test takes with each answer, in milliseconds. */
+const SLOW_MS = 500;
+const SLOW_GPU = `const { mapAsync } = GPUBuffer.prototype;
+GPUBuffer.prototype.mapAsync = async function (...values) {
+  await mapAsync.apply(this, values);
+  await new Promise((done) => setTimeout(done, ${SLOW_MS}));
+};\n`;
+
 /** The engine's own GPU, lost on demand. */
 const LOSS = `const { requestDevice } = GPUAdapter.prototype;
 GPUAdapter.prototype.requestDevice = async function (...values) {
@@ -119,7 +127,23 @@ test("a lost device is told, and the engine starts on another with the study at 
 test("an adapter that is not there yet is asked for again", async ({ page, hub }) => {
   hub.stub = withoutAdapter(4);
   await open(page, hub, "auto");
-  await expect(page.locator(".device-chip")).toContainText("WebGPU");
+  await ready(page);
+  // It was compared with the processor; which of the two is taken is the machine's.
+  await step(page, "model");
+  await expect(page.locator("model-device")).toContainText(/faster on this model's shapes: [\d.]+ ms, and .+ takes [\d.]+ ms/);
+});
+
+test("of two devices the page takes the faster one for the model, and says why", async ({ page, hub }) => {
+  hub.stub = SLOW_GPU;
+  await open(page, hub, "auto");
+  await ready(page);
+  await expect(page.locator(".device-chip")).toContainText("WebAssembly");
+  await step(page, "model");
+  const told = await page.locator("model-device").innerText();
+  const [, processor, card] = /Chosen because .* shapes: ([\d.]+) ms, and WebGPU \(google, swiftshader\) takes ([\d.]+) ms/.exec(told) ?? [];
+  expect(Number(processor), told).toBeLessThan(Number(card));
+  // Two answers are waited for.
+  expect(Number(card)).toBeGreaterThan(2 * SLOW_MS);
 });
 
 test("without an adapter the page computes all the same, and says why", async ({ page, hub }) => {

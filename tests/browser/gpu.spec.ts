@@ -1,6 +1,6 @@
 // What the engine asks of a GPU: shaders that a browser runs well, and few dispatches.
 
-import { expect, test } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { attributeFast, open, sampleLines, score, useItems } from "./support";
 import { shaders, traced, traceGpu, type Trace } from "./trace";
 
@@ -67,4 +67,20 @@ test("no array private to a unit has a computed index, and a block is few dispat
   const own = all.filter((wgsl) => /fn (product|attend|by_queries|by_keys|norm|activate|gains|rotate)\w*_kernel/.test(wgsl));
   expect(own.length).toBeGreaterThan(10);
   for (const wgsl of all) expect(computedIndices(wgsl), wgsl.slice(0, 4000)).toEqual([]);
+});
+
+/** Shaders that are compiled while `work` goes on. */
+async function compiled(page: Page, work: () => Promise<void>): Promise<number> {
+  const before = new Set(await shaders(page));
+  await work();
+  return new Set((await shaders(page)).filter((wgsl) => !before.has(wgsl))).size;
+}
+
+test("what the first jobs need is compiled while the model loads", async ({ page }) => {
+  await traceGpu(page);
+  await open(page, "webgpu");
+  await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
+  // Without that it is 5 and 41.
+  expect(await compiled(page, () => score(page))).toBeLessThanOrEqual(3);
+  expect(await compiled(page, () => attributeFast(page))).toBeLessThanOrEqual(6);
 });

@@ -13,15 +13,13 @@ mod report;
 use sha2::{Digest, Sha256};
 
 use super::config::Stored;
-use super::device::{Compute, check_error};
-use super::self_test::self_test_of;
-use super::{Config, Decoder, ModelError, Pace, Tokenizer};
+use super::device::Compute;
+use super::{Config, Decoder, ModelError, Tokenizer};
 use loader::Loader;
 pub use report::LoadReport;
 use report::ROPE_FACTORS;
 
 use crate::job::Job;
-use crate::kernels::is_gpu;
 use crate::weights::gguf::Metadata;
 use crate::weights::{ByteSource, WeightFile, WeightsError};
 
@@ -55,26 +53,27 @@ pub struct Model {
     pub report: LoadReport,
 }
 
-impl Model {
-    /// Loads a model, dequantising to f32 on the way. Peak memory is the model plus its largest tensor.
+/// A model whose files were opened and whose weights are still in them.
+pub struct Opened {
+    file: WeightFile,
+    config: Config,
+    tokenizer: Tokenizer,
+}
+
+impl Opened {
+    /// Reads everything but the weights.
     ///
     /// # Errors
     ///
-    /// [`ModelError`] names the file's tensors, field or metadata key that is wrong or missing;
-    /// [`ModelError::DoesNotFit`] before any weight is read.
-    pub async fn load(
-        id: &str,
-        files: ModelFiles,
-        compute: &Compute,
-        job: Job<'_>,
-    ) -> Result<Self, ModelError> {
+    /// [`ModelError`] names the file, field or metadata key that is wrong or missing.
+    pub async fn new(files: ModelFiles) -> Result<Self, ModelError> {
         let file = open(files.weights, files.index.as_deref()).await?;
         let need = |bytes: Option<Vec<u8>>, name: &str| {
             bytes.ok_or_else(|| {
                 ModelError::Config(format!("{name} is needed beside safetensors files"))
             })
         };
-        let (mut config, tokenizer) = match file.metadata() {
+        let (config, tokenizer) = match file.metadata() {
             Some(metadata) => (
                 config_of_gguf(&file, metadata).await?,
                 Tokenizer::from_gguf(metadata)?,
@@ -93,28 +92,72 @@ impl Model {
                 (config, tokenizer)
             }
         };
-        compute.precision.check(&compute.device)?;
+        Ok(Self {
+            file,
+            config,
+            tokenizer,
+        })
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Reads the weights, dequantising to f32 on the way. Peak memory is the model plus its largest tensor. What the
+    /// device computes is not checked on the model's shapes here: see [`Compute::check_shapes`].
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] names the file's tensors that are wrong or missing; [`ModelError::DoesNotFit`] before any weight is
+    /// read.
+    pub async fn load(
+        self,
+        id: &str,
+        compute: &Compute,
+        job: Job<'_>,
+    ) -> Result<Model, ModelError> {
+        let Self {
+            file,
+            mut config,
+            tokenizer,
+        } = self;
         let mut loader = Loader::new(&file, &config, compute, job);
         if loader.has_other_output(&config).await? {
             config.tied = false;
         }
-        compute.info.limits.check(&config, compute.precision)?;
+        compute.check_fits(&config)?;
         let sha256 = sha256_of(&file, job).await?;
         let mut decoder = loader.decoder(config).await?;
-        if is_gpu(&compute.device) {
-            let max_error = self_test_of(&decoder.config, &compute.device, job).await?;
-            compute.faults.check()?;
-            check_error(max_error, "shapes of this model")?;
-        }
-        decoder.pace = Pace::measure(&compute.device, job).await?;
+        decoder.pace = compute.pace(job).await?;
         let report = loader.report(&tokenizer);
-        Ok(Self {
+        Ok(Model {
             id: id.to_owned(),
             sha256,
             decoder,
             tokenizer,
             report,
         })
+    }
+}
+
+impl Model {
+    /// Loads a model onto a device that is believed to compute its shapes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::new`], [`Opened::load`] and [`Compute::check_shapes`].
+    pub async fn load(
+        id: &str,
+        files: ModelFiles,
+        compute: &Compute,
+        job: Job<'_>,
+    ) -> Result<Self, ModelError> {
+        let opened = Opened::new(files).await?;
+        // Nothing is made for a model that does not fit.
+        compute.check_fits(opened.config())?;
+        compute.check_shapes(opened.config(), job).await?;
+        opened.load(id, compute, job).await
     }
 
     /// Checks that tokens have rows: a tokenizer may have more tokens than its model.

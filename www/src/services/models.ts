@@ -77,7 +77,7 @@ function isIdentical(a: ModelIdentity | null, b: ModelIdentity | null): boolean 
 
 /** A model that was loaded is the one at hand. */
 export function adopt(source: ModelSource, loaded: Loaded): void {
-  const { info, name, warning } = loaded;
+  const { info, device, name, warning } = loaded;
   const { shape: before, model: loadedBefore, made_with } = store.state;
   // An earlier version kept no such word.
   const former = made_with ?? (loadedBefore && identityOf(loadedBefore.info));
@@ -87,6 +87,7 @@ export function adopt(source: ModelSource, loaded: Loaded): void {
   unkept = source.kind === "files" && !kept ? { sha256: info.sha256, source } : null;
   store.set({
     model: { info, name, ...(kept ? { source: kept } : {}) },
+    device_info: device,
     made_with: identity,
     shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
   });

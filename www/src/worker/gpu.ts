@@ -10,7 +10,14 @@ interface Device {
 }
 
 interface Adapter {
+  readonly info: { vendor: string; architecture: string; description: string };
   requestDevice(...values: unknown[]): Promise<Device>;
+}
+
+/** The GPU's name, or why there is none to compute with. */
+export interface Found {
+  adapter: string;
+  missing: string | null;
 }
 
 interface Scope {
@@ -20,22 +27,31 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-/** Why there is no GPU to compute with; null where there is one. */
-export async function missing(): Promise<string | null> {
-  if (!isSecureContext) return "browsers give it only to pages on https or localhost";
+/** What the browser tells of a GPU; some tell nothing. */
+function named({ vendor, architecture, description }: Adapter["info"]): string {
+  return [description || vendor, architecture].filter((part) => part !== "").join(", ");
+}
+
+function none(missing: string): Found {
+  return { adapter: "", missing };
+}
+
+export async function find(): Promise<Found> {
+  if (!isSecureContext) return none("browsers give it only to pages on https or localhost");
   const { gpu } = scope.navigator;
-  if (!gpu) return "this browser does not have it";
+  if (!gpu) return none("this browser does not have it");
   const start = performance.now();
   let reason = "";
   while (performance.now() - start < PATIENCE_MS) {
     try {
-      if (await gpu.requestAdapter()) return null;
+      const adapter = await gpu.requestAdapter();
+      if (adapter) return { adapter: named(adapter.info), missing: null };
     } catch (error) {
       reason = ` (${error instanceof Error ? error.message : String(error)})`;
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-  return `the browser has no graphics card for it${reason}; its own page about graphics cards (such as chrome://gpu) may say why`;
+  return none(`the browser has no graphics card for it${reason}; its own page about graphics cards (such as chrome://gpu) may say why`);
 }
 
 /** Tells when a device that is asked for from now on is lost. */

@@ -32,6 +32,8 @@ export interface Started {
 
 export interface Loaded {
   info: ModelInfo;
+  /** Where it computes: with the automatic choice, the faster one for this model. */
+  device: DeviceInfo;
   name: string;
   /** Whether a reload finds the model without the user. */
   kept: boolean;

@@ -29,6 +29,8 @@ let engine: Engine | null = null;
 let hub = "";
 /** Whether the engine computes on the GPU: the loss of another device is no matter. */
 let isOnGpu = false;
+/** Why there is no GPU to choose. */
+let missing: string | null = null;
 /** The request that is served. */
 let current = 0;
 let aborter = new AbortController();
@@ -70,9 +72,17 @@ function running(): Engine {
   throw { code: "no_engine", message: "the engine is not running", hint: "Start it again." } satisfies SecateurError;
 }
 
+/** What the engine computes on. */
+function deviceNow(): DeviceInfo {
+  const info = running().device();
+  isOnGpu = info.kind === "webgpu";
+  return missing === null ? info : { ...info, message: `WebGPU is not used: ${missing}.` };
+}
+
 /** Starts the engine on a device; what the device is. */
 async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
-  const [missing] = await Promise.all([choice === "wasm" ? null : gpu.missing(), start()]);
+  const [found] = await Promise.all([choice === "wasm" ? null : gpu.find(), start()]);
+  missing = found?.missing ?? null;
   if (missing !== null && choice === "webgpu") {
     fail("device", `WebGPU cannot be used: ${missing}`, "Choose another device in step 1, or start the engine again.");
   }
@@ -83,10 +93,9 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
       hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
     } });
   });
-  engine = (await GeneratedEngine.start(missing === null ? choice : "wasm")) as unknown as Engine;
-  const info = engine.device();
-  isOnGpu = info.kind === "webgpu";
-  return missing === null ? info : { ...info, message: `WebGPU is not used: ${missing}.` };
+  const named = found?.adapter ?? "";
+  engine = (await GeneratedEngine.start(missing === null ? choice : "wasm", named)) as unknown as Engine;
+  return deviceNow();
 }
 
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
@@ -106,7 +115,8 @@ async function loadFiles(
     const { precision } = request;
     const named = { id: opened.id, name: opened.name, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
-    return { info, name: opened.name, kept: opened.kept, ...(opened.warning ? { warning: opened.warning } : {}) };
+    const { name, kept, warning } = opened;
+    return { info, device: deviceNow(), name, kept, ...(warning ? { warning } : {}) };
   } catch (thrown) {
     // A file that cannot be used is not worth its room, and would fail at the next visit too.
     const { code } = toError(thrown);
