@@ -5,26 +5,73 @@
 //! | forward | a base run of 64 tokens, with its logits, against the bare matrix products of the same run |
 //! | attribution | all-layer Integrated Gradients of one prompt: forks in one sweep, against a forward pass |
 //! | few shots | scoring items after the same shots: their run shared, against one run for each prompt |
+//! | ablation | the exact effect of every neuron of a prompt of 29 tokens at its last position |
+//! | search, gains | 20 items, all layers × 6 percentages; 10 steps |
 //! | loading | seconds, and the peak memory of this process beyond the weights in f32 (Linux) |
 //!
 //! With SmolLM2-135M-Instruct where `cargo xtask model smollm2-135m-instruct` has fetched it, else with the
-//! shipped model. The seconds are this machine's; the ratios travel.
+//! shipped model. The seconds are this machine's; the ratios travel. What would take longer than [`MOST_SECS`] by the time
+//! of the forward pass is left out. With `SECATEUR_BENCH_NATIVE` the seconds go into that file as well, as JSON.
 
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
+use secateur::attribution::ablation::ablate;
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
+use secateur::items::{Item, Template, parse_items};
 use secateur::job::{Job, Silent};
-use secateur::model::{Capture, Compute, Config, Gains, Model};
+use secateur::model::{Capture, Compute, Config, Gains, Model, Site};
+use secateur::pruning::Mask;
 use secateur::store::resolve_model;
+use secateur::study::Session;
+use secateur::study::session::TuneRequest;
+use secateur::tuning::TuneSettings;
+use serde_json::{Map, Value};
 
 const FORWARD_TOKENS: usize = 64;
 const ATTRIBUTED_TOKENS: usize = 29;
 const STEPS: usize = 20;
 const SHOTS: usize = 5;
 const ASKED: usize = 16;
+/// What takes longer is left out.
+const MOST_SECS: f64 = 120.0;
+
+/// Seconds of the works that the page has an aim for, as `tests/browser/speed.bench.ts` calls them, or why there are none.
+struct Figures {
+    /// Of a forward pass of 64 tokens.
+    pass_secs: f64,
+    values: Map<String, Value>,
+}
+
+impl Figures {
+    fn note(&mut self, work: &str, seconds: f64) {
+        self.values.insert(work.to_owned(), seconds.into());
+    }
+
+    /// Measures a work that is about as long as so many forward passes.
+    fn within(&mut self, work: &str, passes: f64, measure: impl FnOnce()) {
+        let estimate = passes * self.pass_secs;
+        if estimate > MOST_SECS {
+            println!("{work}: not measured, about {estimate:.0} s by the forward pass");
+            let reason = format!("about {estimate:.0} s by the forward pass");
+            self.values.insert(work.to_owned(), reason.into());
+            return;
+        }
+        let start = Instant::now();
+        measure();
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{work}: {seconds:.2} s");
+        self.note(work, seconds);
+    }
+
+    fn write(self) {
+        if let Some(path) = std::env::var_os("SECATEUR_BENCH_NATIVE") {
+            std::fs::write(path, Value::Object(self.values).to_string()).expect("a file");
+        }
+    }
+}
 
 /// Runs `work` once to warm up and then `times`; the median in seconds.
 fn median_secs(times: usize, mut work: impl FnMut()) -> f64 {
@@ -167,18 +214,82 @@ fn main() {
         config.n_layers * STEPS,
     );
     few_shots(&model, job);
+
+    let mut figures = Figures {
+        pass_secs: forward_secs,
+        values: Map::new(),
+    };
+    figures.note("forward pass, 64 tokens", forward_secs);
+    figures.note(
+        "IG, per_layer, last, all layers, 20 midpoints, one item",
+        attribute_secs,
+    );
+    works_of_a_study(compute, model, &mut figures, job);
+    figures.write();
 }
 
-/// Log-likelihoods of items after the same shots, with the shots' run shared and without.
-fn few_shots(model: &Model, job: Job<'_>) {
-    use secateur::items::{FewShot, Prompts, Template, parse_items};
-    use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
-
+fn bundled_items() -> Vec<Item> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/models/items/general-knowledge.jsonl"
     );
-    let items = parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items;
+    parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items
+}
+
+/// The ablation of every neuron, a search and a tuning.
+fn works_of_a_study(compute: Compute, model: Model, figures: &mut Figures, job: Job<'_>) {
+    let settings = Settings {
+        steps: 1,
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").expect("the preset")
+    };
+    let prompt = vec!["the"; FORWARD_TOKENS].join(" ");
+    let work = "exact ablation of every neuron, last position, one prompt";
+    figures.within(work, 290.0, || {
+        pollster::block_on(ablate(&model, &prompt, &settings, job)).expect("an ablation");
+    });
+    let template = Template::named("question-answer").expect("the template");
+    let mut session = Session::new(compute, model, template);
+    let mut items = bundled_items();
+    items.truncate(20);
+    session.set_items("bench", items);
+    let sets = vec!["bench".to_owned()];
+    let work = "search, 20 items × all layers × 6 percentages";
+    figures.within(work, 1500.0, || {
+        let percents = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
+        pollster::block_on(async {
+            session.attribute("bench", &settings, job).await?;
+            session.search(&sets, None, &percents, job).await
+        })
+        .expect("a search");
+    });
+    let request = TuneRequest {
+        mask: Mask::empty(Site::Post),
+        train: sets.clone(),
+        validation: sets.clone(),
+        test: sets.clone(),
+        settings: TuneSettings {
+            layer: 0,
+            steps: 10,
+            learning_rate: 0.01,
+            weight_decay: 0.0,
+            batch_size: 100,
+            evaluate_every: 10,
+        },
+        seed: 0,
+        compare: false,
+    };
+    figures.within("gains, 10 steps, 20 items", 100.0, || {
+        pollster::block_on(session.tune(&request, job)).expect("a tuning");
+    });
+}
+
+/// Log-likelihoods of items after the same shots, with the shots' run shared and without.
+fn few_shots(model: &Model, job: Job<'_>) {
+    use secateur::items::{FewShot, Prompts};
+    use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
+
+    let items = bundled_items();
     let few_shot = FewShot {
         k: SHOTS,
         seed: None,

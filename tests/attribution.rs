@@ -11,6 +11,7 @@ use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, fork, host, items, job, json, model, plain, tensors, wait};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use secateur::attribution::ablation::ablate;
 use secateur::attribution::quadrature::Rule;
 use secateur::attribution::sweep::{Sweep, Swept};
 use secateur::attribution::target::Target;
@@ -906,4 +907,23 @@ fn ablation_at_the_last_position_of_the_last_layer_is_that_at_all_positions() {
     let (last, all) = (effects(Positions::Last), effects(Positions::All));
     assert_close(&last[last_layer..], &all[last_layer..], VALUE, "last layer");
     assert!(last.iter().any(|effect| effect.abs() > 1e-3));
+}
+
+/// The same from a text, for the largest logit.
+#[test]
+fn the_effects_of_a_text_are_those_of_its_tokens() {
+    let model = model(FOLDER);
+    let (decoder, text) = (&model.decoder, "the cat sees a");
+    let settings = Settings::preset("fast").unwrap();
+    let found = wait(ablate(&model, text, &settings, job())).unwrap();
+    let ids = model.tokenizer.encode_prompt(text).unwrap();
+    let prompts = [ids.as_slice()];
+    let run = base(decoder, &prompts);
+    let top = host(decoder.last_logits(&run));
+    let best = top.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let target = Target::freeze(decoder, &run, TargetKind::TopLogit, &[]);
+    let target = wait(target).unwrap();
+    let sweep = Sweep::new(decoder, &prompts, &run, &target, &settings);
+    let expected = wait(sweep.ablate(&[best], job())).unwrap().remove(0);
+    assert_close(&found, &expected, VALUE, "effects");
 }

@@ -4,9 +4,36 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::sweep::Sweep;
+use super::target::Target;
+use super::{Settings, TargetKind};
 use crate::job::Job;
-use crate::model::ModelError;
 use crate::model::run::read;
+use crate::model::{Capture, Gains, Model, ModelError};
+
+/// What the largest logit after a prompt loses when a neuron is zeroed at the settings' positions, for every neuron:
+/// `[n_layers · d_mlp]`.
+///
+/// # Errors
+///
+/// [`ModelError`] when the prompt gives no token or one that the model has no row for, or when the device fails.
+pub async fn ablate(
+    model: &Model,
+    prompt: &str,
+    settings: &Settings,
+    job: Job<'_>,
+) -> Result<Vec<f32>, ModelError> {
+    let decoder = &model.decoder;
+    let ids = model.tokenizer.encode_prompt(prompt)?;
+    model.check_tokens(&ids)?;
+    let prompts = [ids.as_slice()];
+    let base = decoder
+        .base_run(&prompts, &Gains::none(), Capture::All, job)
+        .await?;
+    let target = Target::freeze(decoder, &base, TargetKind::TopLogit, &[]).await?;
+    let at_one = read(target.value(decoder, base.last_resid())).await?;
+    let sweep = Sweep::new(decoder, &prompts, &base, &target, settings);
+    Ok(sweep.ablate(&at_one, job).await?.concat())
+}
 
 impl Sweep<'_> {
     /// `M − M(neuron zeroed)` of every neuron, at the positions and by the target of the settings: per prompt

@@ -91,6 +91,16 @@ async fn run_jobs(decoder: &Decoder, items: &[Encoded], job: Job<'_>) -> Result<
     for settings in presets() {
         attribute(decoder, items, &settings, job).await?;
     }
+    // Where memory or time holds no more, a pass has one row of each item.
+    let mut slow = decoder.excerpt();
+    slow.pace.flops = 0.0;
+    for settings in presets() {
+        let settings = Settings {
+            steps: 1,
+            ..settings
+        };
+        attribute(&slow, items, &settings, job).await?;
+    }
     Ok(())
 }
 
@@ -102,8 +112,8 @@ async fn score(decoder: &Decoder, items: &[Encoded], job: Job<'_>) -> Result<(),
     for batch in &batches(items, decoder) {
         let shared = &mut SharedRun::default();
         let run = BatchRun::new(decoder, batch, &none, Capture::All, shared, job).await?;
-        let own = run.top().read_log_probabilities(decoder, batch, job);
-        own.await?;
+        let top = run.top();
+        top.read_log_probabilities(decoder, batch, job).await?;
         for masks in [&masks[..1], &masks] {
             for top in BatchRun::fork(std::slice::from_ref(&run), decoder, masks, job).await? {
                 top.read_log_probabilities(decoder, batch, job).await?;
@@ -119,13 +129,14 @@ async fn attribute(
     settings: &Settings,
     job: Job<'_>,
 ) -> Result<(), ModelError> {
-    let prompts: Vec<&[u32]> = items.iter().map(|item| item.prompt.as_slice()).collect();
     let none = Gains::none();
-    let base = decoder.base_run(&prompts, &none, Capture::All, job).await?;
-    let tokens = vec![0; prompts.len()];
-    let target = Target::freeze(decoder, &base, settings.target, &tokens).await?;
-    Sweep::new(decoder, &prompts, &base, &target, settings)
-        .run(job)
-        .await?;
+    for batch in &batches(items, decoder) {
+        let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
+        let base = decoder.base_run(&prompts, &none, Capture::All, job).await?;
+        let tokens = vec![0; prompts.len()];
+        let target = Target::freeze(decoder, &base, settings.target, &tokens).await?;
+        let sweep = Sweep::new(decoder, &prompts, &base, &target, settings);
+        sweep.run(job).await?;
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
-import { idle, noError, open, step } from "./support";
+import { callEngine, idle, noError, open, reachEngine, step } from "./support";
 
 const FAMILIES = ["tiny-llama3", "tiny-qwen2", "tiny-qwen3", "tiny-gemma3", "tiny-gpt2", "tiny-gpt-neox"];
 /** Both sides compute in f32. */
@@ -45,20 +45,8 @@ function tensors(path: string): Map<string, Float32Array> {
   return found;
 }
 
-/** Asks the page's worker directly: the page shows answers, not residual streams. */
-async function forward(page: Page, prompt: Prompt): Promise<Forward> {
-  return page.evaluate(async ([text, tokens]) => {
-    const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
-    const id = 1_000_000 + Math.floor(performance.now());
-    return new Promise<Forward>((done, failed) => {
-      worker.addEventListener("message", ({ data }: MessageEvent) => {
-        if (data.id !== id || "progress" in data) return;
-        if (data.error) failed(new Error(data.error.message));
-        else done({ ...data.value, logits: [...data.value.logits], residuals: [...data.value.residuals] });
-      });
-      worker.postMessage({ id, request: { kind: "call", method: "forward", arguments: [{ prompt: text, tokens }] } });
-    });
-  }, [prompt.text, prompt.greedy.length] as const);
+async function forward(page: Page, { text, greedy }: Prompt): Promise<Forward> {
+  return (await callEngine<Forward>(page, "forward", { prompt: text, tokens: greedy.length })).result;
 }
 
 function largestDifference(found: number[], expected: Float32Array): number {
@@ -69,13 +57,7 @@ function largestDifference(found: number[], expected: Float32Array): number {
 for (const device of ["wasm", "webgpu"] as const) {
   test(`every family computes what transformers computes, on ${device}`, async ({ page }) => {
     test.setTimeout(600_000);
-    await page.addInitScript(() => {
-      const post = Worker.prototype.postMessage;
-      Worker.prototype.postMessage = function (this: Worker, ...message: []): void {
-        (window as unknown as { engineWorker: Worker }).engineWorker = this;
-        post.apply(this, message);
-      } as typeof post;
-    });
+    await reachEngine(page);
     await open(page, device);
     for (const [name, id] of FAMILIES.flatMap((name) => [[name, name], [name, `${name}-gguf`]] as const)) {
       await step(page, "model");

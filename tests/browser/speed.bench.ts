@@ -1,7 +1,11 @@
 // How long the page takes: `cargo xtask bench`. No test: nothing here can fail but the page itself.
 
-import { test } from "@playwright/test";
-import { attributeFast, open, ready, sampleLines, saved, step, useItems } from "./support";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test, type Page } from "@playwright/test";
+import {
+  attributeFast, callEngine, type Device, idle, noError, open, reachEngine, ready, sampleLines, saved, step, useItems,
+} from "./support";
 
 const TIMES = 5;
 
@@ -34,4 +38,154 @@ test("attribution of one item of the shipped model on WebAssembly", async ({ pag
     seconds.push((await saved<Report>(page, "save-report")).attribution.seconds);
   }
   console.log(`attribution, preset fast, one item, WebAssembly: ${median(seconds).toFixed(3)} s (median of ${TIMES})`);
+});
+
+/** Figures that the same command measured natively, if it did: `benches/engine.rs` writes them. */
+const NATIVE = process.env["SECATEUR_BENCH_NATIVE"] ?? "";
+const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+/** What takes longer is not waited for. */
+const MOST_SECS = 60;
+
+/** Seconds, or why there are none. */
+type Figure = number | string;
+type Figures = Record<string, Figure>;
+
+/** The aims for the page on a large GPU, in seconds, and about how many forward passes of 64 tokens a work takes. */
+const WORKS = {
+  "forward pass, 64 tokens": { aim: 0.03, passes: 1 },
+  "first forward pass after loading": { aim: 0.3, passes: 1 },
+  "IG, per_layer, last, all layers, 20 midpoints, one item": { aim: 0.15, passes: 12 },
+  "exact ablation of every neuron, last position, one prompt": { aim: 2, passes: 290 },
+  "search, 20 items × all layers × 6 percentages": { aim: 10, passes: 1500 },
+  "gains, 10 steps, 20 items": { aim: 1, passes: 100 },
+} as const;
+type Work = keyof typeof WORKS;
+
+const SEARCHED = [0.5, 1, 2, 5, 10, 20];
+
+async function once(page: Page, method: string, ...values: unknown[]): Promise<number> {
+  return (await callEngine(page, method, ...values)).seconds;
+}
+
+/** The median of a few, or of one that takes long. */
+async function several(page: Page, method: string, ...values: unknown[]): Promise<number> {
+  const seconds: number[] = [];
+  while (seconds.length < TIMES && (seconds.length === 0 || Math.max(...seconds) < 2)) seconds.push(await once(page, method, ...values));
+  return median(seconds);
+}
+
+/** Items as the set "bench", scored and attributed: what a search and a tuning begin from. */
+async function prepare(page: Page, text: string): Promise<void> {
+  const { result } = await callEngine<{ items: unknown[] }>(page, "parse_items", { text });
+  await callEngine(page, "set_items", { name: "bench", items: result.items });
+}
+
+const FAST = {
+  preset: "fast", method: "integrated_gradients", path: "per_layer", site: "post", positions: "last", target: "choice_first_token",
+  steps: 8, rule: "middle", baseline: "zero", aggregate: "signed_mean", confidence_threshold: 0,
+};
+
+function attribution(steps: number): object {
+  return { set: "bench", settings: { ...FAST, steps } };
+}
+
+function gains(): object {
+  const settings = { layer: 0, steps: 10, learning_rate: 0.01, weight_decay: 0, batch_size: 100, evaluate_every: 10 };
+  const mask = { operation: "zero", site: "post", layers: [] };
+  return { mask, train: ["bench"], validation: ["bench"], test: ["bench"], settings, seed: 0, compare: false };
+}
+
+const SEARCH = { sets: ["bench"], percents: SEARCHED };
+
+/** Every work of the table with SmolLM2 on one device. */
+async function figures(page: Page, device: Device): Promise<Figures> {
+  if (!existsSync(MODEL)) return all("no model: cargo xtask model smollm2-135m-instruct");
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
+  await idle(page, 600_000);
+  await noError(page);
+  const found: Figures = {};
+  const prompt = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
+  found["first forward pass after loading" satisfies Work] = await once(page, "forward", prompt);
+  const pass = await several(page, "forward", prompt);
+  found["forward pass, 64 tokens" satisfies Work] = pass;
+  const lines = readFileSync(resolve("models/items/general-knowledge.jsonl"), "utf8").split("\n");
+  const within = async (work: Work, measure: () => Promise<number>): Promise<void> => {
+    const estimate = pass * WORKS[work].passes;
+    found[work] = estimate > MOST_SECS ? `about ${Math.round(estimate)} s by the forward pass` : await measure();
+  };
+  await prepare(page, lines[0] ?? "");
+  await within("IG, per_layer, last, all layers, 20 midpoints, one item", async () => {
+    await callEngine(page, "score", { set: "bench" });
+    return several(page, "attribute", attribution(20));
+  });
+  await within("exact ablation of every neuron, last position, one prompt", () => once(page, "ablate", { ...prompt, settings: FAST }));
+  await prepare(page, lines.slice(0, 20).join("\n"));
+  await within("search, 20 items × all layers × 6 percentages", async () => {
+    await callEngine(page, "score", { set: "bench" });
+    await callEngine(page, "attribute", attribution(1));
+    return once(page, "search", SEARCH);
+  });
+  await within("gains, 10 steps, 20 items", () => once(page, "tune", gains()));
+  console.log(`measured on ${device}`);
+  return found;
+}
+
+/** The lesson's jobs on one device, once everything is compiled. */
+async function lesson(page: Page): Promise<Figures> {
+  await prepare(page, await sampleLines(page, "lesson-planted-shifted", 4));
+  await callEngine(page, "score", { set: "bench" });
+  const jobs: [string, string, object][] = [
+    ["forward pass", "forward", { prompt: "cat dog pear oak drum snow", tokens: 0 }],
+    ["preset fast", "attribute", attribution(8)],
+    ["search", "search", SEARCH],
+    ["gains, 10 steps", "tune", gains()],
+  ];
+  const found: Figures = {};
+  for (const [name, method, request] of jobs) {
+    await once(page, method, request);
+    found[`lesson: ${name}, 4 items`] = await several(page, method, request);
+  }
+  return found;
+}
+
+function all(reason: string): Figures {
+  return Object.fromEntries(Object.keys(WORKS).map((work) => [work, reason]));
+}
+
+function cell(figure: Figure | undefined): string {
+  if (typeof figure === "number") return `${figure.toPrecision(2)} s`;
+  return `not measured: ${figure ?? "this command does not"}`;
+}
+
+test("the works that have an aim", async ({ page }) => {
+  test.setTimeout(3_600_000);
+  await reachEngine(page);
+  const measured: Record<Device, Figures> = { webgpu: {}, wasm: {} };
+  const names: Record<Device, string> = { webgpu: "", wasm: "" };
+  for (const device of ["wasm", "webgpu"] as const) {
+    await page.goto(`./?device=${device}`);
+    const body = page.locator("body");
+    await expect(body).toHaveAttribute("data-engine", /ready|failed/, { timeout: 120_000 });
+    if ((await body.getAttribute("data-engine")) === "failed") {
+      measured[device] = all("no GPU adapter");
+      names[device] = "none";
+      continue;
+    }
+    await ready(page);
+    const { result } = await callEngine<{ adapter: string }>(page, "device");
+    names[device] = result.adapter;
+    measured[device] = { ...(await lesson(page)), ...(await figures(page, device)) };
+  }
+  const native = existsSync(NATIVE) ? (JSON.parse(readFileSync(NATIVE, "utf8")) as Figures) : all("run by `cargo xtask bench`");
+  const lines = Object.entries(WORKS).map(([work, { aim }]) => [
+    work, `≤ ${aim} s`, cell(measured.webgpu[work]), cell(measured.wasm[work]), cell(native[work]),
+  ]);
+  for (const work of Object.keys(measured.wasm).filter((name) => name.startsWith("lesson: "))) {
+    lines.push([work, "WebGPU ≤ WebAssembly + 0.02 s", cell(measured.webgpu[work]), cell(measured.wasm[work]), ""]);
+  }
+  lines.push(["forward pass, 64 tokens, onnxruntime-web", "slower than ours", "not measured: this project has no ONNX file of the model", "", ""]);
+  const head = ["work (SmolLM2-135M, f32)", "aim, on an H100", `page, WebGPU: ${names.webgpu}`, `page, ${names.wasm}`, "command line, processor"];
+  console.log(["", head, head.map(() => "---"), ...lines].map((line) => (line === "" ? line : `| ${(line as string[]).join(" | ")} |`)).join("\n"));
 });

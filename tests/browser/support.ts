@@ -113,3 +113,37 @@ export async function saved<T>(page: Page, key: string): Promise<T> {
   await control(page, key).click();
   return JSON.parse(await readDownload(await waiting)) as T;
 }
+
+/** From the next load on the page's worker can be asked directly. Call it before the page is opened. */
+export async function reachEngine(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (this: Worker, ...message: []): void {
+      (window as unknown as { engineWorker: Worker }).engineWorker = this;
+      post.apply(this, message);
+    } as typeof post;
+  });
+}
+
+/**
+ * Calls a method of the engine in the page's worker, since the page shows answers and not residual streams: its result,
+ * with arrays for typed arrays, and the seconds that it took.
+ */
+export async function callEngine<T>(page: Page, method: string, ...values: unknown[]): Promise<{ result: T; seconds: number }> {
+  return page.evaluate(async ([name, given]) => {
+    const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
+    const started = performance.now();
+    const id = 1_000_000 + started;
+    const result = await new Promise<object>((done, failed) => {
+      worker.addEventListener("message", ({ data }: MessageEvent) => {
+        if (data.id !== id || "progress" in data) return;
+        if (data.error) failed(new Error(data.error.message));
+        else done(data.value);
+      });
+      worker.postMessage({ id, request: { kind: "call", method: name, arguments: given } });
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const plain = Object.entries(result ?? {}).map(([key, value]) => [key, value instanceof Float32Array ? [...value] : value]);
+    return { result: (Array.isArray(result) ? result : Object.fromEntries(plain)) as T, seconds };
+  }, [method, values] as const);
+}

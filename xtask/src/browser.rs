@@ -3,7 +3,7 @@
 use crate::{model, page, serve, tools};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The model that the tests on a real language model use.
@@ -120,15 +120,19 @@ fn command_line_numbers() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Measures the page in `dist/`, by the file of `tests/browser` of this name; the figures go to the terminal.
+/// Measures the page in `dist/`, by the file of `tests/browser` of this name; the figures go to the terminal, beside those
+/// of a file that the same works' native figures are in.
 ///
 /// # Errors
 /// When Playwright cannot be run, or the page fails.
-pub fn bench(name: &str) -> Result<()> {
+pub fn bench(name: &str, native: Option<&Path>) -> Result<()> {
     let mut playwright = playwright()?;
     playwright
         .arg("--reporter=line")
         .env("SECATEUR_BENCH", name);
+    if let Some(native) = native {
+        playwright.env("SECATEUR_BENCH_NATIVE", native);
+    }
     tools::run(&mut playwright)
 }
 

@@ -5,7 +5,7 @@
 //! | `build` | the engine in `www/engine/`, the whole static site in `dist/` |
 //! | `serve` | the same, served on localhost together with the fetched models |
 //! | `test` | every check and every test, native and in headless Chromium |
-//! | `bench` | nothing: the engine's and the page's speed go to the terminal |
+//! | `bench` | nothing: the engine's and the page's speed go to the terminal, last as a table of aims |
 //! | `profile` | nothing: the kernels of the page's jobs by their time go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
@@ -135,6 +135,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench => {
             // The tests' profile: their compiled dependencies serve the benchmark as well.
             let mut bench = tools::cargo();
+            let native = tools::target_dir().join("bench-native.json");
+            bench.env("SECATEUR_BENCH_NATIVE", &native);
             bench.args([
                 "bench",
                 "--package",
@@ -145,9 +147,9 @@ fn run(command: Command) -> Result<ExitCode> {
                 "dev",
             ]);
             tools::run(&mut bench)?;
-            browser::bench("speed")?;
+            browser::bench("speed", Some(&native))?;
         }
-        Command::Profile => browser::bench("profile")?,
+        Command::Profile => browser::bench("profile", None)?,
         Command::Model { id } => model::fetch(&id)?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,

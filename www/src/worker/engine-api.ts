@@ -61,6 +61,7 @@ export interface Engine {
     request: { id: string; name: string; sha256?: string; precision?: Precision }, files: ModelFile[], progress: OnProgress,
   ): Promise<ModelInfo>;
   forward(request: { prompt: string; tokens: number }, progress: OnProgress): Promise<Forward>;
+  ablate(request: { prompt: string; settings: AttributionSettings }, progress: OnProgress): Promise<Float32Array>;
   score(request: { set: string }, progress: OnProgress): Promise<SetScores>;
   position_bias(request: { set: string; orders: Orders }, progress: OnProgress): Promise<PositionBias>;
   attribute(

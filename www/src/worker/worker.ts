@@ -12,7 +12,7 @@ import * as storage from "./storage";
 
 /** Methods that take a progress function after their request. */
 const LONG = new Set([
-  "forward", "score", "position_bias", "attribute", "neuron", "prune", "control", "search", "tune", "reproduce",
+  "forward", "ablate", "score", "position_bias", "attribute", "neuron", "prune", "control", "search", "tune", "reproduce",
 ]);
 
 const scope = self as unknown as {
