@@ -16,9 +16,8 @@ use crate::scoring::{BatchRun, Encoded, SharedRun, batches};
 const STAGE: &str = "compiling for the graphics card";
 /// Items side by side: their tokens, their choices and the nodes of their attribution are the rows.
 const ITEMS: [usize; 4] = [4, 1, 16, 64];
-/// How many of these are run in any case. They have what every job needs; the others have more rows, with other tiles.
-const ALWAYS: usize = 2;
-/// How long the others may hold up loading. What is not compiled by then is when it is met.
+/// How long loading may be held up, whereupon no further number of items is run. What is not compiled by then is when it is
+/// met.
 const MOST_SECS: f64 = 2.0;
 /// Tokens of a prompt.
 const PROMPT: usize = 12;
@@ -35,7 +34,7 @@ pub async fn warm_up(decoder: &Decoder, job: Job<'_>) -> Result<(), ModelError> 
     let (total, start) = (ITEMS.len(), job.now_secs());
     for (done, count) in ITEMS.into_iter().enumerate() {
         job.progress(STAGE, done, total);
-        if done >= ALWAYS && job.now_secs() - start > MOST_SECS {
+        if job.now_secs() - start > MOST_SECS {
             break;
         }
         match run_jobs(&few, &made_up(count, &few), job).await {
@@ -63,8 +62,7 @@ fn presets() -> impl Iterator<Item = Settings> {
         })
 }
 
-/// Items of no meaning. Where there are several the first is shorter, since some devices pad it: that is a kernel of its
-/// own.
+/// Items of no meaning. Where there are many the first is shorter, since a GPU pads it: that is a kernel of its own.
 fn made_up(count: usize, decoder: &Decoder) -> Vec<Encoded> {
     let config = &decoder.config;
     let (choices, length) = CHOICES;
@@ -77,7 +75,7 @@ fn made_up(count: usize, decoder: &Decoder) -> Vec<Encoded> {
     let item = |index: usize| Encoded {
         prompt: tokens(
             0,
-            prompt.saturating_sub(usize::from(count > 1 && index == 0)),
+            prompt.saturating_sub(usize::from(count > ITEMS[0] && index == 0)),
         ),
         choices: (0..choices).map(|choice| tokens(choice, length)).collect(),
         scored_from: vec![0; choices],
@@ -90,16 +88,6 @@ async fn run_jobs(decoder: &Decoder, items: &[Encoded], job: Job<'_>) -> Result<
     score(decoder, items, job).await?;
     for settings in presets() {
         attribute(decoder, items, &settings, job).await?;
-    }
-    // Where memory or time holds no more, a pass has one row of each item.
-    let mut slow = decoder.excerpt();
-    slow.pace.flops = 0.0;
-    for settings in presets() {
-        let settings = Settings {
-            steps: 1,
-            ..settings
-        };
-        attribute(&slow, items, &settings, job).await?;
     }
     Ok(())
 }

@@ -343,7 +343,9 @@ test("a kept model is deleted", async ({ page, hub }) => {
   await control(page, "forget-tests--tiny").click();
   await expect(page.locator("[data-stored]")).toHaveCount(0);
   await page.reload();
-  await ready(page).catch(() => undefined);
+  // No model comes back.
+  await expect(page.locator("body")).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
+  await idle(page);
   await expect(page.locator("[data-stored]")).toHaveCount(0);
 });
 
