@@ -159,12 +159,14 @@ function cell(figure: Figure | undefined): string {
   return `not measured: ${figure ?? "this command does not"}`;
 }
 
-test("the works that have an aim", async ({ page }) => {
+test("the works that have an aim", async ({ browser }) => {
   test.setTimeout(3_600_000);
-  await reachEngine(page);
   const measured: Record<Device, Figures> = { webgpu: {}, wasm: {} };
   const names: Record<Device, string> = { webgpu: "", wasm: "" };
   for (const device of ["wasm", "webgpu"] as const) {
+    // Without what the other one keeps.
+    const page = await browser.newPage();
+    await reachEngine(page);
     await page.goto(`./?device=${device}`);
     const body = page.locator("body");
     await expect(body).toHaveAttribute("data-engine", /ready|failed/, { timeout: 120_000 });
@@ -177,6 +179,7 @@ test("the works that have an aim", async ({ page }) => {
     const { result } = await callEngine<{ adapter: string }>(page, "device");
     names[device] = result.adapter;
     measured[device] = { ...(await lesson(page)), ...(await figures(page, device)) };
+    await page.close();
   }
   const native = existsSync(NATIVE) ? (JSON.parse(readFileSync(NATIVE, "utf8")) as Figures) : all("run by `cargo xtask bench`");
   const lines = Object.entries(WORKS).map(([work, { aim }]) => [

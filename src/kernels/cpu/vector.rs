@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn sums_take_in_what_no_lane_holds() {
         let x: Vec<f32> = (1..=37).map(|i| i as f32).collect();
-        assert_eq!(dot(&x, &vec![1.0; 37]), 703.0);
+        assert_eq!(dot(&x, &[1.0; 37]), 703.0);
         assert_eq!(largest(&x), 37.0);
     }
 }
