@@ -223,7 +223,7 @@ pub enum Command {
         /// Folder for the results.
         #[arg(long)]
         out: PathBuf,
-        /// The model; the study's id when absent.
+        /// The model; when absent the study's id, which may be no path.
         #[arg(long)]
         model: Option<String>,
         #[command(flatten)]
@@ -233,7 +233,7 @@ pub enum Command {
     Reproduce {
         /// A link, its fragment, or a report's file.
         source: String,
-        /// The model; the study's id when absent.
+        /// The model; when absent the study's id, which may be no path.
         #[arg(long)]
         model: Option<String>,
         #[command(flatten)]

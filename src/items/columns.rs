@@ -2,7 +2,7 @@
 //! and in JSON objects made of tables ([KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU): `A` to `D`, `answer`).
 //!
 //! Choices are `a`, `b`, … or `option1`, `choice_b` and the like, the right one `correct`, `answer`, `label` or the like,
-//! and there may be an `id`, and a `context` or `passage` that the question is about; other columns are ignored.
+//! and there may be an `id`, and a `context`, `passage` or `article` that the question is about; other columns are ignored.
 
 use std::collections::HashSet;
 
@@ -29,8 +29,8 @@ const ANSWERS: [&str; 13] = [
 ];
 /// What may stand before the letter or number of a choice's column.
 const CHOICE_PREFIXES: [&str; 4] = ["option", "choice", "answer", "op"];
-/// What a question is about, in the order in which it is put to the model.
-const CONTEXTS: [&str; 3] = ["context", "passage", "question"];
+/// What a question may be about, and stands before it.
+pub(super) const SUBJECTS: [&str; 3] = ["context", "passage", "article"];
 
 /// What is wrong with a row, and the number of the field.
 pub(super) type Wrong = (usize, String);
@@ -38,7 +38,7 @@ pub(super) type Wrong = (usize, String);
 /// Which column means what.
 pub(super) struct Columns {
     id: Option<usize>,
-    /// Of [`CONTEXTS`], those that are there.
+    /// The question, after those of [`SUBJECTS`] that are there.
     contexts: Vec<usize>,
     choices: Vec<Column>,
     answer: Option<usize>,
@@ -76,7 +76,8 @@ impl Columns {
             choices.extend(Column::of(index, name, choices.len()));
         }
         // COPA has a column `question` as well, and means something else by it.
-        if choices.len() < 2 || column("question").is_none() || column("premise").is_some() {
+        let question = column("question").filter(|_| column("premise").is_none())?;
+        if choices.len() < 2 {
             return None;
         }
         let is_read =
@@ -88,7 +89,9 @@ impl Columns {
             .cloned();
         Some(Self {
             id: column("id"),
-            contexts: CONTEXTS.iter().filter_map(|name| column(name)).collect(),
+            contexts: (SUBJECTS.iter().filter_map(|name| column(name)))
+                .chain([question])
+                .collect(),
             answer: ANSWERS.iter().find_map(|name| column(name)),
             choices,
             twice,
@@ -237,7 +240,7 @@ impl Column {
 
 /// Whether a column of that name is read as something else than a choice.
 fn is_role(name: &str) -> bool {
-    name == "id" || CONTEXTS.contains(&name) || ANSWERS.contains(&name)
+    ["id", "question"].contains(&name) || SUBJECTS.contains(&name) || ANSWERS.contains(&name)
 }
 
 /// A column's name as it is compared: lower case, joined by underscores, without marks around it.

@@ -3,7 +3,7 @@
 //! | shape | fields | source |
 //! |---|---|---|
 //! | ours, lm-evaluation-harness, MMLU, ARC, CommonsenseQA, OpenBookQA | `context` or `question` or `question_stem` or `query`, `choices`, `gold` or `answer` or `answerKey` or `label` | [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness), [ARC](https://huggingface.co/datasets/allenai/ai2_arc) |
-//! | MMLU-Pro, MedQA | the same with `options`, a list or an object of labels, for `choices` | [MMLU-Pro](https://huggingface.co/datasets/TIGER-Lab/MMLU-Pro), [MedQA](https://github.com/jind11/MedQA) |
+//! | MMLU-Pro, MedQA, RACE | the same with `options`, a list or an object of labels, for `choices`; an `article` before the question | [MMLU-Pro](https://huggingface.co/datasets/TIGER-Lab/MMLU-Pro), [MedQA](https://github.com/jind11/MedQA), [RACE](https://huggingface.co/datasets/ehovy/race) |
 //! | KMMLU, and tables as JSON | `question`, `A`, `B`, …, `answer`: see [`super::columns`] | [KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU) |
 //! | ARC and CommonsenseQA as published | `question` of `stem` and `choices`, `answerKey` | [ARC](https://allenai.org/data/arc), [CommonsenseQA](https://www.tau-nlp.sites.tau.ac.il/commonsenseqa) |
 //! | COPA | `premise`, `choice1`, `choice2`, `question`, `label` | [SuperGLUE](https://huggingface.co/datasets/aps/super_glue) |
@@ -17,7 +17,7 @@ use std::collections::HashSet;
 
 use super::answers::{Answer, AnswersFrom, Number, named, unmarked, whole};
 use super::check::check_choices;
-use super::columns;
+use super::columns::{self, SUBJECTS};
 use super::fields::{Fields, Json, given, index, list, needed, number, text, text_or_number};
 use super::read::{Draft, quoted};
 
@@ -246,7 +246,7 @@ fn general(fields: &Fields) -> Result<Draft, String> {
 fn context(fields: &Fields) -> Result<String, String> {
     let question = ["question", "question_stem", "query"];
     let question = question.iter().find(|name| given(fields, name).is_some());
-    let names = ["context", "passage"].iter().chain(question);
+    let names = SUBJECTS.iter().chain(question);
     let given = names.filter_map(|name| Some((name, given(fields, name)?)));
     let parts: Vec<String> = given
         .map(|(name, value)| text(value, name))
@@ -511,6 +511,12 @@ mod tests {
         check(
             r#"{"passage":"p","question":"q","options":{"B":"y","A":"x"},"answer":"y","answer_idx":"B"}"#,
             "p\nq",
+            &["x", "y"],
+            1,
+        );
+        check(
+            r#"{"article":"a","question":"q","options":["x","y"],"answer":"B","example_id":"1"}"#,
+            "a\nq",
             &["x", "y"],
             1,
         );
