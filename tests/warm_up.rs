@@ -58,6 +58,18 @@ fn every_family_is_warmed_up_to_the_end_or_until_it_is_cancelled() {
 }
 
 #[test]
+fn a_device_that_is_too_slow_is_not_held_up() {
+    let mut decoder = model("tiny-llama-tied").decoder;
+    decoder.pace.flops = 1.0;
+    let host = Impatient {
+        left: Cell::new(0),
+        last: Cell::default(),
+    };
+    // Anything that ran would be cancelled.
+    wait(warm_up(&decoder, Job::new(&host))).unwrap();
+}
+
+#[test]
 fn an_excerpt_has_a_block_of_every_kind_and_the_model_s_weights() {
     let gemma = model("tiny-gemma3").decoder;
     let local = gemma.config.local.clone().unwrap();

@@ -19,6 +19,8 @@ const ITEMS: [usize; 4] = [4, 1, 16, 64];
 /// How long loading may be held up, whereupon no further number of items is run. What is not compiled by then is when it is
 /// met.
 const MOST_SECS: f64 = 2.0;
+/// How long the first may take, in passes of a job.
+const PASSES: f64 = 20.0;
 /// Tokens of a prompt.
 const PROMPT: usize = 12;
 /// Choices of an item, and tokens of a choice.
@@ -31,6 +33,10 @@ const CHOICES: (usize, usize) = (4, 2);
 /// [`ModelError::Device`], [`ModelError::Cancelled`].
 pub async fn warm_up(decoder: &Decoder, job: Job<'_>) -> Result<(), ModelError> {
     let few = decoder.excerpt();
+    // A device that is too slow for that computes far longer than it compiles.
+    if flops(&few, ITEMS[0]) > PASSES * few.pace.flops {
+        return Ok(());
+    }
     let (total, start) = (ITEMS.len(), job.now_secs());
     for (done, count) in ITEMS.into_iter().enumerate() {
         job.progress(STAGE, done, total);
@@ -127,4 +133,10 @@ async fn attribute(
         sweep.run(job).await?;
     }
     Ok(())
+}
+
+/// About what the way up and back of so many items takes.
+fn flops(decoder: &Decoder, count: usize) -> f64 {
+    let tokens = count * (PROMPT + CHOICES.0 * CHOICES.1);
+    6.0 * tokens as f64 * decoder.config.n_parameters() as f64
 }
