@@ -4,7 +4,8 @@
 
 mod common;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use common::{assert_close, host, job, wait};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -48,11 +49,13 @@ fn hold_all(device: Device) {
         },
     };
     products(&devices);
+    packed_weights(&devices);
     norms(&devices);
     rotations(&devices);
     attention(&devices);
     activations(&devices);
     sums_of_exponentials(&devices);
+    normalisers(&devices);
 }
 
 struct Devices {
@@ -76,10 +79,9 @@ impl Way {
         x: Tensor<3>,
         weight: Tensor<2>,
         layout: Layout,
-        bias: &Tensor<1>,
-        residual: Tensor<3>,
+        bias: Option<&Tensor<1>>,
+        residual: Option<Tensor<3>>,
     ) -> Tensor<3> {
-        let (bias, residual) = (Some(bias), Some(residual));
         match self.is_plain {
             true => plain::project(x, weight, layout, bias, residual),
             false => kernels::project(x, weight, layout, bias, residual),
@@ -143,6 +145,20 @@ impl Way {
         match self.is_plain {
             true => plain::log_sum_exp(x),
             false => kernels::log_sum_exp(x),
+        }
+    }
+
+    fn log_normaliser(&self, x: Tensor<3>, pieces: &[Tensor<2>], cap: Option<f64>) -> Tensor<3> {
+        match self.is_plain {
+            true => plain::log_normaliser(x, pieces, cap),
+            false => kernels::log_normaliser(x, pieces, cap),
+        }
+    }
+
+    fn rows(&self, table: &Tensor<2>, ids: Tensor<1, Int>) -> Tensor<2> {
+        match self.is_plain {
+            true => plain::rows(table, ids),
+            false => kernels::rows(table, ids),
         }
     }
 }
@@ -261,6 +277,9 @@ fn products(devices: &Devices) {
         (64, 1000, 33),
         (630, 33, 576),
         (2000, 48, 1537),
+        // Sums so long that workgroups divide them.
+        (3, 8195, 70),
+        (40, 20_000, 9),
     ] {
         for layout in [Layout::InOut, Layout::OutIn] {
             let what = format!("product of {rows} × {depth} → {columns}, {layout:?}");
@@ -274,10 +293,87 @@ fn products(devices: &Devices) {
                     };
                     let weight = way.tensor(50, shape);
                     let bias = way.tensor(51, [columns]);
-                    way.project(x, weight, layout, &bias, residual)
+                    way.project(x, weight, layout, Some(&bias), Some(residual))
                 },
             );
         }
+    }
+}
+
+/// A weight in f16, or in eight bits with a scale for every 32 of a row.
+fn packed(weight: Tensor<2>, dtype: DType) -> Tensor<2> {
+    match dtype {
+        DType::QFloat(scheme) => weight.quantize_dynamic(&scheme),
+        dtype => weight.cast(dtype),
+    }
+}
+
+/// Products with weights that the kernels unpack, held against products with the same weights unpacked before.
+fn packed_weights(devices: &Devices) {
+    let scheme = QuantScheme::default()
+        .with_value(QuantValue::Q8S)
+        .with_store(QuantStore::PackedU32(0))
+        .per_block([32], ScaleDtype::F32);
+    for dtype in [DType::F16, DType::QFloat(scheme)] {
+        if !devices.kernels.device.supports_dtype(dtype) && dtype == DType::F16 {
+            println!("skipped: weights in f16 on this device");
+            continue;
+        }
+        let in_both = |seed: u64, shape: [usize; 2]| {
+            let packed = packed(tensor(seed, shape, &devices.kernels.device), dtype);
+            let values = host(plain::unpacked(&packed));
+            let unpacked =
+                Tensor::<2>::from_data(TensorData::new(values, shape), &devices.plain.device);
+            move |way: &Way| match way.is_plain {
+                true => unpacked.clone(),
+                false => packed.clone(),
+            }
+        };
+        for (rows, depth, columns) in [
+            (1, 64, 96),
+            (3, 160, 32),
+            (7, 32, 64),
+            (17, 64, 576),
+            (64, 992, 32),
+            (130, 96, 64),
+            (3, 8224, 32),
+            (17, 33, 35),
+        ] {
+            if dtype != DType::F16 && columns % 32 != 0 {
+                continue;
+            }
+            for (layout, shape) in [
+                (Layout::InOut, [depth, columns]),
+                (Layout::OutIn, [columns, depth]),
+            ] {
+                let what =
+                    format!("product of {rows} × {depth} → {columns}, {layout:?}, {dtype:?}");
+                let weight = in_both(50, shape);
+                devices.hold(&what, [[1, rows, depth]], |[x], way| {
+                    way.project(x, weight(way), layout, None, None)
+                });
+            }
+            // Sums so long leave too few digits for exponentials.
+            if depth > 1000 {
+                continue;
+            }
+            let what = format!("normaliser of {rows} × {depth} → {columns}, {dtype:?}");
+            let pieces = [columns, 33].map(|columns| in_both(50, [columns, depth]));
+            devices.hold(&what, [[1, rows, depth]], |[x], way| {
+                way.log_normaliser(x, &pieces.each_ref().map(|piece| piece(way)), None)
+            });
+        }
+        let table = in_both(50, [41, 96]);
+        let selected = |way: &Way| {
+            let ids = TensorData::new(vec![40, 0, 7, 7, 1_i32], [5]);
+            let ids = Tensor::<1, Int>::from_data(ids, &way.device);
+            host(way.rows(&table(way), ids))
+        };
+        assert_eq!(
+            selected(&devices.kernels),
+            selected(&devices.plain),
+            "rows in {dtype:?}"
+        );
     }
 }
 
@@ -434,5 +530,34 @@ fn sums_of_exponentials(devices: &Devices) {
         devices.hold(&what, [[1, rows, width]], |[x], way| {
             way.log_sum_exp(x * 5.0)
         });
+    }
+}
+
+fn normalisers(devices: &Devices) {
+    // Rows 1 to several tiles; tables of one piece and of several, the last of them smaller, and so wide that the way back
+    // takes the rows in parts.
+    for (rows, depth, pieces) in [
+        (1, 576, vec![1000]),
+        (1, 5, vec![1]),
+        (3, 33, vec![70, 70, 1]),
+        (7, 64, vec![33]),
+        (16, 5, vec![3000]),
+        (17, 64, vec![500, 77]),
+        (64, 576, vec![1537]),
+        (630, 33, vec![2050]),
+        (2100, 8, vec![9001]),
+    ] {
+        let caps: &[Option<f64>] = match rows {
+            2100 => &[Some(3.0)],
+            _ => &[None, Some(3.0)],
+        };
+        for &cap in caps {
+            let what = format!("normaliser of {rows} × {depth} → {pieces:?}, cap {cap:?}");
+            devices.hold(&what, [[1, rows, depth]], |[x], way| {
+                let piece = |(seed, &columns)| way.tensor(seed, [columns, depth]);
+                let pieces: Vec<Tensor<2>> = (50..).zip(&pieces).map(piece).collect();
+                way.log_normaliser(x, &pieces, cap)
+            });
+        }
     }
 }

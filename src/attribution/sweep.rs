@@ -418,17 +418,17 @@ fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> f64 {
 
 /// What one row keeps for the way back when it climbs through `layers` blocks, in bytes. Kernels keep what goes into
 /// the norms, attention's inputs and output, gate and up; the plain operations about ten tensors of the width of the
-/// residual stream, eight of the feed-forward layer's, four of the attention weights.
+/// residual stream, eight of the feed-forward layer's, four of the attention weights, four of the logits.
 fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: usize) -> usize {
     let config = &decoder.config;
     let tail = tail_of(settings.positions, length);
     let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
-    let (token_layer, logits) = match is_gpu(decoder.device()) {
-        true => (2 * (config.d_model + heads + config.d_mlp), 2),
+    let (token_layer, tensors_of_logits) = match is_gpu(decoder.device()) {
+        true => (2 * (config.d_model + heads + config.d_mlp), 0),
         false => {
             let scores = 4 * config.n_heads * length;
             (10 * config.d_model + 8 * config.d_mlp + scores, 4)
         }
     };
-    4 * (tail * token_layer * layers + logits * config.vocabulary)
+    4 * (tail * token_layer * layers + tensors_of_logits * config.vocabulary)
 }

@@ -3,7 +3,6 @@
 use burn::tensor::Tensor;
 
 use super::TargetKind;
-use crate::kernels::log_sum_exp;
 use crate::model::run::{arg_max, read};
 use crate::model::{Decoder, ModelError, Run};
 
@@ -56,11 +55,10 @@ impl Target {
         let values = match self.kind {
             TargetKind::TopLogit => logits,
             TargetKind::ChoiceFirstToken => {
-                // The vocabulary makes all logits of a row wide: some rows at a time.
                 let step = (decoder.logits_at_once() / prompts).clamp(1, rows);
                 let parts = (0..rows).step_by(step).map(|from| {
                     let part = normed.clone().narrow(1, from, step.min(rows - from));
-                    log_sum_exp(decoder.unembed(part))
+                    decoder.log_normaliser(part)
                 });
                 logits - Tensor::cat(parts.collect(), 1)
             }

@@ -12,7 +12,7 @@ use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 use burn_flex::Flex;
 
-use super::{ActivationShape, AttentionShape, Kernels, Maybe, cpu, gpu};
+use super::{ActivationShape, AttentionShape, Kernels, Maybe, Weight, cpu, gpu};
 
 /// The gradients that are kernels of their own. A product goes back by a product, a rotation by a rotation.
 pub(super) trait KernelGradients: Kernels {
@@ -194,7 +194,7 @@ struct Product;
 
 impl<B: KernelGradients> Backward<B, 2> for Product {
     /// The weight, and whether it was transposed.
-    type State = (FloatTensor<B>, bool);
+    type State = (Weight<B>, bool);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
@@ -320,6 +320,15 @@ macro_rules! constant {
     }};
 }
 
+impl<B: Backend, C: CheckpointStrategy> Weight<Autodiff<B, C>> {
+    pub(super) fn into_constant(self) -> Weight<B> {
+        match self {
+            Self::Float(weight) => Weight::Float(constant!(weight)),
+            Self::Eight(weight) => Weight::Eight(weight),
+        }
+    }
+}
+
 /// Ends the preparation of an operation: its state is made only where a gradient will go through it.
 macro_rules! finish {
     ($operation:expr, $nodes:expr, $out:expr, $state:expr) => {
@@ -330,15 +339,17 @@ macro_rules! finish {
     };
 }
 
+pub(super) use finish;
+
 impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     fn product(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
+        weight: Weight<Self>,
         bias: Maybe<Self>,
         residual: Maybe<Self>,
         transposed: bool,
     ) -> FloatTensor<Self> {
-        let weight = constant!(weight);
+        let weight = weight.into_constant();
         let bias = bias.into_option().map(|bias| constant!(bias));
         let residual = residual.into_option();
         // An absent residual is a node that no gradient goes to.

@@ -10,17 +10,22 @@
 //! - [`attend`]: attention over a prefix and a run's own tail
 //! - [`activate`]: gate, activation function, second projection and gains of a feed-forward layer
 //! - [`log_sum_exp`]: of a row
+//! - [`rows`]: some rows of a table
+//! - [`log_normaliser`]: the logarithm of the sum of exponentials of a row's products with a whole table
 
 mod backward;
 mod cpu;
 mod gpu;
 pub mod plain;
+mod table;
 
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, QuantizedTensor};
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_flex::Flex;
+
+pub use table::{log_normaliser, rows};
 
 /// The activation function of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,13 +110,30 @@ impl<B: Backend> Maybe<B> {
     }
 }
 
+/// A weight matrix as a backend holds it.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) enum Weight<B: Backend> {
+    /// In f32 or f16.
+    Float(FloatTensor<B>),
+    /// In eight bits, with a scale for each block of a row.
+    Eight(QuantizedTensor<B>),
+}
+
+fn held(weight: &Tensor<2>) -> Weight<Dispatch> {
+    let held = weight.clone().into_dispatch();
+    match weight.dtype() {
+        DType::QFloat(_) => Weight::Eight(held),
+        _ => Weight::Float(held),
+    }
+}
+
 /// The operations as a backend has them, over tensors in memory order.
 #[backend_extension(Cube, Flex, Autodiff)]
 pub(crate) trait Kernels: Backend {
     /// [`project`] over `[rows, in]`; the weight lies as `[out, in]` where it is `transposed`.
     fn product(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
+        #[extension_type] weight: Weight<Self>,
         #[extension_type] bias: Maybe<Self>,
         #[extension_type] residual: Maybe<Self>,
         transposed: bool,
@@ -169,7 +191,7 @@ fn maybe<const D: usize>(tensor: Option<Tensor<D>>) -> Maybe<Dispatch> {
 ///
 /// # Shapes
 /// - `x`: `[batch, tokens, in]`
-/// - `weight`: `[in, out]` or `[out, in]`, as `layout` says, in f32
+/// - `weight`: `[in, out]` or `[out, in]`, as `layout` says, however it is held
 /// - `bias`: `[out]`; `residual`: `[batch, tokens, out]`
 /// - returns `[batch, tokens, out]`
 pub fn project(
@@ -191,7 +213,7 @@ pub fn project(
     let rows = |x: Tensor<3>, width| x.reshape([batch * tokens, width]).into_dispatch();
     Tensor::<2>::from_dispatch(Dispatch::product(
         rows(x, width),
-        weight.into_dispatch(),
+        held(&weight),
         maybe(bias.cloned()),
         residual.map(|residual| rows(residual, out)).into(),
         layout == Layout::OutIn,
@@ -318,7 +340,7 @@ pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
 impl Kernels for Flex {
     fn product(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
+        weight: Weight<Self>,
         bias: Maybe<Self>,
         residual: Maybe<Self>,
         transposed: bool,
@@ -374,7 +396,7 @@ impl Kernels for Flex {
 impl Kernels for CubeBackend {
     fn product(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
+        weight: Weight<Self>,
         bias: Maybe<Self>,
         residual: Maybe<Self>,
         transposed: bool,

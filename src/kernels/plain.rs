@@ -4,12 +4,29 @@
 use std::ops::Range;
 
 use burn::tensor::activation::{gelu_approximate, silu, softmax};
-use burn::tensor::{Bool, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 
 use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout};
 
 /// A score that does not count.
 const HIDDEN: f32 = f32::MIN / 2.0;
+
+/// A matrix in f32, however it is held.
+pub fn unpacked(weight: &Tensor<2>) -> Tensor<2> {
+    match weight.dtype() {
+        DType::F16 => weight.clone().cast(DType::F32),
+        DType::QFloat(_) => weight.clone().dequantize(),
+        _ => weight.clone(),
+    }
+}
+
+/// As [`super::rows`].
+pub fn rows(table: &Tensor<2>, ids: Tensor<1, Int>) -> Tensor<2> {
+    match table.dtype() {
+        DType::QFloat(_) => unpacked(table).select(0, ids),
+        _ => unpacked(&table.clone().select(0, ids)),
+    }
+}
 
 /// As [`super::project`].
 pub fn project(
@@ -20,6 +37,7 @@ pub fn project(
     residual: Option<Tensor<3>>,
 ) -> Tensor<3> {
     let [batch, tokens, width] = x.dims();
+    let weight = unpacked(&weight);
     let weight = match layout {
         Layout::InOut => weight,
         Layout::OutIn => weight.transpose(),
@@ -258,4 +276,21 @@ fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
     let largest = x.clone().max_dim(2).detach();
     (x - largest.clone()).exp().sum_dim(2).log() + largest
+}
+
+/// As [`super::log_normaliser`]: the products of all rows are in memory.
+pub fn log_normaliser(x: Tensor<3>, pieces: &[Tensor<2>], cap: Option<f64>) -> Tensor<3> {
+    let products = pieces
+        .iter()
+        .map(|piece| project(x.clone(), piece.clone(), Layout::OutIn, None, None))
+        .collect();
+    log_sum_exp(bounded(Tensor::cat(products, 2), cap))
+}
+
+/// `cap · tanh(x / cap)`, where there is a cap.
+pub fn bounded<const D: usize>(x: Tensor<D>, cap: Option<f64>) -> Tensor<D> {
+    match cap {
+        Some(cap) => x.div_scalar(cap).tanh().mul_scalar(cap),
+        None => x,
+    }
 }

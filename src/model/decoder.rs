@@ -11,11 +11,11 @@ use super::forks::products_per_token;
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
-use crate::kernels::is_gpu;
+use crate::kernels::{self, is_gpu};
 
-/// Logits in one piece, in bytes: below WebGPU's default binding of 128 MiB.
+/// Logits that a processor makes in one piece, in bytes.
 const LOGITS_BYTES: usize = 64 << 20;
-/// The same on a browser's processor, where a piece takes a fraction of a second: it is not cancelled half-way.
+/// The same in a browser, where a piece takes a fraction of a second: it is not cancelled half-way.
 const TAB_LOGITS_BYTES: usize = 16 << 20;
 
 /// The weights of one block.
@@ -80,15 +80,23 @@ impl Decoder {
         &self.device
     }
 
-    /// Rows of the residual stream whose logits are made in one piece.
+    /// Rows of the residual stream whose log-probabilities are computed in one piece: on a processor as many as there is
+    /// memory for the logits of, on a GPU, which makes none, as many as fill a pass.
     pub fn logits_at_once(&self) -> usize {
-        let in_tab = cfg!(target_family = "wasm") && !is_gpu(&self.device);
-        let bytes = if in_tab {
-            TAB_LOGITS_BYTES
-        } else {
-            LOGITS_BYTES
+        let Config {
+            d_model,
+            vocabulary,
+            ..
+        } = self.config;
+        let bytes = match cfg!(target_family = "wasm") {
+            true => TAB_LOGITS_BYTES,
+            false => LOGITS_BYTES,
         };
-        (bytes / (4 * self.config.vocabulary)).max(1)
+        let rows = match is_gpu(&self.device) {
+            true => (self.pace.flops / (2 * d_model * vocabulary) as f64) as usize,
+            false => bytes / (4 * vocabulary),
+        };
+        rows.max(1)
     }
 
     /// Tokens that one base run has at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
@@ -173,10 +181,33 @@ impl Decoder {
 
     /// Products with rows of the output projection as the model's logits: bounded, where it bounds them.
     pub fn bounded<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
-        match self.config.logit_softcap {
-            Some(cap) => logits.div_scalar(cap).tanh().mul_scalar(cap),
-            None => logits,
-        }
+        kernels::plain::bounded(logits, self.config.logit_softcap)
+    }
+
+    /// `log Σ exp` of the logits of a normed residual stream: `[batch, tokens, d_model]` to `[batch, tokens, 1]`. Of
+    /// [`Self::logits_at_once`] rows at most.
+    pub fn log_normaliser(&self, normed: Tensor<3>) -> Tensor<3> {
+        kernels::log_normaliser(normed, &self.lm_head.pieces, self.config.logit_softcap)
+    }
+
+    /// Log-probabilities of `k` tokens at every position of a normed residual stream: `[batch, positions, d_model]` and
+    /// ids `[batch · positions · k]` give `[batch, positions, k]`. Of [`Self::logits_at_once`] positions at most.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::NoRow`].
+    pub fn log_probabilities(
+        &self,
+        normed: Tensor<3>,
+        ids: &[u32],
+    ) -> Result<Tensor<3>, ModelError> {
+        let [batch, positions, d_model] = normed.dims();
+        let k = ids.len() / (batch * positions).max(1);
+        let columns = self.unembedding_of(ids)?;
+        let columns = columns.reshape([batch, positions, k, d_model]);
+        let products = (normed.clone().unsqueeze_dim::<4>(2) * columns).sum_dim(3);
+        let logits = self.bounded(products.reshape([batch, positions, k]));
+        Ok(logits - self.log_normaliser(normed))
     }
 
     /// The output projection's row of each token, `[tokens, d_model]`.

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::ModelError;
 use super::config::NormKind;
-use super::precision::unpacked;
+use crate::kernels::plain::unpacked;
 use crate::kernels::{self, Layout};
 
 /// A projection `x · W + b`; or several of the same input side by side, since one product of a GPU takes as long as three.
@@ -61,7 +61,7 @@ impl Linear {
         bias: Option<&Tensor<1>>,
         residual: Option<Tensor<3>>,
     ) -> Tensor<3> {
-        kernels::project(x, unpacked(&self.weight), Layout::InOut, bias, residual)
+        kernels::project(x, self.weight.clone(), Layout::InOut, bias, residual)
     }
 }
 
@@ -103,7 +103,7 @@ impl Table {
         let select = |piece: &Tensor<2>, ids: Vec<i32>| {
             let shape = [ids.len()];
             let indices = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), device);
-            unpacked(piece).select(0, indices)
+            kernels::rows(piece, indices)
         };
         let [piece] = self.pieces.as_slice() else {
             // Piece after piece, then back into the order asked for.
@@ -134,7 +134,7 @@ impl Table {
     /// Products with every row: `[batch, tokens, d_model]` to `[batch, tokens, rows]`.
     pub(super) fn project(&self, x: Tensor<3>) -> Tensor<3> {
         let project = |x: Tensor<3>, piece: &Tensor<2>| {
-            kernels::project(x, unpacked(piece), Layout::OutIn, None, None)
+            kernels::project(x, piece.clone(), Layout::OutIn, None, None)
         };
         let [piece] = self.pieces.as_slice() else {
             let pieces = self.pieces.iter();

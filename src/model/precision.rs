@@ -1,4 +1,4 @@
-//! How weights are held: in f32, or smaller and unpacked whenever they are used. Everything is computed in f32.
+//! How weights are held: in f32, or smaller and unpacked where they are used. Everything is computed in f32.
 
 use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};
 use burn::tensor::{DType, Device, Tensor};
@@ -91,13 +91,4 @@ fn scheme() -> QuantScheme {
         .with_value(QuantValue::Q8S)
         .with_store(QuantStore::PackedU32(0))
         .per_block([BLOCK], ScaleDtype::F32)
-}
-
-/// A matrix in f32, however it is held.
-pub(super) fn unpacked(weight: &Tensor<2>) -> Tensor<2> {
-    match weight.dtype() {
-        DType::F16 => weight.clone().cast(DType::F32),
-        DType::QFloat(_) => weight.clone().dequantize(),
-        _ => weight.clone(),
-    }
 }

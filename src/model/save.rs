@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::precision::unpacked;
 use super::run::read;
 use super::{Decoder, ModelError};
+use crate::kernels::plain::unpacked;
 use crate::weights::WeightKind;
 
 impl Decoder {

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor};
 
 use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
-use super::run::{log_probabilities_of, read};
-use super::{Capture, Config, Decoder, Gains, Link, ModelError};
+use super::run::read;
+use super::{Capture, Config, Decoder, Gains, Link, ModelError, Run};
 use crate::job::Job;
 
 /// Of the decoders' weights: every start tests the same ones.
@@ -169,18 +169,22 @@ async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<[Vec<f32>; 2], ModelEr
     let rows = decoder
         .continue_run(&base, &tails, &Gains::none(), Capture::KeyValues, job)
         .await?;
-    let ids = [1, 2, 3, 4];
-    let values = read(log_probabilities_of(decoder.last_logits(&rows), &ids)?).await?;
+    let values = read(log_probabilities(decoder, &rows, &[1, 2, 3, 4])?).await?;
     let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
         .autodiff()
         .require_grad();
     let of_layer = [Gains::of_layer(0, gains.clone())];
     let forks = decoder.fork(&[Link::first(&base)], &of_layer, job).await?;
     let fork = forks.first().ok_or(ModelError::NotFinite)?;
-    let target = log_probabilities_of(decoder.last_logits(fork), &[1, 2])?.sum();
+    let target = log_probabilities(decoder, fork, &[1, 2])?.sum();
     let mut gradients = target.backward();
     let gradient = gains
         .grad_remove(&mut gradients)
         .ok_or_else(|| ModelError::Device("no gradient in the self-test".into()))?;
     Ok([values, read(gradient).await?])
+}
+
+/// Of tokens after the last position of every row, `[batch, rows, tokens]`.
+fn log_probabilities(decoder: &Decoder, run: &Run, ids: &[u32]) -> Result<Tensor<3>, ModelError> {
+    decoder.log_probabilities(decoder.final_norm(run.last_resid()), ids)
 }

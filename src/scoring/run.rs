@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::batch::Batch;
 use crate::job::Job;
-use crate::model::run::{log_probabilities_of, read};
+use crate::model::run::read;
 use crate::model::{Capture, Decoder, Gains, Link, ModelError, Run};
 
 /// The run of what the last batch shared, under one set of gains: batches of one beginning follow each other.
@@ -283,15 +283,14 @@ async fn log_probabilities(
     let n_rows = rows.dims()[0];
     let k = ids.len() / n_rows.max(1);
     let normed = decoder.final_norm(rows.clone().unsqueeze::<3>());
-    // The vocabulary makes this the widest tensor of all: some rows at a time.
     let step = decoder.logits_at_once();
     let mut parts = Vec::new();
     for from in (0..n_rows).step_by(step) {
         job.checkpoint().await?;
         let width = step.min(n_rows - from);
-        let logits = decoder.unembed(normed.clone().narrow(1, from, width));
+        let part = normed.clone().narrow(1, from, width);
         let ids = &ids[from * k..(from + width) * k];
-        parts.push(log_probabilities_of(logits, ids)?.reshape([width, k]));
+        parts.push(decoder.log_probabilities(part, ids)?.reshape([width, k]));
     }
     Ok(Tensor::cat(parts, 0))
 }

@@ -4,7 +4,7 @@ use burn::tensor::Shape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::{WIDE, contiguous, element, element_grid, empty};
+use super::{WIDE, contiguous, element, element_grid, empty, tanh};
 use crate::kernels::{Activation, ActivationShape, GainsOn};
 
 /// What an activation is compiled for.
@@ -167,8 +167,7 @@ fn function(x: f32, #[comptime] which: Activation) -> (f32, f32) {
     } else {
         let root = comptime!((2.0 / std::f32::consts::PI).sqrt());
         let inner = root * (x + 0.044715f32 * x * x * x);
-        // tanh by an exponential that cannot overflow.
-        let t = 1.0f32 - 2.0f32 / ((2.0f32 * clamp(inner, -15.0f32, 15.0f32)).exp() + 1.0f32);
+        let t = tanh(inner);
         let slope = root * (1.0f32 + 3.0f32 * 0.044715f32 * x * x);
         (
             0.5f32 * x * (1.0f32 + t),

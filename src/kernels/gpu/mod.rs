@@ -8,8 +8,10 @@ mod activation;
 mod attention;
 mod log_sum_exp;
 mod norm;
+mod normaliser;
 mod product;
 mod rotation;
+mod weights;
 
 use burn::tensor::Shape;
 use burn_cubecl::kernel::into_contiguous as contiguous;
@@ -21,8 +23,10 @@ pub(super) use activation::{Inputs, activate, activate_backward, gains_backward}
 pub(super) use attention::{attend, attend_backward};
 pub(super) use log_sum_exp::{log_sum_exp, log_sum_exp_backward};
 pub(super) use norm::{norm, norm_backward};
+pub(super) use normaliser::{log_normaliser, log_normaliser_weights};
 pub(super) use product::product;
 pub(super) use rotation::rotate;
+pub(super) use weights::packed_rows;
 
 /// Units of a workgroup that works on a row or a tile.
 const UNITS: usize = 64;
@@ -79,4 +83,10 @@ fn at_most(value: usize, limit: usize) -> usize {
 #[cube]
 fn element() -> usize {
     (CUBE_POS_Y as usize * CUBE_COUNT_X as usize + CUBE_POS_X as usize) * WIDE + UNIT_POS as usize
+}
+
+/// By an exponential that cannot overflow.
+#[cube]
+fn tanh(x: f32) -> f32 {
+    1.0f32 - 2.0f32 / ((2.0f32 * clamp(x, -15.0f32, 15.0f32)).exp() + 1.0f32)
 }
