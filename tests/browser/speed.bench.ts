@@ -97,15 +97,17 @@ function gains(): object {
 
 const SEARCH = { sets: ["bench"], percents: SEARCHED };
 
-/** Every work of the table with SmolLM2 on one device. */
-async function figures(page: Page, device: Device): Promise<Figures> {
-  if (!existsSync(MODEL)) return all("no model: cargo xtask model smollm2-135m-instruct");
+/** Every work of the table with SmolLM2. */
+async function measureModel(page: Page, found: Figures): Promise<void> {
+  if (!existsSync(MODEL)) {
+    Object.assign(found, all("no model: cargo xtask model smollm2-135m-instruct"));
+    return;
+  }
   await step(page, "model");
   await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
   await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
   await idle(page, 600_000);
   await noError(page);
-  const found: Figures = {};
   const prompt = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
   found["first forward pass after loading" satisfies Work] = await once(page, "forward", prompt);
   const pass = await several(page, "forward", prompt);
@@ -128,12 +130,10 @@ async function figures(page: Page, device: Device): Promise<Figures> {
     return once(page, "search", SEARCH);
   });
   await within("gains, 10 steps, 20 items", () => once(page, "tune", gains()));
-  console.log(`measured on ${device}`);
-  return found;
 }
 
-/** The lesson's jobs on one device, once everything is compiled. */
-async function lesson(page: Page): Promise<Figures> {
+/** The lesson's jobs, once everything is compiled. */
+async function measureLesson(page: Page, found: Figures): Promise<void> {
   await prepare(page, await sampleLines(page, "lesson-planted-shifted", 4));
   await callEngine(page, "score", { set: "bench" });
   const jobs: [string, string, object][] = [
@@ -142,12 +142,32 @@ async function lesson(page: Page): Promise<Figures> {
     ["search", "search", SEARCH],
     ["gains, 10 steps", "tune", gains()],
   ];
-  const found: Figures = {};
   for (const [name, method, request] of jobs) {
     await once(page, method, request);
     found[`lesson: ${name}, 4 items`] = await several(page, method, request);
   }
-  return found;
+}
+
+/** Whatever can be measured on a device; what a failure left out is named by it. Its name. */
+async function measure(page: Page, device: Device, found: Figures): Promise<string> {
+  await reachEngine(page);
+  await page.goto(`./?device=${device}`);
+  const body = page.locator("body");
+  await expect(body).toHaveAttribute("data-engine", /ready|failed/, { timeout: 120_000 });
+  if ((await body.getAttribute("data-engine")) === "failed") {
+    Object.assign(found, all("no GPU adapter"));
+    return "none";
+  }
+  await ready(page);
+  const { result } = await callEngine<{ adapter: string }>(page, "device");
+  try {
+    await measureLesson(page, found);
+    await measureModel(page, found);
+  } catch (error) {
+    const [reason] = String(error).split("\n");
+    Object.assign(found, { ...all(`the page failed (${reason})`), ...found });
+  }
+  return result.adapter;
 }
 
 function all(reason: string): Figures {
@@ -166,19 +186,7 @@ test("the works that have an aim", async ({ browser }) => {
   for (const device of ["wasm", "webgpu"] as const) {
     // Without what the other one keeps.
     const page = await browser.newPage();
-    await reachEngine(page);
-    await page.goto(`./?device=${device}`);
-    const body = page.locator("body");
-    await expect(body).toHaveAttribute("data-engine", /ready|failed/, { timeout: 120_000 });
-    if ((await body.getAttribute("data-engine")) === "failed") {
-      measured[device] = all("no GPU adapter");
-      names[device] = "none";
-      continue;
-    }
-    await ready(page);
-    const { result } = await callEngine<{ adapter: string }>(page, "device");
-    names[device] = result.adapter;
-    measured[device] = { ...(await lesson(page)), ...(await figures(page, device)) };
+    names[device] = await measure(page, device, measured[device]);
     await page.close();
   }
   const native = existsSync(NATIVE) ? (JSON.parse(readFileSync(NATIVE, "utf8")) as Figures) : all("run by `cargo xtask bench`");
