@@ -322,6 +322,8 @@ impl<'a> Tuning<'a> {
         let detail = json!({
             "curve": self.curve,
             "step": step,
+            // Losses are read when they are evaluated.
+            "loss": curve.steps.last().filter(|last| last.step == step).map(|last| last.loss),
             "validation": validation.map(|last| last.accuracy),
             "validation_loss": validation.map(|last| last.loss),
         });

@@ -238,7 +238,8 @@ export function tune(): Promise<boolean> {
       const { detail } = progress;
       if (!detail) return;
       const curve = curves[detail.curve];
-      curve?.points.push(detail);
+      // Losses come with the evaluations.
+      if (typeof detail.loss === "number") curve?.points.push(detail);
       if (detail.validation) {
         curve?.validation.push({
           step: detail.step, accuracy: detail.validation, loss: detail.validation_loss ?? Number.NaN,
