@@ -121,3 +121,24 @@ impl Host for Silent {
         self.0.elapsed().as_secs_f64()
     }
 }
+
+/// A host with a clock of the test's own.
+#[cfg(test)]
+pub(crate) struct Clock<F>(pub(crate) F);
+
+#[cfg(test)]
+impl<F: Fn() -> f64> Host for Clock<F> {
+    fn progress(&self, _: &Progress) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn now_secs(&self) -> f64 {
+        (self.0)()
+    }
+}

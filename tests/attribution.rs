@@ -272,9 +272,13 @@ impl Host for Counter {
     }
 }
 
+/// Memory of a pass, in bytes, that a few prompts of the tiny model do not fit, and one does.
+const FEW_BYTES: usize = 1 << 20;
+
 /// Asserts that `prompts`, too many for one pass, have the scores that each has alone, in one pass.
 fn assert_groups_agree(prompts: &[&[u32]], settings: &Settings) {
-    let model = model("tiny-llama-tied");
+    let mut model = model("tiny-llama-tied");
+    model.decoder.pace.bytes = FEW_BYTES;
     let decoder = &model.decoder;
     let (many, one) = (Counter::default(), Counter::default());
     let tokens = vec![22; prompts.len()];
@@ -299,26 +303,26 @@ fn assert_groups_agree(prompts: &[&[u32]], settings: &Settings) {
     );
 }
 
-/// More nodes than one pass holds: 32 prompts of eight positions with 800 nodes would keep more than 1 GiB.
+/// More nodes than one pass holds.
 #[test]
 fn nodes_in_groups_give_the_scores_of_one_group() {
-    let prompts: Vec<Vec<u32>> = (0..32)
+    let prompts: Vec<Vec<u32>> = (0..16)
         .map(|i| vec![6, 8, 12, 7, 11, 29, 6, 8 + i])
         .collect();
     let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     for path in PATHS {
-        let rule = (Rule::Middle, 800);
+        let rule = (Rule::Middle, 20);
         let target = TargetKind::ChoiceFirstToken;
         let settings = settings(path, Site::Post, Positions::All, target, rule);
         assert_groups_agree(&prompts, &settings);
     }
 }
 
-/// More layers than one pass holds: 160 prompts of 128 positions would keep more than 1 GiB at a single node.
+/// More layers than one pass holds at a single node.
 #[test]
 fn layers_in_groups_give_the_scores_of_one_group() {
-    let prompt = |i: u32| -> Vec<u32> { (0..128).map(|t| (i * 5 + t * 11 + t * t) % 42).collect() };
-    let prompts: Vec<Vec<u32>> = (0..160).map(prompt).collect();
+    let prompt = |i: u32| -> Vec<u32> { (0..32).map(|t| (i * 5 + t * 11 + t * t) % 42).collect() };
+    let prompts: Vec<Vec<u32>> = (0..16).map(prompt).collect();
     let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let rule = (Rule::Right, 1);
     let target = TargetKind::TopLogit;

@@ -15,7 +15,7 @@ use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
-use crate::model::forks::products_per_token;
+use crate::model::pace::products_per_token;
 use crate::model::positions::Positions;
 use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
@@ -416,19 +416,13 @@ fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> f64 {
     4.0 * (tail * blocks * products_per_token(config) + config.d_model * config.vocabulary) as f64
 }
 
-/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes. Kernels keep what goes into
-/// the norms, attention's inputs and output, gate and up; the plain operations about ten tensors of the width of the
-/// residual stream, eight of the feed-forward layer's, four of the attention weights, four of the logits.
+/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: what goes into the norms,
+/// attention's inputs and output, gate and up; on a processor the logits as well, and what is computed from them.
 fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: usize) -> usize {
     let config = &decoder.config;
     let tail = tail_of(settings.positions, length);
     let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
-    let (token_layer, tensors_of_logits) = match is_gpu(decoder.device()) {
-        true => (2 * (config.d_model + heads + config.d_mlp), 0),
-        false => {
-            let scores = 4 * config.n_heads * length;
-            (10 * config.d_model + 8 * config.d_mlp + scores, 4)
-        }
-    };
+    let token_layer = 2 * (config.d_model + heads + config.d_mlp);
+    let tensors_of_logits = if is_gpu(decoder.device()) { 0 } else { 4 };
     4 * (tail * token_layer * layers + tensors_of_logits * config.vocabulary)
 }

@@ -9,10 +9,8 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend};
 use burn::tensor::Shape;
-use burn_cubecl::CubeBackend;
-use burn_flex::Flex;
 
-use super::{ActivationShape, AttentionShape, Kernels, Maybe, Weight, cpu, gpu};
+use super::{ActivationInputs, ActivationShape, AttentionShape, Kernels, Maybe, Weight};
 
 /// The gradients that are kernels of their own. A product goes back by a product, a rotation by a rotation.
 pub(super) trait KernelGradients: Kernels {
@@ -30,16 +28,19 @@ pub(super) trait KernelGradients: Kernels {
         state: Attended<Self>,
         gradient: FloatTensor<Self>,
         with_prefix: bool,
-    ) -> [Option<FloatTensor<Self>>; 2];
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>);
 
     /// By the projections of every token, `[tokens, d_mlp or 2 · d_mlp]`.
     fn activation_backward(
-        state: Activated<Self>,
+        inputs: ActivationInputs<Self>,
         gradient: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
     /// By the gains of every fork, `[forks of all prompts, d_mlp]`.
-    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn gains_backward(
+        inputs: ActivationInputs<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 
     fn row_log_sum_exp_backward(
         x: FloatTensor<Self>,
@@ -51,141 +52,15 @@ pub(super) trait KernelGradients: Kernels {
 /// What the way back through attention needs.
 #[derive(Clone, Debug)]
 pub(super) struct Attended<B: Backend> {
-    heads: FloatTensor<B>,
-    prefix: Option<FloatTensor<B>>,
-    padding: Option<FloatTensor<B>>,
-    out: FloatTensor<B>,
-    shape: AttentionShape,
-}
-
-/// What the way back through an activation needs.
-#[derive(Clone, Debug)]
-pub(super) struct Activated<B: Backend> {
-    projected: FloatTensor<B>,
-    bias: Option<FloatTensor<B>>,
-    gains: Option<FloatTensor<B>>,
-    shape: ActivationShape,
-}
-
-impl KernelGradients for CubeBackend {
-    fn normalise_backward(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        heads: usize,
-        centred: bool,
-        eps: f32,
-    ) -> FloatTensor<Self> {
-        gpu::norm_backward(x, weight, gradient, heads, centred, eps)
-    }
-
-    fn attention_backward(
-        state: Attended<Self>,
-        gradient: FloatTensor<Self>,
-        with_prefix: bool,
-    ) -> [Option<FloatTensor<Self>>; 2] {
-        let Attended {
-            heads,
-            prefix,
-            padding,
-            out,
-            shape,
-        } = state;
-        let own = [heads, out, gradient];
-        let (heads, prefix) = gpu::attend_backward(own, prefix, padding, shape, with_prefix);
-        [Some(heads), prefix]
-    }
-
-    fn activation_backward(
-        state: Activated<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        gpu::activate_backward(&state.into(), gradient)
-    }
-
-    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
-        gpu::gains_backward(&state.into(), gradient)
-    }
-
-    fn row_log_sum_exp_backward(
-        x: FloatTensor<Self>,
-        result: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        gpu::log_sum_exp_backward(x, result, gradient)
-    }
-}
-
-impl From<Activated<CubeBackend>> for gpu::Inputs {
-    fn from(state: Activated<CubeBackend>) -> Self {
-        Self {
-            projected: state.projected,
-            bias: state.bias,
-            gains: state.gains,
-            shape: state.shape,
-        }
-    }
-}
-
-impl KernelGradients for Flex {
-    fn normalise_backward(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        heads: usize,
-        centred: bool,
-        eps: f32,
-    ) -> FloatTensor<Self> {
-        cpu::norm_backward(x, weight, gradient, heads, centred, eps)
-    }
-
-    fn attention_backward(
-        state: Attended<Self>,
-        gradient: FloatTensor<Self>,
-        with_prefix: bool,
-    ) -> [Option<FloatTensor<Self>>; 2] {
-        let Attended {
-            heads,
-            prefix,
-            padding,
-            shape,
-            ..
-        } = state;
-        let (heads, prefix) =
-            cpu::attend_backward(heads, gradient, prefix, padding, shape, with_prefix);
-        [Some(heads), prefix]
-    }
-
-    fn activation_backward(
-        state: Activated<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let Activated {
-            projected,
-            bias,
-            gains,
-            shape,
-        } = state;
-        cpu::activate_backward(projected, bias, gains, gradient, shape)
-    }
-
-    fn gains_backward(state: Activated<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
-        let Activated {
-            projected,
-            bias,
-            gains,
-            shape,
-        } = state;
-        cpu::gains_backward(projected, bias, gains, gradient, shape)
-    }
-
-    fn row_log_sum_exp_backward(
-        x: FloatTensor<Self>,
-        result: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        cpu::log_sum_exp_backward(x, result, gradient)
-    }
+    pub(super) heads: FloatTensor<B>,
+    pub(super) prefix: Option<FloatTensor<B>>,
+    pub(super) padding: Option<FloatTensor<B>>,
+    #[cfg_attr(
+        not(feature = "gpu"),
+        expect(dead_code, reason = "kernels for a processor make it again")
+    )]
+    pub(super) out: FloatTensor<B>,
+    pub(super) shape: AttentionShape,
 }
 
 /// A product goes back to `x` through the weight the other way round, and to the residual as it is.
@@ -250,7 +125,8 @@ impl<B: KernelGradients> Backward<B, 2> for Attention {
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let with_prefix = ops.parents[1].is_some();
-        let found = B::attention_backward(ops.state, gradient, with_prefix);
+        let (by_heads, by_prefix) = B::attention_backward(ops.state, gradient, with_prefix);
+        let found = [Some(by_heads), by_prefix];
         for (parent, found) in ops.parents.into_iter().zip(found) {
             if let (Some(parent), Some(found)) = (parent, found) {
                 grads.register::<B>(parent.id, found);
@@ -263,7 +139,7 @@ impl<B: KernelGradients> Backward<B, 2> for Attention {
 struct Activation;
 
 impl<B: KernelGradients> Backward<B, 2> for Activation {
-    type State = Activated<B>;
+    type State = ActivationInputs<B>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
@@ -432,13 +308,13 @@ impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             projected.node(),
             gains.clone().unwrap_or_else(absent).node(),
         ];
-        let state = Activated {
+        let state = ActivationInputs {
             projected: projected.into_primitive(),
             bias: bias.into_option().map(|bias| constant!(bias)),
             gains: gains.map(|gains| gains.into_primitive()),
             shape,
         };
-        let Activated {
+        let ActivationInputs {
             projected,
             bias,
             gains,

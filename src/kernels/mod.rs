@@ -15,6 +15,8 @@
 
 mod backward;
 mod cpu;
+mod devices;
+#[cfg(feature = "gpu")]
 mod gpu;
 pub mod plain;
 mod table;
@@ -22,8 +24,6 @@ mod table;
 use burn::backend::tensor::{FloatTensor, QuantizedTensor};
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{DType, Device, Tensor};
-use burn_cubecl::CubeBackend;
-use burn_flex::Flex;
 
 pub use table::{log_normaliser, rows};
 
@@ -127,8 +127,21 @@ fn held(weight: &Tensor<2>) -> Weight<Dispatch> {
     }
 }
 
+/// What a layer's activation is computed from.
+#[derive(Clone, Debug)]
+pub(crate) struct ActivationInputs<B: Backend> {
+    /// Gate, and second projection where there is one, `[tokens, d_mlp or 2 · d_mlp]`, or the tokens of one fork of each
+    /// prompt where they are shared.
+    projected: FloatTensor<B>,
+    /// `[d_mlp]`
+    bias: Option<FloatTensor<B>>,
+    /// `[forks of all prompts, d_mlp]`, or one row.
+    gains: Option<FloatTensor<B>>,
+    shape: ActivationShape,
+}
+
 /// The operations as a backend has them, over tensors in memory order.
-#[backend_extension(Cube, Flex, Autodiff)]
+#[backend_extension(Cube: cfg(feature = "gpu"), Flex, Autodiff)]
 pub(crate) trait Kernels: Backend {
     /// [`project`] over `[rows, in]`; the weight lies as `[out, in]` where it is `transposed`.
     fn product(
@@ -335,126 +348,4 @@ pub fn activate(
 /// `log Σ exp` over the last dimension: `[a, b, c]` gives `[a, b, 1]`.
 pub fn log_sum_exp(x: Tensor<3>) -> Tensor<3> {
     Tensor::from_dispatch(Dispatch::row_log_sum_exp(x.into_dispatch()))
-}
-
-impl Kernels for Flex {
-    fn product(
-        x: FloatTensor<Self>,
-        weight: Weight<Self>,
-        bias: Maybe<Self>,
-        residual: Maybe<Self>,
-        transposed: bool,
-    ) -> FloatTensor<Self> {
-        let (bias, residual) = (bias.into_option(), residual.into_option());
-        cpu::product(x, weight, bias, residual, transposed)
-    }
-
-    fn normalise(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: Maybe<Self>,
-        heads: usize,
-        centred: bool,
-        eps: f32,
-    ) -> FloatTensor<Self> {
-        cpu::norm(x, weight, bias.into_option(), heads, centred, eps)
-    }
-
-    fn turn(
-        x: FloatTensor<Self>,
-        cos: FloatTensor<Self>,
-        sin: FloatTensor<Self>,
-        rotated: usize,
-        back: bool,
-    ) -> FloatTensor<Self> {
-        cpu::rotate(x, cos, sin, rotated, back)
-    }
-
-    fn attend_heads(
-        heads: FloatTensor<Self>,
-        prefix: Maybe<Self>,
-        padding: Maybe<Self>,
-        shape: AttentionShape,
-    ) -> FloatTensor<Self> {
-        cpu::attend(heads, prefix.into_option(), padding.into_option(), shape)
-    }
-
-    fn activation(
-        projected: FloatTensor<Self>,
-        bias: Maybe<Self>,
-        gains: Maybe<Self>,
-        shape: ActivationShape,
-    ) -> FloatTensor<Self> {
-        cpu::activate(projected, bias.into_option(), gains.into_option(), shape)
-    }
-
-    fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        cpu::log_sum_exp(x)
-    }
-}
-
-impl Kernels for CubeBackend {
-    fn product(
-        x: FloatTensor<Self>,
-        weight: Weight<Self>,
-        bias: Maybe<Self>,
-        residual: Maybe<Self>,
-        transposed: bool,
-    ) -> FloatTensor<Self> {
-        gpu::product(
-            x,
-            weight,
-            bias.into_option(),
-            residual.into_option(),
-            transposed,
-        )
-    }
-
-    fn normalise(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: Maybe<Self>,
-        heads: usize,
-        centred: bool,
-        eps: f32,
-    ) -> FloatTensor<Self> {
-        gpu::norm(x, weight, bias.into_option(), heads, centred, eps)
-    }
-
-    fn turn(
-        x: FloatTensor<Self>,
-        cos: FloatTensor<Self>,
-        sin: FloatTensor<Self>,
-        rotated: usize,
-        back: bool,
-    ) -> FloatTensor<Self> {
-        gpu::rotate(x, cos, sin, rotated, back)
-    }
-
-    fn attend_heads(
-        heads: FloatTensor<Self>,
-        prefix: Maybe<Self>,
-        padding: Maybe<Self>,
-        shape: AttentionShape,
-    ) -> FloatTensor<Self> {
-        gpu::attend(heads, prefix.into_option(), padding.into_option(), shape)
-    }
-
-    fn activation(
-        projected: FloatTensor<Self>,
-        bias: Maybe<Self>,
-        gains: Maybe<Self>,
-        shape: ActivationShape,
-    ) -> FloatTensor<Self> {
-        gpu::activate(&gpu::Inputs {
-            projected,
-            bias: bias.into_option(),
-            gains: gains.into_option(),
-            shape,
-        })
-    }
-
-    fn row_log_sum_exp(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        gpu::log_sum_exp(x)
-    }
 }

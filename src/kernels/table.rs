@@ -1,43 +1,18 @@
 //! What is done with a whole table, an embedding or an output projection: some of its rows, and the normaliser of products
 //! with all of them.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::ops::FloatTensorOps;
-use burn::backend::tensor::{FloatTensor, IntTensor, QuantizedTensor};
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, TensorMetadata, backend_extension,
-};
-use burn::tensor::{DType, Int, Tensor};
-use burn_cubecl::CubeBackend;
+use burn::tensor::{Int, Tensor};
 
-use super::backward::finish;
-use super::{Weight, gpu, held, is_gpu, log_sum_exp, plain, project};
+use super::{log_sum_exp, plain, project};
 use crate::kernels::Layout;
-
-/// The operations that have kernels on a GPU alone.
-#[backend_extension(Cube, Autodiff)]
-pub(crate) trait TableKernels: Backend {
-    /// [`rows`] of a table in eight bits.
-    fn packed_rows(table: QuantizedTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self>;
-
-    /// [`log_normaliser`] over `[rows, depth]` and one piece of a table: `[rows, 1]`.
-    fn row_log_normaliser(
-        x: FloatTensor<Self>,
-        #[extension_type] table: Weight<Self>,
-        cap: Option<f32>,
-    ) -> FloatTensor<Self>;
-}
 
 /// Some rows of a table `[rows, width]`, however it is held, in f32: `[ids, width]`. Every id must be a row.
 pub fn rows(table: &Tensor<2>, ids: Tensor<1, Int>) -> Tensor<2> {
-    if !is_gpu(&table.device()) || !matches!(table.dtype(), DType::QFloat(_)) {
-        return plain::rows(table, ids);
+    #[cfg(feature = "gpu")]
+    if super::is_gpu(&table.device()) && matches!(table.dtype(), burn::tensor::DType::QFloat(_)) {
+        return super::gpu::table::rows(table, ids);
     }
-    let table = table.clone().into_dispatch();
-    Tensor::from_dispatch(Dispatch::packed_rows(table, ids.into_dispatch()))
+    plain::rows(table, ids)
 }
 
 /// `log Σ exp` of the products with every row of a table, each bounded by `cap · tanh(· / cap)` where there is one. On a
@@ -48,135 +23,11 @@ pub fn rows(table: &Tensor<2>, ids: Tensor<1, Int>) -> Tensor<2> {
 /// - `pieces` of the table: `[rows of the piece, in]`, however they are held
 /// - returns `[batch, tokens, 1]`
 pub fn log_normaliser(x: Tensor<3>, pieces: &[Tensor<2>], cap: Option<f64>) -> Tensor<3> {
-    let trained = pieces.iter().any(Tensor::is_require_grad);
-    if trained || !is_gpu(&x.device()) {
-        let products =
-            |piece: &Tensor<2>| project(x.clone(), piece.clone(), Layout::OutIn, None, None);
-        let products = Tensor::cat(pieces.iter().map(products).collect(), 2);
-        return log_sum_exp(plain::bounded(products, cap));
+    #[cfg(feature = "gpu")]
+    if super::is_gpu(&x.device()) && !pieces.iter().any(Tensor::is_require_grad) {
+        return super::gpu::table::log_normaliser(x, pieces, cap);
     }
-    let [batch, tokens, width] = x.dims();
-    let rows = x.reshape([batch * tokens, width]);
-    let of_piece = |piece: &Tensor<2>| {
-        let rows = rows.clone().into_dispatch();
-        let cap = cap.map(|cap| cap as f32);
-        Tensor::<2>::from_dispatch(Dispatch::row_log_normaliser(rows, held(piece), cap))
-            .reshape([batch, tokens, 1])
-    };
-    match pieces {
-        [piece] => of_piece(piece),
-        _ => log_sum_exp(Tensor::cat(pieces.iter().map(of_piece).collect(), 2)),
-    }
-}
-
-impl TableKernels for CubeBackend {
-    fn packed_rows(table: QuantizedTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
-        gpu::packed_rows(&table, ids)
-    }
-
-    fn row_log_normaliser(
-        x: FloatTensor<Self>,
-        table: Weight<Self>,
-        cap: Option<f32>,
-    ) -> FloatTensor<Self> {
-        gpu::log_normaliser(x, table, cap)
-    }
-}
-
-/// The gradient of a normaliser.
-trait TableGradients: TableKernels {
-    fn row_log_normaliser_backward(
-        state: Normalised<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self>;
-}
-
-/// What the way back through a normaliser needs: the products are computed again.
-#[derive(Clone, Debug)]
-struct Normalised<B: Backend> {
-    x: FloatTensor<B>,
-    table: Weight<B>,
-    result: FloatTensor<B>,
-    cap: Option<f32>,
-}
-
-/// Products with a table that are in memory at once on the way back, in bytes: below WebGPU's default binding of 128 MiB.
-const PRODUCT_BYTES: usize = 64 << 20;
-
-impl TableGradients for CubeBackend {
-    fn row_log_normaliser_backward(
-        state: Normalised<Self>,
-        gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let Normalised {
-            x,
-            table,
-            result,
-            cap,
-        } = state;
-        let [rows, _] = x.shape().dims();
-        let [columns, _] = match &table {
-            Weight::Float(table) | Weight::Eight(table) => table.shape().dims(),
-        };
-        let at_once = (PRODUCT_BYTES / (4 * columns)).max(1);
-        // Parts of one size.
-        let step = rows.div_ceil(rows.div_ceil(at_once).max(1)).max(1);
-        let mut parts: Vec<_> = (0..rows)
-            .step_by(step)
-            .map(|from| {
-                let weights = gpu::log_normaliser_weights(
-                    x.clone(),
-                    table.clone(),
-                    result.clone(),
-                    gradient.clone(),
-                    cap,
-                    [from, step.min(rows - from)],
-                );
-                gpu::product(weights, table.clone(), None, None, false)
-            })
-            .collect();
-        match parts.len() {
-            0 => x,
-            1 => parts.swap_remove(0),
-            _ => Self::float_cat(parts, 0),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct LogNormaliser;
-
-impl<B: TableGradients> Backward<B, 1> for LogNormaliser {
-    type State = Normalised<B>;
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        if let [Some(parent)] = ops.parents {
-            let by_x = B::row_log_normaliser_backward(ops.state, gradient);
-            grads.register::<B>(parent.id, by_x);
-        }
-    }
-}
-
-impl<B: TableGradients, C: CheckpointStrategy> TableKernels for Autodiff<B, C> {
-    fn packed_rows(table: QuantizedTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
-        Self::from_inner(B::packed_rows(table, ids))
-    }
-
-    fn row_log_normaliser(
-        x: FloatTensor<Self>,
-        table: Weight<Self>,
-        cap: Option<f32>,
-    ) -> FloatTensor<Self> {
-        let table = table.into_constant();
-        let (x, node) = x.into_parts();
-        let result = B::row_log_normaliser(x.clone(), table.clone(), cap);
-        let state = Normalised {
-            x,
-            table,
-            result: result.clone(),
-            cap,
-        };
-        finish!(LogNormaliser, [node], result, state)
-    }
+    let products = |piece: &Tensor<2>| project(x.clone(), piece.clone(), Layout::OutIn, None, None);
+    let products = Tensor::cat(pieces.iter().map(products).collect(), 2);
+    log_sum_exp(plain::bounded(products, cap))
 }

@@ -73,6 +73,7 @@ impl KeyValues {
 }
 
 /// The weights of a block's attention.
+#[derive(Clone)]
 pub(super) struct Attention {
     /// Queries, keys and values side by side.
     pub(super) qkv: Linear,

@@ -92,44 +92,11 @@ fn milliseconds(secs: f64) -> String {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::future::{Future, ready};
-    use std::pin::Pin;
 
     use super::*;
-    use crate::job::{Host, Progress};
+    use crate::job::Clock;
     use crate::model::device::DeviceKind;
     use crate::model::self_test::configs;
-
-    /// A clock on which the first measurement takes `first` seconds and all later ones `later`.
-    struct Clock {
-        first: f64,
-        later: f64,
-        asked: Cell<u32>,
-        now: Cell<f64>,
-    }
-
-    impl Host for Clock {
-        fn progress(&self, _: &Progress) {}
-
-        fn is_cancelled(&self) -> bool {
-            false
-        }
-
-        fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-            Box::pin(ready(()))
-        }
-
-        fn now_secs(&self) -> f64 {
-            self.asked.set(self.asked.get() + 1);
-            // A measurement asks when it begins, then before and after its run, which is the only one where it is long.
-            if self.asked.get().is_multiple_of(3) {
-                let is_first = self.asked.get() == 3;
-                let took = if is_first { self.first } else { self.later };
-                self.now.set(self.now.get() + took);
-            }
-            self.now.get()
-        }
-    }
 
     /// What stands for a GPU computes as the processor does.
     fn chosen(cpu_secs: f64, gpu_secs: f64, change: impl Fn(&mut Compute)) -> DeviceInfo {
@@ -137,12 +104,16 @@ mod tests {
         gpu.info.kind = DeviceKind::Webgpu;
         gpu.info.adapter = "a graphics card".into();
         change(&mut gpu);
-        let clock = Clock {
-            first: cpu_secs,
-            later: gpu_secs,
-            asked: Cell::default(),
-            now: Cell::default(),
-        };
+        let (asked, now) = (Cell::new(0u32), Cell::new(0.0));
+        // A measurement asks when it begins, then before and after its run, which is the only one where it is long.
+        let clock = Clock(|| {
+            asked.set(asked.get() + 1);
+            if asked.get().is_multiple_of(3) {
+                let took = if asked.get() == 3 { cpu_secs } else { gpu_secs };
+                now.set(now.get() + took);
+            }
+            now.get()
+        });
         let [config, _] = configs();
         let chosen = for_model(&config, &gpu, Job::new(&clock));
         pollster::block_on(chosen).unwrap().info

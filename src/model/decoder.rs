@@ -7,18 +7,13 @@ use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, Geometry, KeyValues};
 use super::feed_forward::{FirstProjections, PreActivation, last};
-use super::forks::products_per_token;
 use super::layers::{Linear, Norm, Table};
 use super::positions::{Padding, Positions, position_ids};
 use super::{Config, ModelError, Pace};
-use crate::kernels::{self, is_gpu};
-
-/// Logits that a processor makes in one piece, in bytes.
-const LOGITS_BYTES: usize = 64 << 20;
-/// The same in a browser, where a piece takes a fraction of a second: it is not cancelled half-way.
-const TAB_LOGITS_BYTES: usize = 16 << 20;
+use crate::kernels;
 
 /// The weights of one block.
+#[derive(Clone)]
 pub struct Block {
     pub(super) attention_norm: Norm,
     pub(super) attention: Attention,
@@ -80,44 +75,6 @@ impl Decoder {
         &self.device
     }
 
-    /// Rows of the residual stream whose log-probabilities are computed in one piece: on a processor as many as there is
-    /// memory for the logits of, on a GPU, which makes none, as many as fill a pass.
-    pub fn logits_at_once(&self) -> usize {
-        let Config {
-            d_model,
-            vocabulary,
-            ..
-        } = self.config;
-        let bytes = match cfg!(target_family = "wasm") {
-            true => TAB_LOGITS_BYTES,
-            false => LOGITS_BYTES,
-        };
-        let rows = match is_gpu(&self.device) {
-            true => (self.pace.flops / (2 * d_model * vocabulary) as f64) as usize,
-            false => bytes / (4 * vocabulary),
-        };
-        rows.max(1)
-    }
-
-    /// Tokens that one base run has at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
-    /// processor is no faster for more than the logits of one piece.
-    pub fn tokens_at_once(&self) -> usize {
-        let config = &self.config;
-        let heads = 2 * config.n_kv_heads * config.d_head;
-        let state = 4 * config.n_layers * (config.d_model + 2 * config.d_mlp + heads);
-        let flops = 2 * config.n_layers * products_per_token(config);
-        match is_gpu(&self.device) {
-            // Half of the memory is for the forks.
-            true => (self.pace.bytes / 2 / state).min((self.pace.flops / flops as f64) as usize),
-            false => self.logits_at_once(),
-        }
-    }
-
-    /// Whether prompts of similar length are padded and run together: a GPU takes as long for one of them as for several.
-    pub fn pads(&self) -> bool {
-        is_gpu(&self.device)
-    }
-
     /// The lowest blocks, two at least and with a local and a global one among them where there are both, as a decoder that
     /// shares the weights: what any block's kernels do can be run on it.
     #[must_use]
@@ -128,10 +85,19 @@ impl Decoder {
         };
         let other = (0..self.config.n_layers).find(|&layer| is_local(layer) != is_local(0));
         let n_layers = other.map_or(2, |layer| layer + 1).min(self.config.n_layers);
-        let mut lowest = self.map(&self.device, |_, weight| weight, |_, weight| weight);
-        lowest.blocks.truncate(n_layers);
-        lowest.config.n_layers = n_layers;
-        lowest
+        Self {
+            config: Config {
+                n_layers,
+                ..self.config.clone()
+            },
+            device: self.device.clone(),
+            pace: self.pace,
+            embedding: self.embedding.clone(),
+            position_embedding: self.position_embedding.clone(),
+            blocks: self.blocks.iter().take(n_layers).cloned().collect(),
+            final_norm: self.final_norm.clone(),
+            lm_head: self.lm_head.clone(),
+        }
     }
 
     /// What enters the first block for token ids `[batch][tokens]`, all of one length, the first of them at a

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::self_test::{Pair, self_test};
+use super::self_test::Pair;
 use super::{Config, ModelError, Pace, Precision};
 use crate::job::Job;
 use crate::kernels::is_gpu;
@@ -150,6 +150,7 @@ pub const TOLERANCE: f64 = 1e-3;
 pub struct Faults(Arc<Mutex<Option<String>>>);
 
 impl Faults {
+    #[cfg(feature = "gpu")]
     fn note(&self, message: String) {
         if let Ok(mut first) = self.0.lock() {
             first.get_or_insert(message);
@@ -211,11 +212,23 @@ impl Compute {
         }
     }
 
+    /// This build of the engine has no GPU.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Device`] always.
+    #[cfg(not(feature = "gpu"))]
+    pub async fn wgpu(_: Job<'_>) -> Result<Self, ModelError> {
+        let reason = "this build of the engine computes on the processor alone";
+        Err(ModelError::Device(reason.into()))
+    }
+
     /// A GPU, compared with the CPU before it is returned.
     ///
     /// # Errors
     ///
     /// [`ModelError::Device`] when there is no adapter, or when its results differ from the CPU's.
+    #[cfg(feature = "gpu")]
     pub async fn wgpu(job: Job<'_>) -> Result<Self, ModelError> {
         let (device, setup) = Device::wgpu_options()
             .init_with_setup_async()
@@ -241,7 +254,7 @@ impl Compute {
             memory_bytes: None,
             free_bytes: None,
         };
-        let max_error = self_test(&device, job).await?;
+        let max_error = super::self_test::self_test(&device, job).await?;
         faults.check()?;
         check_error(max_error, "a small model")?;
         Ok(Self {
@@ -320,6 +333,7 @@ fn check_error(max_error: f64, what: &str) -> Result<(), ModelError> {
     Ok(())
 }
 
+#[cfg(feature = "gpu")]
 fn describe(adapter: &wgpu::AdapterInfo) -> String {
     let parts = [adapter.name.as_str(), adapter.driver.as_str()];
     let named: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();

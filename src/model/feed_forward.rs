@@ -24,6 +24,7 @@ pub struct PreActivation {
 }
 
 /// The first projections of a feed-forward layer.
+#[derive(Clone)]
 pub(super) struct FirstProjections {
     /// The gate's, or the only one's, without its bias; in a gated layer `up_proj` beside it.
     pub(super) linear: Linear,

@@ -9,20 +9,11 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::ModelError;
 use super::attention::KeyValues;
-use super::config::Config;
 use super::decoder::Decoder;
 use super::gains::Gains;
 use super::positions::Positions;
 use super::run::Run;
 use crate::job::Job;
-use crate::kernels;
-
-/// Tokens of forks that climb together on a processor: more of them make no product faster.
-const CPU_TOKENS: usize = if cfg!(target_family = "wasm") {
-    1024
-} else {
-    4096
-};
 
 /// A run that is forked.
 #[derive(Clone, Copy)]
@@ -52,25 +43,6 @@ struct Climb<'a> {
 }
 
 impl Decoder {
-    /// How many forks of runs with `tokens` tokens in all, the longest of them at `positions`, go up together.
-    pub fn forks_at_once(&self, tokens: usize, positions: usize) -> usize {
-        let config = &self.config;
-        let is_gpu = kernels::is_gpu(&self.device);
-        let scores = if is_gpu {
-            0
-        } else {
-            config.n_heads * positions
-        };
-        let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
-        let bytes = 4 * (4 * config.d_mlp + 6 * config.d_model + 4 * heads + 2 * scores);
-        let flops = 2 * config.n_layers * products_per_token(config);
-        let by_time = match is_gpu {
-            true => (self.pace.flops / flops as f64) as usize,
-            false => CPU_TOKENS,
-        };
-        (by_time.min(self.pace.bytes / bytes) / tokens.max(1)).max(1)
-    }
-
     /// Forks all of `links` under each of `gains`: for every link a run of `gains.len()` times its prompts, fork after fork,
     /// that further runs cannot continue. Differentiable where gains are.
     ///
@@ -119,15 +91,18 @@ impl Decoder {
             .into_iter()
             .map(|climb| {
                 let run = climb.run;
-                let spread = (unchanged > 0).then(|| repeat(run.resid_final.clone(), unchanged));
+                let spread =
+                    (unchanged > 0).then(|| run.resid_final.clone().repeat_dim(0, unchanged));
                 let all: Vec<_> = climb.x.into_iter().chain(spread).collect();
+                let x = join(all)
+                    .ok_or_else(|| ModelError::Config("there is nothing to fork".into()))?;
                 Ok(Run {
                     geometry: run.geometry.times(gains.len()),
                     first_position: run.first_position,
                     padding: None,
                     key_values: vec![None; n_layers],
                     states: Vec::new(),
-                    resid_final: put_back(join(all)?, &order),
+                    resid_final: put_back(x, &order),
                 })
             })
             .collect()
@@ -162,11 +137,11 @@ impl Decoder {
             if let Some(born) = &born {
                 let state = climb.run.state(layer)?;
                 let activation = state.pre.of_forks(born, climb.run.geometry);
-                let resid_mid = repeat(state.resid_mid.clone(), leaving.len());
+                let resid_mid = state.resid_mid.clone().repeat_dim(0, leaving.len());
                 parts.push(self.from_feed_forward(layer, resid_mid, activation));
             }
             seen.push(own);
-            climb.x = Some(join(parts)?);
+            climb.x = join(parts);
         }
         Ok(())
     }
@@ -180,33 +155,15 @@ impl Decoder {
             Some(factors) => factors.clone().unsqueeze::<2>(),
             None => Tensor::ones([1, self.config.d_mlp], &self.device),
         };
-        let rows: Vec<Tensor<2>> = forks.iter().map(of_fork).collect();
-        Some(match <[Tensor<2>; 1]>::try_from(rows) {
-            Ok([one]) => one,
-            Err(rows) => Tensor::cat(rows, 0),
-        })
+        join(forks.iter().map(of_fork).collect())
     }
 }
 
-/// `times` copies one after another: `[batch, tokens, width]` gives `[times · batch, tokens, width]`.
-fn repeat(x: Tensor<3>, times: usize) -> Tensor<3> {
-    let [batch, tokens, width] = x.dims();
-    if times == 1 {
-        return x;
-    }
-    x.unsqueeze::<4>()
-        .expand([times, batch, tokens, width])
-        .reshape([times * batch, tokens, width])
-}
-
-/// Some forks after others.
-fn join(parts: Vec<Tensor<3>>) -> Result<Tensor<3>, ModelError> {
-    match <[Tensor<3>; 1]>::try_from(parts) {
-        Ok([one]) => Ok(one),
-        Err(parts) if parts.is_empty() => {
-            Err(ModelError::Config("there is nothing to fork".into()))
-        }
-        Err(parts) => Ok(Tensor::cat(parts, 0)),
+/// Some forks after others; `None` of no parts.
+fn join<const D: usize>(parts: Vec<Tensor<D>>) -> Option<Tensor<D>> {
+    match <[Tensor<D>; 1]>::try_from(parts) {
+        Ok([one]) => Some(one),
+        Err(parts) => (!parts.is_empty()).then(|| Tensor::cat(parts, 0)),
     }
 }
 
@@ -225,11 +182,4 @@ fn put_back(x: Tensor<3>, order: &[usize]) -> Tensor<3> {
     x.reshape([forks, all / forks * tokens * width])
         .select(0, places)
         .reshape([all, tokens, width])
-}
-
-/// Multiplications of one token in the matrix products of a block.
-pub fn products_per_token(config: &Config) -> usize {
-    let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
-    let projections = if config.gated { 3 } else { 2 };
-    attention + projections * config.d_model * config.d_mlp
 }

@@ -7,10 +7,10 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 
-use super::ModelError;
 use super::run::read;
+use super::{Config, Decoder, ModelError};
 use crate::job::Job;
-use crate::kernels::{self, Layout};
+use crate::kernels::{self, Layout, is_gpu};
 
 /// What one pass may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,20 @@ const ROWS: (usize, usize) = (64, 16_384);
 const WASM_BYTES: usize = 256 << 20;
 /// What every machine has that holds a model elsewhere.
 const BYTES: usize = 1 << 30;
+
+/// Logits that a processor makes in one piece, in bytes; in a browser a piece takes a fraction of a second, since it is not
+/// cancelled half-way.
+const LOGITS_BYTES: usize = if cfg!(target_family = "wasm") {
+    16 << 20
+} else {
+    64 << 20
+};
+/// Tokens of forks that climb together on a processor: more of them make no product faster.
+const CPU_TOKENS: usize = if cfg!(target_family = "wasm") {
+    1024
+} else {
+    4096
+};
 
 impl Default for Pace {
     /// Of a device that nobody has measured: a slow one.
@@ -89,13 +103,73 @@ impl Pace {
             }
             rows *= 4;
         }
-        let is_gpu = kernels::is_gpu(device);
+        let is_gpu = is_gpu(device);
         let in_tab = cfg!(target_family = "wasm") && !is_gpu;
         let seconds = if is_gpu { GPU_PASS_SECS } else { CPU_PASS_SECS };
         Ok(Self {
             flops: coarse(flops_per_sec) * seconds,
             bytes: if in_tab { WASM_BYTES } else { BYTES },
         })
+    }
+}
+
+/// Multiplications of one token in the matrix products of a block.
+pub fn products_per_token(config: &Config) -> usize {
+    let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
+    let projections = if config.gated { 3 } else { 2 };
+    attention + projections * config.d_model * config.d_mlp
+}
+
+impl Decoder {
+    /// Rows of the residual stream whose log-probabilities are computed in one piece: on a processor as many as there is
+    /// memory for the logits of, on a GPU, which makes none, as many as fill a pass.
+    pub fn logits_at_once(&self) -> usize {
+        let Config {
+            d_model,
+            vocabulary,
+            ..
+        } = self.config;
+        let rows = match is_gpu(self.device()) {
+            true => (self.pace.flops / (2 * d_model * vocabulary) as f64) as usize,
+            false => LOGITS_BYTES / (4 * vocabulary),
+        };
+        rows.max(1)
+    }
+
+    /// Tokens that one base run has at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
+    /// processor is no faster for more than the logits of one piece.
+    pub fn tokens_at_once(&self) -> usize {
+        let config = &self.config;
+        let heads = 2 * config.n_kv_heads * config.d_head;
+        let state = 4 * config.n_layers * (config.d_model + 2 * config.d_mlp + heads);
+        match is_gpu(self.device()) {
+            // Half of the memory is for the forks.
+            true => (self.pace.bytes / 2 / state).min(self.tokens_of_a_pass()),
+            false => self.logits_at_once(),
+        }
+    }
+
+    /// How many forks of runs with `tokens` tokens in all go up together.
+    pub fn forks_at_once(&self, tokens: usize) -> usize {
+        let config = &self.config;
+        let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
+        let bytes = 4 * (4 * config.d_mlp + 6 * config.d_model + 4 * heads);
+        let by_time = match is_gpu(self.device()) {
+            true => self.tokens_of_a_pass(),
+            false => CPU_TOKENS,
+        };
+        (by_time.min(self.pace.bytes / bytes) / tokens.max(1)).max(1)
+    }
+
+    /// Whether prompts of similar length are padded and run together: a GPU takes as long for one of them as for several.
+    pub fn pads(&self) -> bool {
+        is_gpu(self.device())
+    }
+
+    /// Tokens that go through all blocks in one pass.
+    fn tokens_of_a_pass(&self) -> usize {
+        let flops = 2 * self.config.n_layers * products_per_token(&self.config);
+        (self.pace.flops / flops as f64) as usize
     }
 }
 
@@ -108,43 +182,26 @@ fn coarse(flops_per_sec: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::future::{Future, ready};
-    use std::pin::Pin;
 
     use super::*;
-    use crate::job::{Host, Progress};
+    use crate::job::Clock;
     use crate::model::Compute;
-
-    /// Counts how often it is asked for the time, and says that much has passed.
-    #[derive(Default)]
-    struct Clock(Cell<u32>);
-
-    impl Host for Clock {
-        fn progress(&self, _: &Progress) {}
-
-        fn is_cancelled(&self) -> bool {
-            false
-        }
-
-        fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-            Box::pin(ready(()))
-        }
-
-        fn now_secs(&self) -> f64 {
-            self.0.set(self.0.get() + 1);
-            f64::from(self.0.get())
-        }
-    }
 
     #[test]
     fn a_device_is_measured_once_whatever_it_is_asked_for_later() {
-        let (compute, clock) = (Compute::flex(), Clock::default());
+        // How often the time is asked for, which is also what has passed.
+        let count = Cell::new(0);
+        let clock = Clock(|| {
+            count.set(count.get() + 1);
+            f64::from(count.get())
+        });
+        let compute = Compute::flex();
         let first = pollster::block_on(compute.pace(Job::new(&clock))).unwrap();
-        let asked = clock.0.get();
+        let asked = count.get();
         assert!(asked > 0);
         // For another model the device is the same.
         let again = pollster::block_on(compute.clone().pace(Job::new(&clock))).unwrap();
-        assert_eq!((first, asked), (again, clock.0.get()));
+        assert_eq!((first, asked), (again, count.get()));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Run {
     }
 
     /// Position after its last one, in the whole sequence.
-    pub fn end(&self) -> usize {
+    fn end(&self) -> usize {
         self.first_position + self.geometry.tail
     }
 

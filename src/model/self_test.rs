@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+#[cfg(any(feature = "gpu", test))]
 use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
 use super::run::read;
 use super::{Capture, Config, Decoder, Gains, Link, ModelError, Run};
@@ -12,6 +13,7 @@ const SEED: u64 = 0;
 
 /// Two shapes that have between them every part that the families have: grouped heads and a gated feed-forward
 /// layer in the first, all the rest in the second.
+#[cfg(any(feature = "gpu", test))]
 pub(super) fn configs() -> [Config; 2] {
     let rope = |dimensions| Rope {
         dimensions,
@@ -66,6 +68,7 @@ const VOCABULARY: usize = 1024;
 
 /// The largest difference between a device and the CPU of a log-probability or gradient, relative to the largest of
 /// them where that is above 1. For small decoders that have every part between them.
+#[cfg(feature = "gpu")]
 pub(super) async fn self_test(device: &Device, job: Job<'_>) -> Result<f64, ModelError> {
     let mut largest: f64 = 0.0;
     for config in configs() {

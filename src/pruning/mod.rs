@@ -83,11 +83,8 @@ impl Trial<'_> {
             for batch in batches {
                 runs.push(BatchRun::new(decoder, batch, &none, capture, &mut shared, job).await?);
             }
-            let extents = runs.iter().map(BatchRun::extent);
-            let (tokens, end) = extents.fold((0, 0), |(sum, last), (tokens, end)| {
-                (sum + tokens, last.max(end))
-            });
-            let at_once = decoder.forks_at_once(tokens, end);
+            let tokens = runs.iter().map(BatchRun::tokens).sum();
+            let at_once = decoder.forks_at_once(tokens);
             for (candidates, found) in candidates.chunks(at_once).zip(found.chunks_mut(at_once)) {
                 let tops = BatchRun::fork(&runs, decoder, candidates, job).await?;
                 for (batch, top) in batches.iter().zip(tops) {

@@ -92,12 +92,10 @@ impl BatchRun {
         })
     }
 
-    /// Tokens that a fork of this run computes, and the end of its longest sequence.
-    pub fn extent(&self) -> (usize, usize) {
-        let parts = || self.shared.iter().chain([&self.base]).chain(&self.tails);
-        let tokens = parts().map(|run| run.geometry.tokens()).sum();
-        let end = parts().map(Run::end).max();
-        (tokens, end.unwrap_or(0))
+    /// Tokens that a fork of this run computes.
+    pub fn tokens(&self) -> usize {
+        let parts = self.shared.iter().chain([&self.base]).chain(&self.tails);
+        parts.map(|run| run.geometry.tokens()).sum()
     }
 
     /// Of some of the batch's items, for forks alone.

@@ -1,12 +1,12 @@
 //! The activation of a feed-forward layer: gate, bias, activation function, second projection and gains in one.
 
-use burn_flex::FlexTensor;
+use burn_flex::{Flex, FlexTensor};
 
 use super::vector::{add_scaled, exp};
 use super::{Numbers, each_chunk, last_dim, tensor};
-use crate::kernels::{Activation, ActivationShape, GainsOn};
+use crate::kernels::{Activation, ActivationInputs, ActivationShape, GainsOn};
 
-/// The inputs of a layer's activation, as the GPU's.
+/// The inputs of a layer's activation, their numbers at hand.
 struct Inputs {
     projected: Numbers,
     bias: Option<Numbers>,
@@ -33,12 +33,13 @@ struct Parts {
 }
 
 impl Inputs {
-    fn new(
-        projected: FlexTensor,
-        bias: Option<FlexTensor>,
-        gains: Option<FlexTensor>,
-        shape: ActivationShape,
-    ) -> Self {
+    fn new(inputs: ActivationInputs<Flex>) -> Self {
+        let ActivationInputs {
+            projected,
+            bias,
+            gains,
+            shape,
+        } = inputs;
         let (rows, width) = last_dim(&projected);
         let forks = shape.prompts * shape.forks;
         Self {
@@ -147,15 +148,10 @@ fn gelu_tanh(x: f32) -> (f32, f32) {
 }
 
 /// The activation, `[tokens, d_mlp]`.
-pub(in crate::kernels) fn activate(
-    projected: FlexTensor,
-    bias: Option<FlexTensor>,
-    gains: Option<FlexTensor>,
-    shape: ActivationShape,
-) -> FlexTensor {
-    let inputs = Inputs::new(projected, bias, gains, shape);
+pub(in crate::kernels) fn activate(inputs: ActivationInputs<Flex>) -> FlexTensor {
+    let inputs = Inputs::new(inputs);
     let (d_mlp, tokens) = (inputs.d_mlp, inputs.tokens());
-    let on_activation = shape.on == GainsOn::Activation;
+    let on_activation = inputs.shape.on == GainsOn::Activation;
     let mut out = vec![0.0; tokens * d_mlp];
     each_chunk(&mut out, d_mlp, 4 * d_mlp, |token, out| {
         inputs.each_neuron(token, |neuron, parts| {
@@ -168,17 +164,14 @@ pub(in crate::kernels) fn activate(
 
 /// The gradient by the projections of every token, shared or not.
 pub(in crate::kernels) fn activate_backward(
-    projected: FlexTensor,
-    bias: Option<FlexTensor>,
-    gains: Option<FlexTensor>,
+    inputs: ActivationInputs<Flex>,
     gradient: FlexTensor,
-    shape: ActivationShape,
 ) -> FlexTensor {
-    let inputs = Inputs::new(projected, bias, gains, shape);
+    let inputs = Inputs::new(inputs);
     let gradient = Numbers::of(gradient);
     let gradient = gradient.slice();
     let (d_mlp, width, tokens) = (inputs.d_mlp, inputs.width(), inputs.tokens());
-    let on_activation = shape.on == GainsOn::Activation;
+    let on_activation = inputs.shape.on == GainsOn::Activation;
     let mut out = vec![0.0; tokens * width];
     each_chunk(&mut out, width, 6 * d_mlp, |token, out| {
         let gradient = &gradient[token * d_mlp..][..d_mlp];
@@ -187,7 +180,7 @@ pub(in crate::kernels) fn activate_backward(
             // The gain is a factor of both, wherever it stands: on the gate, or on the activation.
             let scaled = gradient[neuron] * parts.gain;
             by_gate[neuron] = scaled * parts.slope * parts.up;
-            if shape.gated {
+            if inputs.shape.gated {
                 let by_activated = if on_activation {
                     scaled
                 } else {
@@ -202,17 +195,14 @@ pub(in crate::kernels) fn activate_backward(
 
 /// The gradient by the gains of each fork, summed over its positions: `[forks of all prompts, d_mlp]`.
 pub(in crate::kernels) fn gains_backward(
-    projected: FlexTensor,
-    bias: Option<FlexTensor>,
-    gains: Option<FlexTensor>,
+    inputs: ActivationInputs<Flex>,
     gradient: FlexTensor,
-    shape: ActivationShape,
 ) -> FlexTensor {
-    let inputs = Inputs::new(projected, bias, gains, shape);
+    let inputs = Inputs::new(inputs);
     let gradient = Numbers::of(gradient);
     let gradient = gradient.slice();
-    let (d_mlp, forks, tail) = (inputs.d_mlp, inputs.forks(), shape.tail);
-    let on_gate = shape.on == GainsOn::Gate;
+    let (d_mlp, forks, tail) = (inputs.d_mlp, inputs.forks(), inputs.shape.tail);
+    let on_gate = inputs.shape.on == GainsOn::Gate;
     let mut out = vec![0.0; forks * d_mlp];
     each_chunk(&mut out, d_mlp, 4 * tail * d_mlp, |fork, out| {
         let mut of_token = vec![0.0; d_mlp];

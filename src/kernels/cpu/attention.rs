@@ -2,11 +2,12 @@
 //!
 //! A query's scores are made, turned into weights and used while they are in the cache. On the way back they are made again.
 
-use burn_flex::FlexTensor;
+use burn_flex::{Flex, FlexTensor};
 
 use super::vector::{add_scaled, dot, exp, largest};
 use super::{Numbers, each_chunk, tensor};
 use crate::kernels::AttentionShape;
+use crate::kernels::backward::Attended;
 
 /// The inputs of one call.
 struct Call {
@@ -165,14 +166,12 @@ pub(in crate::kernels) fn attend(
 
 /// The gradients by the heads of all tokens, and by those of the prefix where `with_prefix`.
 pub(in crate::kernels) fn attend_backward(
-    heads: FlexTensor,
+    state: Attended<Flex>,
     gradient: FlexTensor,
-    prefix: Option<FlexTensor>,
-    padding: Option<FlexTensor>,
-    shape: AttentionShape,
     with_prefix: bool,
 ) -> (FlexTensor, Option<FlexTensor>) {
-    let call = Call::new(heads, prefix, padding, shape);
+    let shape = state.shape;
+    let call = Call::new(state.heads, state.prefix, state.padding, shape);
     let gradient = Numbers::of(gradient);
     let gradient = gradient.slice();
     let (tail, n_prefix) = (call.tail, call.n_prefix);

@@ -1,11 +1,12 @@
 //! The activation of a feed-forward layer: gate, bias, activation function, second projection and gains in one.
 
 use burn::tensor::Shape;
+use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::{WIDE, contiguous, element, element_grid, empty, tanh};
-use crate::kernels::{Activation, ActivationShape, GainsOn};
+use crate::kernels::{Activation, ActivationInputs, GainsOn};
 
 /// What an activation is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,19 +33,7 @@ struct Sizes {
     tail: u32,
 }
 
-/// The inputs of a layer's activation.
-pub(in crate::kernels) struct Inputs {
-    /// Gate, and second projection where there is one, `[tokens, d_mlp or 2 · d_mlp]`, or the tokens of one fork of each
-    /// prompt where they are shared.
-    pub(in crate::kernels) projected: CubeTensor,
-    /// `[d_mlp]`
-    pub(in crate::kernels) bias: Option<CubeTensor>,
-    /// `[forks of all prompts, d_mlp]`, or one row.
-    pub(in crate::kernels) gains: Option<CubeTensor>,
-    pub(in crate::kernels) shape: ActivationShape,
-}
-
-impl Inputs {
+impl ActivationInputs<CubeBackend> {
     fn plan(&self) -> Plan {
         let shape = &self.shape;
         let rows = |x: &CubeTensor| super::last_dim(x).0;
@@ -82,7 +71,7 @@ fn optional(x: &Option<CubeTensor>) -> Option<BufferArg> {
 }
 
 /// The activation, `[tokens, d_mlp]`.
-pub(in crate::kernels) fn activate(inputs: &Inputs) -> CubeTensor {
+pub(in crate::kernels) fn activate(inputs: ActivationInputs<CubeBackend>) -> CubeTensor {
     let plan = inputs.plan();
     let total = inputs.tokens() * plan.d_mlp;
     let out = empty(&inputs.projected, Shape::new([inputs.tokens(), plan.d_mlp]));
@@ -104,7 +93,10 @@ pub(in crate::kernels) fn activate(inputs: &Inputs) -> CubeTensor {
 }
 
 /// The gradient by the projections of every token, shared or not.
-pub(in crate::kernels) fn activate_backward(inputs: &Inputs, gradient: CubeTensor) -> CubeTensor {
+pub(in crate::kernels) fn activate_backward(
+    inputs: ActivationInputs<CubeBackend>,
+    gradient: CubeTensor,
+) -> CubeTensor {
     let plan = inputs.plan();
     let total = inputs.tokens() * plan.d_mlp;
     let width = super::last_dim(&inputs.projected).1;
@@ -128,7 +120,10 @@ pub(in crate::kernels) fn activate_backward(inputs: &Inputs, gradient: CubeTenso
 }
 
 /// The gradient by the gains of each fork, summed over its positions: `[forks of all prompts, d_mlp]`.
-pub(in crate::kernels) fn gains_backward(inputs: &Inputs, gradient: CubeTensor) -> CubeTensor {
+pub(in crate::kernels) fn gains_backward(
+    inputs: ActivationInputs<CubeBackend>,
+    gradient: CubeTensor,
+) -> CubeTensor {
     let plan = inputs.plan();
     let forks = inputs.shape.prompts * inputs.shape.forks;
     let total = forks * plan.d_mlp;

@@ -11,6 +11,7 @@ mod norm;
 mod normaliser;
 mod product;
 mod rotation;
+pub(super) mod table;
 mod weights;
 
 use burn::tensor::Shape;
@@ -19,14 +20,12 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-pub(super) use activation::{Inputs, activate, activate_backward, gains_backward};
+pub(super) use activation::{activate, activate_backward, gains_backward};
 pub(super) use attention::{attend, attend_backward};
 pub(super) use log_sum_exp::{log_sum_exp, log_sum_exp_backward};
 pub(super) use norm::{norm, norm_backward};
-pub(super) use normaliser::{log_normaliser, log_normaliser_weights};
 pub(super) use product::product;
 pub(super) use rotation::rotate;
-pub(super) use weights::packed_rows;
 
 /// Units of a workgroup that works on a row or a tile.
 const UNITS: usize = 64;

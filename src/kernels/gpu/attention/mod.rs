@@ -12,11 +12,13 @@ mod by_queries;
 mod forward;
 
 use burn::tensor::Shape;
+use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::{UNITS, at_most, contiguous, empty, empty_like, row, row_grid};
 use crate::kernels::AttentionShape;
+use crate::kernels::backward::Attended;
 use by_keys::by_keys_kernel;
 use by_queries::by_queries_kernel;
 use forward::attend_kernel;
@@ -177,13 +179,17 @@ pub(in crate::kernels) fn attend(
 
 /// The gradients by the heads of all tokens, and by those of the prefix where `with_prefix`.
 pub(in crate::kernels) fn attend_backward(
-    [heads, out, gradient]: [CubeTensor; 3],
-    prefix: Option<CubeTensor>,
-    padding: Option<CubeTensor>,
-    shape: AttentionShape,
+    state: Attended<CubeBackend>,
+    gradient: CubeTensor,
     with_prefix: bool,
 ) -> (CubeTensor, Option<CubeTensor>) {
-    let [heads, out, gradient] = [heads, out, gradient].map(contiguous);
+    let Attended {
+        prefix,
+        padding,
+        shape,
+        ..
+    } = state;
+    let [heads, out, gradient] = [state.heads, state.out, gradient].map(contiguous);
     let call = Call::new(&heads, prefix, padding, shape);
     let rows = call.tokens() * shape.heads;
     let client = heads.client.clone();
