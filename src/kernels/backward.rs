@@ -215,6 +215,7 @@ macro_rules! finish {
     };
 }
 
+#[cfg(feature = "gpu")]
 pub(super) use finish;
 
 impl<B: KernelGradients, C: CheckpointStrategy> Kernels for Autodiff<B, C> {

@@ -25,27 +25,10 @@ use burn::backend::tensor::{FloatTensor, QuantizedTensor};
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{DType, Device, Tensor};
 
+#[cfg(target_family = "wasm")]
+pub use cpu::instructions;
+pub use secateur_kernels::{Activation, ActivationShape, AttentionShape, GainsOn};
 pub use table::{log_normaliser, rows};
-
-/// The activation function of a feed-forward layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// `x · sigmoid(x)`.
-    Silu,
-    /// `x · Φ(x)` with the normal distribution's Φ (Hendrycks and Gimpel, 2016).
-    Gelu,
-    /// The same with its approximation by tanh.
-    GeluTanh,
-}
-
-/// What gains are factors on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GainsOn {
-    /// The gate, before its bias and the activation function.
-    Gate,
-    /// The activation.
-    Activation,
-}
 
 /// How weights lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,38 +37,6 @@ pub enum Layout {
     InOut,
     /// `[out, in]`
     OutIn,
-}
-
-/// The shape of one call of attention.
-#[derive(Debug, Clone, Copy)]
-pub struct AttentionShape {
-    /// Heads of queries.
-    pub heads: usize,
-    /// Heads of keys, and of values.
-    pub kv_heads: usize,
-    /// Forks of a prompt, which share its prefix.
-    pub forks: usize,
-    /// Positions that a query looks back on, its own among them; `None` for all.
-    pub window: Option<usize>,
-    /// Factor on the scores.
-    pub scale: f32,
-}
-
-/// The shape of one call of an activation.
-#[derive(Debug, Clone, Copy)]
-pub struct ActivationShape {
-    /// Prompts.
-    pub prompts: usize,
-    /// Forks of a prompt.
-    pub forks: usize,
-    /// Positions of a fork.
-    pub tail: usize,
-    /// Whether there is a second projection, which the activation function's value is multiplied with.
-    pub gated: bool,
-    /// The activation function.
-    pub function: Activation,
-    /// What gains are factors on.
-    pub on: GainsOn,
 }
 
 /// A tensor that may be absent, in a form that is sent to a backend.

@@ -193,11 +193,7 @@ impl Compute {
                 } else {
                     DeviceKind::Flex
                 },
-                adapter: if wasm {
-                    "WebAssembly SIMD, one core".into()
-                } else {
-                    "CPU (burn-flex), all cores".into()
-                },
+                adapter: cpu_name(),
                 limits: Limits::of_the_cpu(),
                 // The CPU is what others are compared with.
                 self_test: SelfTest {
@@ -321,6 +317,16 @@ impl Compute {
         self.faults.check()?;
         check_error(max_error, "shapes of this model")
     }
+}
+
+#[cfg(target_family = "wasm")]
+fn cpu_name() -> String {
+    format!("WebAssembly {}, one core", crate::kernels::instructions())
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn cpu_name() -> String {
+    "CPU (burn-flex), all cores".into()
 }
 
 /// Whether a device is to be believed whose results on something differ from the CPU's by `max_error`.

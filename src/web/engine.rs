@@ -62,6 +62,14 @@ struct ModelRequest {
     precision: Precision,
 }
 
+/// What an engine has without a model, for another one.
+#[derive(Serialize, Deserialize)]
+struct Bench {
+    sets: BTreeMap<String, Vec<Item>>,
+    prompting: Prompting,
+    rule: Rule,
+}
+
 #[derive(Deserialize)]
 struct SetRequest {
     set: String,
@@ -267,6 +275,24 @@ impl Engine {
             info.limits = gpu.info.limits;
         }
         to_js(&info)
+    }
+
+    /// Items, prompting and rule, for [`Engine::take_bench`] of another engine.
+    pub fn bench(&self) -> Result<JsValue> {
+        to_js(&Bench {
+            sets: self.sets.clone(),
+            prompting: self.prompting.clone(),
+            rule: self.rule,
+        })
+    }
+
+    /// Takes what another engine had.
+    pub fn take_bench(&mut self, bench: JsValue) -> Result<()> {
+        let bench: Bench = from_js(bench)?;
+        self.sets = bench.sets;
+        self.prompting = bench.prompting;
+        self.rule = bench.rule;
+        Ok(())
     }
 
     /// The prompt templates.

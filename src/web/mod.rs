@@ -54,6 +54,17 @@ pub fn clear_cancel() {
     host::clear_cancel();
 }
 
+/// Bytes of the kernels' stack.
+const KERNEL_STACK: usize = 64 << 10;
+
+/// Memory for the stack of the kernels' module, which works on this one's: its end, since a stack goes down. It stays for
+/// good.
+#[wasm_bindgen]
+pub fn kernel_stack() -> usize {
+    let stack = vec![0u128; KERNEL_STACK / size_of::<u128>()].leak();
+    stack.as_ptr_range().end.addr()
+}
+
 /// The engine's version.
 #[wasm_bindgen]
 pub fn version() -> String {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check and every test, one after the other, and a summary.
 
-use crate::wasm::{Profile, StandardLibrary, Toolchain};
+use crate::wasm::{Engine, Profile, StandardLibrary, Toolchain};
 use crate::{browser, catalog, model, page, rooms, tools, wasm};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// A part of the tests.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Formatting, direction of dependencies, clippy natively and for wasm32, the catalogue
+    /// Formatting, direction of dependencies, the catalogue, and clippy natively and on the engines, which it compiles
     Lint,
     /// The Rust tests
     Native,
@@ -21,7 +21,7 @@ pub enum Part {
 
 /// The packages of the workspace. They are compiled one by one, as `cargo test` and `cargo xtask` do it: together
 /// their dependencies would get other features, and be compiled a second time.
-const PACKAGES: [&str; 2] = ["secateur", "xtask"];
+const PACKAGES: [&str; 3] = ["secateur-kernels", "secateur", "xtask"];
 
 /// Models of the catalogue that native tests hold against other implementations.
 const REAL_MODELS: [&str; 2] = ["smollm2-135m-instruct", "gemma-3-270m"];
@@ -76,9 +76,7 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
             Ok(())
         });
     }
-    if wanted(Part::Lint) {
-        lint(&mut summary, toolchain.as_ref());
-    }
+    let is_linted = wanted(Part::Lint) && lint(&mut summary, toolchain.as_ref());
     if wanted(Part::Native) {
         provide_vulkan();
         let has_models = REAL_MODELS.iter().all(|id| match model::fetch(id) {
@@ -95,7 +93,7 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
         }
     }
     if let Some(toolchain) = toolchain.filter(|_| wanted(Part::Browser)) {
-        in_browser(&mut summary, &toolchain);
+        in_browser(&mut summary, &toolchain, is_linted);
     }
     println!();
     for fault in &summary.faults {
@@ -112,7 +110,8 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
     })
 }
 
-fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) {
+/// Whether the engines for the browser are compiled and there is nothing to say of them.
+fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) -> bool {
     summary.step("formatting", |_| {
         tools::run(tools::cargo().args(["fmt", "--all", "--check"]))
     });
@@ -128,9 +127,7 @@ fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) {
             tools::run(&mut build)
         });
     }
-    if let Some(toolchain) = toolchain {
-        summary.step("clippy, wasm32", |_| wasm::clippy(toolchain));
-    }
+    toolchain.is_some_and(|toolchain| engines(summary, toolchain))
 }
 
 /// Sees to it that the native tests on wgpu find an adapter: Linux has a Vulkan driver for the processor. It is not
@@ -194,14 +191,25 @@ fn test_result(line: &str) -> Option<[usize; 3]> {
     Some([count("passed")?, count("failed")?, count("ignored")?])
 }
 
-fn in_browser(summary: &mut Summary, toolchain: &Toolchain) {
-    let is_built = summary.step("engine for wasm32", |_| {
-        wasm::build_engine(Profile::Release, toolchain)
-    }) && summary.step("page", |_| page::build(Profile::Release));
-    if !is_built {
+/// Compiles and lints what runs in the browser, in one; whether it went well.
+fn engines(summary: &mut Summary, toolchain: &Toolchain) -> bool {
+    let kernels = summary.step("kernels for wasm32", |_| wasm::build_kernels(toolchain));
+    let built = Engine::ALL.map(|engine| {
+        summary.step(
+            &format!("engine and clippy, wasm32, {}", engine.name()),
+            |_| wasm::build_engine(engine, Profile::Release, toolchain, true),
+        )
+    });
+    kernels && built == [true; 2]
+}
+
+fn in_browser(summary: &mut Summary, toolchain: &Toolchain, is_linted: bool) {
+    // What was linted is compiled.
+    let is_built = is_linted || engines(summary, toolchain);
+    if !is_built || !summary.step("page", |_| page::build(Profile::Release)) {
         return;
     }
-    summary.step("size of the engine", |_| page::check_engine_size());
+    summary.step("sizes on the wire", |_| page::check_sizes());
     summary.step("types of the page", |_| page::check_types());
     summary.step("tests, headless Chromium", |summary| {
         let counts = browser::test()?;

@@ -2,7 +2,7 @@
 //!
 //! | command | what it leaves |
 //! |---|---|
-//! | `build` | the engine in `www/engine/`, the whole static site in `dist/` |
+//! | `build` | the engines in `www/engine/`, the whole static site in `dist/` |
 //! | `serve` | the same, served on localhost together with the fetched models |
 //! | `test` | every check and every test, native and in headless Chromium |
 //! | `bench` | nothing: the engine's and the page's speed go to the terminal, last as a table of aims |
@@ -37,12 +37,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the engine (wasm32) and the page into dist/, a static site for any host and any sub-path
+    /// Build the engines (wasm32) and the page into dist/, a static site for any host and any sub-path
     Build {
         /// Keep function names in the engine, and leave the page unminified
         #[arg(long)]
         dev: bool,
-        /// Stop after the engine, www/engine/
+        /// Stop after the engines, www/engine/
         #[arg(long)]
         engine_only: bool,
         #[arg(long, value_enum, default_value_t)]
@@ -114,7 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
             } else {
                 wasm::Profile::Release
             };
-            wasm::build_engine(profile, &wasm::Toolchain::find(wasm_std)?)?;
+            wasm::build(profile, &wasm::Toolchain::find(wasm_std)?)?;
             if !engine_only {
                 page::build(profile)?;
             }
@@ -126,7 +126,7 @@ fn run(command: Command) -> Result<ExitCode> {
         } => {
             if !no_build {
                 let toolchain = wasm::Toolchain::find(wasm::StandardLibrary::Auto)?;
-                wasm::build_engine(wasm::Profile::Release, &toolchain)?;
+                wasm::build(wasm::Profile::Release, &toolchain)?;
                 page::build(wasm::Profile::Release)?;
             }
             serve::run(port, &path)?;

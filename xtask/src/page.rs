@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
 
-/// Largest size of the compiled engine on the wire, brotli.
-const ENGINE_BYTES_AT_MOST: u64 = 4_000_000;
+/// Largest sizes of the engines on the wire, brotli.
+const ENGINE_BYTES_AT_MOST: [(&str, u64); 2] = [("cpu_bg", 1_300_000), ("gpu_bg", 3_000_000)];
 
-/// Builds the page around the engine in `www/engine/` into `dist/`.
+/// Builds the page around the engines in `www/engine/` into `dist/`.
 ///
 /// # Errors
 /// When npm's packages cannot be installed, or Vite fails.
@@ -22,6 +22,9 @@ pub fn build(profile: Profile) -> Result<()> {
     }
     tools::run(&mut vite).context("the page cannot be built")?;
     copy_models()?;
+    if profile == Profile::Release {
+        compress()?;
+    }
     eprintln!("page: dist/");
     Ok(())
 }
@@ -89,19 +92,30 @@ fn copy_dir(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the engine is small enough to be fetched by a class on one connection.
+/// Compresses what the page is made of, beside it: hosts and [`crate::serve`] send that where the browser takes it.
+fn compress() -> Result<()> {
+    tools::run(tools::program("node").args(["xtask/compress.mjs", "dist"]))
+        .context("the page cannot be compressed")
+}
+
+/// Checks that the engines are small enough to be fetched by a class on one connection, as they are sent.
 ///
 /// # Errors
-/// When it is larger than the limit, as brotli compresses it.
-pub fn check_engine_size() -> Result<()> {
-    // Node brings the compressor; a crate for this one number would cost more than it.
-    let script = "const z=require('zlib'),d=require('fs').readFileSync('www/engine/engine_bg.wasm'),c=z.constants;\
-        console.log(z.brotliCompressSync(d,{params:{[c.BROTLI_PARAM_QUALITY]:11,\
-        [c.BROTLI_PARAM_LGWIN]:24,[c.BROTLI_PARAM_SIZE_HINT]:d.length}}).length)";
-    let bytes: u64 = tools::output(tools::program("node").args(["-e", script]))?.parse()?;
-    eprintln!("engine_bg.wasm: {:.2} MB with brotli", bytes as f64 / 1e6);
-    if bytes > ENGINE_BYTES_AT_MOST {
-        bail!("the engine has {bytes} bytes with brotli, more than {ENGINE_BYTES_AT_MOST}");
+/// When one is larger than its limit.
+pub fn check_sizes() -> Result<()> {
+    for entry in fs::read_dir(tools::root().join("dist/assets"))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let limit = ENGINE_BYTES_AT_MOST
+            .into_iter()
+            .find(|(engine, _)| name.starts_with(engine) && name.ends_with(".wasm.br"));
+        if let Some((_, limit)) = limit {
+            let bytes = entry.metadata()?.len();
+            eprintln!("{name}: {:.2} MB", bytes as f64 / 1e6);
+            if bytes > limit {
+                bail!("{name} has {bytes} bytes, more than {limit}");
+            }
+        }
     }
     Ok(())
 }

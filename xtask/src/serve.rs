@@ -80,7 +80,11 @@ fn serve(listener: TcpListener, path: &str) -> Result<()> {
     let root = tools::root();
     let site = Router::new()
         .nest_service("/models/cache", ServeDir::new(root.join("models/cache")))
-        .fallback_service(ServeDir::new(root.join("dist")))
+        .fallback_service(
+            ServeDir::new(root.join("dist"))
+                .precompressed_br()
+                .precompressed_gzip(),
+        )
         .layer(map_response(revalidate));
     let app = match mount(path) {
         "" => site,

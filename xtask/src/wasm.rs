@@ -1,4 +1,6 @@
-//! The engine for the browser: package `secateur` compiled for wasm32, and its JavaScript surface.
+//! What runs in the browser, compiled for wasm32: the engine (package `secateur`) with its JavaScript surface, once for the
+//! processor alone and once with the GPU, and the kernels for a processor (package `secateur-kernels`), once for every browser
+//! and once for those with relaxed SIMD.
 
 use crate::tools;
 use anyhow::{Context, Result, bail};
@@ -11,11 +13,52 @@ use wasm_bindgen_cli_support::Bindgen;
 /// The browser's target.
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Its profile in Cargo.toml.
+const PROFILE: &str = "web";
+
+/// Where all that runs in the browser goes to, from the repository's root.
+const ENGINE_DIR: &str = "www/engine";
+
 /// The directory of clippy's configuration for wasm32, from the repository's root.
 const CLIPPY_CONFIGURATION: &str = "xtask/clippy-wasm32";
 
 /// Where Debian's packages `rustc-web` and `rust-web-clippy` put their programs.
 const DEBIAN_BIN: &str = "/usr/bin";
+
+/// An engine. Both have one surface.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Small, and the first on the page.
+    Cpu,
+    /// With the GPU: loaded where there is one.
+    Gpu,
+}
+
+impl Engine {
+    /// Both, the smaller one first.
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::Gpu];
+
+    /// What its files are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Cpu => &["--no-default-features"],
+            Self::Gpu => &[],
+        }
+    }
+}
+
+/// The kernels' modules: what they are called, and the compiler's flags.
+const KERNELS: [(&str, &[&str]); 2] = [
+    ("kernels", &[]),
+    ("kernels-relaxed", &["-C", "target-feature=+relaxed-simd"]),
+];
 
 /// What the site is built for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,31 +114,33 @@ impl Toolchain {
         }
     }
 
-    /// A build of the engine's library, without its profile.
-    fn build(&self) -> Command {
-        let mut command = tools::cargo();
-        command.args([
-            "build",
-            "--package",
-            "secateur",
-            "--lib",
-            "--target",
-            TARGET,
-        ]);
+    /// A build of a package's library for the browser: `build`, or `rustc`.
+    fn build(&self, command: &str, package: &str) -> Command {
+        let mut build = tools::cargo();
+        build.args([command, "--package", package, "--lib"]);
+        build.args(["--target", TARGET, "--profile", PROFILE]);
         if let Self::Debian { linker } = self {
-            command.env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"));
+            build.env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"));
             // Compiling the standard library is an unstable option of cargo's, which this admits.
-            command.env("RUSTC_BOOTSTRAP", "1");
-            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-            command.arg("-Zbuild-std=std,panic_abort");
+            build.env("RUSTC_BOOTSTRAP", "1");
+            build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+            build.arg("-Zbuild-std=std,panic_abort");
         }
-        // The page catches no panic: it ends the worker and starts another. Natively they are caught.
-        command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
         // These would replace the flags of .cargo/config.toml, and with them SIMD.
-        command
+        build
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
-        command
+        build
+    }
+
+    /// Has the lints run on a build, with the configuration that bans blocking calls.
+    fn with_lints(&self, build: &mut Command) {
+        build.env("CLIPPY_CONF_DIR", tools::root().join(CLIPPY_CONFIGURATION));
+        let driver = match self {
+            Self::Target => PathBuf::from("clippy-driver"),
+            Self::Debian { .. } => Path::new(DEBIAN_BIN).join("clippy-driver"),
+        };
+        tools::with_lints(build, driver);
     }
 }
 
@@ -176,49 +221,88 @@ fn linker() -> Result<PathBuf> {
         .context("there is no linker for wasm32: neither rust-lld nor wasm-ld (Debian's lld)")
 }
 
-/// Compiles the engine and writes `engine.js`, `engine_bg.wasm` and `engine.d.ts` to `www/engine/`.
+/// Compiles the kernels and writes `kernels.wasm` and `kernels-relaxed.wasm` to `www/engine/`.
 ///
 /// # Errors
-/// When the engine does not compile, or wasm-bindgen cannot make its surface.
-pub fn build_engine(profile: Profile, toolchain: &Toolchain) -> Result<()> {
-    tools::run(toolchain.build().arg("--release"))
-        .context("the engine does not compile for wasm32")?;
-    let compiled = tools::target_dir()
-        .join(TARGET)
-        .join("release/secateur.wasm");
-    let engine = tools::root().join("www/engine");
+/// When they do not compile, or would write to memory that is the engine's.
+pub fn build_kernels(toolchain: &Toolchain) -> Result<()> {
+    let to = tools::root().join(ENGINE_DIR);
+    std::fs::create_dir_all(&to)?;
+    for (name, flags) in KERNELS {
+        let mut build = toolchain.build("rustc", "secateur-kernels");
+        build.args(["--crate-type", "cdylib", "--features", "module", "--"]);
+        build.args(flags);
+        // They work on the engine's memory, on a stack that the engine gives them.
+        build.args(["-C", "link-arg=--import-memory"]);
+        build.args(["-C", "link-arg=--export=__stack_pointer"]);
+        tools::run(&mut build).context("the kernels do not compile for wasm32")?;
+        let compiled = compiled("secateur_kernels");
+        let mut module = walrus::Module::from_file(&compiled)
+            .with_context(|| format!("{} cannot be read", compiled.display()))?;
+        if module.data.iter().next().is_some() {
+            bail!("{name}: the kernels have data of their own, which would lie on the engine's");
+        }
+        walrus::passes::gc::run(&mut module);
+        let target = to.join(format!("{name}.wasm"));
+        module.emit_wasm_file(&target)?;
+        report_size(&target)?;
+    }
+    Ok(())
+}
+
+/// Compiles an engine and writes its surface (`cpu.js`, `cpu.d.ts`) and itself (`cpu_bg.wasm`) to `www/engine/`.
+///
+/// # Errors
+/// When it does not compile, a lint finds anything where lints are wanted, or wasm-bindgen cannot make its surface.
+pub fn build_engine(
+    engine: Engine,
+    profile: Profile,
+    toolchain: &Toolchain,
+    lints: bool,
+) -> Result<()> {
+    let mut build = toolchain.build("build", "secateur");
+    build.args(engine.features());
+    if lints {
+        toolchain.with_lints(&mut build);
+    }
+    tools::run(&mut build).context("the engine does not compile for wasm32")?;
+    let compiled = compiled("secateur");
+    let to = tools::root().join(ENGINE_DIR);
     Bindgen::new()
         .input_path(&compiled)
-        .out_name("engine")
+        .out_name(engine.name())
         .web(true)?
         .typescript(true)
         // Without an address given, the engine is looked for beside its surface; Vite sees that and moves both.
         .omit_default_module_path(false)
         .remove_name_section(profile == Profile::Release)
         .remove_producers_section(profile == Profile::Release)
-        .generate(&engine)
+        .generate(&to)
         .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
-    let bytes = std::fs::metadata(engine.join("engine_bg.wasm"))?.len();
-    eprintln!(
-        "engine: www/engine/engine_bg.wasm, {:.1} MB",
-        bytes as f64 / 1e6
-    );
+    report_size(&to.join(format!("{}_bg.wasm", engine.name())))
+}
+
+/// Builds all that runs in the browser.
+///
+/// # Errors
+/// As [`build_kernels`] and [`build_engine`].
+pub fn build(profile: Profile, toolchain: &Toolchain) -> Result<()> {
+    build_kernels(toolchain)?;
+    for engine in Engine::ALL {
+        build_engine(engine, profile, toolchain, false)?;
+    }
     Ok(())
 }
 
-/// Runs clippy on what is compiled for the browser, with the configuration that bans blocking calls.
-///
-/// # Errors
-/// When clippy finds anything.
-pub fn clippy(toolchain: &Toolchain) -> Result<()> {
-    let mut command = toolchain.build();
-    // The page's profile: the engine's build shares all that is compiled here but the engine itself.
-    command.arg("--release");
-    command.env("CLIPPY_CONF_DIR", tools::root().join(CLIPPY_CONFIGURATION));
-    let driver = match toolchain {
-        Toolchain::Target => PathBuf::from("clippy-driver"),
-        Toolchain::Debian { .. } => Path::new(DEBIAN_BIN).join("clippy-driver"),
-    };
-    tools::with_lints(&mut command, driver);
-    tools::run(&mut command)
+/// What cargo made of a library.
+fn compiled(library: &str) -> PathBuf {
+    let dir = tools::target_dir().join(TARGET).join(PROFILE);
+    dir.join(format!("{library}.wasm"))
+}
+
+fn report_size(path: &Path) -> Result<()> {
+    let bytes = std::fs::metadata(path)?.len();
+    let name = path.file_name().unwrap_or_default();
+    eprintln!("{}: {:.2} MB", name.display(), bytes as f64 / 1e6);
+    Ok(())
 }

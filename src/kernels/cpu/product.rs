@@ -4,7 +4,7 @@ use burn::backend::ops::{FloatTensorOps, QTensorOps};
 use burn::tensor::{DType, FloatDType};
 use burn_flex::{Flex, FlexTensor};
 
-use super::{Numbers, each_chunk, last_dim};
+use super::{Numbers, slice};
 use crate::kernels::Weight;
 
 /// `x · W + bias + residual`; the weight lies as `[out, in]` where it is `transposed`. It is unpacked first.
@@ -29,16 +29,30 @@ pub(in crate::kernels) fn product(
         return out;
     }
     out = out.to_contiguous();
-    let (_, width) = last_dim(&out);
+    let [_, width] = out.layout().shape().dims();
     let (bias, residual) = (bias.map(Numbers::of), residual.map(Numbers::of));
-    let values: &mut [f32] = out.storage_mut();
-    each_chunk(values, width, width, |row, values| {
-        if let Some(bias) = &bias {
-            super::vector::add_scaled(values, 1.0, bias.slice());
-        }
-        if let Some(residual) = &residual {
-            super::vector::add_scaled(values, 1.0, &residual.slice()[row * width..][..width]);
-        }
-    });
+    let (bias, residual) = (slice(bias.as_ref()), slice(residual.as_ref()));
+    add_rows(out.storage_mut(), width, bias, residual);
     out
+}
+
+/// Adds what there is to every row.
+fn add_rows(out: &mut [f32], width: usize, bias: Option<&[f32]>, residual: Option<&[f32]>) {
+    use rayon::prelude::*;
+    let add = |out: &mut [f32], x: &[f32]| {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out += x;
+        }
+    };
+    out.par_chunks_mut(width.max(1))
+        .with_min_len(super::LEAST.div_ceil(width.max(1)))
+        .enumerate()
+        .for_each(|(row, out)| {
+            if let Some(bias) = bias {
+                add(out, bias);
+            }
+            if let Some(residual) = residual {
+                add(out, &residual[row * width..][..width]);
+            }
+        });
 }

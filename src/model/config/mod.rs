@@ -80,18 +80,20 @@ pub enum NormKind {
 
 pub use crate::kernels::Activation;
 
-impl Activation {
-    /// By its name in `config.json` (`ACT2FN` of transformers), or the family's `own` where that names none.
-    pub(super) fn named_or(name: Option<&str>, own: Self) -> Result<Self, ModelError> {
-        match name {
-            None => Ok(own),
-            Some("silu" | "swish") => Ok(Self::Silu),
-            Some("gelu") => Ok(Self::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Self::GeluTanh),
-            Some(other) => Err(ModelError::Unsupported(format!(
-                "activation function `{other}`"
-            ))),
-        }
+/// An activation function by its name in `config.json` (`ACT2FN` of transformers), or the family's `own` where that names
+/// none.
+pub(super) fn activation_named_or(
+    name: Option<&str>,
+    own: Activation,
+) -> Result<Activation, ModelError> {
+    match name {
+        None => Ok(own),
+        Some("silu" | "swish") => Ok(Activation::Silu),
+        Some("gelu") => Ok(Activation::Gelu),
+        Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+        Some(other) => Err(ModelError::Unsupported(format!(
+            "activation function `{other}`"
+        ))),
     }
 }
 

@@ -8,7 +8,7 @@
 use super::names::LLAMA_CPP;
 use super::{Layout, Names, llama};
 use crate::model::config::raw::RawConfig;
-use crate::model::config::{LocalAttention, Rope, RopeScaling};
+use crate::model::config::{LocalAttention, Rope, RopeScaling, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
 
 /// Every so many-th layer is global where the file does not list them.
@@ -55,7 +55,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         attention_output_bias: bias,
         qk_norm: true,
         sandwich_norms: true,
-        activation: Activation::named_or(raw.hidden_activation.as_deref(), Activation::GeluTanh)?,
+        activation: activation_named_or(raw.hidden_activation.as_deref(), Activation::GeluTanh)?,
         embedding_scale: (common.d_model as f64).sqrt(),
         tied: raw.tie_word_embeddings.unwrap_or(true),
         local,

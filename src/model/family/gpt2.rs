@@ -6,8 +6,8 @@
 
 use super::names::LLAMA_CPP_UNGATED;
 use super::{Fused, Layout, Names};
-use crate::model::config::NormKind;
 use crate::model::config::raw::{RawConfig, either};
+use crate::model::config::{NormKind, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
@@ -44,7 +44,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         rope: None,
         qkv_bias: true,
         attention_output_bias: true,
-        activation: Activation::named_or(raw.activation_function.as_deref(), Activation::GeluTanh)?,
+        activation: activation_named_or(raw.activation_function.as_deref(), Activation::GeluTanh)?,
         gated: false,
         mlp_bias: true,
         tied: raw.tie_word_embeddings.unwrap_or(true),

@@ -7,8 +7,8 @@
 
 use super::names::LLAMA_CPP_UNGATED;
 use super::{Fused, Layout, Names};
-use crate::model::config::NormKind;
 use crate::model::config::raw::RawConfig;
+use crate::model::config::{NormKind, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
 
 /// Share of a head that is rotated where the file does not say.
@@ -25,7 +25,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: bias,
         attention_output_bias: bias,
         parallel_residual: raw.use_parallel_residual != Some(false),
-        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Gelu)?,
+        activation: activation_named_or(raw.hidden_act.as_deref(), Activation::Gelu)?,
         gated: false,
         mlp_bias: true,
         ..raw.config()?

@@ -6,6 +6,7 @@
 
 use super::names::LLAMA_CPP;
 use super::{Layout, Names};
+use crate::model::config::activation_named_or;
 use crate::model::config::raw::RawConfig;
 use crate::model::{Activation, Config, ModelError};
 
@@ -15,7 +16,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: bias,
         attention_output_bias: bias,
         mlp_bias: raw.mlp_bias == Some(true),
-        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
+        activation: activation_named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     })
 }

@@ -4,14 +4,14 @@
 
 use super::names::LLAMA_CPP;
 use super::{Layout, llama};
-use crate::model::config::LocalAttention;
 use crate::model::config::raw::RawConfig;
+use crate::model::config::{LocalAttention, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let config = Config {
         qkv_bias: true,
-        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
+        activation: activation_named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     };
     with_sliding_window(raw, config)

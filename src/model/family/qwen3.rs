@@ -5,6 +5,7 @@
 
 use super::Layout;
 use super::qwen2;
+use crate::model::config::activation_named_or;
 use crate::model::config::raw::RawConfig;
 use crate::model::{Activation, Config, ModelError};
 
@@ -14,7 +15,7 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: bias,
         attention_output_bias: bias,
         qk_norm: true,
-        activation: Activation::named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
+        activation: activation_named_or(raw.hidden_act.as_deref(), Activation::Silu)?,
         ..raw.config()?
     };
     qwen2::with_sliding_window(raw, config)

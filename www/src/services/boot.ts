@@ -5,7 +5,7 @@ import type { CatalogEntry, SampleSet } from "../site";
 import type { Report, SecateurError } from "../types";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
-import { engine, isEnd, type Ended } from "./engine";
+import { engine, isEnd, type DeviceKnown, type Ended } from "./engine";
 import { forgetHistory, sendAll } from "./items";
 import { attempt, report, toError, whenIdle } from "./jobs";
 import { closeLink, isLink, openLink } from "./links";
@@ -188,6 +188,7 @@ export async function boot(): Promise<void> {
   results.install();
   session.install();
   followMask();
+  engine.addEventListener("device", (event) => store.set({ device_info: (event as DeviceKnown).device }));
   engine.addEventListener("ended", (event) => void restart((event as Ended).reason));
   const device = deviceFromAddress();
   store.set({ device });

@@ -1,6 +1,6 @@
 // The page's side of the worker: typed calls, progress, a cancel that always answers, and an end that says why.
 
-import type { Precision, Progress, SecateurError } from "../types";
+import type { DeviceInfo, Precision, Progress, SecateurError } from "../types";
 import type { HubListing } from "../worker/plan";
 import type {
   DeviceChoice, EngineArguments, EngineMethod, EngineResult, FromWorker, Loaded, ModelSource, Request, Started,
@@ -32,6 +32,13 @@ export function isError(thrown: unknown): thrown is SecateurError {
 export class Ended extends Event {
   constructor(readonly reason: SecateurError) {
     super("ended");
+  }
+}
+
+/** More is known of where the engine computes. */
+export class DeviceKnown extends Event {
+  constructor(readonly device: DeviceInfo) {
+    super("device");
   }
 }
 
@@ -119,6 +126,10 @@ class EngineClient extends EventTarget {
   #receive(message: FromWorker): void {
     if ("ended" in message) {
       this.#fail(message.ended);
+      return;
+    }
+    if ("device" in message) {
+      this.dispatchEvent(new DeviceKnown(message.device));
       return;
     }
     const pending = this.#pending.get(message.id);

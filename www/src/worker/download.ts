@@ -1,7 +1,7 @@
 // Fetching a model's files: on from what is there, verified, until all of them are there.
 
 import type { SecateurError } from "../types";
-import { Sha256 } from "../../engine/engine.js";
+import { Sha256 } from "../../engine/cpu.js";
 import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
 import { weightsHash } from "./hash";

@@ -34,6 +34,11 @@ export interface TuneRequest {
 /** Every call but `device` to `import_mask` may take long; none may overlap another. */
 export interface Engine {
   device(): DeviceInfo;
+  /** Items, prompting and rule, for another engine; it is not looked into. */
+  bench(): unknown;
+  take_bench(bench: unknown): void;
+  /** Gives its memory back; it cannot be used any more. */
+  free(): void;
   templates(): Template[];
   presets(): Record<string, AttributionSettings>;
   parse_items(request: { text: string; answers_from?: AnswersFrom }): ParsedItems;

@@ -1,6 +1,6 @@
 // From a source to the files of a model: fetched or copied with progress, verified, kept.
 
-import { estimate } from "../../engine/engine.js";
+import { estimate } from "../../engine/cpu.js";
 import { hasContents } from "../contents";
 import { loadBytes, parametersWithin, type ModelSize } from "../precision";
 import type { CatalogEntry, CatalogSource } from "../site";

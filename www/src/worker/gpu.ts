@@ -1,5 +1,7 @@
 // The browser's GPU: asked for until it is there, and watched until it is lost.
 
+import type { Limits } from "../types";
+
 /** How long one that is not there yet is asked for: a young browser says for its first moments that there is none. */
 const PATIENCE_MS = 2000;
 const PAUSE_MS = 100;
@@ -11,12 +13,14 @@ interface Device {
 
 interface Adapter {
   readonly info: { vendor: string; architecture: string; description: string };
+  readonly limits: { maxStorageBufferBindingSize: number; maxBufferSize: number };
   requestDevice(...values: unknown[]): Promise<Device>;
 }
 
 /** The GPU's name, or why there is none to compute with. */
 export interface Found {
   adapter: string;
+  limits: Limits;
   missing: string | null;
 }
 
@@ -32,8 +36,9 @@ function named({ vendor, architecture, description }: Adapter["info"]): string {
   return [description || vendor, architecture].filter((part) => part !== "").join(", ");
 }
 
-function none(missing: string): Found {
-  return { adapter: "", missing };
+/** That there is none to compute with, and why. */
+export function none(missing: string): Found {
+  return { adapter: "", limits: {}, missing };
 }
 
 export async function find(): Promise<Found> {
@@ -45,7 +50,11 @@ export async function find(): Promise<Found> {
   while (performance.now() - start < PATIENCE_MS) {
     try {
       const adapter = await gpu.requestAdapter();
-      if (adapter) return { adapter: named(adapter.info), missing: null };
+      if (adapter) {
+        const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
+        const limits = { binding_bytes: Math.min(maxStorageBufferBindingSize, maxBufferSize), memory_bytes: null };
+        return { adapter: named(adapter.info), limits, missing: null };
+      }
     } catch (error) {
       reason = ` (${error instanceof Error ? error.message : String(error)})`;
     }

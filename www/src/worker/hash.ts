@@ -1,6 +1,6 @@
 // Hashes of files and of models.
 
-import { Sha256 } from "../../engine/engine.js";
+import { Sha256 } from "../../engine/cpu.js";
 import { isWeights } from "../contents";
 import type { OnProgress } from "./engine-api";
 import { Meter } from "./meter";

@@ -1,6 +1,6 @@
 // What a repository of the Hugging Face hub offers this page: asked of its API before anything large is fetched.
 
-import { estimate } from "../../engine/engine.js";
+import { estimate } from "../../engine/cpu.js";
 import type { ModelSize } from "../precision";
 import { fail } from "./errors";
 import type { DownloadPlan, HubChoice, HubListing, PlannedFile } from "./plan";

@@ -73,5 +73,7 @@ export type FromWorker =
   | { id: number; progress: Progress }
   | { id: number; value: unknown }
   | { id: number; error: SecateurError }
+  /** More is known of where it computes. */
+  | { device: DeviceInfo }
   /** The engine is at its end, whatever it was asked. */
   | { ended: SecateurError };

@@ -1,13 +1,13 @@
 // The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes.
 
-import start, { Engine as GeneratedEngine, cancel, clear_cancel, version } from "../../engine/engine.js";
 import type { DeviceInfo, Progress, SecateurError } from "../types";
-import type { Engine, OnProgress } from "./engine-api";
+import type { Engine, ModelFile, OnProgress } from "./engine-api";
+import { startLarge, startSmall, type Running } from "./engines";
 import { fail } from "./errors";
 import { open, type Opened } from "./files";
 import * as gpu from "./gpu";
 import { look } from "./hub";
-import type { DeviceChoice, FromWorker, Loaded, Request, Started, ToWorker } from "./protocol";
+import type { DeviceChoice, FromWorker, Loaded, ModelSource, Request, Started, ToWorker } from "./protocol";
 import * as storage from "./storage";
 
 /** Methods that take a progress function after their request. */
@@ -24,13 +24,22 @@ const scope = self as unknown as {
 
 // The page's address travels as the worker's name: its own file lies in another folder after the build.
 const base = self.name;
+/** Without relaxed SIMD, whatever the browser has: the numbers are then those of browsers that lack it. */
+const isPlain = new URL(base).searchParams.get("simd") === "plain";
 
-let engine: Engine | null = null;
+/** Weights of a model that no GPU is faster on: most of its time would go into asking it. */
+const SMALL_MODEL_BYTES = 16e6;
+
+let now: Running | null = null;
 let hub = "";
 /** Whether the engine computes on the GPU: the loss of another device is no matter. */
 let isOnGpu = false;
-/** Why there is no GPU to choose. */
-let missing: string | null = null;
+/** Whether the engine may take the GPU for a model that it is faster on. */
+let isAuto = false;
+/** The GPU that was looked for. */
+let search: Promise<gpu.Found> | null = null;
+/** What came of it. */
+let found: gpu.Found | null = null;
 /** The request that is served. */
 let current = 0;
 let aborter = new AbortController();
@@ -68,7 +77,7 @@ function toError(thrown: unknown): SecateurError {
 }
 
 function running(): Engine {
-  if (engine) return engine;
+  if (now) return now.engine;
   throw { code: "no_engine", message: "the engine is not running", hint: "Start it again." } satisfies SecateurError;
 }
 
@@ -76,16 +85,20 @@ function running(): Engine {
 function deviceNow(): DeviceInfo {
   const info = running().device();
   isOnGpu = info.kind === "webgpu";
-  return missing === null ? info : { ...info, message: `WebGPU is not used: ${missing}.` };
+  if (found === null) return info;
+  if (found.missing !== null) return { ...info, message: `WebGPU is not used: ${found.missing}.` };
+  if (now?.hasGpu !== false) return info;
+  const { adapter, limits } = found;
+  return { ...info, limits, message: `Larger models are tried on the graphics card as well (${adapter || "its name is not known"}).` };
+}
+
+function lookForGpu(): Promise<gpu.Found> {
+  return search ??= gpu.find().then((it) => found = it);
 }
 
 /** Starts the engine on a device; what the device is. */
 async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
-  const [found] = await Promise.all([choice === "wasm" ? null : gpu.find(), start()]);
-  missing = found?.missing ?? null;
-  if (missing !== null && choice === "webgpu") {
-    fail("device", `WebGPU cannot be used: ${missing}`, "Choose another device in step 1, or start the engine again.");
-  }
+  isAuto = choice === "auto";
   gpu.watch((reason) => {
     if (!isOnGpu) return;
     scope.postMessage({ ended: {
@@ -93,15 +106,48 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
       hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
     } });
   });
-  const named = found?.adapter ?? "";
-  engine = (await GeneratedEngine.start(missing === null ? choice : "wasm", named)) as unknown as Engine;
+  if (choice === "webgpu") {
+    const { adapter, missing } = await lookForGpu();
+    if (missing !== null) {
+      fail("device", `WebGPU cannot be used: ${missing}`, "Choose another device in step 1, or start the engine again.");
+    }
+    now = await startLarge(isPlain, choice, adapter);
+    return deviceNow();
+  }
+  now = await startSmall(isPlain);
+  // Nobody waits for it: it may take two seconds.
+  if (isAuto) void lookForGpu().then(() => scope.postMessage({ device: deviceNow() }));
   return deviceNow();
+}
+
+/** Gives the engine's place to the one with the GPU, where there is one and a model is worth it. */
+async function takeGpu(files: readonly ModelFile[], onProgress: OnProgress): Promise<void> {
+  const size = files.reduce((sum, { file }) => sum + file.size, 0);
+  if (!isAuto || now === null || now.hasGpu || size < SMALL_MODEL_BYTES) return;
+  const { adapter, missing } = await lookForGpu();
+  if (missing !== null) return;
+  onProgress({ stage: "loading the engine for the graphics card", done: 0, total: 1 });
+  try {
+    const next = await startLarge(isPlain, "auto", adapter);
+    next.engine.take_bench(now.engine.bench());
+    now.engine.free();
+    now = next;
+  } catch (thrown) {
+    // The model is loaded all the same.
+    search = Promise.resolve(found = gpu.none(`its engine cannot be loaded (${toError(thrown).message})`));
+  }
+}
+
+/** What a model may take, in bytes; null where nobody knows. */
+async function memoryFor(source: ModelSource): Promise<number | null> {
+  // What comes with the page is small.
+  if (isAuto && source.kind !== "site") await lookForGpu();
+  return deviceNow().limits?.memory_bytes ?? null;
 }
 
 async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
   const { signal } = aborter;
-  const memory_bytes = running().device().limits?.memory_bytes ?? null;
-  const places = { page: base, hub, memory_bytes, precision: request.precision };
+  const places = { page: base, hub, memory_bytes: await memoryFor(request.source), precision: request.precision };
   const { files, ...opened } = await open(request.source, places, onProgress, signal);
   signal.throwIfAborted();
   // No other tab may delete the files while they are read.
@@ -113,6 +159,7 @@ async function loadFiles(
 ): Promise<Loaded> {
   try {
     const { precision } = request;
+    await takeGpu(files, onProgress);
     const named = { id: opened.id, name: opened.name, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
     const { name, kept, warning } = opened;
@@ -134,7 +181,7 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
       hub = request.hub;
       const device = await startOn(request.device);
       return {
-        version: version(), device, templates: running().templates(), presets: running().presets(),
+        version: now?.surface.version() ?? "", device, templates: running().templates(), presets: running().presets(),
       } satisfies Started;
     }
     case "load": return load(request, onProgress);
@@ -159,7 +206,7 @@ function transfers(value: unknown): Transferable[] {
 async function answer(id: number, request: Request): Promise<void> {
   current = id;
   aborter = new AbortController();
-  if (engine) clear_cancel();
+  now?.surface.clear_cancel();
   try {
     if (cancelled.delete(id)) throw new DOMException("cancelled", "AbortError");
     const value = await serve(request, (progress: Progress) => scope.postMessage({ id, progress }));
@@ -182,6 +229,6 @@ scope.onmessage = ({ data }) => {
     cancelled.add(data.cancel);
   } else {
     aborter.abort();
-    if (engine) cancel();
+    now?.surface.cancel();
   }
 };

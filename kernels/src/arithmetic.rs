@@ -6,20 +6,20 @@ const LANES: usize = 16;
 /// Runs `work` compiled for the widest vectors that the processor has; what it calls must be inlined.
 #[cfg(not(target_family = "wasm"))]
 #[inline(always)]
-pub(super) fn with_all_instructions(work: impl FnOnce()) {
+pub(crate) fn with_all_instructions(work: impl FnOnce()) {
     pulp::Arch::new().dispatch(work);
 }
 
 /// On WebAssembly the instructions are chosen when it is compiled.
 #[cfg(target_family = "wasm")]
 #[inline(always)]
-pub(super) fn with_all_instructions(work: impl FnOnce()) {
+pub(crate) fn with_all_instructions(work: impl FnOnce()) {
     work();
 }
 
 /// `Σ f(x, y)` over two rows of one length.
 #[inline(always)]
-pub(super) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
     let (x_parts, y_parts) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let rest = x_parts.remainder().iter().zip(y_parts.remainder());
@@ -34,13 +34,13 @@ pub(super) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
 
 /// `Σ x y`.
 #[inline(always)]
-pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     sum_of(x, y, |x, y| x * y)
 }
 
 /// `to += factor · x`.
 #[inline(always)]
-pub(super) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
+pub(crate) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
     for (to, &x) in to.iter_mut().zip(x) {
         *to += factor * x;
     }
@@ -48,7 +48,7 @@ pub(super) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
 
 /// The largest of a row.
 #[inline(always)]
-pub(super) fn largest(x: &[f32]) -> f32 {
+pub(crate) fn largest(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let parts = x.chunks_exact(LANES);
     let rest = parts.remainder().iter().copied();
@@ -65,11 +65,11 @@ pub(super) fn largest(x: &[f32]) -> f32 {
 /// `expf` (Moshier, 1989), without a branch.
 #[inline(always)]
 #[allow(clippy::excessive_precision)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // Adding it moves a number's integer part into the last bits.
     const SHIFT: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.3);
-    let shifted = x * std::f32::consts::LOG2_E + SHIFT;
+    let shifted = x * core::f32::consts::LOG2_E + SHIFT;
     let n = shifted - SHIFT;
     let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
     let mut p = 1.987_569_15e-4;
@@ -85,7 +85,9 @@ pub(super) fn exp(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::vec::Vec;
 
     #[test]
     fn the_exponential_is_exact_to_its_last_bits() {

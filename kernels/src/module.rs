@@ -1,0 +1,32 @@
+//! The surface of the WebAssembly module: it works on the memory of the engine, which calls it through the page's worker.
+
+use core::panic::PanicInfo;
+
+use crate::Product;
+
+/// Fills some columns of a product's output.
+///
+/// # Safety
+///
+/// `call` was made by the engine, compiled from the same source, and stays meanwhile; `out` and the columns are as
+/// [`Product::fill`] needs them; `scratch` has as many numbers as it needs, for this call alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn product(
+    call: &Product<'_>,
+    out: *mut f32,
+    from: usize,
+    to: usize,
+    scratch: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let scratch = core::slice::from_raw_parts_mut(scratch, call.scratch());
+        call.fill(out, from..to, scratch);
+    }
+}
+
+/// A fault of the engine's: it ends.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

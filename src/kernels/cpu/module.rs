@@ -1,0 +1,121 @@
+//! Products in a browser: by a module of their own that works on this one's memory (`secateur-kernels`).
+//!
+//! The page's worker has made it, the version for what the browser can do, and calls it for the engine.
+
+use std::num::NonZeroUsize;
+
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{DType, FloatDType};
+use burn_flex::{Flex, FlexTensor};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use secateur_kernels::{Product, Weights};
+use wasm_bindgen::prelude::*;
+
+use super::{Numbers, tensor};
+use crate::kernels::Weight;
+
+#[wasm_bindgen]
+extern "C" {
+    /// [`Product::fill`] for columns `from` to `to`.
+    #[wasm_bindgen(js_namespace = kernels, js_name = product)]
+    fn fill(call: usize, out: usize, from: usize, to: usize, scratch: usize);
+
+    /// What the module is compiled for: "SIMD" or "relaxed SIMD".
+    #[wasm_bindgen(js_namespace = kernels)]
+    pub fn instructions() -> String;
+}
+
+/// A weight matrix in memory order.
+struct Held {
+    numbers: FlexTensor,
+    /// Of weights in eight bits.
+    scales: Vec<f32>,
+    /// Whether it lies the other way round than it was given.
+    is_turned: bool,
+}
+
+impl Held {
+    fn new(weight: Weight<Flex>) -> Self {
+        match weight {
+            Weight::Eight(weight) => Self {
+                numbers: weight.tensor().to_contiguous(),
+                scales: weight.scales().to_vec(),
+                is_turned: false,
+            },
+            Weight::Float(weight) => {
+                let [first, second] = weight.layout().shape().dims();
+                let is_turned =
+                    first > 1 && second > 1 && *weight.layout().strides() == [1, first as isize];
+                // A view of a matrix that lies the other way round is read as it lies.
+                let weight = match is_turned {
+                    true => weight.transpose(0, 1),
+                    false => weight,
+                };
+                let weight = match weight.dtype() {
+                    DType::F32 | DType::F16 => weight,
+                    _ => Flex::float_cast(weight, FloatDType::F32),
+                };
+                Self {
+                    numbers: weight.to_contiguous(),
+                    scales: Vec::new(),
+                    is_turned,
+                }
+            }
+        }
+    }
+
+    fn weights(&self) -> Weights<'_> {
+        match self.numbers.dtype() {
+            DType::F16 => {
+                let halves: &[f16] = self.numbers.as_slice().unwrap_or_default();
+                Weights::F16(halves.reinterpret_cast())
+            }
+            DType::I8 => {
+                let values: &[i8] = self.numbers.as_slice().unwrap_or_default();
+                let block = values.len() / self.scales.len().max(1);
+                Weights::I8 {
+                    values,
+                    scales: &self.scales,
+                    block: NonZeroUsize::new(block).unwrap_or(NonZeroUsize::MIN),
+                }
+            }
+            _ => Weights::F32(self.numbers.as_slice().unwrap_or_default()),
+        }
+    }
+}
+
+/// `x · W + bias + residual`; the weight lies as `[out, in]` where it is `transposed`.
+pub(in crate::kernels) fn product(
+    x: FlexTensor,
+    weight: Weight<Flex>,
+    bias: Option<FlexTensor>,
+    residual: Option<FlexTensor>,
+    transposed: bool,
+) -> FlexTensor {
+    let weight = Held::new(weight);
+    let transposed = transposed != weight.is_turned;
+    let [rows, depth] = x.layout().shape().dims();
+    let [first, second] = weight.numbers.layout().shape().dims();
+    let columns = if transposed { first } else { second };
+    let x = Numbers::of(x);
+    let (bias, residual) = (bias.map(Numbers::of), residual.map(Numbers::of));
+    let call = Product::new(
+        x.slice(),
+        weight.weights(),
+        transposed,
+        bias.as_ref().map(Numbers::slice),
+        residual.as_ref().map(Numbers::slice),
+        [rows, depth, columns],
+    );
+    let mut out = vec![0.0f32; rows * columns];
+    let mut scratch = vec![0.0f32; call.scratch()];
+    fill(
+        std::ptr::from_ref(&call).addr(),
+        out.as_mut_ptr().addr(),
+        0,
+        columns,
+        scratch.as_mut_ptr().addr(),
+    );
+    tensor(out, [rows, columns])
+}

@@ -1,0 +1,54 @@
+// What the engine computes on the processor: a module of its own that works on the engine's memory.
+
+/** The module's surface. */
+interface Exports {
+  product(call: number, out: number, from: number, to: number, scratch: number): void;
+  /** Where its stack is, which goes down from there. */
+  __stack_pointer: WebAssembly.Global;
+}
+
+/** What the engine calls. */
+interface Kernels {
+  product: Exports["product"];
+  /** What the module is compiled for. */
+  instructions(): string;
+}
+
+export interface EngineMemory {
+  memory: WebAssembly.Memory;
+  /** The end of a piece of it that is the kernels' stack. */
+  stack: number;
+}
+
+const scope = globalThis as unknown as { kernels: Kernels };
+
+const PLAIN = { url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" };
+const RELAXED = { url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url), instructions: "relaxed SIMD" };
+
+/** The compiled module: with fused multiply-add (relaxed SIMD) where the browser has it, and where `isPlain` is not asked for. */
+async function compile(isPlain: boolean): Promise<{ module: WebAssembly.Module; instructions: string }> {
+  for (const { url, instructions } of isPlain ? [PLAIN] : [RELAXED, PLAIN]) {
+    const bytes = await (await fetch(url)).arrayBuffer();
+    if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), instructions };
+  }
+  throw new Error("the browser has no WebAssembly SIMD, which the engine needs");
+}
+
+let compiled: ReturnType<typeof compile> | null = null;
+
+/** Has the kernels work for an engine while it starts, and from then on where it does start. */
+export async function workFor<T>({ memory, stack }: EngineMemory, isPlain: boolean, start: () => Promise<T>): Promise<T> {
+  compiled ??= compile(isPlain);
+  const { module, instructions } = await compiled;
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  const { product, __stack_pointer } = exports as unknown as Exports;
+  __stack_pointer.value = stack;
+  const before = scope.kernels;
+  scope.kernels = { product, instructions: () => instructions };
+  try {
+    return await start();
+  } catch (error) {
+    scope.kernels = before;
+    throw error;
+  }
+}
