@@ -252,7 +252,7 @@ fn works_of_a_study(compute: Compute, model: Model, figures: &mut Figures, job: 
     let mut session = Session::new(compute, model, template);
     let mut items = bundled_items();
     items.truncate(20);
-    session.set_items("bench", items);
+    session.change(|bench| bench.set_items("bench", items));
     let sets = vec!["bench".to_owned()];
     let work = "search, 20 items × all layers × 6 percentages";
     figures.within(work, 1500.0, || {

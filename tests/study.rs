@@ -3,6 +3,7 @@
 mod common;
 
 use common::{assert_close, items, job, model, plain, wait};
+use secateur::attribution::Settings;
 use secateur::export::MaskFile;
 use secateur::items::{Item, items_sha256, parse_items};
 use secateur::model::Precision;
@@ -948,16 +949,23 @@ fn a_link_is_held_to_what_follows_from_it() {
 fn what_is_as_it_was_has_its_results_again() {
     let mut session = session(FOLDER);
     let settings = study(&document()).attribution.unwrap();
-    session.set_items("train", items(FOLDER));
-    session.set_items("valid", validation());
+    session.change(|bench| bench.set_items("train", items(FOLDER)));
+    session.change(|bench| bench.set_items("valid", validation()));
     let job = job();
     wait(session.score_all(&["train", "valid"], job)).unwrap();
     wait(session.attribute("train", &settings, job)).unwrap();
     let scored = |session: &Session| session.baseline("train").map(|scores| scores.items.clone());
     let before = scored(&session);
     let scores = session.attribution().unwrap().per_item.clone();
-    let plain = session.prompting().clone();
-    let lettered: secateur::study::session::Prompting =
+    let more_steps = Settings {
+        steps: settings.steps + 1,
+        ..settings.clone()
+    };
+    assert!(session.is_attributed("train", &settings));
+    assert!(!session.is_attributed("train", &more_steps));
+    assert!(!session.is_attributed("valid", &settings));
+    let plain = session.bench().prompting().clone();
+    let lettered: secateur::study::Prompting =
         secateur::items::Template::named("lettered").unwrap().into();
     let is_back = |session: &Session| {
         assert_eq!(scored(session), before);
@@ -965,29 +973,30 @@ fn what_is_as_it_was_has_its_results_again() {
     };
     let is_gone = |session: &Session| {
         assert!(session.baseline("train").is_none() && session.attribution().is_none());
+        assert!(!session.is_attributed("train", &settings));
     };
 
-    session.remove_items("train");
+    session.change(|bench| bench.remove_items("train"));
     is_gone(&session);
     assert!(session.baseline("valid").is_some());
-    session.set_items("train", items(FOLDER));
+    session.change(|bench| bench.set_items("train", items(FOLDER)));
     is_back(&session);
 
-    session.set_items("train", validation());
+    session.change(|bench| bench.set_items("train", validation()));
     is_gone(&session);
-    session.set_items("train", items(FOLDER));
+    session.change(|bench| bench.set_items("train", items(FOLDER)));
     is_back(&session);
 
-    session.set_prompting(lettered);
+    session.change(|bench| bench.set_prompting(lettered));
     is_gone(&session);
-    session.set_prompting(plain);
+    session.change(|bench| bench.set_prompting(plain));
     is_back(&session);
 
-    session.set_rule(Rule::PerToken);
+    session.change(|bench| bench.set_rule(Rule::PerToken));
     assert!(session.attribution().is_none());
     // Log-likelihoods do not hang on the rule.
     assert!(session.baseline("train").is_some());
-    session.set_rule(Rule::Sum);
+    session.change(|bench| bench.set_rule(Rule::Sum));
     is_back(&session);
 }
 
@@ -997,7 +1006,7 @@ fn results_follow_a_set_that_is_renamed() {
     let mut session = session(FOLDER);
     let settings = study(&document()).attribution.unwrap();
     let shots = |set: &str| {
-        let mut prompting = secateur::study::session::Prompting::from(plain().template().clone());
+        let mut prompting = secateur::study::Prompting::from(plain().template().clone());
         prompting.few_shot = Some(secateur::items::FewShot {
             k: 1,
             seed: Some(5),
@@ -1005,11 +1014,11 @@ fn results_follow_a_set_that_is_renamed() {
         });
         prompting
     };
-    session.set_prompting(shots("shots"));
+    session.change(|bench| bench.set_prompting(shots("shots")));
     for name in ["train", "twin"] {
-        session.set_items(name, items(FOLDER));
+        session.change(|bench| bench.set_items(name, items(FOLDER)));
     }
-    session.set_items("shots", validation());
+    session.change(|bench| bench.set_items("shots", validation()));
     let job = job();
     wait(session.score_all(&["train", "twin"], job)).unwrap();
     wait(session.attribute("train", &settings, job)).unwrap();
@@ -1022,18 +1031,18 @@ fn results_follow_a_set_that_is_renamed() {
         assert_eq!((found.set.as_str(), &found.per_item), (name, &per_item));
         assert_eq!(session.baseline("twin").unwrap().set, "twin");
     };
-    session.remove_items("train");
-    session.set_items("renamed", items(FOLDER));
+    session.change(|bench| bench.remove_items("train"));
+    session.change(|bench| bench.set_items("renamed", items(FOLDER)));
     is_there(&session, "renamed");
     // So is the set of the shots.
-    session.remove_items("shots");
-    session.set_items("examples", validation());
+    session.change(|bench| bench.remove_items("shots"));
+    session.change(|bench| bench.set_items("examples", validation()));
     assert!(session.attribution().is_none());
-    session.set_prompting(shots("examples"));
+    session.change(|bench| bench.set_prompting(shots("examples")));
     is_there(&session, "renamed");
     // Of sets with the same items each has its own again.
-    session.set_rule(Rule::PerToken);
-    session.set_rule(Rule::Sum);
+    session.change(|bench| bench.set_rule(Rule::PerToken));
+    session.change(|bench| bench.set_rule(Rule::Sum));
     is_there(&session, "renamed");
 }
 
@@ -1041,7 +1050,7 @@ fn results_follow_a_set_that_is_renamed() {
 #[test]
 fn a_study_that_runs_beside_a_session_leaves_it_as_it_is() {
     let mut own = session(FOLDER);
-    own.set_items("train", validation());
+    own.change(|bench| bench.set_items("train", validation()));
     let before = wait(own.score("train", job())).unwrap().clone();
     let mut failing = document();
     failing["attribution"]["confidence_threshold"] = json!(1.0);
@@ -1057,9 +1066,9 @@ fn a_study_that_runs_beside_a_session_leaves_it_as_it_is() {
         ));
         assert_eq!(ran.is_ok(), document["template"] == json!("plain@1"));
         assert_eq!(own.baseline("train").unwrap().items, before.items);
-        assert_eq!(own.items("train").unwrap(), validation());
-        assert_eq!(own.prompting().template, *plain().template());
-        assert_eq!(own.rule(), Rule::Sum);
-        assert!(own.items("all").is_err() && own.attribution().is_none());
+        assert_eq!(own.bench().items("train").unwrap(), validation());
+        assert_eq!(own.bench().prompting().template, *plain().template());
+        assert_eq!(own.bench().rule(), Rule::Sum);
+        assert!(own.bench().items("all").is_err() && own.attribution().is_none());
     }
 }

@@ -112,11 +112,12 @@ fn a_session_finds_a_token_without_a_row_before_anything_runs() {
         larger_tokenizer(),
         plain().template().clone(),
     );
-    session.set_items("good", vec![item("1", "the cat sees a", ["fish", "dog"])]);
-    session.set_items(
-        "bad",
-        vec![item("2", "the cat sees a", ["fish", "<extra>"])],
-    );
+    let good = vec![item("1", "the cat sees a", ["fish", "dog"])];
+    let bad = vec![item("2", "the cat sees a", ["fish", "<extra>"])];
+    session.change(|bench| {
+        bench.set_items("good", good);
+        bench.set_items("bad", bad);
+    });
     let error = wait(session.score_all(&["good", "bad"], job())).unwrap_err();
     assert!(error.to_string().contains("item `2`"), "{error}");
     assert!(session.baseline("good").is_none());

@@ -25,8 +25,8 @@ use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model};
-use crate::study::session::{Prompting, TuneRequest};
-use crate::study::{Session, StudyError};
+use crate::study::session::TuneRequest;
+use crate::study::{Bench, Prompting, Session};
 use crate::tuning::{TuneReport, TuneSettings};
 
 /// Runs a command.
@@ -128,9 +128,7 @@ impl Shell<'_> {
                 let settings = settings.settings();
                 session.attribute(ITEMS, &settings, self.job).await?;
                 warn(session.warnings());
-                let found = session.attribution();
-                let found =
-                    found.ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
+                let found = session.attributed()?;
                 let mut results = Together::default();
                 results.add(&out, &attribution_tensors(found, &session.model)?)?;
                 if let Some(path) = summary {
@@ -219,7 +217,7 @@ impl Shell<'_> {
                 session.attribute(ITEMS, &settings, self.job).await?;
                 let set = match validation {
                     Some(items) => {
-                        session.set_items("validation", items);
+                        session.change(|bench| bench.set_items("validation", items));
                         "validation"
                     }
                     None => ITEMS,
@@ -249,7 +247,8 @@ impl Shell<'_> {
                     Some(path) => self.read_mask(&session, &path)?,
                     None => Mask::empty(Site::Post),
                 };
-                session.set_items("validation", read_items(&validation, input.counting)?);
+                let items = read_items(&validation, input.counting)?;
+                session.change(|bench| bench.set_items("validation", items));
                 let mut names = Vec::new();
                 for path in &test {
                     // A file may be called as the two other sets are.
@@ -257,7 +256,8 @@ impl Shell<'_> {
                         name if name == ITEMS || name == "validation" => format!("./{name}"),
                         name => name,
                     };
-                    session.set_items(&name, read_items(path, input.counting)?);
+                    let items = read_items(path, input.counting)?;
+                    session.change(|bench| bench.set_items(&name, items));
                     names.push(name);
                 }
                 let request = TuneRequest {
@@ -342,7 +342,7 @@ impl Shell<'_> {
     async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
         let items = read_items(&input.items, input.counting)?;
-        let prompting = Prompting {
+        let mut bench = Bench::from(Prompting {
             template: read_template(&input.template)?,
             few_shot: input.few_shot.map(|k| FewShot {
                 k,
@@ -350,30 +350,24 @@ impl Shell<'_> {
                 set: input.few_shot_items.as_ref().map(|_| SHOTS.to_owned()),
             }),
             choice_order: input.choice_order,
-        };
-        let shots = input
-            .few_shot_items
-            .as_deref()
-            .map(|path| read_items(path, input.counting))
-            .transpose()?;
-        let mut session = self.open(&input.model, prompting).await?;
-        session.set_rule(input.prediction);
-        session.set_items(ITEMS, items);
-        if let Some(shots) = shots {
-            session.set_items(SHOTS, shots);
+        });
+        bench.set_rule(input.prediction);
+        bench.set_items(ITEMS, items);
+        if let Some(path) = &input.few_shot_items {
+            bench.set_items(SHOTS, read_items(path, input.counting)?);
         }
-        Ok(session)
+        self.open(&input.model, bench).await
     }
 
-    /// A session with a model and no items.
+    /// A session with a model.
     pub(super) async fn open(
         &self,
         spec: &str,
-        prompting: impl Into<Prompting>,
+        bench: impl Into<Bench>,
     ) -> Result<Session, CliError> {
         let compute = self.compute().await?;
         let model = self.model(spec, &compute).await?;
-        Ok(Session::new(compute, model, prompting))
+        Ok(Session::new(compute, model, bench))
     }
 
     async fn model(&self, spec: &str, compute: &Compute) -> Result<Model, CliError> {

@@ -8,12 +8,14 @@ use serde::Deserialize;
 use super::CliError;
 use super::args::{Counting, ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
-use super::outputs::{MadeOf, Together, print, write, write_json};
+use super::outputs::{Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items_from};
 use crate::scoring::paired::{flips, mismatch};
 use crate::scoring::{Paired, SetScores};
+use crate::study::MadeOf;
+use crate::study::made_of::{Materials, Part};
 
 /// The parts of a split, as files and as roles.
 const PARTS: [&str; 3] = ["attribution", "validation", "test"];
@@ -87,17 +89,16 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
 /// An output of `score`; one of an older version does not say what it was made of.
 #[derive(Deserialize)]
 struct Scored {
-    made_of: Option<MadeOf>,
+    made_of: Option<Materials>,
     #[serde(flatten)]
     scores: SetScores,
 }
 
 impl Scored {
-    /// The hash of its items.
-    fn hash(&self) -> Option<&str> {
-        let sets = self.made_of.as_ref()?.item_sets.iter();
-        let mut own = sets.filter(|set| set.name == self.scores.set);
-        own.next().map(|set| set.sha256.as_str())
+    fn made_of(&self) -> MadeOf {
+        let materials = self.made_of.as_ref();
+        let made_of = materials.and_then(|materials| materials.made_of(&self.scores.set));
+        made_of.unwrap_or_default()
     }
 }
 
@@ -108,7 +109,8 @@ pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
             .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
     };
     let (first, second) = (read(before)?, read(after)?);
-    if first.hash().zip(second.hash()).is_some_and(|(a, b)| a != b) {
+    let differences = first.made_of().differences(&second.made_of());
+    if differences.contains(&Part::Items) {
         eprintln!(
             "note: {} and {} are of other items; those of one id and the same choices are compared",
             before.display(),

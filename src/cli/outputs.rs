@@ -4,16 +4,15 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::CliError;
 use super::files::{file_error, read_text};
-use crate::attribution::Settings;
-use crate::items::{FewShot, TemplateSpec, items_sha256};
 use crate::model::Model;
 use crate::model::device::Compute;
+use crate::study::made_of::Materials;
 use crate::study::report::{self, EngineInfo};
-use crate::study::{ChoiceOrder, ModelSpec, ScoringSpec, Session, StudyError};
+use crate::study::{ModelSpec, Session, StudyError};
 
 /// Refuses results that could not be written, or would take the place of each other or of what is read.
 pub(super) fn check(outputs: &[&PathBuf], inputs: &[PathBuf]) -> Result<(), CliError> {
@@ -190,58 +189,17 @@ pub(super) struct Computed<T> {
     model: ModelSpec,
     engine: EngineInfo,
     #[serde(skip_serializing_if = "Option::is_none")]
-    made_of: Option<MadeOf>,
+    made_of: Option<Materials>,
     #[serde(flatten)]
     result: T,
-}
-
-/// What a result was made of beside the model, as a study has it; the items by their hashes.
-#[derive(Serialize, Deserialize)]
-pub(super) struct MadeOf {
-    pub(super) item_sets: Vec<HashedSet>,
-    template: TemplateSpec,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    few_shot: Option<FewShot>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    choice_order: Option<ChoiceOrder>,
-    scoring: ScoringSpec,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    attribution: Option<Settings>,
-}
-
-/// An item set by its hash.
-#[derive(Serialize, Deserialize)]
-pub(super) struct HashedSet {
-    pub(super) name: String,
-    pub(super) sha256: String,
-}
-
-impl MadeOf {
-    fn of(session: &Session) -> Self {
-        let prompting = session.prompting();
-        let sets = session.given_sets().iter().map(|(name, items)| HashedSet {
-            name: name.clone(),
-            sha256: items_sha256(items),
-        });
-        Self {
-            item_sets: sets.collect(),
-            template: TemplateSpec::of(&prompting.template),
-            few_shot: prompting.few_shot.clone(),
-            choice_order: prompting.choice_order.map(|seed| ChoiceOrder { seed }),
-            scoring: ScoringSpec {
-                rule: session.rule(),
-                keep_tokens: false,
-            },
-            attribution: session.attribution().map(|found| found.settings.clone()),
-        }
-    }
 }
 
 impl<T: Serialize> Computed<T> {
     /// A result of a session's model.
     pub(super) fn new(session: &Session, result: T) -> Self {
+        let attribution = session.attribution().map(|found| &found.settings);
         Self {
-            made_of: Some(MadeOf::of(session)),
+            made_of: Some(Materials::of(session.bench(), attribution)),
             ..Self::with(&session.model, &session.compute, result)
         }
     }

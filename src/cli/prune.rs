@@ -1,14 +1,11 @@
 //! What `secateur prune` did, as a study: whoever runs it gets the same.
 
 use crate::attribution::Settings;
-use crate::items::{TemplateSpec, items_sha256};
 use crate::pruning::Mask;
 use crate::pruning::effect::ControlReport;
 use crate::pruning::selection::TopPercent;
-use crate::study::{
-    ChoiceOrder, ControlSpec, FORMAT, ItemSetSpec, PruningSpec, Role, ScoringSpec, Session, Study,
-    VERSION,
-};
+use crate::study::made_of::Materials;
+use crate::study::{ControlSpec, FORMAT, ItemSetSpec, PruningSpec, Role, Session, Study, VERSION};
 
 /// The study of a mask: its items, how they were put to the model and, where a selection made it, the attribution that
 /// was selected from.
@@ -19,9 +16,15 @@ pub(super) fn study_of(
     selected: Option<(Settings, TopPercent)>,
     control: Option<&ControlReport>,
 ) -> Study {
-    let prompting = session.prompting();
+    let Materials {
+        template,
+        few_shot,
+        choice_order,
+        scoring,
+        ..
+    } = Materials::of(session.bench(), None);
     let (attribution, selection) = selected.unzip();
-    let sets = session.given_sets().iter().map(|(name, given)| {
+    let sets = session.bench().sets().iter().map(|(name, set)| {
         let is_attributed = name == items && attribution.is_some();
         let roles = match (name == items, is_attributed) {
             (true, true) => vec![Role::Attribution, Role::Test],
@@ -32,8 +35,8 @@ pub(super) fn study_of(
         ItemSetSpec {
             name: name.clone(),
             roles,
-            sha256: items_sha256(given),
-            items: Some(given.clone()),
+            sha256: set.sha256().to_owned(),
+            items: Some(set.given().to_vec()),
             sample: None,
             answers_from: None,
             first: None,
@@ -46,13 +49,10 @@ pub(super) fn study_of(
         version: VERSION,
         model: session.model_spec(),
         item_sets: sets.collect(),
-        template: TemplateSpec::of(&prompting.template),
-        few_shot: prompting.few_shot.clone(),
-        choice_order: prompting.choice_order.map(|seed| ChoiceOrder { seed }),
-        scoring: ScoringSpec {
-            rule: session.rule(),
-            keep_tokens: false,
-        },
+        template,
+        few_shot,
+        choice_order,
+        scoring,
         attribution: attribution.map(Settings::named),
         search: None,
         pruning: Some(PruningSpec {

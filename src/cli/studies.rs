@@ -42,8 +42,8 @@ impl Shell<'_> {
         for set in &mut report.study.item_sets {
             let found = |name: &String| beside(path.parent(), name).is_some();
             let is_beside = set.items.is_none() && set.sample.as_ref().is_some_and(found);
-            if let Some(items) = session.given_items(&set.name).filter(|_| is_beside) {
-                set.hold(items.to_vec());
+            if is_beside {
+                set.hold(session.bench().set(&set.name)?.given().to_vec());
             }
         }
         fs::create_dir_all(out).map_err(|error| file_error(out, error))?;

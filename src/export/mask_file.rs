@@ -11,7 +11,7 @@ use crate::model::Config;
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet, SetEffect};
 use crate::pruning::{Mask, PruningError};
 use crate::study::report::{EngineInfo, ModelInfo};
-use crate::study::{Measured, Study};
+use crate::study::{MadeOf, Measured, Study};
 
 /// Marks a mask file.
 pub const FORMAT: &str = "secateur-mask";
@@ -145,11 +145,9 @@ impl MaskFile {
         } = &self.model;
         if let Some(study) = &self.study {
             study.check().map_err(|error| error.to_string())?;
-            if !study.model.sha256.is_empty() && study.model.sha256 != *sha256 {
-                return Err("its study is of another model".into());
-            }
         }
         Measured {
+            made_of: self.made_of(),
             mask: &self.mask,
             shape: (!sha256.is_empty()).then_some((*n_layers, *d_mlp)),
             study: self.study.as_ref(),
@@ -157,6 +155,17 @@ impl MaskFile {
             control: self.control.as_ref(),
         }
         .check()
+    }
+
+    /// What its results were made of, as it says itself and not as its study does.
+    fn made_of(&self) -> MadeOf {
+        let engine = self.engine.as_ref();
+        MadeOf {
+            precision: engine.and_then(|engine| engine.precision),
+            engine: engine.map(|engine| engine.version.clone()),
+            mask: Some(self.mask.clone()),
+            ..MadeOf::of_model(&self.model.sha256)
+        }
     }
 
     /// The mask, checked against a model, and what the user should know before using it.
@@ -173,7 +182,7 @@ impl MaskFile {
         let mut warnings = Vec::new();
         if self.model.sha256.is_empty() {
             warnings.push("the mask does not say which model it was made for".to_owned());
-        } else if self.model.sha256 != sha256 {
+        } else if !self.made_of().is_same(&MadeOf::of_model(sha256)) {
             warnings.push(format!(
                 "the mask was made for `{}`, whose weight file is another one than the loaded",
                 self.model.id

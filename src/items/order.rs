@@ -39,11 +39,14 @@ pub fn rotated_order(choices: usize, by: usize) -> Vec<usize> {
         .collect()
 }
 
+/// The item at `index` with its choices in a seeded order.
+pub fn shuffled_at(item: &Item, seed: u64, index: usize) -> Item {
+    reordered(item, &shuffled_order(item.choices.len(), seed, index))
+}
+
 /// Every item with its choices in a seeded order.
 pub fn shuffled(items: &[Item], seed: u64) -> Vec<Item> {
-    let shuffle = |(index, item): (usize, &Item)| {
-        reordered(item, &shuffled_order(item.choices.len(), seed, index))
-    };
+    let shuffle = |(index, item)| shuffled_at(item, seed, index);
     items.iter().enumerate().map(shuffle).collect()
 }
 

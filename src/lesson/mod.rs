@@ -295,7 +295,7 @@ async fn test(
     };
     let tests = || sets.iter().filter(|set| set.role == Role::Test);
     for set in tests() {
-        session.set_items(set.name, set.items.clone());
+        session.change(|bench| bench.set_items(set.name, set.items.clone()));
     }
     let names: Vec<String> = tests().map(|set| set.name.to_owned()).collect();
     let effect = session.prune(pruned.mask.clone(), &names, job).await?;

@@ -2,18 +2,22 @@
 //!
 //! - this file: the specification, checked when it is read
 //! - `stated`: what documents say was found, held to what stands beside it
-//! - [`session`]: a model, item sets and their results so far; every action the two ways in offer
-//! - `aside`: results of what is not at hand any more
+//! - [`bench`]: item sets and how they are put to a model: what needs none
+//! - [`session`]: a bench, a model and their results so far; every action the two ways in offer
+//! - [`made_of`]: what results are made of, and whether that is the same; `results`: those at hand, and those of what is
+//!   not at hand any more
 //! - [`warm_up`]: what a GPU compiles, before the first job
 //! - [`runner`]: executes a study from end to end
 //! - [`report`]: what a run found
 //! - [`reproduction`]: how a re-run compares with it
 //! - [`link`]: a study in the fragment of a URL
 
-mod aside;
+pub mod bench;
 pub mod link;
+pub mod made_of;
 pub mod report;
 pub mod reproduction;
+mod results;
 pub mod runner;
 pub mod session;
 mod stated;
@@ -21,13 +25,17 @@ pub mod warm_up;
 
 use serde::{Deserialize, Serialize};
 
+pub use bench::{Bench, Prompting};
+pub use made_of::MadeOf;
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
 pub use stated::Measured;
 
 use crate::attribution::{AttributionError, Settings};
-use crate::items::{AnswersFrom, FewShot, Item, SplitPart, TemplateSpec, check_items};
+use crate::items::{
+    AnswersFrom, FewShot, Item, SplitPart, TemplateError, TemplateSpec, check_items,
+};
 use crate::job::Cancelled;
 use crate::model::{Model, ModelError};
 use crate::pruning::selection::TopPercent;
@@ -69,6 +77,9 @@ pub enum StudyError {
     /// What a link says was found does not follow from what stands beside it.
     #[error("link: it contradicts itself: {0}")]
     LinkContradicts(String),
+    /// The items cannot be put to the model this way.
+    #[error(transparent)]
+    Prompt(#[from] TemplateError),
     /// The attribution failed.
     #[error(transparent)]
     Attribution(#[from] AttributionError),
@@ -422,13 +433,21 @@ impl Study {
     /// # Errors
     ///
     /// [`StudyError::Document`] for a template that is unknown or cannot be used.
-    pub fn prompting(&self) -> Result<session::Prompting, StudyError> {
-        let template = self.template.resolve();
-        Ok(session::Prompting {
-            template: template.map_err(|error| StudyError::Document(error.to_string()))?,
-            few_shot: self.few_shot.clone(),
-            choice_order: self.choice_order.map(|order| order.seed),
-        })
+    pub fn prompting(&self) -> Result<Prompting, StudyError> {
+        let found = Prompting::new(&self.template, self.few_shot.clone(), self.choice_order);
+        found.map_err(|error| StudyError::Document(error.to_string()))
+    }
+
+    /// What its results are made of, beside the items.
+    pub fn made_of(&self) -> MadeOf {
+        let pruning = self.pruning.as_ref();
+        MadeOf {
+            prompting: self.prompting().ok(),
+            rule: Some(self.scoring.rule),
+            settings: self.attribution.clone(),
+            mask: pruning.and_then(|pruning| pruning.mask.clone()),
+            ..MadeOf::of_model(&self.model.sha256)
+        }
     }
 
     /// Names of the sets that are reported on: those of the roles `test` and `out_of_distribution`, in the study's

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use super::stated::check_report;
-use super::{Head, Study, StudyError};
+use super::{Head, MadeOf, Study, StudyError};
 use crate::attribution::Attribution;
 use crate::model::device::{Compute, DeviceInfo};
 use crate::model::{LoadReport, Model, Precision};
@@ -117,13 +117,28 @@ impl Report {
             .map_err(|what| StudyError::Report(format!("it contradicts itself: {what}")))?;
         Ok(report)
     }
+
+    /// What its results were made of, as they say themselves and not as its study does.
+    pub fn made_of(&self) -> MadeOf {
+        let (attribution, pruned) = (self.attribution.as_ref(), self.pruned.as_ref());
+        MadeOf {
+            precision: Some(self.model.report.precision),
+            engine: Some(self.engine.version.clone()),
+            settings: attribution.map(|found| found.settings.clone()),
+            mask: pruned.map(|found| found.mask.clone()),
+            ..MadeOf::of_model(&self.model.sha256)
+        }
+    }
 }
 
 impl EngineInfo {
+    /// Version of this engine.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
     /// The engine that computes with a model.
     pub fn new(compute: &Compute, model: &Model) -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: Self::VERSION.to_owned(),
             device: compute.info.clone(),
             precision: Some(model.report.precision),
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use super::made_of::{MadeOf, Part};
 use crate::model::Precision;
 use crate::pruning::Mask;
 use crate::pruning::effect::PruneReport;
@@ -87,6 +88,15 @@ impl Expected {
             precision: Some(precision),
             mask: mask.cloned(),
             sets,
+        }
+    }
+
+    /// What was measured was made of, as far as it is told.
+    pub(super) fn made_of(&self) -> MadeOf {
+        MadeOf {
+            precision: self.precision,
+            mask: self.mask.clone(),
+            ..MadeOf::default()
         }
     }
 
@@ -178,12 +188,9 @@ impl Reproduction {
             })
             .collect();
         let complete = pairs.len() == expected.sets.len();
-        let mask_identical = expected.mask.as_ref().map(|mask| {
-            measured
-                .mask
-                .as_ref()
-                .is_some_and(|found| found.is_same(mask))
-        });
+        let other_parts = expected.made_of().differences(&measured.made_of());
+        let masks = expected.mask.as_ref().map(|_| measured.mask.is_some());
+        let mask_identical = masks.map(|both| both && !other_parts.contains(&Part::Mask));
         let same_accuracy = |(old, new): &(&ExpectedSet, &ExpectedSet)| {
             let counts = |a: Accuracy| (a.correct, a.total);
             counts(old.before) == counts(new.before)
@@ -209,7 +216,7 @@ impl Reproduction {
             .collect();
         let largest = differences.iter().copied().fold(0.0, f64::max);
         let other_precision = (expected.precision.zip(measured.precision))
-            .filter(|(old, new)| old != new)
+            .filter(|_| other_parts.contains(&Part::Precision))
             .map(|(expected, measured)| OtherPrecision { expected, measured });
         let held =
             other_precision.map_or(String::new(), |OtherPrecision { expected, measured }| {

@@ -3,7 +3,7 @@
 use super::report::{FORMAT, Report, VERSION};
 use super::reproduction::{Expected, Reproduction};
 use super::session::TuneRequest;
-use super::{PruningSpec, Role, Session, Study, StudyError};
+use super::{MadeOf, PruningSpec, Role, Session, Study, StudyError};
 use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
@@ -29,8 +29,8 @@ pub async fn run(
     study.check()?;
     check_model(session, study)?;
     check_parts(study, session.model.config())?;
-    session.set_prompting(study.prompting()?);
-    session.set_rule(study.scoring.rule);
+    let prompting = study.prompting()?;
+    let mut sets = Vec::new();
     let mut study = study.clone();
     study.model.sha256 = session.model_spec().sha256;
     study.attribution = study.attribution.map(Settings::named);
@@ -50,8 +50,15 @@ pub async fn run(
                 set.name, set.sha256
             )));
         }
-        session.set_items(&set.name, items);
+        sets.push((set.name.clone(), items));
     }
+    session.change(|bench| {
+        bench.set_prompting(prompting);
+        bench.set_rule(study.scoring.rule);
+        for (name, items) in sets {
+            bench.set_items(&name, items);
+        }
+    });
     let all: Vec<String> = study.item_sets.iter().map(|set| set.name.clone()).collect();
     let named =
         |role| -> Vec<String> { study.sets_of(role).into_iter().map(str::to_owned).collect() };
@@ -170,12 +177,10 @@ pub async fn reproduce(
 
 fn check_model(session: &Session, study: &Study) -> Result<(), StudyError> {
     let (wanted, loaded) = (&study.model, session.model_spec());
-    let same = if wanted.sha256.is_empty() {
-        wanted.id == loaded.id
-    } else {
-        wanted.sha256 == loaded.sha256
-    };
-    if same {
+    // Where the study has no hash, its model's name decides.
+    let is_named = !wanted.sha256.is_empty() || wanted.id == loaded.id;
+    let with_loaded = MadeOf::default().with_model(&session.model);
+    if is_named && study.made_of().is_same(&with_loaded) {
         return Ok(());
     }
     let describe =

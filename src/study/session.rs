@@ -1,14 +1,13 @@
-//! A model, item sets, and what has been found about them so far: the actions that the page and the
-//! command line both offer.
+//! A bench, a model, and what has been found about them so far: the actions that the page and the command line both
+//! offer.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::aside::Aside;
-use super::{ModelSpec, StudyError};
-use crate::attribution::{self, Attribution, AttributionError, Settings};
-use crate::items::order::shuffled;
-use crate::items::{FewShot, Item, Prompts, Template};
+use super::made_of::MadeOf;
+use super::results::{AtHand, Made, Results};
+use super::{Bench, ModelSpec, StudyError};
+use crate::attribution::{self, Attribution, Settings};
+use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{Gains, Model};
@@ -16,7 +15,7 @@ use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
 use crate::pruning::search::{self, SearchReport};
 use crate::pruning::selection::TopPercent;
 use crate::pruning::{Mask, Trial};
-use crate::scoring::{self, Orders, PositionBias, Rule, ScoringError, SetScores};
+use crate::scoring::{self, Orders, PositionBias, ScoringError, SetScores};
 use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// One model with items.
@@ -25,36 +24,8 @@ pub struct Session {
     pub compute: Compute,
     /// The model, which sessions beside each other share.
     pub model: Rc<Model>,
-    pub(super) prompting: Prompting,
-    pub(super) rule: Rule,
-    /// As they were given.
-    pub(super) given: BTreeMap<String, Vec<Item>>,
-    /// With their choices in the order that the model sees.
-    sets: BTreeMap<String, Vec<Item>>,
-    pub(super) baselines: BTreeMap<String, SetScores>,
-    pub(super) attribution: Option<Attribution>,
-    pub(super) aside: Aside,
-}
-
-/// How items are put to the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompting {
-    /// The prompt.
-    pub template: Template,
-    /// Solved items before it.
-    pub few_shot: Option<FewShot>,
-    /// Seed of the choices' order; the file's order without it.
-    pub choice_order: Option<u64>,
-}
-
-impl From<Template> for Prompting {
-    fn from(template: Template) -> Self {
-        Self {
-            template,
-            few_shot: None,
-            choice_order: None,
-        }
-    }
+    bench: Bench,
+    results: Results,
 }
 
 /// Which sets a tuning uses, by name.
@@ -77,22 +48,13 @@ pub struct TuneRequest {
 }
 
 impl Session {
-    /// A session without items.
-    pub fn new(
-        compute: Compute,
-        model: impl Into<Rc<Model>>,
-        prompting: impl Into<Prompting>,
-    ) -> Self {
+    /// A session without results.
+    pub fn new(compute: Compute, model: impl Into<Rc<Model>>, bench: impl Into<Bench>) -> Self {
         Self {
             compute,
             model: model.into(),
-            prompting: prompting.into(),
-            rule: Rule::Sum,
-            given: BTreeMap::new(),
-            sets: BTreeMap::new(),
-            baselines: BTreeMap::new(),
-            attribution: None,
-            aside: Aside::default(),
+            bench: bench.into(),
+            results: Results::default(),
         }
     }
 
@@ -100,7 +62,34 @@ impl Session {
     #[must_use]
     pub fn beside(&self) -> Self {
         let (compute, model) = (self.compute.clone(), Rc::clone(&self.model));
-        Self::new(compute, model, self.prompting.clone())
+        Self::new(compute, model, self.bench.prompting().clone())
+    }
+
+    /// The item sets, and how they are put to the model.
+    pub fn bench(&self) -> &Bench {
+        &self.bench
+    }
+
+    /// Changes what lies on the bench. What was found of anything else holds no more, until that is as it was; scores
+    /// follow another rule where they can ([`SetScores::by_rule`]).
+    pub fn change(&mut self, change: impl FnOnce(&mut Bench)) {
+        change(&mut self.bench);
+        let at_hand: AtHand = self
+            .bench
+            .sets()
+            .keys()
+            .filter_map(|set| Some((set.clone(), self.made_of(set).ok()?)))
+            .collect();
+        self.results.settle(at_hand);
+    }
+
+    /// What the results of a set are made of.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] for a set that is not there, or whose shots' set is not.
+    pub fn made_of(&self, set: &str) -> Result<MadeOf, StudyError> {
+        Ok(self.bench.made_of(set)?.with_model(&self.model))
     }
 
     /// The model as a study names it.
@@ -110,123 +99,37 @@ impl Session {
 
     /// The attribution at hand.
     pub fn attribution(&self) -> Option<&Attribution> {
-        self.attribution.as_ref()
+        self.results.attribution().map(|made| &made.result)
+    }
+
+    /// Whether the attribution at hand is the one that [`Session::attribute`] would make.
+    pub fn is_attributed(&self, set: &str, settings: &Settings) -> bool {
+        let asked = self.made_of_attribution(set, settings);
+        let made = self.results.attribution();
+        made.zip(asked.ok())
+            .is_some_and(|(made, asked)| made.result.set == set && made.of.is_same(&asked))
+    }
+
+    fn made_of_attribution(&self, set: &str, settings: &Settings) -> Result<MadeOf, StudyError> {
+        Ok(MadeOf {
+            settings: Some(settings.clone()),
+            ..self.made_of(set)?
+        })
     }
 
     /// The scores of a set without any mask, if it was scored.
     pub fn baseline(&self, set: &str) -> Option<&SetScores> {
-        self.baselines.get(set)
+        self.results.scores(set)
     }
 
     /// What speaks against the scores at hand.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        let scored = self.baselines.values();
+        let scored = self.results.all_scores();
         scored.flat_map(|scores| scores.warnings.iter().map(String::as_str))
     }
 
-    /// The items of a set, as they were given.
-    pub fn given_items(&self, set: &str) -> Option<&[Item]> {
-        self.given.get(set).map(Vec::as_slice)
-    }
-
-    /// Adds or replaces a set; what was known of it holds no more, until it is as it was.
-    pub fn set_items(&mut self, name: &str, items: Vec<Item>) {
-        if self.given.get(name) == Some(&items) {
-            return;
-        }
-        self.forget(name);
-        self.sets.insert(name.to_owned(), self.ordered(&items));
-        self.given.insert(name.to_owned(), items);
-        self.come_back();
-    }
-
-    /// Removes a set.
-    pub fn remove_items(&mut self, name: &str) {
-        self.forget(name);
-        self.given.remove(name);
-        self.sets.remove(name);
-    }
-
-    /// Changes how items are put to the model; no result holds any more, until that is as it was.
-    pub fn set_prompting(&mut self, prompting: Prompting) {
-        if prompting == self.prompting {
-            return;
-        }
-        self.put_all_aside();
-        self.prompting = prompting;
-        let ordered = |(name, items): (&String, &Vec<Item>)| (name.clone(), self.ordered(items));
-        self.sets = self.given.iter().map(ordered).collect();
-        self.come_back();
-    }
-
-    /// How items are put to the model.
-    pub fn prompting(&self) -> &Prompting {
-        &self.prompting
-    }
-
-    /// How predictions are made.
-    pub fn rule(&self) -> Rule {
-        self.rule
-    }
-
-    /// All sets, as they were given.
-    pub fn given_sets(&self) -> &BTreeMap<String, Vec<Item>> {
-        &self.given
-    }
-
-    fn ordered(&self, items: &[Item]) -> Vec<Item> {
-        match self.prompting.choice_order {
-            Some(seed) => shuffled(items, seed),
-            None => items.to_vec(),
-        }
-    }
-
-    /// The items of a set as the model gets them.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError::NotYet`] for an unknown set.
-    pub fn items(&self, set: &str) -> Result<&[Item], StudyError> {
-        self.sets
-            .get(set)
-            .map(Vec::as_slice)
-            .ok_or_else(|| StudyError::NotYet(format!("there is no item set `{set}`")))
-    }
-
-    /// The prompts of a set: the template and the shots drawn for it.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError::NotYet`] when the shots' set is not there, [`ScoringError::Settings`] when it has too few items.
-    pub fn prompts(&self, set: &str) -> Result<Prompts, StudyError> {
-        let template = self.prompting.template.clone();
-        let Some(few_shot) = &self.prompting.few_shot else {
-            return Ok(template.into());
-        };
-        let pool = self.items(few_shot.set.as_deref().unwrap_or(set))?;
-        Prompts::with_shots(template, few_shot, pool).map_err(|error| {
-            AttributionError::from(ScoringError::Settings(error.to_string())).into()
-        })
-    }
-
-    /// Changes how predictions are made. Scores follow where they can ([`SetScores::by_rule`]); the attribution, whose
-    /// items and targets hang on the predictions, holds no more until the rule is as it was.
-    pub fn set_rule(&mut self, rule: Rule) {
-        if rule != self.rule {
-            let followed = self
-                .baselines
-                .iter()
-                .filter_map(|(set, scores)| Some((set.clone(), scores.by_rule(rule)?)))
-                .collect();
-            self.put_all_aside();
-            self.rule = rule;
-            self.baselines = followed;
-            self.come_back();
-        }
-    }
-
     fn trial<'a>(&'a self, set: &'a str, prompts: &'a Prompts) -> Result<Trial<'a>, StudyError> {
-        let items = self.items(set)?;
+        let items = self.bench.items(set)?;
         if items.is_empty() {
             return Err(ScoringError::Empty(set.to_owned()).into());
         }
@@ -235,12 +138,12 @@ impl Session {
             set,
             items,
             prompts,
-            rule: self.rule,
+            rule: self.bench.rule(),
         })
     }
 
     fn all_prompts(&self, sets: &[String]) -> Result<Vec<Prompts>, StudyError> {
-        sets.iter().map(|set| self.prompts(set)).collect()
+        sets.iter().map(|set| self.bench.prompts(set)).collect()
     }
 
     fn trials<'a>(
@@ -282,13 +185,14 @@ impl Session {
     ///
     /// [`StudyError`].
     pub async fn score(&mut self, set: &str, job: Job<'_>) -> Result<&SetScores, StudyError> {
-        if !self.baselines.contains_key(set) {
-            let named = (set, self.items(set)?);
-            let (gains, prompts) = (Gains::none(), self.prompts(set)?);
-            let scores =
-                scoring::score(&self.model, named, &prompts, self.rule, &gains, job).await?;
+        if self.baseline(set).is_none() {
+            let of = self.made_of(set)?;
+            let named = (set, self.bench.items(set)?);
+            let (gains, prompts, rule) =
+                (Gains::none(), self.bench.prompts(set)?, self.bench.rule());
+            let result = scoring::score(&self.model, named, &prompts, rule, &gains, job).await?;
             self.compute.faults.check()?;
-            self.baselines.insert(set.to_owned(), scores);
+            self.results.keep_scores(Made { of, result });
         }
         self.baseline(set)
             .ok_or_else(|| StudyError::NotYet(format!("the item set `{set}` is not scored")))
@@ -305,10 +209,11 @@ impl Session {
         orders: Orders,
         job: Job<'_>,
     ) -> Result<PositionBias, StudyError> {
-        let named = (set, self.items(set)?);
-        let prompts = self.prompts(set)?;
+        let named = (set, self.bench.items(set)?);
+        let prompts = self.bench.prompts(set)?;
+        let rule = self.bench.rule();
         let found =
-            scoring::position::position_bias(&self.model, named, &prompts, self.rule, orders, job)
+            scoring::position::position_bias(&self.model, named, &prompts, rule, orders, job)
                 .await?;
         self.compute.faults.check()?;
         Ok(found)
@@ -326,9 +231,9 @@ impl Session {
     ) -> Result<(), StudyError> {
         let sets = || sets.iter().map(AsRef::as_ref);
         // An item that the model cannot take is found before the first set runs.
-        for set in sets().filter(|set| !self.baselines.contains_key(*set)) {
-            let (items, prompts) = (self.items(set)?, self.prompts(set)?);
-            scoring::Plan::new(&self.model, (set, items), &prompts, self.rule)?;
+        for set in sets().filter(|set| self.baseline(set).is_none()) {
+            let (items, prompts) = (self.bench.items(set)?, self.bench.prompts(set)?);
+            scoring::Plan::new(&self.model, (set, items), &prompts, self.bench.rule())?;
         }
         for set in sets() {
             self.score(set, job).await?;
@@ -348,9 +253,10 @@ impl Session {
         job: Job<'_>,
     ) -> Result<&Attribution, StudyError> {
         self.score(set, job).await?;
-        let prompts = self.prompts(set)?;
+        let prompts = self.bench.prompts(set)?;
         let (trial, baseline) = self.scored(set, &prompts)?;
-        let found = attribution::attribute(
+        let of = self.made_of_attribution(set, settings)?;
+        let result = attribution::attribute(
             &self.model,
             (set, trial.items),
             &prompts,
@@ -360,12 +266,17 @@ impl Session {
         )
         .await?;
         self.compute.faults.check()?;
-        Ok(self.attribution.insert(found))
+        self.results.keep_attribution(Made { of, result });
+        self.attributed()
     }
 
-    fn attributed(&self) -> Result<&Attribution, StudyError> {
-        self.attribution
-            .as_ref()
+    /// The attribution at hand.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] where there is none.
+    pub fn attributed(&self) -> Result<&Attribution, StudyError> {
+        self.attribution()
             .ok_or_else(|| StudyError::NotYet("run an attribution first".into()))
     }
 
@@ -482,9 +393,9 @@ impl Session {
         job: Job<'_>,
     ) -> Result<NeuronCard, StudyError> {
         self.score(set, job).await?;
-        let prompts = self.prompts(set)?;
+        let prompts = self.bench.prompts(set)?;
         let (trial, baseline) = self.scored(set, &prompts)?;
-        let attribution = self.attribution.as_ref();
+        let attribution = self.attribution();
         let card = effect::neuron_card(trial, baseline, attribution, (layer, neuron), job).await?;
         self.compute.faults.check()?;
         Ok(card)

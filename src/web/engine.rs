@@ -10,11 +10,12 @@ use wasm_bindgen::prelude::*;
 
 use super::error::WebError;
 use super::files::model_files;
+use super::held::Held;
 use super::host::Worker;
-use crate::attribution::{Attribution, Settings};
+use crate::attribution::Settings;
 use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
-use crate::items::{AnswersFrom, Item, Template, items_sha256, parse_items_from};
+use crate::items::{AnswersFrom, Item, Template, parse_items_from};
 use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::device::{Compute, DeviceInfo};
@@ -25,9 +26,9 @@ use crate::pruning::selection::{TopPercent, ranked};
 use crate::scoring::{Rule, SetScores};
 use crate::study::link::{self, Shared};
 use crate::study::report::Report;
-use crate::study::session::{Prompting, TuneRequest};
+use crate::study::session::TuneRequest;
 use crate::study::warm_up::warm_up;
-use crate::study::{Expected, Reproduction, Session, Study, StudyError, runner};
+use crate::study::{Expected, Reproduction, Session, Study, runner};
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
 
@@ -38,10 +39,7 @@ pub struct Engine {
     compute: Compute,
     /// A GPU that is compared with the processor for every model, where the page leaves the choice to the engine.
     gpu: Option<Compute>,
-    pub(super) session: Option<Session>,
-    pub(super) sets: BTreeMap<String, Vec<Item>>,
-    pub(super) prompting: Prompting,
-    rule: Rule,
+    pub(super) held: Held,
 }
 
 pub(super) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T> {
@@ -178,7 +176,7 @@ struct SnippetRequest {
 
 impl Engine {
     pub(super) fn session(&mut self) -> Result<&mut Session> {
-        self.session.as_mut().ok_or_else(WebError::no_model)
+        self.held.session_mut()
     }
 
     /// Where a model is loaded to.
@@ -202,30 +200,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Items a study may name: the ones sent with it, else the sets already here.
-    fn samples(&self, sent: BTreeMap<String, Vec<Item>>) -> BTreeMap<String, Vec<Item>> {
-        let mut all = self.sets.clone();
-        all.extend(sent);
-        all
-    }
-
     /// Runs a study in a session of its own: only once it is through does it take the place of the one at hand.
     async fn rerun(
         &mut self,
         request: RunRequest,
         progress: JsValue,
     ) -> Result<(Report, Reproduction)> {
-        let samples = self.samples(request.samples);
         let host = Worker::new(progress);
-        let sample = |name: &str| find(&samples, name);
-        let expected = request.expected.unwrap_or_default();
         let mut session = self.session()?.beside();
+        // Items a study may name: the ones sent with it, else the sets already here.
+        let bench = self.held.bench();
+        let sample = |name: &str| match request.samples.get(name) {
+            Some(sent) => Ok(sent.clone()),
+            None => match bench.set(name) {
+                Ok(set) => Ok(set.given().to_vec()),
+                Err(error) => Err(error.to_string()),
+            },
+        };
+        let expected = request.expected.unwrap_or_default();
         let job = Job::new(&host);
         let found = runner::reproduce(&mut session, &request.study, &expected, sample, job).await?;
-        self.prompting = session.prompting().clone();
-        self.rule = session.rule();
-        self.sets = session.given_sets().clone();
-        self.session = Some(session);
+        self.held = Held::Session(Box::new(session));
         Ok(found)
     }
 }
@@ -258,12 +253,11 @@ impl Engine {
         Ok(Engine {
             compute,
             gpu,
-            session: None,
-            sets: BTreeMap::new(),
-            prompting: Template::named("question-answer")
-                .map_err(WebError::request)?
-                .into(),
-            rule: Rule::Sum,
+            held: Held::Bench(
+                Template::named("question-answer")
+                    .map_err(WebError::request)?
+                    .into(),
+            ),
         })
     }
 
@@ -320,7 +314,7 @@ impl Engine {
         let files = model_files(files).await?;
         let host = Worker::new(progress);
         // The old model goes first: two may not fit.
-        self.session = None;
+        self.held.unload();
         self.compute.device.memory_cleanup();
         let job = Job::new(&host);
         let opened = Opened::new(files).await?;
@@ -337,13 +331,9 @@ impl Engine {
             warm_up(&model.decoder, job).await?;
             self.compute.faults.check()?;
         }
-        let mut session = Session::new(self.compute.clone(), model, self.prompting.clone());
-        session.set_rule(self.rule);
-        for (name, items) in &self.sets {
-            session.set_items(name, items.clone());
-        }
+        let session = Session::new(self.compute.clone(), model, self.held.bench().clone());
         let info = session.model_info();
-        self.session = Some(session);
+        self.held = Held::Session(Box::new(session));
         to_js(&info)
     }
 
@@ -356,29 +346,20 @@ impl Engine {
     /// Adds or replaces an item set.
     pub fn set_items(&mut self, request: JsValue) -> Result<JsValue> {
         let ItemsRequest { name, items } = from_js(request)?;
-        let sha256 = items_sha256(&items);
-        if let Some(session) = &mut self.session {
-            session.set_items(&name, items.clone());
-        }
-        self.sets.insert(name, items);
+        self.held.change(|bench| bench.set_items(&name, items));
+        let sha256 = self.held.bench().set(&name)?.sha256();
         to_js(&serde_json::json!({ "sha256": sha256 }))
     }
 
     /// Removes an item set.
     pub fn remove_items(&mut self, name: &str) {
-        self.sets.remove(name);
-        if let Some(session) = &mut self.session {
-            session.remove_items(name);
-        }
+        self.held.change(|bench| bench.remove_items(name));
     }
 
     /// Changes how predictions are made; of the given scores, those that could follow.
     pub fn set_rule(&mut self, request: JsValue) -> Result<JsValue> {
         let RuleRequest { rule, scores } = from_js(request)?;
-        self.rule = rule;
-        if let Some(session) = &mut self.session {
-            session.set_rule(rule);
-        }
+        self.held.change(|bench| bench.set_rule(rule));
         let follow = scores.iter().filter_map(|scores| scores.by_rule(rule));
         to_js(&follow.collect::<Vec<SetScores>>())
     }
@@ -399,13 +380,10 @@ impl Engine {
         } = from_js(request)?;
         let host = Worker::new(progress);
         let session = self.session()?;
-        let is_there = |found: &Attribution| found.set == set && found.settings == settings;
-        if !(known && session.attribution().is_some_and(is_there)) {
+        if !(known && session.is_attributed(&set, &settings)) {
             session.attribute(&set, &settings, Job::new(&host)).await?;
         }
-        let found = session
-            .attribution()
-            .ok_or_else(|| StudyError::NotYet("run an attribution first".into()))?;
+        let found = session.attributed()?;
         let flat: Vec<f32> = found.scores.iter().flatten().copied().collect();
         let result: Object = to_js(found)?
             .dyn_into()
@@ -422,10 +400,8 @@ impl Engine {
     /// The neurons of largest absolute score.
     pub fn ranked(&mut self, request: JsValue) -> Result<JsValue> {
         let RankedRequest { layer, top, mask } = from_js(request)?;
-        match self.session()?.attribution() {
-            Some(found) => to_js(&ranked(found, layer, top, mask.as_ref())),
-            None => Err(StudyError::NotYet("run an attribution first".into()).into()),
-        }
+        let found = self.session()?.attributed()?;
+        to_js(&ranked(found, layer, top, mask.as_ref()))
     }
 
     /// One neuron's card.
@@ -552,14 +528,4 @@ impl Engine {
     pub fn read_document(&self, text: &str) -> Result<JsValue> {
         to_js(&Shared::from_document(text)?)
     }
-}
-
-fn find(
-    samples: &BTreeMap<String, Vec<Item>>,
-    name: &str,
-) -> std::result::Result<Vec<Item>, String> {
-    samples
-        .get(name)
-        .cloned()
-        .ok_or_else(|| format!("there is no item set `{name}`"))
 }

@@ -109,9 +109,21 @@ fn of_pruning(error: &PruningError) -> (&'static str, &'static str) {
     }
 }
 
+fn of_template(error: &TemplateError) -> (&'static str, &'static str) {
+    let hint = match error {
+        TemplateError::Unknown { .. } => "Choose one of the templates that are named.",
+        TemplateError::Own { .. } => "Correct that part of the template.",
+        TemplateError::Item(_) | TemplateError::TooLong { .. } => {
+            "Choose another template or fewer shots, or edit that item."
+        }
+    };
+    ("template", hint)
+}
+
 impl From<StudyError> for WebError {
     fn from(error: StudyError) -> Self {
         let (code, hint) = match &error {
+            StudyError::Prompt(error) => of_template(error),
             StudyError::Document(_) | StudyError::Report(_) => {
                 ("study", "The document is damaged or of a newer version.")
             }
@@ -147,18 +159,7 @@ impl From<StudyError> for WebError {
 
 impl From<TemplateError> for WebError {
     fn from(error: TemplateError) -> Self {
-        let hint = match &error {
-            TemplateError::Unknown { .. } => "Choose one of the templates that are named.",
-            TemplateError::Own { .. } => "Correct that part of the template.",
-            TemplateError::Item(_) | TemplateError::TooLong { .. } => {
-                "Choose another template or fewer shots, or edit that item."
-            }
-        };
-        Self {
-            code: "template",
-            message: error.to_string(),
-            hint,
-        }
+        StudyError::from(error).into()
     }
 }
 

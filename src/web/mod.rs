@@ -4,6 +4,7 @@
 //! - [`files`]: the files of a model, its size by its configuration, a hash piece by piece
 //! - [`error`]: every error as `{code, message, hint}`, converted once
 //! - [`forward`]: a forward pass laid open
+//! - `held`: what it holds: item sets and, once one is loaded, a model
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
 //! - `scoring`: its part for items and scores
 //! - [`source`]: weight files as `Blob`s, read by ranges
@@ -12,6 +13,7 @@ mod engine;
 mod error;
 mod files;
 mod forward;
+mod held;
 mod host;
 mod scoring;
 mod source;
@@ -21,6 +23,8 @@ pub use files::{Sha256, estimate};
 
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
+
+use crate::study::report::EngineInfo;
 
 unsafe extern "C" {
     /// Made by the linker: runs what crates registered to run before `main`.
@@ -68,5 +72,5 @@ pub fn kernel_stack() -> usize {
 /// The engine's version.
 #[wasm_bindgen]
 pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
+    EngineInfo::VERSION.to_owned()
 }

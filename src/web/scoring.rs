@@ -7,14 +7,12 @@ use super::engine::{Engine, Result, from_js, to_js};
 use super::error::WebError;
 use super::host::Worker;
 use crate::items::export::to_csv;
-use crate::items::order::{reordered, shuffled, shuffled_order};
 use crate::items::placeholder::PLACEHOLDERS;
 use crate::items::split::split;
-use crate::items::{FewShot, Item, Prompts, TemplateSpec, canonical_jsonl};
+use crate::items::{FewShot, Item, TemplateSpec, canonical_jsonl};
 use crate::job::Job;
 use crate::scoring::{ItemScore, Orders, Paired, encode, paired::flips};
-use crate::study::StudyError;
-use crate::study::session::Prompting;
+use crate::study::{ChoiceOrder, Prompting, StudyError};
 
 #[derive(Deserialize)]
 struct PromptingRequest {
@@ -30,11 +28,8 @@ impl PromptingRequest {
         if let Some(few_shot) = &self.few_shot {
             few_shot.check().map_err(WebError::settings)?;
         }
-        Ok(Prompting {
-            template: self.template.resolve()?,
-            few_shot: self.few_shot,
-            choice_order: self.choice_order,
-        })
+        let order = self.choice_order.map(|seed| ChoiceOrder { seed });
+        Ok(Prompting::new(&self.template, self.few_shot, order)?)
     }
 }
 
@@ -102,21 +97,6 @@ struct CompareRequest {
     after: Vec<ItemScore>,
 }
 
-impl Engine {
-    /// An item of a set with its choices as the model sees them.
-    fn in_order(&self, item: Item, set: Option<&str>, seed: Option<u64>) -> Item {
-        let items = set.and_then(|set| self.sets.get(set));
-        let index = items.and_then(|items| items.iter().position(|other| other.id == item.id));
-        match (seed, index) {
-            (Some(seed), Some(index)) => {
-                let order = shuffled_order(item.choices.len(), seed, index);
-                reordered(&item, &order)
-            }
-            _ => item,
-        }
-    }
-}
-
 #[wasm_bindgen]
 impl Engine {
     /// The placeholders of a template: `[{name, becomes}]`.
@@ -128,34 +108,24 @@ impl Engine {
 
     /// Changes template, few shots and order of the choices.
     pub fn set_prompting(&mut self, request: JsValue) -> Result<()> {
-        self.prompting = from_js::<PromptingRequest>(request)?.resolve()?;
-        if let Some(session) = &mut self.session {
-            session.set_prompting(self.prompting.clone());
-        }
+        let prompting = from_js::<PromptingRequest>(request)?.resolve()?;
+        self.held.change(|bench| bench.set_prompting(prompting));
         Ok(())
     }
 
     /// The exact prompt of an item and, with a model, its tokens.
     pub fn prompt(&self, request: JsValue) -> Result<JsValue> {
-        let request: PromptRequest = from_js(request)?;
-        let prompting = match request.prompting {
+        let PromptRequest {
+            item,
+            set,
+            prompting,
+        } = from_js(request)?;
+        let bench = self.held.bench();
+        let prompting = match prompting {
             Some(prompting) => prompting.resolve()?,
-            None => self.prompting.clone(),
+            None => bench.prompting().clone(),
         };
-        let prompts = match prompting.few_shot {
-            Some(few_shot) => {
-                let asked = request.set.clone().unwrap_or_default();
-                let set = few_shot.set.clone().unwrap_or(asked);
-                let pool = self.sets.get(&set).cloned().unwrap_or_default();
-                let pool = match prompting.choice_order {
-                    Some(seed) => shuffled(&pool, seed),
-                    None => pool,
-                };
-                Prompts::with_shots(prompting.template, &few_shot, &pool)?
-            }
-            None => prompting.template.into(),
-        };
-        let item = self.in_order(request.item, request.set.as_deref(), prompting.choice_order);
+        let (item, prompts) = bench.asked(item, &set.unwrap_or_default(), &prompting)?;
         let rendered = prompts.render(&item)?;
         let prompt = rendered.prompt().to_owned();
         let own = |context: &str| context.get(prompt.len()..).unwrap_or_default().to_owned();
@@ -171,7 +141,7 @@ impl Engine {
             gold: item.gold,
             prompt,
         };
-        if let Some(session) = &self.session {
+        if let Some(session) = self.held.session() {
             let tokenizer = &session.model.tokenizer;
             let texts = |ids: &[u32]| ids.iter().map(|&id| tokenizer.token_text(id)).collect();
             let found = encode(&session.model, &[item], &prompts).map_err(StudyError::from)?;

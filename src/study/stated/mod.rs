@@ -14,7 +14,7 @@ pub use of_mask::Measured;
 pub(super) use of_report::check as check_report;
 
 use super::Study;
-use crate::items::order::shuffled;
+use super::made_of::{MadeOf, Part};
 use crate::items::{Item, items_sha256};
 use crate::pruning::mask::LayerMask;
 use crate::pruning::selection::TopPercent;
@@ -79,6 +79,18 @@ fn accuracy(what: &str, stated: &Accuracy) -> Claim {
     same_accuracy(what, stated, &Accuracy::wilson(correct, total))
 }
 
+/// What was found was made of what its study names.
+fn of_study(found: &MadeOf, study: &Study) -> Claim {
+    let of_other = match found.differences(&study.made_of()).first() {
+        None => return Ok(()),
+        Some(Part::Settings) => "the attribution has other settings than the study",
+        Some(Part::Mask) => "the mask is not the study's",
+        // Of what is said beside a study there is no more that it says as well.
+        Some(_) => "its study is of another model",
+    };
+    Err(of_other.to_owned())
+}
+
 /// A selection's mask prunes its layer alone.
 fn of_layer<'a>(selection: TopPercent, layers: impl IntoIterator<Item = &'a LayerMask>) -> Claim {
     let is_other = |mask: &&LayerMask| mask.layer != selection.layer && !mask.neurons.is_empty();
@@ -104,10 +116,8 @@ fn items_of(study: &Study, set: &str) -> Result<Option<Vec<Item>>, String> {
             "the items of `{set}` are not those of their sha256"
         ));
     }
-    Ok(Some(match study.choice_order {
-        Some(order) => shuffled(&items, order.seed),
-        None => items,
-    }))
+    let prompting = study.prompting().map_err(|error| error.to_string())?;
+    Ok(Some(prompting.ordered(&items).into_owned()))
 }
 
 /// Whether everything that is said of a set's items follows from their log-likelihoods.

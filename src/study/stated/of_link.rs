@@ -1,6 +1,6 @@
 //! What a link says was found.
 
-use super::{Claim, accuracy, in_set, items_of, of_layer, same_count};
+use super::{Claim, accuracy, in_set, items_of, of_layer, of_study, same_count};
 use crate::items::Item;
 use crate::study::reproduction::{Expected, ExpectedSet};
 use crate::study::{PruningSpec, Study};
@@ -15,7 +15,8 @@ impl Expected {
     ///
     /// What contradicts what, in words.
     pub fn check(&self, study: &Study) -> Result<(), String> {
-        self.check_mask(study.pruning.as_ref())?;
+        of_study(&self.made_of(), study)?;
+        self.check_selection(study.pruning.as_ref())?;
         for (index, set) in self.sets.iter().enumerate() {
             if self.sets[..index].iter().any(|other| other.set == set.set) {
                 return Err(format!("`{}` is there twice", set.set));
@@ -25,13 +26,8 @@ impl Expected {
         Ok(())
     }
 
-    fn check_mask(&self, spec: Option<&PruningSpec>) -> Claim {
+    fn check_selection(&self, spec: Option<&PruningSpec>) -> Claim {
         let of_study = spec.and_then(|spec| spec.mask.as_ref());
-        if let (Some(own), Some(other)) = (&self.mask, of_study)
-            && !own.is_same(other)
-        {
-            return Err("the mask that was measured is not the study's".into());
-        }
         let Some(selection) = spec.and_then(|spec| spec.selection) else {
             return Ok(());
         };

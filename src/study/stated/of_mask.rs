@@ -1,13 +1,15 @@
 //! What a mask's file says of its effect.
 
-use super::{Claim, accuracy, in_set, items_of, of_control, of_layer, same_count};
+use super::{Claim, accuracy, in_set, items_of, of_control, of_layer, of_study, same_count};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, SetEffect};
 use crate::pruning::mask::LayerMask;
-use crate::study::{PruningSpec, Study};
+use crate::study::{MadeOf, PruningSpec, Study};
 
 /// A mask and what is said to have been measured with it.
 pub struct Measured<'a> {
+    /// What the measurement was made of.
+    pub made_of: MadeOf,
     /// The mask.
     pub mask: &'a Mask,
     /// Layers of the model that it was made for, and neurons of each, where that model is known.
@@ -29,6 +31,9 @@ impl Measured<'_> {
     pub fn check(&self) -> Result<(), String> {
         if let Some(shape) = self.shape {
             self.of_shape(shape)?;
+        }
+        if let Some(study) = self.study {
+            of_study(&self.made_of, study)?;
         }
         if let Some(spec) = self.study.and_then(|study| study.pruning.as_ref()) {
             self.of_spec(spec)?;
@@ -65,13 +70,6 @@ impl Measured<'_> {
     }
 
     fn of_spec(&self, spec: &PruningSpec) -> Claim {
-        if spec
-            .mask
-            .as_ref()
-            .is_some_and(|mask| !mask.is_same(self.mask))
-        {
-            return Err("the mask is not the study's".into());
-        }
         let Some(selection) = spec.selection else {
             return Ok(());
         };

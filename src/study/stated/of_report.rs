@@ -1,7 +1,7 @@
 //! What a report says was found.
 
 use super::{
-    Claim, accuracy, in_set, is_close, items_of, of_control, same_accuracy, same_count,
+    Claim, accuracy, in_set, is_close, items_of, of_control, of_study, same_accuracy, same_count,
     same_number, scores,
 };
 use crate::attribution::Attribution;
@@ -16,9 +16,7 @@ use crate::tuning::{TuneCurve, TuneReport, best_step};
 /// Whether what a report says follows from what stands beside it.
 pub(in crate::study) fn check(report: &Report) -> Claim {
     let study = &report.study;
-    if !study.model.sha256.is_empty() && study.model.sha256 != report.model.sha256 {
-        return Err("its study is of another model".into());
-    }
+    of_study(&report.made_of(), study)?;
     if report
         .engine
         .precision
@@ -109,9 +107,6 @@ fn attributed(report: &Report, found: &Attribution) -> Claim {
         ));
     }
     let study = &report.study;
-    if study.attribution.as_ref() != Some(&found.settings) {
-        return Err("the attribution has other settings than the study".into());
-    }
     if study.sets_of(Role::Attribution) != [found.set.as_str()] {
         return Err(format!(
             "the attribution is of `{}`, which has not that role in the study",
@@ -205,9 +200,6 @@ fn pruned(report: &Report, found: &PruneReport) -> Claim {
         found.neurons,
         found.mask.n_neurons(),
     )?;
-    if mask_of(report).is_some_and(|mask| !mask.is_same(&found.mask)) {
-        return Err("the mask that was measured is not the study's".into());
-    }
     let spec = report.study.pruning.as_ref();
     if let Some((attribution, selection)) = report
         .attribution

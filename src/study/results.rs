@@ -1,0 +1,194 @@
+//! What a session found, each result with what it was made of. One that was made of something else than what is at hand
+//! is put aside, and comes back with that: it is not computed again.
+
+use std::collections::BTreeMap;
+
+use super::made_of::{MadeOf, Part};
+use crate::attribution::Attribution;
+use crate::scoring::SetScores;
+
+/// Scores that are kept aside, at most.
+const SCORES_AT_MOST: usize = 128;
+/// Attributions that are kept aside, at most: each holds the scores of every neuron for every item.
+const ATTRIBUTIONS_AT_MOST: usize = 3;
+
+/// A result and what it was made of.
+pub(super) struct Made<T> {
+    pub of: MadeOf,
+    pub result: T,
+}
+
+impl Made<SetScores> {
+    /// The same log-likelihoods by another rule, where that is all that changed: they do not hang on it.
+    fn by_rule_of(&self, now: &MadeOf) -> Option<Self> {
+        if self.of.differences(now) != [Part::Rule] {
+            return None;
+        }
+        let result = self.result.by_rule(now.rule?)?;
+        let of = now.clone();
+        Some(Self { of, result })
+    }
+}
+
+/// A result of an item set.
+trait OfSet {
+    fn set(&self) -> &str;
+    /// The same of a set that is called otherwise.
+    fn named(self, set: &str) -> Self;
+}
+
+impl OfSet for SetScores {
+    fn set(&self) -> &str {
+        &self.set
+    }
+
+    fn named(self, set: &str) -> Self {
+        SetScores::named(self, set)
+    }
+}
+
+impl OfSet for Attribution {
+    fn set(&self) -> &str {
+        &self.set
+    }
+
+    fn named(self, set: &str) -> Self {
+        Self {
+            set: set.to_owned(),
+            ..self
+        }
+    }
+}
+
+/// What the results of every set at hand would be made of.
+pub(super) type AtHand = BTreeMap<String, MadeOf>;
+
+/// The results of what is at hand, and those aside.
+pub(super) struct Results {
+    at_hand: AtHand,
+    scores: BTreeMap<String, Made<SetScores>>,
+    attribution: Option<Made<Attribution>>,
+    scores_aside: Aside<SetScores>,
+    attributions_aside: Aside<Attribution>,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self {
+            at_hand: AtHand::new(),
+            scores: BTreeMap::new(),
+            attribution: None,
+            scores_aside: Aside::at_most(SCORES_AT_MOST),
+            attributions_aside: Aside::at_most(ATTRIBUTIONS_AT_MOST),
+        }
+    }
+}
+
+impl Results {
+    /// The scores of a set.
+    pub fn scores(&self, set: &str) -> Option<&SetScores> {
+        self.scores.get(set).map(|made| &made.result)
+    }
+
+    /// The scores of all sets.
+    pub fn all_scores(&self) -> impl Iterator<Item = &SetScores> {
+        self.scores.values().map(|made| &made.result)
+    }
+
+    /// The attribution and what it was made of.
+    pub fn attribution(&self) -> Option<&Made<Attribution>> {
+        self.attribution.as_ref()
+    }
+
+    pub fn keep_scores(&mut self, made: Made<SetScores>) {
+        self.scores.insert(made.result.set.clone(), made);
+    }
+
+    /// Keeps an attribution in the place of the one there was.
+    pub fn keep_attribution(&mut self, made: Made<Attribution>) {
+        self.attribution = Some(made);
+    }
+
+    /// Puts aside what was made of something else than what is at hand, and takes back what was made of that.
+    pub fn settle(&mut self, at_hand: AtHand) {
+        for (set, made) in std::mem::take(&mut self.scores) {
+            let now = at_hand.get(&set);
+            if now.is_some_and(|now| made.of.is_same(now)) {
+                self.keep_scores(made);
+                continue;
+            }
+            if let Some(followed) = now.and_then(|now| made.by_rule_of(now)) {
+                self.keep_scores(followed);
+            }
+            self.scores_aside.put(made);
+        }
+        let is_stale = |made: &mut Made<Attribution>| {
+            let now = at_hand.get(&made.result.set);
+            !now.is_some_and(|now| made.of.is_same(now))
+        };
+        if let Some(stale) = self.attribution.take_if(is_stale) {
+            self.attributions_aside.put(stale);
+        }
+        // A set that is only taken away may come again under another name: its results wait for that.
+        let is_new = |(set, of)| self.at_hand.get(set) != Some(of);
+        if at_hand.iter().any(is_new) {
+            self.take_back(&at_hand);
+        }
+        self.at_hand = at_hand;
+    }
+
+    fn take_back(&mut self, at_hand: &AtHand) {
+        for (name, of) in at_hand {
+            if !self.scores.contains_key(name)
+                && let Some(made) = self.scores_aside.take(&[(name, of)])
+            {
+                self.keep_scores(made);
+            }
+        }
+        if self.attribution.is_none() {
+            let sets: Vec<_> = at_hand.iter().collect();
+            self.attribution = self.attributions_aside.take(&sets);
+        }
+    }
+}
+
+/// Results of what is not at hand, the latest last.
+struct Aside<T> {
+    made: Vec<Made<T>>,
+    at_most: usize,
+}
+
+impl<T: OfSet> Aside<T> {
+    fn at_most(at_most: usize) -> Self {
+        let made = Vec::new();
+        Self { made, at_most }
+    }
+
+    fn put(&mut self, made: Made<T>) {
+        let is_other =
+            |other: &Made<T>| other.result.set() != made.result.set() || other.of != made.of;
+        self.made.retain(is_other);
+        self.made.push(made);
+        if self.made.len() > self.at_most {
+            self.made.remove(0);
+        }
+    }
+
+    /// The latest result that was made of one of these sets, whatever that was called: of several with the same items the
+    /// one of that name.
+    fn take(&mut self, sets: &[(&String, &MadeOf)]) -> Option<Made<T>> {
+        let latest = |fits: &dyn Fn(&Made<T>, &str) -> bool| {
+            let mut entries = self.made.iter().enumerate().rev();
+            entries.find_map(|(at, made)| {
+                let mut sets = sets.iter();
+                let (name, _) = sets.find(|(name, of)| made.of.is_same(of) && fits(made, name))?;
+                Some((at, name.as_str()))
+            })
+        };
+        let (at, name) =
+            latest(&|made, name| made.result.set() == name).or_else(|| latest(&|_, _| true))?;
+        let Made { of, result } = self.made.remove(at);
+        let result = result.named(name);
+        Some(Made { of, result })
+    }
+}
