@@ -12,24 +12,24 @@ use common::{assert_close, fork, host, items, job, json, model, plain, tensors, 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use secateur::attribution::ablation::ablate;
-use secateur::attribution::quadrature::Rule;
+use secateur::attribution::quadrature::Riemann;
 use secateur::attribution::sweep::{Sweep, Swept};
 use secateur::attribution::target::Target;
 use secateur::attribution::{
-    Attribution, AttributionError, Path, Positions, Settings, TargetKind, attribute,
+    Attribution, AttributionError, IntegrationPath, Positions, Settings, TargetKind, attribute,
 };
 use secateur::job::{Host, Job, Progress};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Compute, Decoder, Gains, Model, Run, Site};
+use secateur::model::{Capture, Compute, Decoder, Gains, Model, Neuron, Run, Site};
 use secateur::scoring::{self, SetScores};
 use secateur::weights::MemorySource;
 use serde::Deserialize;
 
-const PATHS: [Path; 2] = [Path::PerLayer, Path::Joint];
+const PATHS: [IntegrationPath; 2] = [IntegrationPath::PerLayer, IntegrationPath::Joint];
 const SITES: [Site; 2] = [Site::Post, Site::GatePre];
 const POSITIONS: [Positions; 2] = [Positions::Last, Positions::All];
 const TARGETS: [TargetKind; 2] = [TargetKind::TopLogit, TargetKind::ChoiceFirstToken];
-const RULES: [Rule; 3] = [Rule::Right, Rule::Left, Rule::Middle];
+const RULES: [Riemann; 3] = [Riemann::Right, Riemann::Left, Riemann::Middle];
 
 #[derive(Deserialize)]
 struct Golden {
@@ -50,11 +50,11 @@ struct TargetTokens {
 }
 
 fn settings(
-    path: Path,
+    path: IntegrationPath,
     site: Site,
     positions: Positions,
     target: TargetKind,
-    (rule, steps): (Rule, usize),
+    (rule, steps): (Riemann, usize),
 ) -> Settings {
     Settings {
         preset: None,
@@ -70,7 +70,7 @@ fn settings(
 }
 
 /// Every path, site, positions and target.
-fn combinations(nodes: (Rule, usize)) -> Vec<Settings> {
+fn combinations(nodes: (Riemann, usize)) -> Vec<Settings> {
     let mut all = Vec::new();
     for path in PATHS {
         for site in SITES {
@@ -198,7 +198,7 @@ fn many_steps_are_complete_and_reach_the_integral() {
     let scores = tensors(&format!("{folder}/ig.safetensors"));
     let golden: Golden = json(&format!("{folder}/ig.json"));
     let prompt = &golden.prompts[0];
-    for settings in combinations((Rule::Middle, 400)) {
+    for settings in combinations((Riemann::Middle, 400)) {
         let key = key(0, &settings);
         let token = prompt.target_tokens.choice_first_token;
         let (swept, end) = swept(decoder, &[&prompt.ids], &[token], &settings, job());
@@ -207,8 +207,8 @@ fn many_steps_are_complete_and_reach_the_integral() {
         assert_scores(&found, integral, d_mlp, 1e-4, &key);
         let sum = |scores: &[f32]| scores.iter().map(|&score| f64::from(score)).sum::<f64>();
         let totals: Vec<f64> = match settings.path {
-            Path::PerLayer => found.chunks(d_mlp).map(sum).collect(),
-            Path::Joint => vec![sum(&found)],
+            IntegrationPath::PerLayer => found.chunks(d_mlp).map(sum).collect(),
+            IntegrationPath::Joint => vec![sum(&found)],
         };
         let differences: Vec<f64> = swept
             .at_zero_of(0)
@@ -232,7 +232,7 @@ const TOKENS: [u32; 4] = [22, 28, 6, 1];
 fn a_prompt_has_the_same_scores_alone_and_beside_others() {
     let model = model("tiny-llama-untied");
     let decoder = &model.decoder;
-    for settings in combinations((Rule::Right, 3)) {
+    for settings in combinations((Riemann::Right, 3)) {
         let (together, ends) = swept(decoder, &PROMPTS, &TOKENS, &settings, job());
         for (index, prompt) in PROMPTS.iter().enumerate() {
             let tokens = &TOKENS[index..=index];
@@ -311,7 +311,7 @@ fn nodes_in_groups_give_the_scores_of_one_group() {
         .collect();
     let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     for path in PATHS {
-        let rule = (Rule::Middle, 20);
+        let rule = (Riemann::Middle, 20);
         let target = TargetKind::ChoiceFirstToken;
         let settings = settings(path, Site::Post, Positions::All, target, rule);
         assert_groups_agree(&prompts, &settings);
@@ -324,9 +324,15 @@ fn layers_in_groups_give_the_scores_of_one_group() {
     let prompt = |i: u32| -> Vec<u32> { (0..32).map(|t| (i * 5 + t * 11 + t * t) % 42).collect() };
     let prompts: Vec<Vec<u32>> = (0..16).map(prompt).collect();
     let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let rule = (Rule::Right, 1);
+    let rule = (Riemann::Right, 1);
     let target = TargetKind::TopLogit;
-    let settings = settings(Path::PerLayer, Site::GatePre, Positions::All, target, rule);
+    let settings = settings(
+        IntegrationPath::PerLayer,
+        Site::GatePre,
+        Positions::All,
+        target,
+        rule,
+    );
     assert_groups_agree(&prompts, &settings);
 }
 
@@ -339,7 +345,7 @@ fn one_step_at_the_end_of_the_path_is_the_same_for_both_paths() {
         for site in SITES {
             let [layers, joint] = PATHS.map(|path| {
                 let target = TargetKind::ChoiceFirstToken;
-                let settings = settings(path, site, positions, target, (Rule::Right, 1));
+                let settings = settings(path, site, positions, target, (Riemann::Right, 1));
                 swept(decoder, &PROMPTS[..1], &TOKENS[..1], &settings, job())
                     .0
                     .scores_of(0)
@@ -358,9 +364,15 @@ fn a_gradient_is_the_finite_difference_of_the_target_in_the_gain() {
     let d_mlp = decoder.config.d_mlp;
     let run = base(decoder, &PROMPTS[..1]);
     // The node of one step is α = 1 by the right rule and ½ by the middle one.
-    for (rule, alpha) in [(Rule::Right, 1.0f32), (Rule::Middle, 0.5)] {
+    for (rule, alpha) in [(Riemann::Right, 1.0f32), (Riemann::Middle, 0.5)] {
         for kind in TARGETS {
-            let settings = settings(Path::PerLayer, Site::Post, Positions::All, kind, (rule, 1));
+            let settings = settings(
+                IntegrationPath::PerLayer,
+                Site::Post,
+                Positions::All,
+                kind,
+                (rule, 1),
+            );
             let target = target_of(decoder, &run, &settings, &TOKENS[..1]);
             let value = |layer: usize, neuron: usize, gain: f32| {
                 let mut gains = vec![alpha; d_mlp];
@@ -391,10 +403,10 @@ fn prompts_of_unequal_length_have_together_the_scores_that_each_has_alone() {
     let decoder = &model.decoder;
     let d_mlp = decoder.config.d_mlp;
     let prompts = [&PROMPTS[0][..3], PROMPTS[0], &PROMPTS[1][..5]];
-    for path in [Path::PerLayer, Path::Joint] {
+    for path in [IntegrationPath::PerLayer, IntegrationPath::Joint] {
         for positions in [Positions::Last, Positions::All] {
             let kind = TargetKind::ChoiceFirstToken;
-            let settings = settings(path, Site::Post, positions, kind, (Rule::Middle, 3));
+            let settings = settings(path, Site::Post, positions, kind, (Riemann::Middle, 3));
             let tokens = [TOKENS[0], TOKENS[1], TOKENS[0]];
             let (together, end) = swept(decoder, &prompts, &tokens, &settings, job());
             for (slot, (prompt, token)) in prompts.iter().zip(tokens).enumerate() {
@@ -571,9 +583,9 @@ fn a_decoder_that_is_a_formula_has_the_scores_of_the_formula() {
     for ids in [&[0u32][..], &[2, 0], &[0, 2, 1]] {
         let r = R[*ids.last().unwrap() as usize];
         for (rule, nodes) in [
-            (Rule::Right, [0.25, 0.5, 0.75, 1.0]),
-            (Rule::Left, [0.0, 0.25, 0.5, 0.75]),
-            (Rule::Middle, [0.125, 0.375, 0.625, 0.875]),
+            (Riemann::Right, [0.25, 0.5, 0.75, 1.0]),
+            (Riemann::Left, [0.0, 0.25, 0.5, 0.75]),
+            (Riemann::Middle, [0.125, 0.375, 0.625, 0.875]),
         ] {
             for settings in combinations((rule, 4)) {
                 let (swept, end) = swept(decoder, &[ids], &[1], &settings, job());
@@ -631,7 +643,7 @@ fn a_linear_target_has_the_same_scores_by_every_rule() {
         for steps in [1, 2, 7] {
             let target = TargetKind::TopLogit;
             let settings = settings(
-                Path::PerLayer,
+                IntegrationPath::PerLayer,
                 Site::Post,
                 Positions::Last,
                 target,
@@ -680,7 +692,7 @@ fn items_are_attributed_as_their_prompts_and_predicted_choices() {
     let model = model(FOLDER);
     let d_mlp = model.config().d_mlp;
     let golden = common::golden_items(FOLDER);
-    for settings in combinations((Rule::Middle, 4)) {
+    for settings in combinations((Riemann::Middle, 4)) {
         let found = attributed(&model, &settings).unwrap();
         assert_eq!((found.items_used.len(), found.items_skipped), (4, 0));
         assert_eq!(
@@ -700,8 +712,8 @@ fn items_are_attributed_as_their_prompts_and_predicted_choices() {
             assert_scores(&found.per_item[index], &expected, d_mlp, SHARE, &what);
             let sum = |scores: &[f32]| scores.iter().map(|&s| f64::from(s)).sum::<f64>();
             let totals: Vec<f64> = match settings.path {
-                Path::PerLayer => expected.chunks(d_mlp).map(sum).collect(),
-                Path::Joint => vec![sum(&expected)],
+                IntegrationPath::PerLayer => expected.chunks(d_mlp).map(sum).collect(),
+                IntegrationPath::Joint => vec![sum(&expected)],
             };
             let gaps: Vec<f64> = totals
                 .iter()
@@ -720,13 +732,13 @@ fn items_are_attributed_as_their_prompts_and_predicted_choices() {
 #[test]
 fn a_neuron_s_score_is_the_signed_mean_over_the_items() {
     let model = model(FOLDER);
-    let found = attributed(&model, &combinations((Rule::Right, 3))[0]).unwrap();
+    let found = attributed(&model, &combinations((Riemann::Right, 3))[0]).unwrap();
     for layer in 0..found.n_layers {
-        for neuron in 0..found.d_mlp {
-            let items = found.item_scores(layer, neuron);
+        for neuron in Neuron::of_layer(layer, found.d_mlp) {
+            let items = found.item_scores(neuron);
             assert_eq!(items.len(), 4);
             let mean = items.iter().map(|&score| f64::from(score)).sum::<f64>() / 4.0;
-            assert_close(&[found.scores[layer][neuron]], &[mean], 1e-6, "mean");
+            assert_close(&[found.scores[layer][neuron.index]], &[mean], 1e-6, "mean");
         }
     }
 }
@@ -737,15 +749,15 @@ fn the_gaps_sum_up_what_the_items_miss_of_completeness() {
     for path in PATHS {
         let target = TargetKind::ChoiceFirstToken;
         let of_steps = |steps| {
-            let rule = (Rule::Right, steps);
+            let rule = (Riemann::Right, steps);
             let settings = settings(path, Site::Post, Positions::Last, target, rule);
             attributed(&model, &settings).unwrap()
         };
         let (few, many) = (of_steps(3), of_steps(60));
-        let layers: Vec<i64> = few.gaps.iter().map(|gap| gap.layer).collect();
+        let layers: Vec<Option<usize>> = few.gaps.iter().map(|gap| gap.layer).collect();
         match path {
-            Path::PerLayer => assert_eq!(layers, [0, 1, 2]),
-            Path::Joint => assert_eq!(layers, [-1]),
+            IntegrationPath::PerLayer => assert_eq!(layers, [Some(0), Some(1), Some(2)]),
+            IntegrationPath::Joint => assert_eq!(layers, [None]),
         }
         for (entry, gap) in few.gaps.iter().enumerate() {
             let items: Vec<f64> = few.item_gaps.iter().map(|gaps| gaps[entry].abs()).collect();
@@ -753,8 +765,8 @@ fn the_gaps_sum_up_what_the_items_miss_of_completeness() {
             let largest = items.iter().copied().fold(0.0, f64::max);
             assert_close(&[gap.gap, gap.gap_max], &[mean, largest], 1e-12, "gap");
             let scores = few.per_item.iter().flat_map(|scores| match path {
-                Path::PerLayer => &scores[entry * few.d_mlp..(entry + 1) * few.d_mlp],
-                Path::Joint => &scores[..],
+                IntegrationPath::PerLayer => &scores[entry * few.d_mlp..(entry + 1) * few.d_mlp],
+                IntegrationPath::Joint => &scores[..],
             });
             let largest = scores.fold(0f32, |max, score| max.max(score.abs()));
             assert_close(&[gap.max_abs], &[largest], 0.0, "largest score");
@@ -857,7 +869,7 @@ fn exact_ablation_is_the_difference_to_a_run_without_the_neuron() {
     let (n_layers, d_mlp) = (config.n_layers, config.d_mlp);
     let prompts: [&[u32]; 2] = [&[6, 8, 12, 7], &[11, 20, 31, 5]];
     let settings = Settings {
-        path: Path::PerLayer,
+        path: IntegrationPath::PerLayer,
         site: Site::Post,
         positions: Positions::All,
         target: TargetKind::ChoiceFirstToken,
@@ -897,7 +909,7 @@ fn ablation_at_the_last_position_of_the_last_layer_is_that_at_all_positions() {
     let prompts: [&[u32]; 1] = [&[6, 8, 12, 7]];
     let effects = |positions| {
         let settings = Settings {
-            path: Path::PerLayer,
+            path: IntegrationPath::PerLayer,
             positions,
             target: TargetKind::TopLogit,
             ..Settings::preset("fast").unwrap()

@@ -6,7 +6,7 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
-use secateur::attribution::{Path, Positions, Settings, attribute};
+use secateur::attribution::{IntegrationPath, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::run::log_probabilities_of;
 use secateur::model::{Capture, Gains, Model, ModelError, Precision, Site};
@@ -180,7 +180,10 @@ impl Bench {
 
     fn paper_scores(&self) -> Vec<f64> {
         let paper = Settings::preset("paper").unwrap();
-        assert_eq!((paper.path, paper.positions), (Path::Joint, Positions::All));
+        assert_eq!(
+            (paper.path, paper.positions),
+            (IntegrationPath::Joint, Positions::All)
+        );
         assert_eq!(paper.site, Site::GatePre);
         self.scores_of(&Settings {
             confidence_threshold: 0.0,

@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
 use secateur::attribution::{Attribution, Settings, attribute};
 use secateur::items::{Item, Prompts};
-use secateur::model::{Gains, Model, Site};
+use secateur::model::{Gains, Model, Neuron, Site};
 use secateur::pruning::effect::{control, neuron_card, prune};
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::search::search;
@@ -403,7 +403,7 @@ fn the_top_of_a_layer_are_its_neurons_of_largest_score() {
     assert_eq!(mask.n_neurons(), 6);
     let score = |neuron: usize| attribution.scores[2][neuron].abs();
     let (inside, outside): (Vec<usize>, Vec<usize>) =
-        (0..24).partition(|&neuron| mask.contains(2, neuron));
+        (0..24).partition(|&index| mask.contains(Neuron { layer: 2, index }));
     let weakest = inside
         .iter()
         .map(|&n| score(n))
@@ -413,8 +413,8 @@ fn the_top_of_a_layer_are_its_neurons_of_largest_score() {
     // The ranking says the same.
     let mut first: Vec<usize> = ranked(&attribution, Some(2), 6, Some(&mask))
         .iter()
-        .inspect(|neuron| assert!(neuron.pruned && neuron.layer == 2))
-        .map(|neuron| neuron.neuron)
+        .inspect(|ranked| assert!(ranked.pruned && ranked.neuron.layer == 2))
+        .map(|ranked| ranked.neuron.index)
         .collect();
     first.sort_unstable();
     assert_eq!(first, inside);
@@ -428,16 +428,17 @@ fn a_neuron_s_effect_is_the_difference_of_the_margins_with_and_without_it() {
         let all = attribution.scores.iter().flatten();
         all.filter(|other| other.abs() > score.abs()).count() + 1
     };
-    for (layer, neuron) in [(0, 3), (1, 16), (2, 23)] {
+    for (layer, index) in [(0, 3), (1, 16), (2, 23)] {
+        let neuron = Neuron { layer, index };
         let card = neuron_card(
             bench.trial(),
             &bench.scores,
             Some(&attribution),
-            (layer, neuron),
+            neuron,
             job(),
         );
         let card = wait(card).unwrap();
-        let without = bench.under(&Mask::of_layer(Site::Post, layer, [neuron]));
+        let without = bench.under(&Mask::of_layer(Site::Post, layer, [index]));
         let mut changes = Vec::new();
         for (index, (before, after)) in bench.scores.items.iter().zip(&without.items).enumerate() {
             let change = after.gold_margin() - before.gold_margin();
@@ -461,13 +462,17 @@ fn a_neuron_s_effect_is_the_difference_of_the_margins_with_and_without_it() {
         assert_eq!(card.effect.after, without.accuracy);
         assert_eq!(
             card.address,
-            format!("blocks.{layer}.mlp.hook_post[{neuron}]")
+            format!("blocks.{layer}.mlp.hook_post[{index}]")
         );
-        let score = attribution.scores[layer][neuron];
+        let score = attribution.scores[layer][index];
         assert_eq!((card.score, card.rank), (Some(score), Some(place(score))));
         let scores: Vec<f32> = card.items.iter().map(|item| item.score).collect();
-        assert_eq!(scores, attribution.item_scores(layer, neuron));
+        assert_eq!(scores, attribution.item_scores(neuron));
     }
-    let outside = neuron_card(bench.trial(), &bench.scores, None, (0, 24), job());
+    let outside = Neuron {
+        layer: 0,
+        index: 24,
+    };
+    let outside = neuron_card(bench.trial(), &bench.scores, None, outside, job());
     assert!(matches!(wait(outside), Err(PruningError::Mask(_))));
 }

@@ -19,13 +19,14 @@ pub mod target;
 
 use serde::{Deserialize, Serialize};
 
-pub use settings::{Path, Positions, Settings, TargetKind};
+pub use settings::{IntegrationPath, Positions, Settings, TargetKind};
 
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
-use crate::model::{Capture, Gains, Model, ModelError};
+use crate::model::{Capture, Gains, Model, ModelError, Neuron};
 use crate::scoring::{ItemScore, ScoringError, batches, encode};
+use settings::{Aggregate, Baseline, Method};
 use sweep::Sweep;
 use target::Target;
 
@@ -65,8 +66,9 @@ impl From<Cancelled> for AttributionError {
 /// Completeness of one layer's attribution, or of the joint path's: `Σ_j IG_j = M(1) − M(0)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerGap {
-    /// The layer, or −1 for all layers together.
-    pub layer: i64,
+    /// The layer; none for all layers together, which documents have as −1.
+    #[serde(with = "layer_or_all")]
+    pub layer: Option<usize>,
     /// Mean over the items of `|M(1) − M(0)|`.
     pub difference: f64,
     /// Mean over the items of `|Σ_j IG_j − (M(1) − M(0))|`.
@@ -75,6 +77,28 @@ pub struct LayerGap {
     pub gap_max: f64,
     /// Largest absolute item score of the layer.
     pub max_abs: f64,
+}
+
+/// A layer as documents have it: −1 is all of them.
+mod layer_or_all {
+    use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+    use serde::{Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(layer: &Option<usize>, out: S) -> Result<S::Ok, S::Error> {
+        match layer {
+            Some(layer) => layer.serialize(out),
+            None => (-1).serialize(out),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(of: D) -> Result<Option<usize>, D::Error> {
+        let number = i64::deserialize(of)?;
+        let is_no_layer = || D::Error::invalid_value(Unexpected::Signed(number), &"a layer or -1");
+        match number {
+            -1 => Ok(None),
+            layer => usize::try_from(layer).map(Some).map_err(|_| is_no_layer()),
+        }
+    }
 }
 
 /// An item that was attributed.
@@ -116,12 +140,25 @@ pub struct Attribution {
 }
 
 impl Attribution {
+    /// Every neuron with its aggregated score, layer by layer.
+    pub fn neurons(&self) -> impl Iterator<Item = (Neuron, f32)> {
+        let layers = self.scores.iter().enumerate();
+        layers.flat_map(|(layer, scores)| {
+            Neuron::of_layer(layer, scores.len()).zip(scores.iter().copied())
+        })
+    }
+
+    /// One neuron's aggregated score.
+    pub fn score(&self, neuron: Neuron) -> Option<f32> {
+        self.scores.get(neuron.layer)?.get(neuron.index).copied()
+    }
+
     /// One neuron's score for every item used.
-    pub fn item_scores(&self, layer: usize, neuron: usize) -> Vec<f32> {
-        let index = layer * self.d_mlp + neuron;
+    pub fn item_scores(&self, neuron: Neuron) -> Vec<f32> {
+        let place = neuron.layer * self.d_mlp + neuron.index;
         self.per_item
             .iter()
-            .filter_map(|scores| scores.get(index).copied())
+            .filter_map(|scores| scores.get(place).copied())
             .collect()
     }
 }
@@ -153,6 +190,13 @@ pub async fn attribute(
 ) -> Result<Attribution, AttributionError> {
     let start = job.now_secs();
     settings.check()?;
+    // Of these there is one each. Another one is to be told apart from here on.
+    let Settings {
+        method: Method::IntegratedGradients,
+        baseline: Baseline::Zero,
+        aggregate: Aggregate::SignedMean,
+        ..
+    } = settings;
     let config = model.config().clone();
     let (kept, predicted): (Vec<Item>, Vec<usize>) = items
         .iter()
@@ -241,7 +285,7 @@ fn signed_mean(results: &[ItemResult], n_layers: usize, d_mlp: usize) -> Vec<Vec
 
 fn completeness(
     results: &[ItemResult],
-    path: Path,
+    path: IntegrationPath,
     d_mlp: usize,
 ) -> (Vec<LayerGap>, Vec<Vec<f64>>) {
     let sum = |scores: &[f32]| scores.iter().map(|&score| f64::from(score)).sum::<f64>();
@@ -249,8 +293,8 @@ fn completeness(
         .iter()
         .map(|result| {
             let totals: Vec<f64> = match path {
-                Path::PerLayer => result.scores.chunks(d_mlp).map(sum).collect(),
-                Path::Joint => vec![sum(&result.scores)],
+                IntegrationPath::PerLayer => result.scores.chunks(d_mlp).map(sum).collect(),
+                IntegrationPath::Joint => vec![sum(&result.scores)],
             };
             totals
                 .iter()
@@ -265,8 +309,8 @@ fn completeness(
         .map(|entry| {
             let in_layer = |result: &ItemResult| -> f64 {
                 let scores = match path {
-                    Path::PerLayer => &result.scores[entry * d_mlp..(entry + 1) * d_mlp],
-                    Path::Joint => &result.scores[..],
+                    IntegrationPath::PerLayer => &result.scores[entry * d_mlp..(entry + 1) * d_mlp],
+                    IntegrationPath::Joint => &result.scores[..],
                 };
                 scores
                     .iter()
@@ -277,8 +321,8 @@ fn completeness(
             let gaps = item_gaps.iter().map(|gaps| gaps[entry].abs());
             LayerGap {
                 layer: match path {
-                    Path::PerLayer => entry as i64,
-                    Path::Joint => -1,
+                    IntegrationPath::PerLayer => Some(entry),
+                    IntegrationPath::Joint => None,
                 },
                 difference: differences.sum::<f64>() / n,
                 gap: gaps.clone().sum::<f64>() / n,
@@ -288,4 +332,23 @@ fn completeness(
         })
         .collect();
     (gaps, item_gaps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_of_all_layers_is_minus_one_in_documents() {
+        let text = |layer: &str| {
+            format!(r#"{{"layer":{layer},"difference":1.0,"gap":0.5,"gap_max":0.5,"max_abs":2.0}}"#)
+        };
+        for (written, layer) in [("-1", None), ("0", Some(0)), ("29", Some(29))] {
+            let gap: LayerGap = serde_json::from_str(&text(written)).unwrap();
+            assert_eq!(gap.layer, layer);
+            assert_eq!(serde_json::to_string(&gap).unwrap(), text(written));
+        }
+        let error = serde_json::from_str::<LayerGap>(&text("-2")).unwrap_err();
+        assert!(error.to_string().contains("a layer or -1"), "{error}");
+    }
 }

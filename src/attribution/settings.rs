@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::AttributionError;
-use super::quadrature::Rule;
+use super::quadrature::Riemann;
 use crate::model::Site;
 
 /// Which neurons are scaled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Path {
+pub enum IntegrationPath {
     /// One layer at a time, the others at their full activation: completeness holds layer by layer.
     PerLayer,
     /// All layers together: completeness holds for their sum.
@@ -74,7 +74,7 @@ pub struct Settings {
     #[serde(default)]
     pub method: Method,
     /// Which neurons are scaled together.
-    pub path: Path,
+    pub path: IntegrationPath,
     /// Where a neuron is scaled.
     pub site: Site,
     /// Which positions are scaled.
@@ -84,7 +84,7 @@ pub struct Settings {
     /// Nodes of the quadrature.
     pub steps: usize,
     /// Rule of the quadrature.
-    pub rule: Rule,
+    pub rule: Riemann,
     /// Where the path starts.
     #[serde(default)]
     pub baseline: Baseline,
@@ -119,12 +119,12 @@ impl Settings {
         let fast = Self {
             preset: Some(name.to_owned()),
             method: Method::IntegratedGradients,
-            path: Path::PerLayer,
+            path: IntegrationPath::PerLayer,
             site: Site::Post,
             positions: Positions::Last,
             target: TargetKind::ChoiceFirstToken,
             steps: 8,
-            rule: Rule::Middle,
+            rule: Riemann::Middle,
             baseline: Baseline::Zero,
             aggregate: Aggregate::SignedMean,
             confidence_threshold: 0.5,
@@ -132,12 +132,12 @@ impl Settings {
         match name {
             "fast" => Some(fast),
             "paper" => Some(Self {
-                path: Path::Joint,
+                path: IntegrationPath::Joint,
                 site: Site::GatePre,
                 positions: Positions::All,
                 target: TargetKind::TopLogit,
                 steps: 20,
-                rule: Rule::Right,
+                rule: Riemann::Right,
                 ..fast
             }),
             _ => None,

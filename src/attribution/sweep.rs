@@ -10,13 +10,13 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 
 use super::target::Target;
-use super::{Path, Positions as Scope, Settings};
+use super::{IntegrationPath, Positions, Settings};
 use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
 use crate::model::pace::products_per_token;
-use crate::model::positions::Positions;
+use crate::model::positions::TailPositions;
 use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
 
@@ -28,7 +28,7 @@ pub struct Sweep<'a> {
     target: &'a Target,
     settings: &'a Settings,
     tail: usize,
-    positions: Positions,
+    positions: TailPositions,
     prefix: Vec<Option<KeyValues>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Sweep<'a> {
             target,
             settings,
             tail,
-            positions: Positions::new(
+            positions: TailPositions::new(
                 &decoder.config,
                 before,
                 tail,
@@ -128,8 +128,8 @@ impl<'a> Sweep<'a> {
         let config = &self.decoder.config;
         let n_layers = config.n_layers;
         let entries = match self.settings.path {
-            Path::PerLayer => n_layers,
-            Path::Joint => 1,
+            IntegrationPath::PerLayer => n_layers,
+            IntegrationPath::Joint => 1,
         };
         let mut swept = Swept {
             n_layers,
@@ -139,11 +139,11 @@ impl<'a> Sweep<'a> {
         };
         for (layers, nodes) in self.groups() {
             let (gains, values) = match self.settings.path {
-                Path::PerLayer => {
+                IntegrationPath::PerLayer => {
                     let gains = self.gains(&nodes).autodiff().require_grad();
                     self.climb_per_layer(layers.clone(), &gains, job).await?
                 }
-                Path::Joint => self.climb_joint(&nodes, job).await?,
+                IntegrationPath::Joint => self.climb_joint(&nodes, job).await?,
             };
             job.checkpoint().await?;
             let mut gradients = values.clone().sum().backward();
@@ -179,8 +179,8 @@ impl<'a> Sweep<'a> {
                         .collect()
                 };
                 match self.settings.path {
-                    Path::Joint => swept.at_zero[0] = of_entry(0),
-                    Path::PerLayer => {
+                    IntegrationPath::Joint => swept.at_zero[0] = of_entry(0),
+                    IntegrationPath::PerLayer => {
                         for (entry, layer) in layers.enumerate() {
                             swept.at_zero[layer] = of_entry(entry);
                         }
@@ -219,7 +219,7 @@ impl<'a> Sweep<'a> {
     /// Layers whose rows climb together: as many as fit one pass with a row each, or all of them on the joint path.
     pub(super) fn layer_groups(&self) -> Vec<Range<usize>> {
         let n_layers = self.decoder.config.n_layers;
-        let joint = self.settings.path == Path::Joint;
+        let joint = self.settings.path == IntegrationPath::Joint;
         let mut groups = Vec::new();
         let mut from = 0;
         while from < n_layers {
@@ -247,8 +247,8 @@ impl<'a> Sweep<'a> {
         let length = self.base.geometry.tail;
         // Blocks that a row climbs through.
         let climbs: Vec<usize> = match self.settings.path {
-            Path::Joint => vec![n_layers],
-            Path::PerLayer => layers.map(|layer| n_layers - layer).collect(),
+            IntegrationPath::Joint => vec![n_layers],
+            IntegrationPath::PerLayer => layers.map(|layer| n_layers - layer).collect(),
         };
         let rows = rows * self.prompts.len();
         let bytes = |&blocks: &usize| bytes_per_row(self.decoder, length, self.settings, blocks);
@@ -404,10 +404,10 @@ fn spread(x: Tensor<3>, rows: usize) -> Tensor<3> {
         .reshape([prompts, rows * tail, width])
 }
 
-fn tail_of(positions: Scope, length: usize) -> usize {
+fn tail_of(positions: Positions, length: usize) -> usize {
     match positions {
-        Scope::Last => 1,
-        Scope::All => length,
+        Positions::Last => 1,
+        Positions::All => length,
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{
     Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
 };
 
-use crate::attribution::quadrature::Rule;
-use crate::attribution::{Path, Positions, Settings, TargetKind};
+use crate::attribution::quadrature::Riemann;
+use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::AnswersFrom;
-use crate::model::Site;
-use crate::scoring;
+use crate::model::{Precision, Site};
+use crate::scoring::Rule;
 use crate::study::MAX_SEED;
 
 /// Find, show and prune the neurons that make a small language model answer confidently for the wrong
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Device::Flex, global = true)]
     pub device: Device,
     /// How weights are held; everything is computed in f32.
-    #[arg(long, value_enum, default_value_t = Precision::F32, global = true)]
+    #[arg(long, value_parser = precision(), default_value = "f32", global = true)]
     pub precision: Precision,
     /// Print no progress.
     #[arg(long, short, global = true)]
@@ -50,16 +50,6 @@ pub enum Device {
     Flex,
     /// A GPU, or a software Vulkan driver.
     Wgpu,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Precision {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit floats.
-    F16,
-    /// 8-bit integers with a scale for every 32.
-    Int8,
 }
 
 #[derive(Subcommand)]
@@ -400,8 +390,8 @@ pub struct Input {
     #[arg(long, value_name = "SEED", value_parser = seed())]
     pub choice_order: Option<u64>,
     /// By which number a choice is predicted: sum, per_character, per_byte, per_token or mutual_information.
-    #[arg(long, default_value = "sum", value_parser = named::<scoring::Rule>)]
-    pub prediction: scoring::Rule,
+    #[arg(long, default_value = "sum", value_parser = named::<Rule>)]
+    pub prediction: Rule,
 }
 
 /// How right answers that are numbers are counted.
@@ -425,8 +415,8 @@ pub struct SettingsArgs {
     #[arg(long, default_value = "fast", value_parser = preset)]
     pub preset: Settings,
     /// per_layer or joint.
-    #[arg(long, value_parser = named::<Path>)]
-    pub path: Option<Path>,
+    #[arg(long, value_parser = named::<IntegrationPath>)]
+    pub path: Option<IntegrationPath>,
     /// post or gate_pre.
     #[arg(long, value_parser = named::<Site>)]
     pub site: Option<Site>,
@@ -440,8 +430,8 @@ pub struct SettingsArgs {
     #[arg(long)]
     pub steps: Option<usize>,
     /// right, left or middle.
-    #[arg(long, value_parser = named::<Rule>)]
-    pub rule: Option<Rule>,
+    #[arg(long, value_parser = named::<Riemann>)]
+    pub rule: Option<Riemann>,
     /// Only items predicted with at least this probability.
     #[arg(long)]
     pub confidence: Option<f64>,
@@ -476,6 +466,16 @@ fn seed() -> RangedU64ValueParser {
 fn preset(name: &str) -> Result<Settings, String> {
     Settings::preset(name)
         .ok_or_else(|| format!("unknown preset; known are {}", Settings::PRESETS.join(", ")))
+}
+
+fn precision() -> impl TypedValueParser<Value = Precision> {
+    let values = [
+        ("f32", "32-bit floats"),
+        ("f16", "16-bit floats"),
+        ("int8", "8-bit integers with a scale for every 32"),
+    ];
+    let values = values.map(|(name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).try_map(|name| named(&name))
 }
 
 /// A value by the name it has in JSON.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{self, Args, Command, Device, Input};
+use super::args::{Args, Command, Device, Input};
 use super::files::{file_error, read_text};
 use super::items::read_items;
 use super::outputs::{self, Computed, Together, write_json};
@@ -40,11 +40,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let job = Job::new(&terminal);
     let shell = Shell {
         device: args.device,
-        precision: match args.precision {
-            args::Precision::F32 => Precision::F32,
-            args::Precision::F16 => Precision::F16,
-            args::Precision::Int8 => Precision::Int8,
-        },
+        precision: args.precision,
         job,
     };
     let result = pollster::block_on(shell.dispatch(args.command));

@@ -18,9 +18,9 @@ use serde_json::json;
 use crate::attribution::Settings;
 use crate::items::{Item, Template, TemplateSpec, canonical_jsonl};
 use crate::job::Job;
-use crate::model::Model;
 use crate::model::device::Compute;
 use crate::model::load::ModelFiles;
+use crate::model::{Model, Neuron};
 use crate::pruning::Mask;
 use crate::pruning::effect::ControlReport;
 use crate::scoring::Accuracy;
@@ -258,7 +258,10 @@ pub async fn make(compute: Compute, seed: u64, job: Job<'_>) -> Result<Lesson, S
     let report = runner::run(&mut session, &study, sample, job).await?;
 
     let (mask, tested, control) = test(&mut session, &sets, &report, job).await?;
-    let is_pruned = |neuron: &&usize| mask.contains(planted.layer, **neuron);
+    let is_pruned = |&&index: &&usize| {
+        let layer = planted.layer;
+        mask.contains(Neuron { layer, index })
+    };
     let log = Log {
         seed,
         parameters,

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::attention::{Attention, Geometry, KeyValues};
 use super::feed_forward::{FirstProjections, PreActivation, last};
 use super::layers::{Linear, Norm, Table};
-use super::positions::{Padding, Positions, position_ids};
+use super::positions::{Padding, TailPositions, position_ids};
 use super::{Config, ModelError, Pace};
 use crate::kernels;
 
@@ -191,7 +191,7 @@ impl Decoder {
         &self,
         layer: usize,
         geometry: Geometry,
-        positions: &Positions,
+        positions: &TailPositions,
         x: Tensor<3>,
         prefix: Option<&KeyValues>,
     ) -> (State, KeyValues) {

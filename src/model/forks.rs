@@ -11,7 +11,7 @@ use super::ModelError;
 use super::attention::KeyValues;
 use super::decoder::Decoder;
 use super::gains::Gains;
-use super::positions::Positions;
+use super::positions::TailPositions;
 use super::run::Run;
 use crate::job::Job;
 
@@ -37,7 +37,7 @@ struct Climb<'a> {
     after: Option<usize>,
     /// Whether another link continues it.
     is_continued: bool,
-    positions: Positions,
+    positions: TailPositions,
     /// Residual stream of the forks so far, `[forks · batch, rows · tail, d_model]`.
     x: Option<Tensor<3>>,
 }
@@ -67,7 +67,7 @@ impl Decoder {
                 run,
                 after,
                 is_continued: links.iter().any(|link| link.after == Some(place)),
-                positions: Positions::new(
+                positions: TailPositions::new(
                     &self.config,
                     run.first_position,
                     run.geometry.tail,

@@ -10,6 +10,7 @@
 //! - [`pace`]: how large one pass of a run may be on the device at hand
 //! - [`run`]: base runs and their continuations; what a run keeps so that others can leave from it
 //! - [`forks`]: many forks of a run at once, each with altered activations
+//! - [`neuron`]: one neuron by its place; [`gains`]: factors on the activations of some
 //! - [`forward`]: a forward pass laid open, for comparison with other implementations
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
@@ -25,6 +26,7 @@ pub mod forward;
 pub mod gains;
 mod layers;
 pub mod load;
+pub mod neuron;
 pub mod pace;
 pub mod positions;
 pub mod precision;
@@ -43,6 +45,7 @@ pub use forks::Link;
 pub use forward::Forward;
 pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model, Opened};
+pub use neuron::Neuron;
 pub use pace::Pace;
 pub use precision::Precision;
 pub use run::{Capture, Run};

@@ -7,7 +7,7 @@ use super::{Config, ModelError};
 use crate::kernels;
 
 /// All that attention needs to know about the positions of a tail.
-pub struct Positions {
+pub struct TailPositions {
     global: LayerPositions,
     /// For local layers, where the model has any.
     local: Option<LayerPositions>,
@@ -76,7 +76,7 @@ struct Rotation {
     sin: Tensor<4>,
 }
 
-impl Positions {
+impl TailPositions {
     /// For `tail` positions after a prefix of `first`, of prompts with some padding.
     pub fn new(
         config: &Config,

@@ -10,7 +10,7 @@ use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
 use super::gains::Gains;
 use super::layers::check_rows;
-use super::positions::{Padding, Positions};
+use super::positions::{Padding, TailPositions};
 use crate::job::Job;
 use crate::kernels::log_sum_exp;
 
@@ -249,7 +249,7 @@ impl Decoder {
                 "a run that continues another must be joined with it before it is continued".into(),
             ));
         }
-        let positions = Positions::new(
+        let positions = TailPositions::new(
             &self.config,
             first_position,
             geometry.tail,

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::mask::Mask;
-use super::selection::{address, random_like, rank_of};
+use super::selection::{random_like, rank_of};
 use super::{PruningError, Trial};
 use crate::attribution::Attribution;
 use crate::job::Job;
-use crate::model::Site;
+use crate::model::{Neuron, Site};
 use crate::scoring::paired::flips;
 use crate::scoring::{Accuracy, Flip, Paired, SetScores};
 
@@ -235,12 +235,11 @@ pub async fn control(
 /// One neuron: its scores, and what zeroing it does.
 #[derive(Debug, Clone, Serialize)]
 pub struct NeuronCard {
-    /// TransformerLens' name.
+    /// How it is shown.
     pub address: String,
-    /// Layer.
-    pub layer: usize,
-    /// Index within the layer.
-    pub neuron: usize,
+    /// Which it is.
+    #[serde(flatten)]
+    pub neuron: Neuron,
     /// Aggregated score, where there is an attribution.
     pub score: Option<f32>,
     /// Rank among all neurons.
@@ -297,10 +296,10 @@ pub async fn neuron_card(
     trial: Trial<'_>,
     before: &SetScores,
     attribution: Option<&Attribution>,
-    (layer, neuron): (usize, usize),
+    neuron: Neuron,
     job: Job<'_>,
 ) -> Result<NeuronCard, PruningError> {
-    let mask = Mask::of_layer(Site::Post, layer, [neuron]);
+    let mask = Mask::of_layer(Site::Post, neuron.layer, [neuron.index]);
     let report = prune(&[(trial, before)], mask, job).await?;
     let after = report
         .sets
@@ -320,17 +319,16 @@ pub async fn neuron_card(
         .collect();
     let changes = items.iter().map(|item| item.margin_change);
     let scores = attribution
-        .map(|a| a.item_scores(layer, neuron))
+        .map(|a| a.item_scores(neuron))
         .unwrap_or_default();
     let ids = attribution
         .map(|a| a.items_used.as_slice())
         .unwrap_or_default();
     Ok(NeuronCard {
-        address: address(layer, neuron),
-        layer,
+        address: neuron.to_string(),
         neuron,
-        score: attribution.and_then(|a| a.scores.get(layer)?.get(neuron).copied()),
-        rank: attribution.and_then(|a| rank_of(a, layer, neuron)),
+        score: attribution.and_then(|a| a.score(neuron)),
+        rank: attribution.and_then(|a| rank_of(a, neuron)),
         items: ids
             .iter()
             .zip(scores)

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::PruningError;
-use crate::model::{Config, Gains, Site};
+use crate::model::{Config, Gains, Neuron, Site};
 
 /// What pruning does to a neuron.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,21 +66,24 @@ impl Mask {
         self.layers.iter().map(|layer| layer.neurons.len()).sum()
     }
 
+    /// The pruned neurons.
+    pub fn neurons(&self) -> impl Iterator<Item = Neuron> {
+        self.layers.iter().flat_map(|mask| {
+            let layer = mask.layer;
+            mask.neurons
+                .iter()
+                .map(move |&index| Neuron { layer, index })
+        })
+    }
+
     /// Whether a neuron is pruned.
-    pub fn contains(&self, layer: usize, neuron: usize) -> bool {
-        self.layers
-            .iter()
-            .any(|mask| mask.layer == layer && mask.neurons.contains(&neuron))
+    pub fn contains(&self, neuron: Neuron) -> bool {
+        self.neurons().any(|pruned| pruned == neuron)
     }
 
     /// Whether another mask prunes the same neurons the same way, however it is written.
     pub fn is_same(&self, other: &Self) -> bool {
-        let neurons = |mask: &Self| -> BTreeSet<(usize, usize)> {
-            let layers = mask.layers.iter();
-            layers
-                .flat_map(|layer| layer.neurons.iter().map(|&neuron| (layer.layer, neuron)))
-                .collect()
-        };
+        let neurons = |mask: &Self| mask.neurons().collect::<BTreeSet<Neuron>>();
         self.operation == other.operation && neurons(self) == neurons(other)
     }
 
@@ -137,11 +140,13 @@ impl Mask {
 
     /// 0 for every pruned neuron of a layer and 1 for the others, `[d_mlp]`.
     pub fn factors(&self, layer: usize, d_mlp: usize) -> Vec<f32> {
+        let pruned = match self.operation {
+            Operation::Zero => 0.0,
+        };
         let mut factors = vec![1.0; d_mlp];
-        let pruned = self.layers.iter().filter(|mask| mask.layer == layer);
-        for &neuron in pruned.flat_map(|mask| &mask.neurons) {
-            if let Some(factor) = factors.get_mut(neuron) {
-                *factor = 0.0;
+        for neuron in self.neurons().filter(|neuron| neuron.layer == layer) {
+            if let Some(factor) = factors.get_mut(neuron.index) {
+                *factor = pruned;
             }
         }
         factors

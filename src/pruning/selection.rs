@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::PruningError;
 use super::mask::{LayerMask, Mask};
 use crate::attribution::Attribution;
+use crate::model::Neuron;
 
 /// The top p % of one layer, the paper's selection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -61,12 +62,11 @@ impl TopPercent {
     /// [`PruningError::Settings`] for a layer or percentage out of range.
     pub fn mask(&self, attribution: &Attribution) -> Result<Mask, PruningError> {
         self.check(attribution.scores.len())?;
-        let scores = &attribution.scores[self.layer];
-        let count = self.n_neurons(scores.len())?;
-        let mut order: Vec<usize> = (0..scores.len()).collect();
-        order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()).then(a.cmp(&b)));
-        order.truncate(count);
-        Ok(Mask::of_layer(attribution.settings.site, self.layer, order))
+        let order = order(attribution, Some(self.layer));
+        let count = self.n_neurons(order.len())?;
+        let strongest = order.iter().take(count).map(|(neuron, _)| neuron.index);
+        let site = attribution.settings.site;
+        Ok(Mask::of_layer(site, self.layer, strongest))
     }
 }
 
@@ -99,11 +99,10 @@ pub fn random_like(mask: &Mask, d_mlp: usize, seed: u64, index: u64) -> Mask {
 pub struct RankedNeuron {
     /// 1 for the largest absolute score.
     pub rank: usize,
-    /// Layer.
-    pub layer: usize,
-    /// Index within the layer.
-    pub neuron: usize,
-    /// `blocks.{layer}.mlp.hook_post[neuron]`.
+    /// Which it is.
+    #[serde(flatten)]
+    pub neuron: Neuron,
+    /// How it is shown.
     pub address: String,
     /// Aggregated score.
     pub score: f32,
@@ -117,11 +116,6 @@ pub struct RankedNeuron {
     pub pruned: bool,
 }
 
-/// TransformerLens' name of a neuron.
-pub fn address(layer: usize, neuron: usize) -> String {
-    format!("blocks.{layer}.mlp.hook_post[{neuron}]")
-}
-
 /// The `top` neurons of largest absolute score, of one layer or of all.
 pub fn ranked(
     attribution: &Attribution,
@@ -133,50 +127,39 @@ pub fn ranked(
         .into_iter()
         .take(top)
         .enumerate()
-        .map(|(place, (layer, neuron, score))| {
-            let items = attribution.item_scores(layer, neuron);
+        .map(|(place, (neuron, score))| {
+            let items = attribution.item_scores(neuron);
             let positive = items.iter().filter(|score| **score > 0.0).count();
             RankedNeuron {
                 rank: place + 1,
-                layer,
                 neuron,
-                address: address(layer, neuron),
+                address: neuron.to_string(),
                 score,
                 share_positive: positive as f64 / items.len().max(1) as f64,
                 item_min: items.iter().copied().fold(f32::INFINITY, f32::min),
                 item_max: items.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                pruned: mask.is_some_and(|mask| mask.contains(layer, neuron)),
+                pruned: mask.is_some_and(|mask| mask.contains(neuron)),
             }
         })
         .collect()
 }
 
 /// Rank of a neuron among all, 1 for the largest absolute score.
-pub fn rank_of(attribution: &Attribution, layer: usize, neuron: usize) -> Option<usize> {
+pub fn rank_of(attribution: &Attribution, neuron: Neuron) -> Option<usize> {
     order(attribution, None)
         .iter()
-        .position(|&(l, n, _)| (l, n) == (layer, neuron))
+        .position(|(other, _)| *other == neuron)
         .map(|place| place + 1)
 }
 
-fn order(attribution: &Attribution, layer: Option<usize>) -> Vec<(usize, usize, f32)> {
-    let mut all: Vec<(usize, usize, f32)> = attribution
-        .scores
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| layer.is_none_or(|layer| layer == *index))
-        .flat_map(|(layer, scores)| {
-            scores
-                .iter()
-                .enumerate()
-                .map(move |(neuron, &score)| (layer, neuron, score))
-        })
+/// The neurons of one layer or of all, by absolute score; of equals, the lower layer and index first.
+fn order(attribution: &Attribution, layer: Option<usize>) -> Vec<(Neuron, f32)> {
+    let is_asked = |neuron: &Neuron| layer.is_none_or(|layer| layer == neuron.layer);
+    let mut all: Vec<(Neuron, f32)> = attribution
+        .neurons()
+        .filter(|(neuron, _)| is_asked(neuron))
         .collect();
-    all.sort_by(|a, b| {
-        b.2.abs()
-            .total_cmp(&a.2.abs())
-            .then((a.0, a.1).cmp(&(b.0, b.1)))
-    });
+    all.sort_by(|(a, of_a), (b, of_b)| of_b.abs().total_cmp(&of_a.abs()).then(a.cmp(b)));
     all
 }
 

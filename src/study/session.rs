@@ -10,7 +10,7 @@ use crate::attribution::{self, Attribution, Settings};
 use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
-use crate::model::{Gains, Model};
+use crate::model::{Gains, Model, Neuron};
 use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
 use crate::pruning::search::{self, SearchReport};
 use crate::pruning::selection::TopPercent;
@@ -387,8 +387,7 @@ impl Session {
     /// [`StudyError`].
     pub async fn neuron(
         &mut self,
-        layer: usize,
-        neuron: usize,
+        neuron: Neuron,
         set: &str,
         job: Job<'_>,
     ) -> Result<NeuronCard, StudyError> {
@@ -396,7 +395,7 @@ impl Session {
         let prompts = self.bench.prompts(set)?;
         let (trial, baseline) = self.scored(set, &prompts)?;
         let attribution = self.attribution();
-        let card = effect::neuron_card(trial, baseline, attribution, (layer, neuron), job).await?;
+        let card = effect::neuron_card(trial, baseline, attribution, neuron, job).await?;
         self.compute.faults.check()?;
         Ok(card)
     }

@@ -19,7 +19,7 @@ use crate::items::{AnswersFrom, Item, Template, parse_items_from};
 use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::device::{Compute, DeviceInfo};
-use crate::model::{ModelError, Opened, Precision, choice};
+use crate::model::{ModelError, Neuron, Opened, Precision, choice};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::{TopPercent, ranked};
@@ -113,8 +113,8 @@ struct RankedRequest {
 
 #[derive(Deserialize)]
 struct NeuronRequest {
-    layer: usize,
-    neuron: usize,
+    #[serde(flatten)]
+    neuron: Neuron,
     set: String,
 }
 
@@ -406,10 +406,10 @@ impl Engine {
 
     /// One neuron's card.
     pub async fn neuron(&mut self, request: JsValue, progress: JsValue) -> Result<JsValue> {
-        let NeuronRequest { layer, neuron, set } = from_js(request)?;
+        let NeuronRequest { neuron, set } = from_js(request)?;
         let host = Worker::new(progress);
         let session = self.session()?;
-        to_js(&session.neuron(layer, neuron, &set, Job::new(&host)).await?)
+        to_js(&session.neuron(neuron, &set, Job::new(&host)).await?)
     }
 
     /// The mask of the top p % of a layer.

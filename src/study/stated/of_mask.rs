@@ -1,9 +1,9 @@
 //! What a mask's file says of its effect.
 
 use super::{Claim, accuracy, in_set, items_of, of_control, of_layer, of_study, same_count};
+use crate::model::Neuron;
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, SetEffect};
-use crate::pruning::mask::LayerMask;
 use crate::study::{MadeOf, PruningSpec, Study};
 
 /// A mask and what is said to have been measured with it.
@@ -58,10 +58,8 @@ impl Measured<'_> {
     }
 
     fn of_shape(&self, (n_layers, d_mlp): (usize, usize)) -> Claim {
-        let is_inside = |mask: &LayerMask| {
-            mask.layer < n_layers && mask.neurons.iter().all(|neuron| *neuron < d_mlp)
-        };
-        match self.mask.layers.iter().all(is_inside) {
+        let is_inside = |neuron: Neuron| neuron.layer < n_layers && neuron.index < d_mlp;
+        match self.mask.neurons().all(is_inside) {
             true => Ok(()),
             false => Err(format!(
                 "the mask prunes more than the {n_layers} layers of {d_mlp} neurons that its model has"
