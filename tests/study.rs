@@ -63,8 +63,10 @@ fn study(document: &Value) -> Study {
     Study::from_json(&document.to_string()).unwrap()
 }
 
-fn no_samples(name: &str) -> Result<Vec<Item>, String> {
-    Err(format!("there is no item set `{name}`"))
+fn no_samples(name: &str) -> Result<Vec<Item>, StudyError> {
+    Err(StudyError::Document(format!(
+        "there is no item set `{name}`"
+    )))
 }
 
 fn run(folder: &str, study: &Study) -> Result<Report, StudyError> {

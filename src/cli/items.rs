@@ -42,7 +42,7 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
             };
             let text = match to {
                 ItemsFormat::Jsonl => canonical_jsonl(&items),
-                ItemsFormat::Csv => to_csv(&items),
+                ItemsFormat::Csv => to_csv(&items)?,
             };
             match out {
                 Some(path) => write(&path, text.as_bytes()),
@@ -63,8 +63,7 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
                     shares.len()
                 )));
             }
-            let parts =
-                split(&read_items(&file, counting)?, &shares, seed).map_err(CliError::Input)?;
+            let parts = split(&read_items(&file, counting)?, &shares, seed)?;
             fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
             let is_file = |name: &str| {
                 let part = out.join(format!("{name}.jsonl"));

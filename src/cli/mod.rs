@@ -23,6 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use crate::export::ExportError;
+use crate::items::ItemsError;
 use crate::pruning::PruningError;
 use crate::study::StudyError;
 
@@ -43,6 +44,8 @@ enum CliError {
         "a fault of this program stopped it: {0}. Please report it with the command and its input"
     )]
     Fault(String),
+    #[error(transparent)]
+    Items(#[from] ItemsError),
     #[error(transparent)]
     Study(#[from] StudyError),
     #[error(transparent)]

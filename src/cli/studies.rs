@@ -14,7 +14,7 @@ use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;
 use crate::items::Item;
 use crate::store::sample_path;
-use crate::study::{Expected, ModelSpec, Report, Session, Study, link, runner};
+use crate::study::{Expected, ModelSpec, Report, Session, Study, StudyError, link, runner};
 
 impl Shell<'_> {
     /// Runs a study; its results go to a folder.
@@ -157,22 +157,23 @@ fn sample_reader(
     study: &Study,
     folder: Option<&Path>,
     counting: Counting,
-) -> impl Fn(&str) -> Result<Vec<Item>, String> {
+) -> impl Fn(&str) -> Result<Vec<Item>, StudyError> {
     let folder = folder.map(Path::to_path_buf);
     move |name| {
+        let fail = |message: String| StudyError::Document(message);
         // A study may come from anyone: it names no file elsewhere.
         let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if !Path::new(name).components().all(is_inside) {
-            return Err(format!(
+            return Err(fail(format!(
                 "the item set `{name}` is neither a bundled one nor a file beside the document"
-            ));
+            )));
         }
         let path = beside(folder.as_deref(), name)
             .or_else(|| sample_path(name))
-            .ok_or_else(|| format!("there is no item set `{name}`"))?;
+            .ok_or_else(|| fail(format!("there is no item set `{name}`")))?;
         let counting = Counting {
             answers_from: study.answers_from(name).or(counting.answers_from),
         };
-        read_items(&path, counting).map_err(|error| error.to_string())
+        read_items(&path, counting).map_err(|error| fail(error.to_string()))
     }
 }

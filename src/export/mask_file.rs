@@ -112,8 +112,7 @@ impl MaskFile {
             )));
         }
         let file: Self = serde_json::from_str(text).map_err(damaged)?;
-        file.check()
-            .map_err(|what| fail(format!("it contradicts itself: {what}")))?;
+        file.check()?;
         Ok(file)
     }
 
@@ -136,7 +135,9 @@ impl MaskFile {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether what it says agrees with itself and with its study.
+    fn check(&self) -> Result<(), ExportError> {
+        let fail = |what: String| ExportError::MaskFile(format!("it contradicts itself: {what}"));
         let MaskModel {
             sha256,
             n_layers,
@@ -144,17 +145,17 @@ impl MaskFile {
             ..
         } = &self.model;
         if let Some(study) = &self.study {
-            study.check().map_err(|error| error.to_string())?;
+            study.check().map_err(|error| fail(error.to_string()))?;
         }
-        Measured {
+        let measured = Measured {
             made_of: self.made_of(),
             mask: &self.mask,
             shape: (!sha256.is_empty()).then_some((*n_layers, *d_mlp)),
             study: self.study.as_ref(),
             effects: &self.results,
             control: self.control.as_ref(),
-        }
-        .check()
+        };
+        measured.check().map_err(|what| fail(what.to_string()))
     }
 
     /// What its results were made of, as it says itself and not as its study does.

@@ -3,8 +3,9 @@
 //! The question, its choices as `A. text` or `A) text`, and `ANSWER: D`, after which the choice's text may stand. The
 //! question may have several lines; a choice is one line, and its letter a large one.
 
+use super::draft::{Draft, Found};
 use super::placeholder::letter;
-use super::read::{Draft, Found, quoted};
+use super::text::quoted;
 
 /// Whether a text has a choice, be it with a small letter, and after it the line of an answer.
 pub(super) fn fits(text: &str) -> bool {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::draft::{Draft, Fault, Found};
 use super::jsonl::{Collect, broken, located, read_one};
-use super::read::{Draft, Fault, Found};
 
 #[derive(Deserialize)]
 struct Example {

@@ -4,31 +4,63 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::Item;
-use super::read::{MAX_ITEMS, quoted};
+use super::text::quoted;
 
+/// Largest text accepted, in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// Most items of one file.
+pub const MAX_ITEMS: usize = 100_000;
 /// Most choices of one item: there are 26 letters.
 pub const MAX_CHOICES: usize = 26;
 /// Longest text of a context or choice, in bytes.
 pub const MAX_TEXT: usize = 100_000;
 
+/// Most shots of a prompt.
+pub const MAX_SHOTS: usize = 64;
+
 /// Longest item as it stands in a file, in bytes: as long as its texts may be together.
 pub(super) const MAX_ITEM: usize = MAX_TEXT * MAX_CHOICES;
+
+/// Why items, or what is asked of a set of them, cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ItemsError {
+    /// There are more than are read.
+    #[error("{0} items, at most {MAX_ITEMS} are read")]
+    TooMany(usize),
+    /// An item is not one that could have been read.
+    #[error("item `{id}`: {message}")]
+    Item {
+        /// The beginning of its id.
+        id: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A number of shots is out of range.
+    #[error("`few_shot` has 1 to {MAX_SHOTS} shots, not {0}")]
+    Shots(usize),
+    /// A split has parts that there cannot be.
+    #[error("{0}")]
+    Split(String),
+    /// A table could not be written.
+    #[error("CSV: {0}")]
+    Csv(String),
+}
 
 /// Whether items could have been read from a file: their texts, choices, right choices and ids.
 ///
 /// # Errors
 ///
-/// What is wrong with the first wrong one.
-pub fn check_items(items: &[Item]) -> Result<(), String> {
+/// [`ItemsError::TooMany`], or [`ItemsError::Item`] for the first wrong one.
+pub fn check_items(items: &[Item]) -> Result<(), ItemsError> {
     if items.len() > MAX_ITEMS {
-        return Err(format!(
-            "{} items, at most {MAX_ITEMS} are read",
-            items.len()
-        ));
+        return Err(ItemsError::TooMany(items.len()));
     }
     let mut ids = HashSet::new();
     for item in items {
-        let named = |message: String| format!("item `{}`: {message}", quoted(&item.id));
+        let named = |message: String| ItemsError::Item {
+            id: quoted(&item.id),
+            message,
+        };
         check_text(&item.context, "the context").map_err(named)?;
         check_choices(&item.choices).map_err(named)?;
         check_gold(item.gold, &item.choices).map_err(named)?;

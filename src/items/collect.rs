@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 
 use super::Item;
 use super::answers::{Answer, AnswersFrom, Habit, Number, Reading};
-use super::check::{check_choices, check_gold, check_text};
+use super::check::{MAX_ITEMS, check_choices, check_gold, check_text};
+use super::draft::{Draft, Fault};
+use super::parsed::{LineError, MAX_ERRORS, ParsedItems};
 use super::place::Places;
-use super::read::{Draft, Fault, LineError, MAX_ERRORS, MAX_ITEMS, ParsedItems, quoted};
+use super::text::quoted;
 
 /// Turns drafts into items.
 pub(super) struct Collector<'a> {

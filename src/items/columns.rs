@@ -7,9 +7,10 @@
 use std::collections::HashSet;
 
 use super::answers::{Answer, AnswersFrom, Habit, Number, named, unmarked, whole};
+use super::draft::Draft;
 use super::fields::{Fields, Json};
 use super::placeholder::letter;
-use super::read::{Draft, quoted};
+use super::text::quoted;
 
 /// Names of the column of the right choice; the first that is there counts.
 const ANSWERS: [&str; 13] = [

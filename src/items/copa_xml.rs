@@ -6,8 +6,9 @@
 
 use quick_xml::events::BytesStart;
 
-use super::read::{Draft, Fault, Found, quoted};
+use super::draft::{Draft, Fault, Found};
 use super::shapes::copa_draft;
+use super::text::quoted;
 use super::xml::{Document, Piece, attribute};
 
 /// Whether a text is XML with a corpus of COPA.

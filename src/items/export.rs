@@ -1,42 +1,40 @@
 //! Items written to files that other programs read: [`super::canonical_jsonl`] and CSV.
 
+use std::fmt::Display;
+
 use super::Item;
+use super::check::ItemsError;
 use super::placeholder::letter;
 
 /// Items as CSV (RFC 4180): `id`, `question`, a column a choice (`a`, `b`, …) and `correct`, the letter.
 ///
 /// Reading it again gives the same items, but for white space around a text, which a table's reader takes off.
-pub fn to_csv(items: &[Item]) -> String {
-    let columns = items
-        .iter()
-        .map(|item| item.choices.len())
-        .max()
-        .unwrap_or(2);
-    let letters: Vec<String> = (0..columns)
-        .map(|index| letter(index).to_ascii_lowercase().to_string())
-        .collect();
-    let mut text = format!("id,question,{},correct\n", letters.join(","));
+///
+/// # Errors
+///
+/// [`ItemsError::Csv`] when it cannot be written.
+pub fn to_csv(items: &[Item]) -> Result<String, ItemsError> {
+    let choices = items.iter().map(|item| item.choices.len());
+    let columns = choices.max().unwrap_or(2);
+    let column = |index: usize| letter(index).to_ascii_lowercase().to_string();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = |start: [&str; 2], choices: Vec<&str>, end: &str| {
+        let row = start.into_iter().chain(choices).chain([end]);
+        writer.write_record(row).map_err(fail)
+    };
+    let names: Vec<String> = (0..columns).map(column).collect();
+    let names = names.iter().map(String::as_str).collect();
+    write(["id", "question"], names, "correct")?;
     for item in items {
-        let mut fields = vec![quoted(&item.id), quoted(&item.context)];
-        fields.extend((0..columns).map(|index| {
-            item.choices
-                .get(index)
-                .map_or(String::new(), |choice| quoted(choice))
-        }));
-        fields.push(letter(item.gold).to_ascii_lowercase().to_string());
-        text.push_str(&fields.join(","));
-        text.push('\n');
+        let mut choices: Vec<&str> = item.choices.iter().map(String::as_str).collect();
+        choices.resize(columns, "");
+        write([&item.id, &item.context], choices, &column(item.gold))?;
     }
-    text
+    String::from_utf8(writer.into_inner().map_err(fail)?).map_err(fail)
 }
 
-/// A field, in quotation marks where it needs them.
-fn quoted(field: &str) -> String {
-    if field.contains(['"', ',', ';', '\t', '\n', '\r']) || field.trim().len() != field.len() {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
+fn fail(error: impl Display) -> ItemsError {
+    ItemsError::Csv(error.to_string())
 }
 
 #[cfg(test)]
@@ -60,7 +58,7 @@ mod tests {
                 gold: 0,
             },
         ];
-        let parsed = parse_items(&to_csv(&items));
+        let parsed = parse_items(&to_csv(&items).unwrap());
         assert_eq!((parsed.format, &parsed.errors), ("csv", &vec![]));
         assert_eq!(parsed.items, items);
     }
@@ -73,6 +71,6 @@ mod tests {
             choices: (0..26).map(|index| format!("choice {index}")).collect(),
             gold: 25,
         }];
-        assert_eq!(parse_items(&to_csv(&items)).items, items);
+        assert_eq!(parse_items(&to_csv(&items).unwrap()).items, items);
     }
 }

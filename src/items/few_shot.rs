@@ -9,10 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Item;
+use super::check::{ItemsError, MAX_SHOTS};
 use super::template::{Rendered, Template, TemplateError};
 
-/// Most shots of a prompt.
-pub const MAX_SHOTS: usize = 64;
 /// What follows a shot (the harness' `fewshot_delimiter`).
 const BETWEEN: &str = "\n\n";
 
@@ -33,11 +32,11 @@ pub struct FewShot {
 impl FewShot {
     /// # Errors
     ///
-    /// What is wrong with the number of shots.
-    pub fn check(&self) -> Result<(), String> {
+    /// [`ItemsError::Shots`].
+    pub fn check(&self) -> Result<(), ItemsError> {
         match self.k {
             1..=MAX_SHOTS => Ok(()),
-            k => Err(format!("`few_shot` has 1 to {MAX_SHOTS} shots, not {k}")),
+            k => Err(ItemsError::Shots(k)),
         }
     }
 }
@@ -73,7 +72,8 @@ impl Prompts {
         few_shot: &FewShot,
         items: &[Item],
     ) -> Result<Self, TemplateError> {
-        few_shot.check().map_err(TemplateError::Item)?;
+        let checked = few_shot.check();
+        checked.map_err(|error| TemplateError::Item(error.to_string()))?;
         let mut order: Vec<&Item> = items.iter().collect();
         if let Some(seed) = few_shot.seed {
             order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answers::{Answer, AnswersFrom, Habit, Number, whole};
 use super::check::check_text;
-use super::read::quoted;
+use super::text::quoted;
 
 pub(super) type Fields<'a> = HashMap<String, Json<'a>>;
 

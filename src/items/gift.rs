@@ -7,9 +7,10 @@
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::check_size;
+use super::draft::{Draft, Fault, Found};
 use super::html;
 use super::place::offset_of;
-use super::read::{Draft, Fault, Found, quoted, tidy};
+use super::text::{quoted, tidy};
 
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::entities;
-use super::read::{quoted, tidy};
+use super::text::{quoted, tidy};
 use super::xml::character;
 
 /// Elements that begin a line.

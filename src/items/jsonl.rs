@@ -9,10 +9,10 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAcces
 use serde_json::value::RawValue;
 
 use super::answers::Answer;
-use super::check::check_size;
+use super::check::{MAX_ITEMS, check_size};
+use super::draft::{Draft, Fault, Found};
 use super::fields::{Object, what};
 use super::place::{LineCounter, offset_of};
-use super::read::{Draft, Fault, Found, MAX_ITEMS};
 use super::shapes::draft;
 
 /// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.

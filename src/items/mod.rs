@@ -2,7 +2,9 @@
 //!
 //! - this file: the item and its canonical form
 //! - `check`: what every item is held to
-//! - `read`: which format a text is in; `collect`: what all formats have in common: ids, limits, errors, at their `place`
+//! - `read`: which format a text is in; `draft`: what a format yields; `collect`: how drafts become items, with ids,
+//!   limits, errors at their `place`; `parsed`: what comes of it
+//! - `text`: what messages repeat of a text
 //! - `answers`: right answers that are numbers
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
@@ -18,6 +20,7 @@ mod check;
 mod collect;
 mod columns;
 mod copa_xml;
+mod draft;
 mod entities;
 pub mod export;
 pub mod few_shot;
@@ -27,6 +30,7 @@ mod html;
 mod jsonl;
 mod moodle;
 pub mod order;
+mod parsed;
 mod place;
 pub mod placeholder;
 mod read;
@@ -35,18 +39,17 @@ mod shapes;
 pub mod split;
 mod table;
 pub mod template;
+mod text;
 mod xml;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use answers::AnswersFrom;
-pub use check::{MAX_CHOICES, MAX_TEXT, check_items};
+pub use check::{ItemsError, MAX_BYTES, MAX_CHOICES, MAX_ITEMS, MAX_TEXT, check_items};
 pub use few_shot::{FewShot, Prompts};
-pub use read::{
-    LineError, MAX_BYTES, MAX_ERRORS, MAX_ITEMS, ParsedItems, Preview, parse_items,
-    parse_items_from,
-};
+pub use parsed::{LineError, MAX_ERRORS, ParsedItems, Preview};
+pub use read::{parse_items, parse_items_from};
 pub use split::SplitPart;
 pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};
 
@@ -74,8 +77,5 @@ pub fn canonical_jsonl(items: &[Item]) -> String {
 
 /// SHA-256 of the canonical JSONL, lower-case hexadecimal.
 pub fn items_sha256(items: &[Item]) -> String {
-    Sha256::digest(canonical_jsonl(items).as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", Sha256::digest(canonical_jsonl(items)))
 }

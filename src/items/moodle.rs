@@ -6,8 +6,9 @@
 
 use quick_xml::events::BytesStart;
 
+use super::draft::{Draft, Fault, Found};
 use super::html;
-use super::read::{Draft, Fault, Found, quoted, tidy};
+use super::text::{quoted, tidy};
 use super::xml::{Document, Piece, attribute};
 
 /// Whether a text is XML with a quiz.

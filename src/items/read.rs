@@ -1,145 +1,17 @@
 //! Reading of item files: the format is told from the text, and every format's items pass the same checks.
-//!
-//! A format yields drafts one by one, each with its line; [`super::collect`] makes items of them.
 
-use serde::Serialize;
-
-use super::answers::{Answer, AnswersFrom};
+use super::answers::AnswersFrom;
+use super::check::MAX_BYTES;
 use super::collect::Collector;
+use super::draft::Found;
+use super::parsed::ParsedItems;
 use super::table::Table;
-use super::{Item, aiken, big_bench, copa_xml, gift, jsonl, moodle};
+use super::{aiken, big_bench, copa_xml, gift, jsonl, moodle};
 
-/// Largest text accepted, in bytes.
-pub const MAX_BYTES: usize = 64 << 20;
-/// Most items of one file.
-pub const MAX_ITEMS: usize = 100_000;
-/// Most wrong lines reported one by one.
-pub const MAX_ERRORS: usize = 1000;
-/// Longest part of a wrong value that a message repeats, in characters.
-const QUOTED: usize = 60;
 /// What is said of a text that is in none of the formats.
 const NO_FORMAT: &str = "no item file: read are JSON objects, one a line or in one list; BIG-bench's JSON; CSV or TSV \
     whose first line names the columns `question`, `a`, `b`, … and `correct`, or MMLU's without such a line; Aiken; \
     GIFT; Moodle XML; COPA's XML";
-
-/// What is wrong with a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LineError {
-    /// Line number, from 1.
-    pub line: usize,
-    /// Character of that line, from 1: where the wrong part begins, or the line where that is not known.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-}
-
-/// What a text held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ParsedItems {
-    /// The good items.
-    pub items: Vec<Item>,
-    /// The wrong lines.
-    pub errors: Vec<LineError>,
-    /// "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", "copa-xml", or "unknown".
-    pub format: &'static str,
-    /// From where right answers that are numbers were counted, where there are some.
-    pub answers_from: Option<AnswersFrom>,
-    /// Whether right answers are numbers that could be counted from 0 or from 1: no item is taken until that is said.
-    pub asks_answers_from: bool,
-    /// Whether the reading ended before the text did, at a limit; the last error says at which.
-    #[serde(skip)]
-    pub is_cut: bool,
-}
-
-/// What there is to see of a file before it is taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Preview<'a> {
-    /// As in [`ParsedItems`].
-    pub format: &'static str,
-    /// As in [`ParsedItems`].
-    pub answers_from: Option<AnswersFrom>,
-    /// As in [`ParsedItems`].
-    pub asks_answers_from: bool,
-    /// How many good items.
-    pub items: usize,
-    /// Fewest and most choices of an item; none without items.
-    pub choices: Option<(usize, usize)>,
-    /// How often each place holds the right choice.
-    pub gold: Vec<usize>,
-    /// The first items.
-    pub first: &'a [Item],
-    /// The wrong lines.
-    pub errors: &'a [LineError],
-}
-
-impl ParsedItems {
-    /// A look at it, with the first `show` items.
-    pub fn preview(&self, show: usize) -> Preview<'_> {
-        let counts = self.items.iter().map(|item| item.choices.len());
-        let widest = counts.clone().max();
-        let mut gold = vec![0; widest.unwrap_or(0)];
-        for item in &self.items {
-            if let Some(count) = gold.get_mut(item.gold) {
-                *count += 1;
-            }
-        }
-        Preview {
-            format: self.format,
-            answers_from: self.answers_from,
-            asks_answers_from: self.asks_answers_from,
-            items: self.items.len(),
-            choices: counts.min().zip(widest),
-            gold,
-            first: self.items.get(..show).unwrap_or(&self.items),
-            errors: &self.errors,
-        }
-    }
-}
-
-/// An item as a format gives it, not yet checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Draft {
-    /// The file's own id.
-    pub id: Option<String>,
-    pub context: String,
-    pub choices: Vec<String>,
-    pub gold: Answer,
-}
-
-/// What is wrong with a draft.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub message: String,
-    /// Byte of the whole text at which the wrong part begins; none: that of the draft's line.
-    pub offset: Option<usize>,
-}
-
-impl From<String> for Fault {
-    fn from(message: String) -> Self {
-        Self {
-            message,
-            offset: None,
-        }
-    }
-}
-
-impl From<&str> for Fault {
-    fn from(message: &str) -> Self {
-        message.to_owned().into()
-    }
-}
-
-impl Fault {
-    pub fn at(offset: usize, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            offset: Some(offset),
-        }
-    }
-}
-
-/// A draft, or what is wrong with it, and its line.
-pub(super) type Found = (usize, Result<Draft, Fault>);
 
 /// Reads items from text; its format is told from the text alone.
 ///
@@ -242,18 +114,4 @@ impl Format {
             Self::Unknown => Box::new(std::iter::once((1, Err(NO_FORMAT.to_owned().into())))),
         }
     }
-}
-
-/// The beginning of a text, for a message.
-pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
-/// Lines without white space around them and without the empty ones.
-pub(super) fn tidy(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -18,8 +18,9 @@ use std::collections::HashSet;
 use super::answers::{Answer, AnswersFrom, Number, named, unmarked, whole};
 use super::check::check_choices;
 use super::columns::{self, SUBJECTS};
+use super::draft::Draft;
 use super::fields::{Fields, Json, given, index, list, needed, number, text, text_or_number};
-use super::read::{Draft, quoted};
+use super::text::quoted;
 
 type Shape = fn(&Fields) -> Result<Draft, String>;
 

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Item;
+use super::check::ItemsError;
 
 /// Most parts of a split.
 const MAX_PARTS: usize = 16;
@@ -29,15 +30,15 @@ impl SplitPart {
     ///
     /// # Errors
     ///
-    /// What is wrong with the shares or the part.
-    pub fn of(&self, items: &[Item]) -> Result<Vec<Item>, String> {
+    /// [`ItemsError::Split`] for wrong shares, and for a part that there is not.
+    pub fn of(&self, items: &[Item]) -> Result<Vec<Item>, ItemsError> {
         let mut parts = split(items, &self.shares, self.seed)?;
         if self.part >= parts.len() {
-            return Err(format!(
+            return Err(ItemsError::Split(format!(
                 "a split into {} parts has no part {} (the first is 0)",
                 parts.len(),
                 self.part
-            ));
+            )));
         }
         Ok(parts.swap_remove(self.part))
     }
@@ -48,10 +49,11 @@ impl SplitPart {
 ///
 /// # Errors
 ///
-/// For no or too many parts, and for shares that are no positive numbers.
-pub fn split(items: &[Item], shares: &[f64], seed: u64) -> Result<Vec<Vec<Item>>, String> {
+/// [`ItemsError::Split`] for no or too many parts, and for shares that are no positive numbers.
+pub fn split(items: &[Item], shares: &[f64], seed: u64) -> Result<Vec<Vec<Item>>, ItemsError> {
+    let fail = |message: String| Err(ItemsError::Split(message));
     if shares.is_empty() || shares.len() > MAX_PARTS {
-        return Err(format!(
+        return fail(format!(
             "a split has 1 to {MAX_PARTS} parts, not {}",
             shares.len()
         ));
@@ -60,13 +62,13 @@ pub fn split(items: &[Item], shares: &[f64], seed: u64) -> Result<Vec<Vec<Item>>
         .iter()
         .find(|share| !(share.is_finite() && **share > 0.0))
     {
-        return Err(format!(
+        return fail(format!(
             "the share of a part must be a number above 0, and is {wrong}"
         ));
     }
     let total: f64 = shares.iter().sum();
     if !total.is_finite() {
-        return Err("the shares are too large to be added up".into());
+        return fail("the shares are too large to be added up".into());
     }
     let mut strata: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -170,6 +172,11 @@ mod tests {
             shares: vec![1.0],
             part: 1,
         };
-        assert!(part.of(&items(0..3)).unwrap_err().contains("no part 1"));
+        assert!(
+            part.of(&items(0..3))
+                .unwrap_err()
+                .to_string()
+                .contains("no part 1")
+        );
     }
 }

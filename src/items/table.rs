@@ -10,11 +10,12 @@ use ::csv::StringRecord;
 
 use super::answers::{Answer, Number};
 use super::columns::{Columns, Values, Wrong, column_name};
+use super::draft::{Draft, Fault, Found};
 use super::fields::Json;
 use super::place::LineCounter;
-use super::read::{Draft, Fault, Found, quoted};
 use super::rows::{Dialect, Row};
 use super::shapes;
+use super::text::quoted;
 
 /// Fields of a row of MMLU's files.
 const MMLU_FIELDS: usize = 6;

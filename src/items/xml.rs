@@ -5,7 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::place::LineCounter;
-use super::read::quoted;
+use super::text::quoted;
 
 /// Deepest element; the formats need five.
 const MAX_DEPTH: usize = 32;

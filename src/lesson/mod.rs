@@ -253,7 +253,7 @@ pub async fn make(compute: Compute, seed: u64, job: Job<'_>) -> Result<Lesson, S
     let sample = |name: &str| {
         let set = sets.iter().find(|set| set.sample_name() == name);
         set.map(|set| set.shown().to_vec())
-            .ok_or_else(|| format!("there is no item set `{name}`"))
+            .ok_or_else(|| StudyError::Document(format!("there is no item set `{name}`")))
     };
     let report = runner::run(&mut session, &study, sample, job).await?;
 

@@ -30,7 +30,7 @@ pub use made_of::MadeOf;
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
-pub use stated::Measured;
+pub use stated::{Contradiction, Measured};
 
 use crate::attribution::{AttributionError, Settings};
 use crate::items::{
@@ -76,7 +76,7 @@ pub enum StudyError {
     LinkVersion(String),
     /// What a link says was found does not follow from what stands beside it.
     #[error("link: it contradicts itself: {0}")]
-    LinkContradicts(String),
+    LinkContradicts(Contradiction),
     /// The items cannot be put to the model this way.
     #[error(transparent)]
     Prompt(#[from] TemplateError),
@@ -167,8 +167,8 @@ impl ItemSetSpec {
         let rest = all.into_iter().skip(self.first.unwrap_or(0));
         let slice: Vec<Item> = rest.take(self.count.unwrap_or(usize::MAX)).collect();
         match &self.split {
-            Some(split) => split.of(&slice).map_err(|message| {
-                StudyError::Document(format!("item set `{}`: {message}", self.name))
+            Some(split) => split.of(&slice).map_err(|error| {
+                StudyError::Document(format!("item set `{}`: {error}", self.name))
             }),
             None => Ok(slice),
         }
@@ -370,13 +370,14 @@ impl Study {
                 ));
             }
             if let Some(items) = &set.items {
-                check_items(items).map_err(|message| {
-                    StudyError::Document(format!("item set `{}`: {message}", set.name))
+                check_items(items).map_err(|error| {
+                    StudyError::Document(format!("item set `{}`: {error}", set.name))
                 })?;
             }
         }
         if let Some(few_shot) = &self.few_shot {
-            few_shot.check().map_err(StudyError::Document)?;
+            let checked = few_shot.check();
+            checked.map_err(|error| StudyError::Document(error.to_string()))?;
             if let Some(set) = &few_shot.set
                 && !self.item_sets.iter().any(|other| other.name == *set)
             {

@@ -22,7 +22,7 @@ use crate::pruning::selection::TopPercent;
 pub async fn run(
     session: &mut Session,
     study: &Study,
-    sample: impl Fn(&str) -> Result<Vec<Item>, String>,
+    sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
     job: Job<'_>,
 ) -> Result<Report, StudyError> {
     let start = job.now_secs();
@@ -37,7 +37,7 @@ pub async fn run(
     for set in &mut study.item_sets {
         let all = match (&set.items, &set.sample) {
             (Some(items), _) => items.clone(),
-            (None, Some(name)) => sample(name).map_err(StudyError::Document)?,
+            (None, Some(name)) => sample(name)?,
             (None, None) => Vec::new(),
         };
         let items = set.select(all)?;
@@ -160,7 +160,7 @@ pub async fn reproduce(
     session: &mut Session,
     study: &Study,
     expected: &Expected,
-    sample: impl Fn(&str) -> Result<Vec<Item>, String>,
+    sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
     job: Job<'_>,
 ) -> Result<(Report, Reproduction), StudyError> {
     let mut again = study.clone();

@@ -28,7 +28,7 @@ use crate::study::link::{self, Shared};
 use crate::study::report::Report;
 use crate::study::session::TuneRequest;
 use crate::study::warm_up::warm_up;
-use crate::study::{Expected, Reproduction, Session, Study, runner};
+use crate::study::{Expected, Reproduction, Session, Study, StudyError, runner};
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
 
@@ -214,7 +214,7 @@ impl Engine {
             Some(sent) => Ok(sent.clone()),
             None => match bench.set(name) {
                 Ok(set) => Ok(set.given().to_vec()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(StudyError::Document(error.to_string())),
             },
         };
         let expected = request.expected.unwrap_or_default();

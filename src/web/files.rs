@@ -102,7 +102,6 @@ impl Sha256 {
 
     /// The hash of all bytes taken, lower-case hexadecimal.
     pub fn hex(&self) -> String {
-        let hash = self.0.clone().finalize();
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:x}", self.0.clone().finalize())
     }
 }

@@ -172,7 +172,7 @@ impl Engine {
         let ExportRequest { items, format } = from_js(request)?;
         Ok(match format {
             ExportFormat::Jsonl => canonical_jsonl(&items),
-            ExportFormat::Csv => to_csv(&items),
+            ExportFormat::Csv => to_csv(&items).map_err(WebError::request)?,
         })
     }
 

@@ -183,12 +183,7 @@ pub fn digest(path: &Path) -> Result<(u64, String)> {
         hash.update(&buffer[..read]);
         bytes += read as u64;
     }
-    let hex = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((bytes, hex))
+    Ok((bytes, format!("{:x}", hash.finalize())))
 }
 
 /// Writes the sizes and hashes of the shipped models' files, and their numbers of parameters, into the catalogue.

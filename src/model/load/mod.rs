@@ -273,6 +273,5 @@ async fn sha256_of(file: &WeightFile, job: Job<'_>) -> Result<String, ModelError
 }
 
 fn hexadecimal(hasher: Sha256) -> String {
-    let digest = hasher.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", hasher.finalize())
 }

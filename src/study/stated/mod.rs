@@ -21,7 +21,12 @@ use crate::pruning::selection::TopPercent;
 use crate::scoring::metrics::softmax;
 use crate::scoring::{Accuracy, Calibration, ItemScore, Rule, SetScores};
 
-/// What contradicts what stands beside it, in words.
+/// What a document says that does not follow from what stands beside it, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Contradiction(String);
+
+/// Nothing, or what contradicts what stands beside it.
 type Claim = Result<(), String>;
 
 /// A claim about one item set.

@@ -1,6 +1,6 @@
 //! What a link says was found.
 
-use super::{Claim, accuracy, in_set, items_of, of_layer, of_study, same_count};
+use super::{Claim, Contradiction, accuracy, in_set, items_of, of_layer, of_study, same_count};
 use crate::items::Item;
 use crate::study::reproduction::{Expected, ExpectedSet};
 use crate::study::{PruningSpec, Study};
@@ -13,8 +13,12 @@ impl Expected {
     ///
     /// # Errors
     ///
-    /// What contradicts what, in words.
-    pub fn check(&self, study: &Study) -> Result<(), String> {
+    /// [`Contradiction`].
+    pub fn check(&self, study: &Study) -> Result<(), Contradiction> {
+        self.claims(study).map_err(Contradiction)
+    }
+
+    fn claims(&self, study: &Study) -> Claim {
         of_study(&self.made_of(), study)?;
         self.check_selection(study.pruning.as_ref())?;
         for (index, set) in self.sets.iter().enumerate() {

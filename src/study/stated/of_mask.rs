@@ -1,6 +1,8 @@
 //! What a mask's file says of its effect.
 
-use super::{Claim, accuracy, in_set, items_of, of_control, of_layer, of_study, same_count};
+use super::{
+    Claim, Contradiction, accuracy, in_set, items_of, of_control, of_layer, of_study, same_count,
+};
 use crate::model::Neuron;
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, SetEffect};
@@ -27,8 +29,12 @@ impl Measured<'_> {
     ///
     /// # Errors
     ///
-    /// What contradicts what, in words.
-    pub fn check(&self) -> Result<(), String> {
+    /// [`Contradiction`].
+    pub fn check(&self) -> Result<(), Contradiction> {
+        self.claims().map_err(Contradiction)
+    }
+
+    fn claims(&self) -> Claim {
         if let Some(shape) = self.shape {
             self.of_shape(shape)?;
         }

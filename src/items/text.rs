@@ -1,0 +1,18 @@
+//! Texts for messages, and texts without what an item does not need.
+
+/// Longest part of a wrong value that a message repeats, in characters.
+const QUOTED: usize = 60;
+
+/// The beginning of a text, for a message.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Lines without white space around them and without the empty ones.
+pub(super) fn tidy(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
