@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ChoiceOrder, MadeOf, StudyError};
 use crate::items::order::{shuffled, shuffled_at};
 use crate::items::{FewShot, Item, Prompts, Template, TemplateError, TemplateSpec, items_sha256};
 use crate::scoring::Rule;
 
 /// How items are put to the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompting {
     /// The prompt.
     pub template: Template,
@@ -65,7 +67,7 @@ impl Prompting {
 }
 
 /// An item set, as it was given and as the model sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ItemSet {
     given: Vec<Item>,
     /// With the choices in the order that the model sees, where that is another.
@@ -107,8 +109,9 @@ impl ItemSet {
     }
 }
 
-/// Item sets, how they are put to a model, and by which rule a choice is predicted.
-#[derive(Debug, Clone)]
+/// Item sets, how they are put to a model, and by which rule a choice is predicted. One engine of the page hands it to another
+/// as it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bench {
     prompting: Prompting,
     rule: Rule,

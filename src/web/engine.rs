@@ -60,14 +60,6 @@ struct ModelRequest {
     precision: Precision,
 }
 
-/// What an engine has without a model, for another one.
-#[derive(Serialize, Deserialize)]
-struct Bench {
-    sets: BTreeMap<String, Vec<Item>>,
-    prompting: Prompting,
-    rule: Rule,
-}
-
 #[derive(Deserialize)]
 struct SetRequest {
     set: String,
@@ -273,19 +265,12 @@ impl Engine {
 
     /// Items, prompting and rule, for [`Engine::take_bench`] of another engine.
     pub fn bench(&self) -> Result<JsValue> {
-        to_js(&Bench {
-            sets: self.sets.clone(),
-            prompting: self.prompting.clone(),
-            rule: self.rule,
-        })
+        to_js(self.held.bench())
     }
 
     /// Takes what another engine had.
     pub fn take_bench(&mut self, bench: JsValue) -> Result<()> {
-        let bench: Bench = from_js(bench)?;
-        self.sets = bench.sets;
-        self.prompting = bench.prompting;
-        self.rule = bench.rule;
+        self.held = Held::Bench(from_js(bench)?);
         Ok(())
     }
 
