@@ -12,8 +12,8 @@ const TILE: usize = 3;
 const PANEL: usize = TILE * LANES;
 /// Rows from which on such a panel is brought together first.
 const WORTH_PACKING: usize = 3 * TILE;
-/// Numbers of `x` that are gone over for all columns before the next: about what a core's cache holds.
-const BLOCK: usize = 1 << 15;
+/// Numbers that are gone over several times before others are: about what the cache of a core holds beside other things.
+const BLOCK: usize = 1 << 16;
 
 /// `x · W + bias + residual`: `[rows, depth]` times `[depth, columns]`.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ impl<'a> Product<'a> {
     /// Of weights `[columns, depth]`: vectors run along the depth, and are summed up at its end.
     unsafe fn by_column(&self, out: *mut f32, columns: Range<usize>, scratch: &mut [f32]) {
         let depth = self.depth;
-        let block = (BLOCK / depth.max(1)).max(1) * TILE;
+        let block = (BLOCK / depth.max(1)).next_multiple_of(TILE).max(TILE);
         let mut first = 0;
         while first < self.rows {
             let rows = first..self.rows.min(first + block);
@@ -208,46 +208,68 @@ impl<'a> Product<'a> {
         }
     }
 
-    /// Of weights `[depth, columns]`: vectors run along the columns.
+    /// Of weights `[depth, columns]`: vectors run along the columns, and some steps along the depth are gone for all columns
+    /// before the next, on which the sums so far stand in the output.
     unsafe fn by_row(&self, out: *mut f32, columns: Range<usize>, scratch: &mut [f32]) {
-        for column in columns.clone().step_by(PANEL) {
-            let width = PANEL.min(columns.end - column);
-            let panel = match self.weights {
-                Weights::F32(values) if width == PANEL && self.rows < WORTH_PACKING => Panel {
-                    // SAFETY: there is this column.
-                    weights: unsafe { values.as_ptr().add(column) },
-                    stride: self.columns,
-                    columns: width,
-                },
-                _ => {
-                    // SAFETY: there are these columns.
-                    unsafe { self.pack(column, width, scratch) };
-                    Panel {
-                        weights: scratch.as_ptr(),
-                        stride: PANEL,
-                        columns: width,
+        let block = (BLOCK / self.columns.max(1)).max(LANES);
+        let mut first = 0;
+        loop {
+            let steps = first..self.depth.min(first + block);
+            for column in columns.clone().step_by(PANEL) {
+                // SAFETY: there are these steps and columns, and room for them.
+                unsafe {
+                    let panel = self.panel(steps.clone(), column, columns.end, scratch);
+                    for row in (0..self.rows).step_by(TILE) {
+                        let place = Place { row, column };
+                        match self.rows - row {
+                            1 => self.row_tile::<1>(out, place, &steps, panel),
+                            2 => self.row_tile::<2>(out, place, &steps, panel),
+                            _ => self.row_tile::<TILE>(out, place, &steps, panel),
+                        }
                     }
                 }
-            };
-            for row in (0..self.rows).step_by(TILE) {
-                let place = Place { row, column };
-                // SAFETY: the tile is within the output, and the panel has the depth.
-                unsafe {
-                    match self.rows - row {
-                        1 => self.row_tile::<1>(out, place, panel),
-                        2 => self.row_tile::<2>(out, place, panel),
-                        _ => self.row_tile::<TILE>(out, place, panel),
-                    }
+            }
+            first = steps.end;
+            if first == self.depth {
+                break;
+            }
+        }
+    }
+
+    /// The weights of some steps along the depth, and of the columns from `column` on, as many as make a panel.
+    #[inline(always)]
+    unsafe fn panel(
+        &self,
+        steps: Range<usize>,
+        column: usize,
+        end: usize,
+        scratch: &mut [f32],
+    ) -> Panel {
+        let width = PANEL.min(end - column);
+        match self.weights {
+            Weights::F32(values) if width == PANEL && self.rows < WORTH_PACKING => Panel {
+                // SAFETY: there is this place, or nothing is read.
+                weights: unsafe { values.as_ptr().add(steps.start * self.columns + column) },
+                stride: self.columns,
+                columns: width,
+            },
+            _ => {
+                // SAFETY: the caller's.
+                unsafe { self.pack(steps, column, width, scratch) };
+                Panel {
+                    weights: scratch.as_ptr(),
+                    stride: PANEL,
+                    columns: width,
                 }
             }
         }
     }
 
     /// Brings `width` columns from `column` on together, and zeros beside them where a panel has more.
-    unsafe fn pack(&self, column: usize, width: usize, panel: &mut [f32]) {
-        let panel = panel.chunks_exact_mut(PANEL).take(self.depth);
-        for (depth, packed) in panel.enumerate() {
-            let from = depth * self.columns + column;
+    unsafe fn pack(&self, steps: Range<usize>, column: usize, width: usize, panel: &mut [f32]) {
+        let panel = panel.chunks_exact_mut(PANEL);
+        for (step, packed) in steps.zip(panel) {
+            let from = step * self.columns + column;
             // SAFETY: both are as long as a panel is wide, or so many columns.
             unsafe {
                 match self.weights {
@@ -268,60 +290,88 @@ impl<'a> Product<'a> {
     }
 
     #[inline(always)]
-    unsafe fn row_tile<const ROWS: usize>(&self, out: *mut f32, place: Place, panel: Panel) {
+    unsafe fn row_tile<const ROWS: usize>(
+        &self,
+        out: *mut f32,
+        place: Place,
+        steps: &Range<usize>,
+        panel: Panel,
+    ) {
         let depth = self.depth;
         let mut sums = [[Vector::splat(0.0); TILE]; ROWS];
-        // SAFETY: `x` has these rows, and the panel the depth.
+        if steps.start > 0 {
+            self.each_vector(&mut sums, place, panel, |sum, at, _, count| {
+                // SAFETY: so many are within the output.
+                *sum = unsafe { load(out.add(at), count) };
+            });
+        }
+        // SAFETY: `x` has these rows, and the panel these steps.
         unsafe {
             let x = part(self.x, place.row * depth, ROWS * depth).as_ptr();
-            for at in 0..depth {
+            for (at, step) in steps.clone().enumerate() {
                 let weights = panel.weights.add(at * panel.stride);
                 let weights: [Vector; TILE] =
                     core::array::from_fn(|vector| Vector::load(weights.add(vector * LANES)));
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let x = Vector::load_splat(x.add(row * depth + at));
+                    let x = Vector::load_splat(x.add(row * depth + step));
                     for (sum, weight) in sums.iter_mut().zip(weights) {
                         *sum = sum.add_product(x, weight);
                     }
                 }
             }
         }
-        for (row, sums) in sums.iter().enumerate() {
-            for (vector, sum) in sums.iter().enumerate() {
-                let column = vector * LANES;
-                if column < panel.columns {
-                    let count = LANES.min(panel.columns - column);
-                    let place = Place {
-                        row: place.row + row,
-                        column: place.column + column,
-                    };
-                    // SAFETY: within the output.
-                    unsafe { self.finish(out, place, *sum, count) };
+        let is_last = steps.end == depth;
+        self.each_vector(&mut sums, place, panel, |sum, at, column, count| {
+            // SAFETY: so many are within the output, the bias and the residual.
+            unsafe {
+                if let Some(bias) = self.bias.filter(|_| is_last) {
+                    *sum = sum.add(load(bias.as_ptr().add(column), count));
+                }
+                if let Some(residual) = self.residual.filter(|_| is_last) {
+                    *sum = sum.add(load(residual.as_ptr().add(at), count));
+                }
+                match count {
+                    LANES => sum.store(out.add(at)),
+                    _ => sum.store_some(out.add(at), count),
+                }
+            }
+        });
+    }
+
+    /// Gives `work` every vector of sums that has columns, with its place in the output, its column and how many it has.
+    #[inline(always)]
+    fn each_vector<const ROWS: usize>(
+        &self,
+        sums: &mut [[Vector; TILE]; ROWS],
+        place: Place,
+        panel: Panel,
+        work: impl Fn(&mut Vector, usize, usize, usize),
+    ) {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                let done = vector * LANES;
+                if done < panel.columns {
+                    let column = place.column + done;
+                    let at = (place.row + row) * self.columns + column;
+                    work(sum, at, column, LANES.min(panel.columns - done));
                 }
             }
         }
     }
+}
 
-    /// Stores the first `count` of some sums of a row, with bias and residual.
-    #[inline(always)]
-    unsafe fn finish(&self, out: *mut f32, place: Place, mut sums: Vector, count: usize) {
-        let at = place.row * self.columns + place.column;
-        // SAFETY: so many are within the output, the bias and the residual.
-        unsafe {
-            let load = |from: *const f32| match count {
-                LANES => Vector::load(from),
-                _ => Vector::load_some(from, count),
-            };
-            if let Some(bias) = self.bias {
-                sums = sums.add(load(bias.as_ptr().add(place.column)));
-            }
-            if let Some(residual) = self.residual {
-                sums = sums.add(load(residual.as_ptr().add(at)));
-            }
-            match count {
-                LANES => sums.store(out.add(at)),
-                _ => sums.store_some(out.add(at), count),
-            }
+/// The first `count` of four numbers.
+///
+/// # Safety
+///
+/// They can be read there.
+#[inline(always)]
+unsafe fn load(from: *const f32, count: usize) -> Vector {
+    // SAFETY: the caller's.
+    unsafe {
+        match count {
+            LANES => Vector::load(from),
+            _ => Vector::load_some(from, count),
         }
     }
 }
@@ -359,7 +409,7 @@ mod tests {
     }
 
     /// Shapes that no tile divides, and such that one does.
-    const SHAPES: [[usize; 3]; 8] = [
+    const SHAPES: [[usize; 3]; 9] = [
         [1, 1, 1],
         [1, 33, 5],
         [2, 4, 12],
@@ -368,6 +418,8 @@ mod tests {
         [64, 12, 24],
         [5, 0, 4],
         [70, 600, 4],
+        // More weights than go together, by either layout.
+        [4, 700, 150],
     ];
 
     #[test]
