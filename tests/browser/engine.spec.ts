@@ -1,5 +1,6 @@
 // The engine's end and its cancel: neither is without a word, and neither loses work.
 
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, type Page } from "@playwright/test";
 import { withHub, type HubServer } from "./hub-server";
@@ -124,21 +125,67 @@ test("a lost device is told, and the engine starts on another with the study at 
   await expect(page.locator("table.summary tr[data-set=pasted]")).toContainText("of 4");
 });
 
-test("an adapter that is not there yet is asked for again", async ({ page, hub }) => {
+/** A folder's files of a model that is large enough for a graphics card to be tried: a fixture's, with rows for more tokens. */
+function largeModel(): { name: string; mimeType: string; buffer: Buffer }[] {
+  const read = (name: string): Buffer => readFileSync(resolve("tests/fixtures/tiny-llama-tied", name));
+  const config = { ...JSON.parse(read("config.json").toString()), vocab_size: 300_000 };
+  const file = read("model.safetensors");
+  const start = 8 + Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.toString("utf8", 8, start)) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
+  delete header["__metadata__"];
+  const parts: Buffer[] = [];
+  let end = 0;
+  for (const [name, tensor] of Object.entries(header)) {
+    const [from, to] = tensor.data_offsets;
+    let data = file.subarray(start + from, start + to);
+    if (name === "model.embed_tokens.weight") {
+      data = Buffer.concat([data], config.vocab_size * config.hidden_size * 4);
+      tensor.shape[0] = config.vocab_size;
+    }
+    tensor.data_offsets = [end, end += data.length];
+    parts.push(data);
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const files = {
+    "config.json": Buffer.from(JSON.stringify(config)), "tokenizer.json": read("tokenizer.json"),
+    "model.safetensors": Buffer.concat([length, text, ...parts]),
+  };
+  return Object.entries(files).map(([name, buffer]) => ({ name, mimeType: "", buffer }));
+}
+
+async function loadLargeModel(page: Page): Promise<void> {
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(largeModel());
+  await expect(page.locator("body")).not.toHaveAttribute("data-model", "lesson-planted");
+  await idle(page);
+}
+
+test("a graphics card is not tried for a small model, and for a larger one asked for until it is there", async ({ page, hub }) => {
   hub.stub = withoutAdapter(4);
   await open(page, hub, "auto");
-  await ready(page);
-  // It was compared with the processor; which of the two is taken is the machine's.
+  await useItems(page, ITEMS);
   await step(page, "model");
-  await expect(page.locator("model-device")).toContainText(/faster on this model's shapes: [\d.]+ ms, and .+ takes [\d.]+ ms/);
+  const device = page.locator("model-device");
+  await expect(device).toContainText("Larger models are tried on the graphics card as well");
+  await expect(page.locator(".device-chip")).toContainText("WebAssembly");
+  await loadLargeModel(page);
+  // It was compared with the processor; which of the two is taken is the machine's.
+  await expect(device).toContainText(/faster on this model's shapes: [\d.]+ ms, and .+ takes [\d.]+ ms/);
+  // The engine with the graphics card has the items of the one that was there before.
+  await step(page, "scores");
+  await control(page, "score").click();
+  await idle(page);
+  await expect(page.locator("table.summary tr[data-set=pasted]")).toContainText("of 4");
+  await noError(page);
 });
 
 test("of two devices the page takes the faster one for the model, and says why", async ({ page, hub }) => {
   hub.stub = SLOW_GPU;
   await open(page, hub, "auto");
-  await ready(page);
+  await loadLargeModel(page);
   await expect(page.locator(".device-chip")).toContainText("WebAssembly");
-  await step(page, "model");
   const told = await page.locator("model-device").innerText();
   const [, processor, card] = /Chosen because .* shapes: ([\d.]+) ms, and WebGPU \(google, swiftshader\) takes ([\d.]+) ms/.exec(told) ?? [];
   expect(Number(processor), told).toBeLessThan(Number(card));

@@ -44,12 +44,23 @@ pub fn run(target: Option<&str>, seconds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Removes the compiled engine: a library that is also a `cdylib` has no hash in its name, so that the one with counters
-/// and the one without are one file, and each build would take the other's for its own.
+/// Removes the compiled engine: the one with counters and the one without are one file to cargo, and each build would take the
+/// other's for its own.
 fn forget_engine() {
     let deps = tools::target_dir().join("debug").join("deps");
-    // It need not be there.
-    let _ = fs::remove_file(deps.join("libsecateur.rlib"));
+    let Ok(files) = fs::read_dir(deps) else {
+        return;
+    };
+    for file in files.flatten() {
+        let name = file.file_name();
+        let is_engine = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("libsecateur-") && name.ends_with(".rlib"));
+        if is_engine {
+            // It need not be there.
+            let _ = fs::remove_file(file.path());
+        }
+    }
 }
 
 fn run_one(folder: &Path, target: &str, seconds: u32) -> Result<()> {

@@ -114,10 +114,12 @@ impl Toolchain {
         }
     }
 
-    /// A build of a package's library for the browser: `build`, or `rustc`.
-    fn build(&self, command: &str, package: &str) -> Command {
+    /// A build of a package's library for the browser.
+    fn build(&self, package: &str) -> Command {
         let mut build = tools::cargo();
-        build.args([command, "--package", package, "--lib"]);
+        build.args(["rustc", "--package", package, "--lib"]);
+        // Natively nobody needs it, and linking it takes a while.
+        build.args(["--crate-type", "cdylib"]);
         build.args(["--target", TARGET, "--profile", PROFILE]);
         if let Self::Debian { linker } = self {
             build.env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"));
@@ -229,8 +231,8 @@ pub fn build_kernels(toolchain: &Toolchain) -> Result<()> {
     let to = tools::root().join(ENGINE_DIR);
     std::fs::create_dir_all(&to)?;
     for (name, flags) in KERNELS {
-        let mut build = toolchain.build("rustc", "secateur-kernels");
-        build.args(["--crate-type", "cdylib", "--features", "module", "--"]);
+        let mut build = toolchain.build("secateur-kernels");
+        build.args(["--features", "module", "--"]);
         build.args(flags);
         // They work on the engine's memory, on a stack that the engine gives them.
         build.args(["-C", "link-arg=--import-memory"]);
@@ -260,7 +262,7 @@ pub fn build_engine(
     toolchain: &Toolchain,
     lints: bool,
 ) -> Result<()> {
-    let mut build = toolchain.build("build", "secateur");
+    let mut build = toolchain.build("secateur");
     build.args(engine.features());
     if lints {
         toolchain.with_lints(&mut build);
