@@ -13,6 +13,12 @@
 //! shipped model. The seconds are this machine's; the ratios travel. What would take longer than [`MOST_SECS`] by the time
 //! of the forward pass is left out. With `SECATEUR_BENCH_NATIVE` the seconds go into that file as well, as JSON.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a measurement that fails is to stop"
+)]
+
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};

@@ -21,6 +21,10 @@ pub mod attribution;
 pub mod export;
 pub mod items;
 pub mod job;
+#[allow(
+    unsafe_code,
+    reason = "a kernel is launched on a GPU without checks of its own: its function checks the shapes before"
+)]
 pub mod kernels;
 pub mod model;
 pub mod pruning;
@@ -35,4 +39,8 @@ pub mod cli;
 #[cfg(not(target_family = "wasm"))]
 pub mod lesson;
 #[cfg(target_family = "wasm")]
+#[allow(
+    unsafe_code,
+    reason = "what wasm-bindgen makes of an export, and the call of the linker's constructors"
+)]
 pub mod web;

@@ -1,6 +1,12 @@
 //! Integrated Gradients against the float64 reference and Captum, against formulas of a decoder small enough to
 //! write out, against finite differences; and what makes an attribution out of items.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::cell::Cell;

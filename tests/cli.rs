@@ -1,6 +1,12 @@
 //! The command line as a user meets it: what its files and its standard output hold, and what it says about
 //! input that is wrong.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

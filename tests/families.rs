@@ -1,6 +1,12 @@
 //! Every model family against transformers' numbers, from both kinds of file; forks, continuations, batches and
 //! gradients against plain runs, in every family.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::path::Path;

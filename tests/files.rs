@@ -1,6 +1,12 @@
 //! Model files as people have them: with keys and tensors that change the numbers, in several parts, or at odds with
 //! themselves. What is in a file is used, known to change nothing, or refused by name.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 // Hostile headers use the rest.
 #[allow(dead_code)]

@@ -1,6 +1,12 @@
 //! Prompts, log-likelihoods and metrics against lm-evaluation-harness itself: `tests/harness/generate.py` runs its
 //! tasks, its HFLM and its evaluator on the data of `tests/harness/data`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

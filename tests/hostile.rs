@@ -1,6 +1,12 @@
 //! Files that lie: refused with an error, without a panic, and without taking much more memory than they have
 //! bytes.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::fmt::Write;
 
 use secateur::model::Tokenizer;

@@ -1,5 +1,11 @@
 //! Items: the bundled sets, the files that users have, and texts that are no items at all.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

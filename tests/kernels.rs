@@ -2,6 +2,12 @@
 //!
 //! One test a kind of device, because a device is made once: compiling a GPU's shaders takes longer than everything else here.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};

@@ -1,5 +1,11 @@
 //! What reading takes in memory: a model no more than itself and its largest tensor, items not many times their file.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;

@@ -1,6 +1,12 @@
 //! The decoder against transformers' numbers; forks, continuations and batches against plain runs; files that
 //! are damaged on purpose.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,11 @@
 //! Masks: what they do to the reference items, the random control, the search, one neuron's card.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use burn::tensor::{Tensor, TensorData};

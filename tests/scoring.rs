@@ -1,5 +1,11 @@
 //! Log-likelihoods of choices against transformers, and what follows from them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};

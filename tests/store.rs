@@ -1,5 +1,11 @@
 //! Models and samples as the command line finds them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::path::{Path, PathBuf};
 
 use secateur::model::Model;

@@ -1,5 +1,11 @@
 //! A study from its document to its report, again from its link, and documents that must not run.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use common::{assert_close, items, job, model, plain, wait};

@@ -1,6 +1,12 @@
 //! Token ids against the `tokenizers` package and lm-evaluation-harness' splitting rule, as
 //! `tests/fixtures/generate.py` recorded them, for every kind of tokenizer.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::path::{Path, PathBuf};
 
 use secateur::model::Family;

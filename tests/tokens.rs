@@ -1,6 +1,12 @@
 //! Tokens that a model and its tokenizer do not share: those without a row in the model, and words that the tokenizer
 //! does not know.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use common::{files, job, model, plain, wait};

@@ -1,5 +1,11 @@
 //! Gains trained on the pruned model, against ten steps of PyTorch's AdamW in float64.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::cell::Cell;

@@ -1,5 +1,11 @@
 //! What is run before a model's first job, so that a GPU has compiled what jobs need.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 mod common;
 
 use std::cell::Cell;

@@ -1,6 +1,12 @@
 //! Weight files: every stored type against the reference implementation, the fixtures' files, and files that
 //! are damaged on purpose.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report"
+)]
+
 use std::collections::HashMap;
 #[path = "common/gguf.rs"]
 #[allow(dead_code)]

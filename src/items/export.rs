@@ -52,6 +52,12 @@ mod tests {
                 gold: 2,
             },
             Item {
+                id: "other separators".into(),
+                context: "x; y\tz".into(),
+                choices: vec!["p;q".into(), "r\ts".into()],
+                gold: 1,
+            },
+            Item {
                 id: "two".into(),
                 context: String::new(),
                 choices: vec!["x".into(), "a".into()],

@@ -13,6 +13,8 @@
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
+#![warn(clippy::indexing_slicing, reason = "files come from anyone")]
+
 mod aiken;
 mod answers;
 mod big_bench;

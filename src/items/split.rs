@@ -81,15 +81,17 @@ pub fn split(items: &[Item], shares: &[f64], seed: u64) -> Result<Vec<Vec<Item>>
     for mut stratum in strata.into_values() {
         stratum.shuffle(&mut generator);
         for index in stratum {
-            let mut most = 0;
-            for (part, share) in shares.iter().enumerate() {
-                owed[part] += share / total;
-                if owed[part] > owed[most] + 1e-9 {
-                    most = part;
+            let (mut most, mut of_most) = (0, f64::NEG_INFINITY);
+            for (part, (owed, share)) in owed.iter_mut().zip(shares).enumerate() {
+                *owed += share / total;
+                if *owed > of_most + 1e-9 {
+                    (most, of_most) = (part, *owed);
                 }
             }
-            owed[most] -= 1.0;
-            part_of[index] = most;
+            if let (Some(owed), Some(part)) = (owed.get_mut(most), part_of.get_mut(index)) {
+                *owed -= 1.0;
+                *part = most;
+            }
         }
     }
     let of_part = |part| {

@@ -10,8 +10,14 @@
 //! - [`metadata`]: its metadata
 //! - [`quantised`]: the stored types, dequantised
 
+#![warn(clippy::indexing_slicing, reason = "files come from anyone")]
+
 pub mod gguf;
 pub mod metadata;
+#[allow(
+    clippy::indexing_slicing,
+    reason = "a block is as long as its type says: the bytes were counted and are cut into such pieces"
+)]
 pub mod quantised;
 pub mod safetensors;
 pub mod sharded;
@@ -367,8 +373,9 @@ fn check_layout(tensors: &[TensorInfo], length: u64) -> Result<(), WeightsError>
     }
     ranges.sort_unstable();
     for pair in ranges.windows(2) {
-        let ((_, end, first), (start, _, second)) = (pair[0], pair[1]);
-        if start < end {
+        if let [(_, end, first), (start, _, second)] = pair
+            && start < end
+        {
             return Err(WeightsError::Header(format!(
                 "tensors `{first}` and `{second}` overlap"
             )));

@@ -1,5 +1,7 @@
 //! An allocator that counts what each thread holds: tests run side by side.
 
+#![allow(unsafe_code, reason = "every call is the system allocator's")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

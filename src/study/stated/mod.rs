@@ -5,6 +5,8 @@
 //! - `of_link`: what a link says, and its study
 //! - `of_mask`: what a mask's file says of its effect; `of_control`: of random masks
 
+#![warn(clippy::indexing_slicing, reason = "documents come from anyone")]
+
 mod of_control;
 mod of_link;
 mod of_mask;

@@ -22,7 +22,8 @@ impl Expected {
         of_study(&self.made_of(), study)?;
         self.check_selection(study.pruning.as_ref())?;
         for (index, set) in self.sets.iter().enumerate() {
-            if self.sets[..index].iter().any(|other| other.set == set.set) {
+            let mut before = self.sets.iter().take(index);
+            if before.any(|other| other.set == set.set) {
                 return Err(format!("`{}` is there twice", set.set));
             }
             in_set(&set.set, self.check_set(set, study))?;

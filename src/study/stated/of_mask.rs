@@ -45,10 +45,8 @@ impl Measured<'_> {
             self.of_spec(spec)?;
         }
         for (index, effect) in self.effects.iter().enumerate() {
-            if self.effects[..index]
-                .iter()
-                .any(|other| other.set == effect.set)
-            {
+            let mut before = self.effects.iter().take(index);
+            if before.any(|other| other.set == effect.set) {
                 return Err(format!("`{}` is there twice", effect.set));
             }
             in_set(&effect.set, self.of_set(effect))?;

@@ -25,10 +25,8 @@ pub(in crate::study) fn check(report: &Report) -> Claim {
         return Err("the weights are said to be held in two ways".into());
     }
     for (index, set) in report.baseline.iter().enumerate() {
-        if report.baseline[..index]
-            .iter()
-            .any(|other| other.set == set.set)
-        {
+        let mut before = report.baseline.iter().take(index);
+        if before.any(|other| other.set == set.set) {
             return Err(format!("`{}` is scored twice", set.set));
         }
         in_set(&set.set, scores(set, study.scoring.rule))?;
