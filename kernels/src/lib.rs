@@ -8,6 +8,10 @@
 //! browser and once for those that have fused multiply-add (relaxed SIMD).
 
 #![no_std]
+#![allow(
+    unsafe_code,
+    reason = "a check within a product's loops would cost a part of its speed: what it reads is checked when it is made"
+)]
 
 mod activation;
 mod arithmetic;

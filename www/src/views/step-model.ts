@@ -116,7 +116,7 @@ class ModelDevice extends View {
         h("label", { class: "field" }, h("span", {}, "Hold weights as"), this.#precision(job !== null || engine !== "ready")),
         h("button", { "data-key": "start-engine", disabled: job !== null || engine === "starting", onclick: () => void startAgain() },
           "Start the engine again")),
-      device_info ? h("p", { class: "note" }, `Now: ${device_info.kind === "webgpu" ? "WebGPU" : "WebAssembly"}, ${device_info.adapter}. `,
+      device_info ? h("p", { class: "note" }, `Now: ${device_info.kind === "webgpu" ? "WebGPU, " : ""}${device_info.adapter}. `,
         memory ? `It holds models of up to ${bytes(memory)} of memory. ` : "",
         device_info.kind === "webgpu"
           ? `Self-test against the processor ${device_info.self_test.passed ? "passed" : "failed"}: largest difference ${short(device_info.self_test.max_error)}. `
