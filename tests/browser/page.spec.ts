@@ -1,7 +1,9 @@
 // The page itself: first paint, keyboard, cancel, reload, sizes, the command line's numbers.
 
 import { expect, test, type Page } from "@playwright/test";
-import { control, idle, kept, noError, open, ready, sampleLines, saved, score, setNumber, step, useItems } from "./support";
+import {
+  callEngine, control, idle, kept, noError, open, reachEngine, ready, sampleLines, saved, score, setNumber, step, useItems,
+} from "./support";
 
 interface Choice { log_likelihood: number }
 interface Scores { set: string; accuracy: { correct: number; total: number }; items: { id: string; choices: Choice[] }[] }
@@ -230,4 +232,21 @@ test("a damaged link says so and loses nothing", async ({ page }) => {
   await expect(page.locator(".banner.error")).toContainText("link");
   await step(page, "items");
   await expect(page.locator(".sets tbody tr")).not.toHaveCount(0);
+});
+
+test("without relaxed SIMD the numbers are the same to rounding, and the page says without what it is", async ({ page }) => {
+  await reachEngine(page);
+  const found: number[][] = [];
+  for (const query of ["", "&simd=plain"]) {
+    await page.goto(`./?device=wasm${query}`);
+    await ready(page);
+    await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
+    const { result } = await callEngine<Scores>(page, "score", { set: "pasted" });
+    found.push(result.items.flatMap(({ choices }) => choices.map(({ log_likelihood }) => log_likelihood)));
+    await step(page, "model");
+    await expect(page.locator("model-device")).toContainText(query ? "WebAssembly SIMD, one core" : /WebAssembly (relaxed )?SIMD, one core/);
+  }
+  const [first = [], plain = []] = found;
+  expect(first.length).toBeGreaterThan(4);
+  for (const [index, value] of first.entries()) expect(Math.abs(value - (plain[index] ?? Number.NaN))).toBeLessThan(1e-4);
 });
