@@ -26,12 +26,16 @@ pub struct Progress {
 
 /// The side that started a job: a terminal, a worker, a test.
 pub trait Host {
-    /// Takes note of progress.
-    fn progress(&self, progress: &Progress);
+    /// Takes note of progress, where anybody wants to know.
+    fn progress(&self, _: &Progress) {}
     /// Whether the user asked to stop.
-    fn is_cancelled(&self) -> bool;
+    fn is_cancelled(&self) -> bool {
+        false
+    }
     /// Gives other events a turn where that is needed; returns at once elsewhere.
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(std::future::ready(()))
+    }
     /// A clock that only moves forward, in seconds.
     fn now_secs(&self) -> f64;
 }
@@ -107,16 +111,6 @@ impl Default for Silent {
 
 #[cfg(not(target_family = "wasm"))]
 impl Host for Silent {
-    fn progress(&self, _: &Progress) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
-    }
-
     fn now_secs(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
@@ -128,16 +122,6 @@ pub(crate) struct Clock<F>(pub(crate) F);
 
 #[cfg(test)]
 impl<F: Fn() -> f64> Host for Clock<F> {
-    fn progress(&self, _: &Progress) {}
-
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
-    }
-
     fn now_secs(&self) -> f64 {
         (self.0)()
     }

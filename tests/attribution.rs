@@ -10,8 +10,6 @@
 mod common;
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, fork, host, items, job, json, model, plain, tensors, wait};
@@ -24,7 +22,7 @@ use secateur::attribution::target::Target;
 use secateur::attribution::{
     Attribution, AttributionError, IntegrationPath, Positions, Settings, TargetKind, attribute,
 };
-use secateur::job::{Host, Job, Progress};
+use secateur::job::{Host, Job};
 use secateur::model::load::ModelFiles;
 use secateur::model::{Capture, Compute, Decoder, Gains, Model, Neuron, Run, Site};
 use secateur::scoring::{self, SetScores};
@@ -262,15 +260,9 @@ fn a_prompt_has_the_same_scores_alone_and_beside_others() {
 struct Counter(Cell<usize>);
 
 impl Host for Counter {
-    fn progress(&self, _: &Progress) {}
-
     fn is_cancelled(&self) -> bool {
         self.0.set(self.0.get() + 1);
         false
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
     }
 
     fn now_secs(&self) -> f64 {

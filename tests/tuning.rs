@@ -9,8 +9,6 @@
 mod common;
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
@@ -483,10 +481,6 @@ impl Host for Stopping {
 
     fn is_cancelled(&self) -> bool {
         self.stopped.get()
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
     }
 
     fn now_secs(&self) -> f64 {

@@ -10,8 +10,6 @@ mod common;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::future::{Future, ready};
-use std::pin::Pin;
 
 use common::{FAMILIES, model, wait};
 use secateur::job::{Host, Job, Progress};
@@ -33,10 +31,6 @@ impl Host for Impatient {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         left == 0
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(ready(()))
     }
 
     fn now_secs(&self) -> f64 {

@@ -1,9 +1,7 @@
 //! Progress on standard error: one line, rewritten ten times a second, with an estimate.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::io::{IsTerminal, Write};
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crate::job::{Host, Progress};
@@ -76,10 +74,6 @@ impl Host for Terminal {
 
     fn is_cancelled(&self) -> bool {
         false
-    }
-
-    fn pause(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(std::future::ready(()))
     }
 
     fn now_secs(&self) -> f64 {

@@ -6,13 +6,13 @@ use std::num::NonZeroUsize;
 
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, FloatDType};
-use burn_flex::{Flex, FlexTensor};
+use burn_flex::{Flex, FlexQTensor, FlexTensor};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use secateur_kernels::{Product, Weights};
 use wasm_bindgen::prelude::*;
 
-use super::{Numbers, tensor};
+use super::{Numbers, slice, tensor};
 use crate::kernels::Weight;
 
 #[wasm_bindgen]
@@ -27,20 +27,20 @@ extern "C" {
 }
 
 /// A weight matrix in memory order.
-struct Held {
+struct Matrix {
     numbers: FlexTensor,
-    /// Of weights in eight bits.
-    scales: Vec<f32>,
+    /// The same with its scales, where it is in eight bits.
+    eight: Option<FlexQTensor>,
     /// Whether it lies the other way round than it was given.
     is_turned: bool,
 }
 
-impl Held {
+impl Matrix {
     fn new(weight: Weight<Flex>) -> Self {
         match weight {
             Weight::Eight(weight) => Self {
                 numbers: weight.tensor().to_contiguous(),
-                scales: weight.scales().to_vec(),
+                eight: Some(weight),
                 is_turned: false,
             },
             Weight::Float(weight) => {
@@ -58,7 +58,7 @@ impl Held {
                 };
                 Self {
                     numbers: weight.to_contiguous(),
-                    scales: Vec::new(),
+                    eight: None,
                     is_turned,
                 }
             }
@@ -66,19 +66,19 @@ impl Held {
     }
 
     fn weights(&self) -> Weights<'_> {
+        if let Some(eight) = &self.eight {
+            let values: &[i8] = self.numbers.as_slice().unwrap_or_default();
+            let block = values.len() / eight.scales().len().max(1);
+            return Weights::I8 {
+                values,
+                scales: eight.scales(),
+                block: NonZeroUsize::new(block).unwrap_or(NonZeroUsize::MIN),
+            };
+        }
         match self.numbers.dtype() {
             DType::F16 => {
                 let halves: &[f16] = self.numbers.as_slice().unwrap_or_default();
                 Weights::F16(halves.reinterpret_cast())
-            }
-            DType::I8 => {
-                let values: &[i8] = self.numbers.as_slice().unwrap_or_default();
-                let block = values.len() / self.scales.len().max(1);
-                Weights::I8 {
-                    values,
-                    scales: &self.scales,
-                    block: NonZeroUsize::new(block).unwrap_or(NonZeroUsize::MIN),
-                }
             }
             _ => Weights::F32(self.numbers.as_slice().unwrap_or_default()),
         }
@@ -93,7 +93,7 @@ pub(in crate::kernels) fn product(
     residual: Option<FlexTensor>,
     transposed: bool,
 ) -> FlexTensor {
-    let weight = Held::new(weight);
+    let weight = Matrix::new(weight);
     let transposed = transposed != weight.is_turned;
     let [rows, depth] = x.layout().shape().dims();
     let [first, second] = weight.numbers.layout().shape().dims();
@@ -104,8 +104,8 @@ pub(in crate::kernels) fn product(
         x.slice(),
         weight.weights(),
         transposed,
-        bias.as_ref().map(Numbers::slice),
-        residual.as_ref().map(Numbers::slice),
+        slice(bias.as_ref()),
+        slice(residual.as_ref()),
         [rows, depth, columns],
     );
     let mut out = vec![0.0f32; rows * columns];

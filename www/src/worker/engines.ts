@@ -4,7 +4,7 @@
 import startCpu, * as cpu from "../../engine/cpu.js";
 import type { DeviceChoice } from "./protocol";
 import type { Engine } from "./engine-api";
-import { workFor } from "./kernels";
+import { compiledKernels, workFor } from "./kernels";
 
 type Surface = Omit<typeof cpu, "default" | "initSync">;
 
@@ -38,11 +38,16 @@ export interface Running {
   hasGpu: boolean;
 }
 
-async function running(loaded: Promise<Loaded>, isPlain: boolean, device: DeviceChoice, adapter: string): Promise<Running> {
-  const { surface, memory } = await loaded;
-  const start = (): Promise<unknown> => surface.Engine.start(device, adapter);
-  const engine = await workFor({ memory, stack: surface.kernel_stack() }, isPlain, start);
-  return { engine: engine as Engine, surface, hasGpu: loaded !== small };
+async function running(
+  loaded: Promise<Loaded>, isPlain: boolean, device: DeviceChoice, adapter: string, before?: Engine,
+): Promise<Running> {
+  const [{ surface, memory }, kernels] = await Promise.all([loaded, compiledKernels(isPlain)]);
+  const engine = await workFor(kernels, { memory, stack: surface.kernel_stack() }, async () => {
+    const started = (await surface.Engine.start(device, adapter)) as unknown as Engine;
+    if (before) started.take_bench(before.bench());
+    return started;
+  });
+  return { engine, surface, hasGpu: loaded !== small };
 }
 
 /** Starts the small engine. */
@@ -50,9 +55,11 @@ export function startSmall(isPlain: boolean): Promise<Running> {
   return running(loadSmall(), isPlain, "wasm", "");
 }
 
-/** Starts the one with the GPU, on it or on what is faster for each model. */
-export async function startLarge(isPlain: boolean, device: DeviceChoice, adapter: string): Promise<Running> {
+/** Starts the one with the GPU, on it or on what is faster for each model, with what lies on the bench of one before it. */
+export async function startLarge(
+  isPlain: boolean, device: DeviceChoice, adapter: string, before?: Engine,
+): Promise<Running> {
   // It has what the worker itself needs of an engine.
   await loadSmall();
-  return running(loadLarge(), isPlain, device, adapter);
+  return running(loadLarge(), isPlain, device, adapter, before);
 }

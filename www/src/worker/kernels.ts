@@ -25,21 +25,33 @@ const scope = globalThis as unknown as { kernels: Kernels };
 const PLAIN = { url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" };
 const RELAXED = { url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url), instructions: "relaxed SIMD" };
 
-/** The compiled module: with fused multiply-add (relaxed SIMD) where the browser has it, and where `isPlain` is not asked for. */
-async function compile(isPlain: boolean): Promise<{ module: WebAssembly.Module; instructions: string }> {
+export interface Compiled {
+  module: WebAssembly.Module;
+  instructions: string;
+}
+
+/** With fused multiply-add (relaxed SIMD) where the browser has it, and where `isPlain` is not asked for. */
+async function compile(isPlain: boolean): Promise<Compiled> {
   for (const { url, instructions } of isPlain ? [PLAIN] : [RELAXED, PLAIN]) {
-    const bytes = await (await fetch(url)).arrayBuffer();
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`the engine's kernels cannot be fetched (${response.status} for ${url.pathname})`);
+    const bytes = await response.arrayBuffer();
     if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), instructions };
   }
   throw new Error("the browser has no WebAssembly SIMD, which the engine needs");
 }
 
-let compiled: ReturnType<typeof compile> | null = null;
+let compiled: Promise<Compiled> | null = null;
+
+/** The module, compiled once. */
+export function compiledKernels(isPlain: boolean): Promise<Compiled> {
+  return compiled ??= compile(isPlain);
+}
 
 /** Has the kernels work for an engine while it starts, and from then on where it does start. */
-export async function workFor<T>({ memory, stack }: EngineMemory, isPlain: boolean, start: () => Promise<T>): Promise<T> {
-  compiled ??= compile(isPlain);
-  const { module, instructions } = await compiled;
+export async function workFor<T>(
+  { module, instructions }: Compiled, { memory, stack }: EngineMemory, start: () => Promise<T>,
+): Promise<T> {
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
   const { product, __stack_pointer } = exports as unknown as Exports;
   __stack_pointer.value = stack;

@@ -128,10 +128,9 @@ async function takeGpu(files: readonly ModelFile[], onProgress: OnProgress): Pro
   if (missing !== null) return;
   onProgress({ stage: "loading the engine for the graphics card", done: 0, total: 1 });
   try {
-    const next = await startLarge(isPlain, "auto", adapter);
-    next.engine.take_bench(now.engine.bench());
-    now.engine.free();
-    now = next;
+    const { engine } = now;
+    now = await startLarge(isPlain, "auto", adapter, engine);
+    engine.free();
   } catch (thrown) {
     // The model is loaded all the same.
     search = Promise.resolve(found = gpu.none(`its engine cannot be loaded (${toError(thrown).message})`));
@@ -160,6 +159,8 @@ async function loadFiles(
   try {
     const { precision } = request;
     await takeGpu(files, onProgress);
+    // A cancel meanwhile was told to the engine before.
+    aborter.signal.throwIfAborted();
     const named = { id: opened.id, name: opened.name, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
     const { name, kept, warning } = opened;
