@@ -15,7 +15,7 @@ pub enum Part {
     Lint,
     /// The Rust tests
     Native,
-    /// The engine's and the page's build, the page's types, the tests in headless Chromium
+    /// The engines' and the page's build, the page's types, the tests in headless Chromium
     Browser,
 }
 
@@ -40,6 +40,14 @@ struct Summary {
 }
 
 impl Summary {
+    /// Takes in what ran beside.
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.faults.extend(other.faults);
+    }
+
     /// Runs one step under a heading; whether it went well. The steps after it run all the same.
     fn step(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Result<()>) -> bool {
         println!("\n=== {name}");
@@ -76,24 +84,33 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
             Ok(())
         });
     }
-    let is_linted = wanted(Part::Lint) && lint(&mut summary, toolchain.as_ref());
-    if wanted(Part::Native) {
-        provide_vulkan();
-        let has_models = REAL_MODELS.iter().all(|id| match model::fetch(id) {
-            Ok(()) => true,
-            Err(error) => {
-                println!("Tests on {id} are left out, since it cannot be had: {error:#}");
-                false
-            }
-        });
-        for package in PACKAGES {
-            summary.step(&format!("tests, native, {package}"), |summary| {
-                native(summary, package, has_models)
-            });
-        }
+    if wanted(Part::Lint) {
+        lint(&mut summary);
     }
-    if let Some(toolchain) = toolchain.filter(|_| wanted(Part::Browser)) {
-        in_browser(&mut summary, &toolchain, is_linted);
+    // Native tests leave much of a second core idle, and so does the linking of an engine.
+    let is_built = std::thread::scope(|scope| {
+        let engines = toolchain.map(|toolchain| {
+            scope.spawn(move || {
+                let mut summary = Summary::default();
+                let are_built = engines(&mut summary, &toolchain);
+                (summary, are_built)
+            })
+        });
+        if wanted(Part::Native) {
+            native(&mut summary);
+        }
+        let Some(engines) = engines else {
+            return false;
+        };
+        let Ok((of_engines, are_built)) = engines.join() else {
+            summary.failed += 1;
+            return false;
+        };
+        summary.add(of_engines);
+        are_built
+    });
+    if is_built && wanted(Part::Browser) {
+        in_browser(&mut summary);
     }
     println!();
     for fault in &summary.faults {
@@ -110,8 +127,8 @@ pub fn run(only: Option<Part>, wasm_std: StandardLibrary) -> Result<ExitCode> {
     })
 }
 
-/// Whether the engines for the browser are compiled and there is nothing to say of them.
-fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) -> bool {
+/// Everything that is read and not run, but for the engines: those are linted where they are compiled.
+fn lint(summary: &mut Summary) {
     summary.step("formatting", |_| {
         tools::run(tools::cargo().args(["fmt", "--all", "--check"]))
     });
@@ -127,7 +144,23 @@ fn lint(summary: &mut Summary, toolchain: Option<&Toolchain>) -> bool {
             tools::run(&mut build)
         });
     }
-    toolchain.is_some_and(|toolchain| engines(summary, toolchain))
+}
+
+/// The Rust tests.
+fn native(summary: &mut Summary) {
+    provide_vulkan();
+    let has_models = REAL_MODELS.iter().all(|id| match model::fetch(id) {
+        Ok(()) => true,
+        Err(error) => {
+            println!("Tests on {id} are left out, since it cannot be had: {error:#}");
+            false
+        }
+    });
+    for package in PACKAGES {
+        summary.step(&format!("tests, native, {package}"), |summary| {
+            tests_of(package, has_models, summary)
+        });
+    }
 }
 
 /// Sees to it that the native tests on wgpu find an adapter: Linux has a Vulkan driver for the processor. It is not
@@ -145,7 +178,7 @@ fn provide_vulkan() {
 }
 
 /// Runs a package's tests and counts them; those that are ignored need a real model.
-fn native(summary: &mut Summary, package: &str, has_models: bool) -> Result<()> {
+fn tests_of(package: &str, has_models: bool, summary: &mut Summary) -> Result<()> {
     let mut command = tools::cargo();
     command.args(["test", "--package", package, "--no-fail-fast"]);
     if has_models {
@@ -203,10 +236,9 @@ fn engines(summary: &mut Summary, toolchain: &Toolchain) -> bool {
     kernels && built == [true; 2]
 }
 
-fn in_browser(summary: &mut Summary, toolchain: &Toolchain, is_linted: bool) {
-    // What was linted is compiled.
-    let is_built = is_linted || engines(summary, toolchain);
-    if !is_built || !summary.step("page", |_| page::build(Profile::Release)) {
+/// The page around the engines, and its tests.
+fn in_browser(summary: &mut Summary) {
+    if !summary.step("page", |_| page::build(Profile::Release)) {
         return;
     }
     summary.step("sizes on the wire", |_| page::check_sizes());
