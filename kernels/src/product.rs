@@ -46,6 +46,9 @@ struct Panel {
 }
 
 impl<'a> Product<'a> {
+    /// Columns that are worked on together: those of a panel of weights whose rows lie together. Threads share by multiples of it.
+    pub const PANEL: usize = PANEL;
+
     /// Of `x`: `[rows, depth]`, weights `[depth, columns]`, or `[columns, depth]` where they are `transposed`, `bias`:
     /// `[columns]`, `residual`: `[rows, columns]`.
     ///

@@ -26,7 +26,7 @@ use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{DType, Device, Tensor};
 
 #[cfg(target_family = "wasm")]
-pub use cpu::instructions;
+pub use cpu::{instructions, threads};
 pub use secateur_kernels::{Activation, ActivationShape, AttentionShape, GainsOn};
 pub use table::{log_normaliser, rows};
 

@@ -321,7 +321,11 @@ impl Compute {
 
 #[cfg(target_family = "wasm")]
 fn cpu_name() -> String {
-    format!("WebAssembly {}, one core", crate::kernels::instructions())
+    let threads = match crate::kernels::threads() {
+        1 => "one core".to_owned(),
+        threads => format!("{threads} threads"),
+    };
+    format!("WebAssembly {}, {threads}", crate::kernels::instructions())
 }
 
 #[cfg(not(target_family = "wasm"))]

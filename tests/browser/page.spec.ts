@@ -238,7 +238,7 @@ test("without relaxed SIMD the numbers are the same to rounding, and the page sa
   await reachEngine(page);
   const found: number[][] = [];
   for (const query of ["", "&simd=plain"]) {
-    await page.goto(`./?device=wasm${query}`);
+    await page.goto(`./?device=wasm&threads=1${query}`);
     await ready(page);
     await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
     const { result } = await callEngine<Scores>(page, "score", { set: "pasted" });

@@ -37,8 +37,9 @@ export async function traceGpu(page: Page): Promise<void> {
   });
 }
 
+/** The engine's worker; its further threads have none of its state. */
 function worker(page: Page): Worker {
-  const last = page.workers().at(-1);
+  const last = page.workers().filter((worker) => !worker.url().includes("thread")).at(-1);
   if (!last) throw new Error("the page has no worker");
   return last;
 }

@@ -4,6 +4,7 @@
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
+// - service-worker.ts what gives the page several cores on hosts that send no headers for it
 // - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
 // - dom.ts, format.ts elements in one expression; numbers as people read them
 // - styles/           tokens, layout, parts, and a sheet for each larger part
@@ -18,6 +19,7 @@ import "./styles/charts.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";
 import { openFile } from "./services/documents";
+import { reloadIsolated } from "./services/isolation";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
 import "./views/answers-table";
@@ -56,4 +58,4 @@ addEventListener("drop", (event) => {
   if (file) void openFile(file);
 });
 document.body.append(document.createElement("app-shell"));
-boot().catch(report);
+reloadIsolated().then((isReloading) => isReloading ? undefined : boot()).catch(report);

@@ -6,7 +6,7 @@
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::map_response;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use tower_http::services::ServeDir;
@@ -85,7 +85,7 @@ fn serve(listener: TcpListener, path: &str) -> Result<()> {
                 .precompressed_br()
                 .precompressed_gzip(),
         )
-        .layer(map_response(revalidate));
+        .layer(map_response(with_headers));
     let app = match mount(path) {
         "" => site,
         mount => Router::new().nest(&format!("/{mount}/"), site),
@@ -99,10 +99,18 @@ fn serve(listener: TcpListener, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Has the browser ask whether a file changed: a rebuilt page must not meet yesterday's engine.
-async fn revalidate<B>(mut response: Response<B>) -> Response<B> {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+/// Has the browser ask whether a file changed, since a rebuilt page must not meet yesterday's engine; and isolates the page from
+/// other sites, so that it may use several threads.
+async fn with_headers<B>(mut response: Response<B>) -> Response<B> {
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value| {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    };
+    set("cache-control", "no-cache");
+    set("cross-origin-opener-policy", "same-origin");
+    set("cross-origin-embedder-policy", "require-corp");
     response
 }

@@ -5,10 +5,12 @@
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use wasm_bindgen_cli_support::Bindgen;
+use walrus::Module;
+use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 /// The browser's target.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -239,14 +241,12 @@ pub fn build_kernels(toolchain: &Toolchain) -> Result<()> {
         build.args(["-C", "link-arg=--export=__stack_pointer"]);
         tools::run(&mut build).context("the kernels do not compile for wasm32")?;
         let compiled = compiled("secateur_kernels");
-        let module = walrus::Module::from_file(&compiled)
+        let module = Module::from_file(&compiled)
             .with_context(|| format!("{} cannot be read", compiled.display()))?;
         if module.data.iter().next().is_some() {
             bail!("{name}: the kernels have data of their own, which would lie on the engine's");
         }
-        let target = to.join(format!("{name}.wasm"));
-        std::fs::copy(&compiled, &target)?;
-        report_size(&target)?;
+        write_shared(module, &to.join(format!("{name}.wasm")))?;
     }
     Ok(())
 }
@@ -269,18 +269,96 @@ pub fn build_engine(
     tools::run(&mut build).context("the engine does not compile for wasm32")?;
     let compiled = compiled("secateur");
     let to = tools::root().join(ENGINE_DIR);
-    Bindgen::new()
+    let mut surface = Bindgen::new();
+    surface
         .input_path(&compiled)
         .out_name(engine.name())
         .web(true)?
         .typescript(true)
-        // Without an address given, the engine is looked for beside its surface; Vite sees that and moves both.
-        .omit_default_module_path(false)
+        // The page's worker fetches the engine itself.
+        .omit_default_module_path(true)
+        // It would write to memory that may be shared, which browsers refuse.
+        .encode_into(EncodeInto::Never)
         .remove_name_section(profile == Profile::Release)
-        .remove_producers_section(profile == Profile::Release)
-        .generate(&to)
+        .remove_producers_section(profile == Profile::Release);
+    let mut surface = surface
+        .generate_output()
         .with_context(|| format!("wasm-bindgen cannot read {}", compiled.display()))?;
-    report_size(&to.join(format!("{}_bg.wasm", engine.name())))
+    surface.emit(&to)?;
+    let js = to.join(format!("{}.js", engine.name()));
+    std::fs::write(&js, for_shared_memory(std::fs::read_to_string(&js)?)?)?;
+    write_shared(
+        std::mem::take(surface.wasm_mut()),
+        &to.join(format!("{}_bg.wasm", engine.name())),
+    )
+}
+
+/// The largest memory of a module for 32 bits, in pages: a shared memory has to say how large it may become.
+const MOST_PAGES: u64 = 1 << 16;
+
+/// Where each file says whether its memory is shared, next to them.
+const SHARING: &str = "sharing.json";
+
+/// Writes a module whose memory threads can share, and notes the place of the byte that says so: where a page may have no
+/// threads, its worker changes that byte while it fetches the file. Nothing but the kernels runs on several threads, and those
+/// are given what they work on, so that nothing else in the engine needs to know of threads.
+fn write_shared(mut module: Module, path: &Path) -> Result<()> {
+    let mut emit = |shared| {
+        for memory in module.memories.iter_mut() {
+            memory.shared = shared;
+            memory.maximum = Some(MOST_PAGES);
+        }
+        module.emit_wasm()
+    };
+    let (alone, shared) = (emit(false), emit(true));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let differences: Vec<usize> = (0..shared.len())
+        .filter(|&at| alone.get(at) != shared.get(at))
+        .collect();
+    let &[place] = differences.as_slice() else {
+        bail!(
+            "{name}: sharing its memory changes {} bytes instead of one",
+            differences.len()
+        );
+    };
+    std::fs::write(path, shared)?;
+    let list = path.with_file_name(SHARING);
+    let mut places: BTreeMap<String, usize> = std::fs::read(&list)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    places.insert(name.into_owned(), place);
+    std::fs::write(list, serde_json::to_string_pretty(&places)?)?;
+    report_size(path)
+}
+
+/// What a surface's code says for memory of its own, and what it has to say for memory that may be shared: such memory keeps
+/// its old views when it grows, and browsers refuse to decode text from it and to fill it with random numbers.
+const FOR_SHARED_MEMORY: [(&str, &str); 3] = [
+    (
+        "ArrayMemory0.byteLength === 0",
+        "ArrayMemory0.buffer !== wasm.memory.buffer",
+    ),
+    (
+        "cachedTextDecoder.decode(bytes)",
+        "cachedTextDecoder.decode(bytes.slice())",
+    ),
+    (
+        "globalThis.crypto.getRandomValues(getArrayU8FromWasm0(arg0, arg1))",
+        "getArrayU8FromWasm0(arg0, arg1).set(globalThis.crypto.getRandomValues(new Uint8Array(arg1 >>> 0)))",
+    ),
+];
+
+/// The code of an engine's surface, for memory that may be shared. wasm-bindgen writes such code by itself where a module is
+/// compiled for threads, with a standard library for threads, which is not to be had compiled.
+fn for_shared_memory(mut js: String) -> Result<String> {
+    for (own, shared) in FOR_SHARED_MEMORY {
+        if !js.contains(own) {
+            bail!("the surface's code has no `{own}`: what wasm-bindgen writes has changed");
+        }
+        js = js.replace(own, shared);
+    }
+    Ok(js)
 }
 
 /// Builds all that runs in the browser.

@@ -12,9 +12,9 @@ use burn_flex::FlexTensor;
 use secateur_kernels::Kernel;
 
 #[cfg(target_family = "wasm")]
-pub use module::instructions;
-#[cfg(target_family = "wasm")]
 pub(super) use module::product;
+#[cfg(target_family = "wasm")]
+pub use module::{instructions, threads};
 pub(super) use operations::{
     activate, activate_backward, attend, attend_backward, gains_backward, log_sum_exp,
     log_sum_exp_backward, norm, norm_backward, rotate,

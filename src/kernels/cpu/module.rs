@@ -17,14 +17,23 @@ use crate::kernels::Weight;
 
 #[wasm_bindgen]
 extern "C" {
-    /// [`Product::fill`] for columns `from` to `to`.
+    /// [`Product::fill`] for all `columns`, in pieces of so many, on all threads; each works in `share` bytes of the scratch.
     #[wasm_bindgen(js_namespace = kernels, js_name = product)]
-    fn fill(call: usize, out: usize, from: usize, to: usize, scratch: usize);
+    fn fill(call: usize, out: usize, columns: usize, piece: usize, scratch: usize, share: usize);
 
     /// What the module is compiled for: "SIMD" or "relaxed SIMD".
     #[wasm_bindgen(js_namespace = kernels)]
     pub fn instructions() -> String;
+
+    /// Threads that work on a product.
+    #[wasm_bindgen(js_namespace = kernels)]
+    pub fn threads() -> usize;
 }
+
+/// Multiplications of a product that is worth waking other threads for.
+const WORTH_SHARING: usize = 1 << 21;
+/// Pieces for each thread: what one is behind, the others take.
+const PIECES: usize = 4;
 
 /// A weight matrix in memory order.
 struct Matrix {
@@ -108,14 +117,25 @@ pub(in crate::kernels) fn product(
         slice(residual.as_ref()),
         [rows, depth, columns],
     );
+    let threads = match rows * depth * columns < WORTH_SHARING {
+        true => 1,
+        false => threads().max(1),
+    };
+    let piece = match threads {
+        1 => columns,
+        _ => columns
+            .div_ceil(threads * PIECES)
+            .next_multiple_of(Product::PANEL),
+    };
     let mut out = vec![0.0f32; rows * columns];
-    let mut scratch = vec![0.0f32; call.scratch()];
+    let mut scratch = vec![0.0f32; call.scratch() * threads];
     fill(
         std::ptr::from_ref(&call).addr(),
         out.as_mut_ptr().addr(),
-        0,
         columns,
+        piece,
         scratch.as_mut_ptr().addr(),
+        call.scratch() * size_of::<f32>(),
     );
     tensor(out, [rows, columns])
 }

@@ -5,6 +5,7 @@ import startCpu, * as cpu from "../../engine/cpu.js";
 import type { DeviceChoice } from "./protocol";
 import type { Engine } from "./engine-api";
 import { compiledKernels, workFor } from "./kernels";
+import { fetchModule, giveUp, isSharing, threads } from "./sharing";
 
 type Surface = Omit<typeof cpu, "default" | "initSync">;
 
@@ -17,13 +18,28 @@ interface Loaded {
 let small: Promise<Loaded> | null = null;
 let large: Promise<Loaded> | null = null;
 
+/** Starts a module on memory that threads share, or on its own where the browser does not give so much to share. */
+async function instantiated(
+  start: typeof startCpu, name: "cpu_bg.wasm" | "gpu_bg.wasm", url: URL,
+): Promise<WebAssembly.Memory> {
+  try {
+    return (await start({ module_or_path: await fetchModule(name, url) })).memory;
+  } catch (error) {
+    if (!isSharing() || !(error instanceof RangeError)) throw error;
+    giveUp();
+    return (await start({ module_or_path: await fetchModule(name, url) })).memory;
+  }
+}
+
 function loadSmall(): Promise<Loaded> {
-  return small ??= startCpu().then(({ memory }) => ({ surface: cpu, memory }));
+  return small ??= instantiated(startCpu, "cpu_bg.wasm", new URL("../../engine/cpu_bg.wasm", import.meta.url))
+    .then((memory) => ({ surface: cpu, memory }));
 }
 
 function loadLarge(): Promise<Loaded> {
   large ??= import("../../engine/gpu.js").then(async (gpu) => {
-    const { memory } = await gpu.default();
+    const url = new URL("../../engine/gpu_bg.wasm", import.meta.url);
+    const memory = await instantiated(gpu.default as unknown as typeof startCpu, "gpu_bg.wasm", url);
     return { surface: gpu as unknown as Surface, memory };
   });
   // A connection that failed once may be there the next time.
@@ -38,11 +54,22 @@ export interface Running {
   hasGpu: boolean;
 }
 
+/** What the processor's part may use. */
+export interface Wanted {
+  /** No relaxed SIMD, whatever the browser has. */
+  isPlain: boolean;
+  /** So many threads at most. */
+  threads: number | null;
+}
+
 async function running(
-  loaded: Promise<Loaded>, isPlain: boolean, device: DeviceChoice, adapter: string, before?: Engine,
+  loaded: Promise<Loaded>, { isPlain, threads: asked }: Wanted, device: DeviceChoice, adapter: string, before?: Engine,
 ): Promise<Running> {
-  const [{ surface, memory }, kernels] = await Promise.all([loaded, compiledKernels(isPlain)]);
-  const engine = await workFor(kernels, { memory, stack: surface.kernel_stack() }, async () => {
+  // They are fetched beside the engine, which may find out that it cannot share its memory.
+  const [{ surface, memory }] = await Promise.all([loaded, compiledKernels(isPlain)]);
+  const kernels = await compiledKernels(isPlain);
+  const stacks = Array.from({ length: threads(asked) }, () => surface.kernel_stack());
+  const engine = await workFor(kernels, { memory, stacks }, async () => {
     const started = (await surface.Engine.start(device, adapter)) as unknown as Engine;
     if (before) started.take_bench(before.bench());
     return started;
@@ -51,15 +78,15 @@ async function running(
 }
 
 /** Starts the small engine. */
-export function startSmall(isPlain: boolean): Promise<Running> {
-  return running(loadSmall(), isPlain, "wasm", "");
+export function startSmall(wanted: Wanted): Promise<Running> {
+  return running(loadSmall(), wanted, "wasm", "");
 }
 
 /** Starts the one with the GPU, on it or on what is faster for each model, with what lies on the bench of one before it. */
 export async function startLarge(
-  isPlain: boolean, device: DeviceChoice, adapter: string, before?: Engine,
+  wanted: Wanted, device: DeviceChoice, adapter: string, before?: Engine,
 ): Promise<Running> {
   // It has what the worker itself needs of an engine.
   await loadSmall();
-  return running(loadLarge(), isPlain, device, adapter, before);
+  return running(loadLarge(), wanted, device, adapter, before);
 }

@@ -1,29 +1,29 @@
-// What the engine computes on the processor: a module of its own that works on the engine's memory.
+// What the engine computes on the processor: a module of its own that works on the engine's memory, on as many threads as there are.
 
-/** The module's surface. */
-interface Exports {
-  product(call: number, out: number, from: number, to: number, scratch: number): void;
-  /** Where its stack is, which goes down from there. */
-  __stack_pointer: WebAssembly.Global;
-}
+import { startKernels } from "./kernels-module";
+import { fetchModule, isSharing } from "./sharing";
+import { startHelpers, type Helpers } from "./threads";
 
 /** What the engine calls. */
 interface Kernels {
-  product: Exports["product"];
+  product(call: number, out: number, columns: number, piece: number, scratch: number, share: number): void;
   /** What the module is compiled for. */
   instructions(): string;
+  threads(): number;
 }
 
 export interface EngineMemory {
   memory: WebAssembly.Memory;
-  /** The end of a piece of it that is the kernels' stack. */
-  stack: number;
+  /** The ends of pieces of it that are the kernels' stacks, one for each thread. */
+  stacks: readonly number[];
 }
 
 const scope = globalThis as unknown as { kernels: Kernels };
 
-const PLAIN = { url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" };
-const RELAXED = { url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url), instructions: "relaxed SIMD" };
+const PLAIN = { name: "kernels.wasm", url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" } as const;
+const RELAXED = {
+  name: "kernels-relaxed.wasm", url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url), instructions: "relaxed SIMD",
+} as const;
 
 export interface Compiled {
   module: WebAssembly.Module;
@@ -32,34 +32,50 @@ export interface Compiled {
 
 /** With fused multiply-add (relaxed SIMD) where the browser has it, and where `isPlain` is not asked for. */
 async function compile(isPlain: boolean): Promise<Compiled> {
-  for (const { url, instructions } of isPlain ? [PLAIN] : [RELAXED, PLAIN]) {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`the engine's kernels cannot be fetched (${response.status} for ${url.pathname})`);
-    const bytes = await response.arrayBuffer();
+  for (const { name, url, instructions } of isPlain ? [PLAIN] : [RELAXED, PLAIN]) {
+    const bytes = await (await fetchModule(name, url)).arrayBuffer();
     if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), instructions };
   }
   throw new Error("the browser has no WebAssembly SIMD, which the engine needs");
 }
 
-let compiled: Promise<Compiled> | null = null;
+const compiled = new Map<boolean, Promise<Compiled>>();
 
-/** The module, compiled once. */
+/** The module, compiled once for shared memory and once for an engine's own. */
 export function compiledKernels(isPlain: boolean): Promise<Compiled> {
-  return compiled ??= compile(isPlain);
+  const module = compiled.get(isSharing()) ?? compile(isPlain);
+  compiled.set(isSharing(), module);
+  return module;
 }
+
+/** The threads of the engine that is there. */
+let helpers: Helpers | null = null;
 
 /** Has the kernels work for an engine while it starts, and from then on where it does start. */
 export async function workFor<T>(
-  { module, instructions }: Compiled, { memory, stack }: EngineMemory, start: () => Promise<T>,
+  { module, instructions }: Compiled, { memory, stacks }: EngineMemory, start: () => Promise<T>,
 ): Promise<T> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const { product, __stack_pointer } = exports as unknown as Exports;
-  __stack_pointer.value = stack;
+  const [own = 0, ...others] = stacks;
+  const [{ product }, started] = await Promise.all([
+    startKernels(module, memory, own), others.length > 0 ? startHelpers(module, memory, others) : null,
+  ]);
   const before = scope.kernels;
-  scope.kernels = { product, instructions: () => instructions };
+  const count = 1 + (started?.count ?? 0);
+  scope.kernels = {
+    product(call, out, columns, piece, scratch, share) {
+      if (started && piece < columns) started.board.run({ call, out, columns, piece, scratch, share }, product);
+      else product(call, out, 0, columns, scratch);
+    },
+    instructions: () => instructions,
+    threads: () => count,
+  };
   try {
-    return await start();
+    const value = await start();
+    helpers?.end();
+    helpers = started;
+    return value;
   } catch (error) {
+    started?.end();
     scope.kernels = before;
     throw error;
   }

@@ -2,7 +2,7 @@
 
 import type { DeviceInfo, Progress, SecateurError } from "../types";
 import type { Engine, ModelFile, OnProgress } from "./engine-api";
-import { startLarge, startSmall, type Running } from "./engines";
+import { startLarge, startSmall, type Running, type Wanted } from "./engines";
 import { fail } from "./errors";
 import { open, type Opened } from "./files";
 import * as gpu from "./gpu";
@@ -24,8 +24,12 @@ const scope = self as unknown as {
 
 // The page's address travels as the worker's name: its own file lies in another folder after the build.
 const base = self.name;
-/** Without relaxed SIMD, whatever the browser has: the numbers are then those of browsers that lack it. */
-const isPlain = new URL(base).searchParams.get("simd") === "plain";
+const asked = new URL(base).searchParams;
+const wanted: Wanted = {
+  // The numbers are then those of browsers that lack it.
+  isPlain: asked.get("simd") === "plain",
+  threads: Number(asked.get("threads")) || null,
+};
 
 /** Weights of a model that no GPU is faster on: most of its time would go into asking it. */
 const SMALL_MODEL_BYTES = 16e6;
@@ -111,10 +115,10 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
     if (missing !== null) {
       fail("device", `WebGPU cannot be used: ${missing}`, "Choose another device in step 1, or start the engine again.");
     }
-    now = await startLarge(isPlain, choice, adapter);
+    now = await startLarge(wanted, choice, adapter);
     return deviceNow();
   }
-  now = await startSmall(isPlain);
+  now = await startSmall(wanted);
   // Nobody waits for it: it may take two seconds.
   if (isAuto) void lookForGpu().then(() => scope.postMessage({ device: deviceNow() }));
   return deviceNow();
@@ -129,7 +133,7 @@ async function takeGpu(files: readonly ModelFile[], onProgress: OnProgress): Pro
   onProgress({ stage: "loading the engine for the graphics card", done: 0, total: 1 });
   try {
     const { engine } = now;
-    now = await startLarge(isPlain, "auto", adapter, engine);
+    now = await startLarge(wanted, "auto", adapter, engine);
     engine.free();
   } catch (thrown) {
     // The model is loaded all the same.
