@@ -5,8 +5,9 @@
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it
-// - views/            custom elements, one a file: app-shell holds the rail, the map, the step, the neuron's card
-// - dom.ts, format.ts elements in one expression; numbers as people read them
+// - views/            lit elements, one a file: app-shell holds the rail, the map, the step, the neuron's card; view.ts draws
+//                     an element again when what it reads of the store changes
+// - format.ts         numbers as people read them
 // - styles/           tokens, layout, parts, and a sheet for each larger part
 
 import "./styles/tokens.css";
@@ -22,30 +23,44 @@ import { openFile } from "./services/documents";
 import { reloadIsolated } from "./services/isolation";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
+import "./views/add-items";
 import "./views/answers-table";
 import "./views/gap-chart";
 import "./views/heat-map";
 import "./views/item-list";
+import "./views/item-sets";
 import "./views/job-bar";
+import "./views/layer-search";
 import "./views/link-panel";
+import "./views/mask-file";
 import "./views/mask-summary";
 import "./views/message-bar";
 import "./views/model-catalogue";
+import "./views/model-device";
 import "./views/model-hub";
+import "./views/model-loaded";
 import "./views/model-stored";
 import "./views/neuron-card";
 import "./views/position-bias";
 import "./views/prompt-settings";
+import "./views/python-snippet";
+import "./views/random-control";
 import "./views/ranked-table";
-import "./views/step-rail";
-import "./views/step-start";
-import "./views/step-model";
-import "./views/step-items";
-import "./views/step-scores";
+import "./views/scored-items";
 import "./views/step-attribution";
+import "./views/step-items";
+import "./views/step-model";
 import "./views/step-pruning";
-import "./views/step-tuning";
+import "./views/step-rail";
 import "./views/step-result";
+import "./views/step-scores";
+import "./views/step-start";
+import "./views/step-tuning";
+import "./views/study-documents";
+import "./views/study-link";
+import "./views/top-share";
+import "./views/tuning-curves";
+import "./views/tuning-settings";
 import "./views/app-shell";
 
 installTheme();

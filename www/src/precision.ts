@@ -29,3 +29,8 @@ export function parametersWithin(limit: number, { largest_tensor_bytes = 0 }: Mo
 export function bytesPerWeight(precision: Precision): number {
   return BYTES[precision];
 }
+
+/** In the words of the page. */
+export const PRECISIONS: readonly (readonly [Precision, string])[] = [
+  ["f32", "32-bit floats (exact)"], ["f16", "16-bit floats (half the memory)"], ["int8", "8-bit integers (a quarter)"],
+];

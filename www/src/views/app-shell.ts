@@ -1,65 +1,94 @@
 // The page's frame: head, rail, map, the current step, the neuron's card.
 
-import { h, refill, view, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
+import { cache } from "lit/directives/cache.js";
 import { startAgain } from "../services/boot";
-import { store, type State } from "../services/store";
+import { store, type Step } from "../services/store";
 import { setTheme, theme, type Theme } from "../services/theme";
+import { View } from "./view";
+import { options, valueOf } from "./widgets";
+
+/** A template each: what is under way in a step outlives a visit to another one. */
+const VIEWS: Readonly<Record<Step, TemplateResult>> = {
+  start: html`<step-start></step-start>`,
+  model: html`<step-model></step-model>`,
+  items: html`<step-items></step-items>`,
+  scores: html`<step-scores></step-scores>`,
+  attribution: html`<step-attribution></step-attribution>`,
+  pruning: html`<step-pruning></step-pruning>`,
+  tuning: html`<step-tuning></step-tuning>`,
+  result: html`<step-result></step-result>`,
+};
 
 class AppShell extends View {
   protected readonly keys = ["step", "device_info", "engine", "model", "job", "is_unsaved"] as const;
-  #workspace = h("main", { id: "workspace", tabindex: -1 });
-  #device = h("div", { class: "device-chip" });
-  #shown: State["step"] | null = null;
+  #shown: Step | null = null;
 
-  protected override setup(): void {
-    const themes = h("select", { "aria-label": "Colours", onchange: (event: Event) =>
-      setTheme((event.target as HTMLSelectElement).value as Theme) },
-    ...(["system", "light", "dark"] as const).map((name) => h("option", { value: name }, name)));
-    themes.value = theme();
-    this.replaceChildren(
-      h("a", { class: "skip", href: "#workspace", onclick: (event: Event) => {
-        // The fragment belongs to links of studies.
-        event.preventDefault();
-        this.#workspace.focus();
-      } }, "Skip to the current step"),
-      h("header", {},
-        h("a", { class: "brand", href: "./", onclick: (event: Event) => {
-          event.preventDefault();
-          store.set({ step: "start" });
-        } }, "Secateur"),
-        h("p", { class: "tagline" }, "find and prune the neurons that answer confidently for the wrong reason"),
-        this.#device, themes),
-      view("message-bar"),
-      h("div", { class: "columns" },
-        view("step-rail"),
-        h("div", { class: "middle" }, view("heat-map"), view("job-bar"), this.#workspace),
-        h("aside", { "aria-label": "Mask and neuron" }, view("mask-summary"), view("neuron-card"))));
+  protected override render(): TemplateResult {
+    return html`
+      <a class="skip" href="#workspace" @click=${this.#skip}>Skip to the current step</a>
+      <header>
+        <a class="brand" href="./" @click=${goToStart}>Secateur</a>
+        <p class="tagline">find and prune the neurons that answer confidently for the wrong reason</p>
+        <div class="device-chip">${this.#device()}</div>
+        <select aria-label="Colours" @change=${(event: Event) => setTheme(valueOf(event) as Theme)}>${
+          options((["system", "light", "dark"] as const).map((name) => [name, name]), theme())}</select>
+      </header>
+      <message-bar></message-bar>
+      <div class="columns">
+        <step-rail></step-rail>
+        <div class="middle">
+          <heat-map></heat-map>
+          <job-bar></job-bar>
+          <main id="workspace" tabindex="-1">${cache(VIEWS[this.state.step])}</main>
+        </div>
+        <aside aria-label="Mask and neuron"><mask-summary></mask-summary><neuron-card></neuron-card></aside>
+      </div>`;
   }
 
-  protected render(): void {
-    const { step, device_info, engine, job, is_unsaved } = this.state;
-    document.body.dataset["engine"] = engine;
-    document.body.dataset["job"] = job ? "running" : "none";
-    document.body.dataset["model"] = this.state.model?.info.id ?? "";
-    document.body.dataset["study"] = is_unsaved ? "changed" : "saved";
-    if (this.#shown !== step) {
-      const isMoved = this.#shown !== null;
-      this.#shown = step;
-      this.#workspace.replaceChildren(view(`step-${step}`));
-      this.#workspace.scrollTop = 0;
-      // On a small screen the rail and the map stand above the step: the page moves to it.
-      if (isMoved && this.#workspace.getBoundingClientRect().top > 0.6 * innerHeight) this.#workspace.scrollIntoView();
-    }
+  protected override updated(): void {
+    const { step, engine, job, model, is_unsaved } = this.state;
+    const { dataset } = document.body;
+    dataset["engine"] = engine;
+    dataset["job"] = job ? "running" : "none";
+    dataset["model"] = model?.info.id ?? "";
+    dataset["study"] = is_unsaved ? "changed" : "saved";
+    if (step !== this.#shown) this.#enter(step);
+  }
+
+  get #workspace(): HTMLElement {
+    return this.querySelector("#workspace") as HTMLElement;
+  }
+
+  #skip(event: Event): void {
+    // The fragment belongs to links of studies.
+    event.preventDefault();
+    this.#workspace.focus();
+  }
+
+  #enter(step: Step): void {
+    const isMoved = this.#shown !== null;
+    this.#shown = step;
+    this.#workspace.scrollTop = 0;
+    // On a small screen the rail and the map stand above the step: the page moves to it.
+    if (isMoved && this.#workspace.getBoundingClientRect().top > 0.6 * innerHeight) this.#workspace.scrollIntoView();
+  }
+
+  #device(): TemplateResult {
+    const { device_info, engine } = this.state;
     const kind = device_info?.kind === "webgpu" ? "WebGPU" : "WebAssembly";
     const text = engine === "starting" ? "engine starting …" : device_info ? kind : "no engine";
-    refill(this.#device,
-      h("span", { class: `lamp ${engine}`, "aria-hidden": "true" }),
-      h("button", { class: "link", "data-key": "device-chip", onclick: () => store.set({ step: "model" }),
-        title: device_info ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. `
-          + (device_info.message ?? "") : "" }, text),
-      engine === "failed" ? h("button", { class: "small", "data-key": "start-again",
-        onclick: () => void startAgain() }, "Start the engine again") : null);
+    const title = device_info
+      ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. ${device_info.message ?? ""}` : "";
+    return html`<span class="lamp ${engine}" aria-hidden="true"></span>
+      <button class="link" data-key="device-chip" title=${title} @click=${() => store.set({ step: "model" })}>${text}</button>
+      ${engine === "failed" ? html`<button class="small" data-key="start-again" @click=${() => void startAgain()}>Start the engine again</button>` : nothing}`;
   }
+}
+
+function goToStart(event: Event): void {
+  event.preventDefault();
+  store.set({ step: "start" });
 }
 
 customElements.define("app-shell", AppShell);

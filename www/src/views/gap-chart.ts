@@ -1,8 +1,10 @@
 // How far an attribution is from completeness, layer by layer.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { fixed, percent, short } from "../format";
 import type { LayerGap } from "../types";
+import { View, type Drawn } from "./view";
+import { columns } from "./widgets";
 
 /** A gap of this share of the difference is worth more steps. */
 const LARGE = 0.1;
@@ -20,39 +22,34 @@ export function isLarge(row: LayerGap, gaps: readonly LayerGap[]): boolean {
 class GapChart extends View {
   protected readonly keys = ["attribution"] as const;
 
-  protected render(): void {
+  protected override render(): Drawn {
     const { attribution } = this.state;
-    if (!attribution) {
-      refill(this);
-      return;
-    }
+    if (!attribution) return nothing;
     const { gaps, settings } = attribution;
     const large = gaps.filter((row) => isLarge(row, gaps));
-    const row = (gap: LayerGap): HTMLElement => {
-      const bar = h("i", {});
-      bar.style.width = `${Math.min(1, share(gap)) * 100}%`;
-      const isFlagged = isLarge(gap, gaps);
-      return h("tr", { class: isFlagged ? "flagged" : "" },
-        h("td", {}, gap.layer < 0 ? "all layers" : `layer ${gap.layer}`),
-        h("td", { class: "number" }, short(gap.difference)),
-        h("td", { class: "number" }, short(gap.gap)),
-        h("td", {}, h("span", { class: "track" }, bar)),
-        h("td", { class: "number" }, `${percent(share(gap))}${isFlagged ? " !" : ""}`),
-        h("td", { class: "number" }, short(gap.gap_max)));
-    };
-    refill(this,
-      h("h3", {}, "Completeness"),
-      h("p", { class: "note" }, "The scores of a layer should add up to what its neurons change in the target, M(1) − M(0). "
-        + "The gap is what is missing. ",
-      large.length > 0
-        ? h("b", {}, `${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: take more steps than ${fixed(settings.steps, 0)}`
-          + (settings.rule === "middle" ? "." : ", or the middle rule."))
-        : `It is below ${percent(LARGE, 0)} wherever it matters.`),
-      h("div", { class: "table-scroll" }, h("table", { class: "gaps" },
-        h("thead", {}, h("tr", {}, ...["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap"].map((text) =>
-          h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...gaps.map(row)))));
+    return html`
+      <h3>Completeness</h3>
+      <p class="note">The scores of a layer should add up to what its neurons change in the target, M(1) − M(0). The gap is what is missing. ${
+        large.length > 0
+          ? html`<b>${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: take more steps than ${
+            fixed(settings.steps, 0)}${settings.rule === "middle" ? "." : ", or the middle rule."}</b>`
+          : `It is below ${percent(LARGE, 0)} wherever it matters.`}</p>
+      <div class="table-scroll"><table class="gaps">
+        ${columns(["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap"])}
+        <tbody>${gaps.map((gap) => row(gap, isLarge(gap, gaps)))}</tbody>
+      </table></div>`;
   }
+}
+
+function row(gap: LayerGap, isFlagged: boolean): TemplateResult {
+  return html`<tr class=${isFlagged ? "flagged" : ""}>
+    <td>${gap.layer < 0 ? "all layers" : `layer ${gap.layer}`}</td>
+    <td class="number">${short(gap.difference)}</td>
+    <td class="number">${short(gap.gap)}</td>
+    <td><span class="track"><i .style=${`width: ${Math.min(1, share(gap)) * 100}%`}></i></span></td>
+    <td class="number">${percent(share(gap))}${isFlagged ? " !" : ""}</td>
+    <td class="number">${short(gap.gap_max)}</td>
+  </tr>`;
 }
 
 customElements.define("gap-chart", GapChart);

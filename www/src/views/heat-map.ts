@@ -1,107 +1,167 @@
 // The heat map of layers × neurons: looked at, hovered, clicked, zoomed, walked through by keyboard.
 
-import { h, View } from "../dom";
+import { html, type TemplateResult } from "lit";
 import { address, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import type { NeuronAddress, State } from "../services/store";
-import { isDark, themeChanges } from "../services/theme";
+import { isDark } from "../services/theme";
 import { columns, neuronAt, paint, rowHeight, strongest, type Geometry, type Picture } from "./heat-map-paint";
 import { css } from "./scale";
+import { View } from "./view";
+import { options, valueOf } from "./widgets";
 
 /** Steps in which the map is worked with; in the others it is lower. */
 const TALL_STEPS: readonly State["step"][] = ["start", "attribution", "pruning"];
 const HEIGHT = { tall: 190, low: 112 };
 const FEWEST_PLACES = 8;
 
+const ORDERS = [["index", "by index"], ["strength", "strongest first"]] as const;
+const CONTRASTS = [["root", "√ scale"], ["linear", "linear scale"]] as const;
+
+const HELP = "Arrow keys move between neurons and layers, with Shift by ten; S goes to the strongest neuron of the layer, "
+  + "Home and End to the ends. Enter shows the neuron, P prunes it or takes it back, plus and minus zoom. "
+  + "The ranked table in steps 4 and 5 has the same scores as text.";
+
 class HeatMap extends View {
-  protected readonly keys = ["attribution", "mask", "selected", "shape", "step", "engine"] as const;
-  #canvas = h("canvas", {
-    tabindex: 0, role: "application", "aria-roledescription": "heat map", "aria-describedby": "map-help",
-  });
-  #cursor = h("div", { class: "map-cursor", hidden: true });
-  #layers = h("div", { class: "map-layers", "aria-hidden": "true" });
-  #read = h("p", { class: "map-read", "aria-live": "polite" });
-  #axis = h("div", { class: "map-axis", "aria-hidden": "true" });
-  #legend = h("div", { class: "map-legend" });
-  #empty = h("p", { class: "map-empty" });
-  #title = h("p", { class: "map-title" });
+  protected readonly keys = ["attribution", "mask", "selected", "shape", "step", "engine", "model"] as const;
+  /** What the picture was composed of. */
+  #source: readonly unknown[] = [];
   #picture: Picture | null = null;
+  #painted: Picture | null = null;
+  /** The picture in words. */
+  #description = "";
   #geometry: Geometry = { width: 1, row: 1, track: 1, gap: 1 };
+  /** Of the place for the map, in CSS pixels. */
+  #width = 0;
+  #height = HEIGHT.low;
+  #selected: NeuronAddress | null = null;
+  /** Where the keys are. */
   #at: NeuronAddress = { layer: 0, neuron: 0 };
+  /** What is said under the map. */
+  #shown: NeuronAddress | null = null;
+  #isFocused = false;
   #byStrength = false;
   #isRoot = true;
+  /** First place shown and number of places shown, and what of that the picture shows. */
   #zoom = { start: 0, span: 0 };
+  #zoomed = this.#zoom;
 
-  protected override setup(): void {
-    const order = h("select", { "aria-label": "Order of the neurons", onchange: (event: Event) => {
-      this.#byStrength = (event.target as HTMLSelectElement).value === "strength";
-      this.render(new Set());
-    } }, h("option", { value: "index" }, "by index"), h("option", { value: "strength" }, "strongest first"));
-    const contrast = h("select", { "aria-label": "Colour scale", onchange: (event: Event) => {
-      this.#isRoot = (event.target as HTMLSelectElement).value === "root";
-      this.render(new Set());
-    } }, h("option", { value: "root" }, "√ scale"), h("option", { value: "linear" }, "linear scale"));
-    const zoom = (label: string, text: string, factor: number): HTMLElement =>
-      h("button", { class: "small", title: label, "aria-label": label, onclick: () => this.#zoomBy(factor) }, text);
-    this.replaceChildren(
-      h("div", { class: "map-head" }, this.#title,
-        h("div", { class: "map-tools" }, order, contrast,
-          zoom("Zoom out", "−", 2), zoom("Zoom in", "+", 0.5), zoom("Show all neurons", "all", Infinity))),
-      h("div", { class: "map-body" }, this.#layers,
-        h("div", { class: "map-column" },
-          h("div", { class: "map-canvas" }, this.#canvas, this.#cursor, this.#empty), this.#axis)),
-      h("div", { class: "map-foot" }, this.#read, this.#legend),
-      h("p", { id: "map-help", class: "visually-hidden" },
-        "Arrow keys move between neurons and layers, with Shift by ten; S goes to the strongest neuron of the layer, "
-        + "Home and End to the ends. Enter shows the neuron, P prunes it or takes it back, plus and minus zoom. "
-        + "The ranked table in steps 4 and 5 has the same scores as text."),
-    );
-    this.#canvas.addEventListener("pointermove", (event) => this.#hover(event));
-    this.#canvas.addEventListener("pointerleave", () => this.#show(this.state.selected));
-    this.#canvas.addEventListener("click", (event) => this.#click(event));
-    this.#canvas.addEventListener("keydown", (event) => this.#key(event));
-    this.#canvas.addEventListener("focus", () => this.#show(this.#at));
-    this.#canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    new ResizeObserver(() => this.#draw()).observe(this.#canvas.parentElement as Element);
-    themeChanges.addEventListener("change", () => this.#draw());
+  protected override willUpdate(): void {
+    const { attribution, shape, mask, selected } = this.state;
+    this.classList.toggle("is-empty", attribution === null);
+    const source = [attribution, shape, mask, this.#byStrength, this.#isRoot, isDark()];
+    if (source.some((part, index) => part !== this.#source[index])) {
+      if (attribution !== this.#source[0]) this.#shown = selected;
+      this.#source = source;
+      this.#picture = this.#compose();
+      this.#description = this.#describe();
+    } else if (this.#picture && this.#zoom !== this.#zoomed) this.#picture = { ...this.#picture, ...this.#zoom };
+    this.#zoomed = this.#zoom;
+    if (selected !== this.#selected) {
+      this.#selected = selected;
+      this.#shown = selected;
+      if (selected) this.#at = selected;
+    }
+    this.#measure();
   }
 
-  protected render(changed: ReadonlySet<keyof State>): void {
-    const { attribution, mask, selected, shape } = this.state;
+  /** What is to be seen; null before the shape of a model is known. */
+  #compose(): Picture | null {
+    const { attribution, shape, mask } = this.state;
     const n_layers = attribution?.n_layers ?? shape?.n_layers ?? 0;
     const d_mlp = attribution?.d_mlp ?? shape?.d_mlp ?? 0;
-    this.#empty.hidden = attribution !== null;
-    this.#empty.textContent = attribution ? "" : this.#whyEmpty();
-    this.classList.toggle("is-empty", attribution === null);
-    if (n_layers === 0 || d_mlp === 0) {
-      this.#picture = null;
-      this.#draw();
-      return;
-    }
+    if (n_layers === 0 || d_mlp === 0) return null;
     if (this.#picture?.d_mlp !== d_mlp || this.#zoom.span === 0) this.#zoom = { start: 0, span: d_mlp };
+    this.#at = { layer: Math.min(this.#at.layer, n_layers - 1), neuron: Math.min(this.#at.neuron, d_mlp - 1) };
     const scores = attribution?.scores ?? new Float32Array(n_layers * d_mlp);
     let largest = 0;
     for (const score of scores) largest = Math.max(largest, Math.abs(score));
-    this.#picture = {
+    return {
       n_layers, d_mlp, scores, largest, ...this.#zoom, isRoot: this.#isRoot, isDark: isDark(),
       order: this.#byStrength && attribution ? orderByStrength(scores, n_layers, d_mlp) : null,
       pruned: new Map(mask.layers.map(({ layer, neurons }) => [layer, new Set(neurons)])),
     };
-    this.#at = selected ?? { layer: Math.min(this.#at.layer, n_layers - 1), neuron: Math.min(this.#at.neuron, d_mlp - 1) };
+  }
+
+  #measure(): void {
+    const ratio = devicePixelRatio || 1;
+    const isLow = !TALL_STEPS.includes(this.state.step) || innerHeight < 640;
+    this.#height = isLow ? HEIGHT.low : Math.max(HEIGHT.tall, Math.min(360, innerHeight * 0.3));
+    const pitch = Math.max(2, Math.floor((this.#height * ratio) / (this.#picture?.n_layers ?? 1)));
+    const track = Math.max(1, Math.min(Math.round(4 * ratio), Math.floor(pitch / 4)));
+    const gap = pitch >= 8 * ratio ? Math.round(2 * ratio) : pitch >= 5 ? 1 : 0;
+    this.#geometry = { width: Math.max(1, Math.floor(this.#width * ratio)), row: Math.max(1, pitch - track - gap), track, gap };
+  }
+
+  protected override render(): TemplateResult {
+    const picture = this.#picture;
+    return html`
+      <div class="map-head"><p class="map-title">${this.#title()}</p><div class="map-tools">
+        <select aria-label="Order of the neurons" @change=${(event: Event) => {
+          this.#byStrength = valueOf(event) === "strength";
+          this.requestUpdate();
+        }}>${options(ORDERS, this.#byStrength ? "strength" : "index")}</select>
+        <select aria-label="Colour scale" @change=${(event: Event) => {
+          this.#isRoot = valueOf(event) === "root";
+          this.requestUpdate();
+        }}>${options(CONTRASTS, this.#isRoot ? "root" : "linear")}</select>
+        ${this.#zoomButton("Zoom out", "−", 2)}${this.#zoomButton("Zoom in", "+", 0.5)}${this.#zoomButton("Show all neurons", "all", Infinity)}
+      </div></div>
+      <div class="map-body">
+        <div class="map-layers" aria-hidden="true">${picture ? this.#layers(picture) : ""}</div>
+        <div class="map-column">
+          <div class="map-canvas"><canvas tabindex="0" role="application" aria-roledescription="heat map" aria-describedby="map-help"
+            aria-label=${this.#description} .style=${`height: ${this.#height}px`}
+            @pointermove=${(event: PointerEvent) => this.#show(this.#cell(event) ?? this.state.selected)}
+            @pointerleave=${() => this.#show(this.state.selected)} @click=${this.#click} @keydown=${this.#key}
+            @focus=${() => this.#focus(true)} @blur=${() => this.#focus(false)} @wheel=${this.#wheel}></canvas>${this.#cursor()}<p
+            class="map-empty" ?hidden=${this.state.attribution !== null}>${this.#whyEmpty()}</p></div>
+          <div class="map-axis" aria-hidden="true">${picture ? this.#axis(picture) : ""}</div>
+        </div>
+      </div>
+      <div class="map-foot"><p class="map-read" aria-live="polite">${this.#read()}</p>${picture ? legend(picture)
+        : html`<div class="map-legend"></div>`}</div>
+      <p id="map-help" class="visually-hidden">${HELP}</p>`;
+  }
+
+  protected override firstUpdated(): void {
+    const box = this.#canvas.parentElement as Element;
+    new ResizeObserver(() => {
+      this.#width = box.clientWidth;
+      this.requestUpdate();
+    }).observe(box);
+  }
+
+  protected override updated(): void {
+    const { width } = this.#geometry;
+    const height = Math.max(1, Math.round(this.#height * (devicePixelRatio || 1)));
+    const canvas = this.#canvas;
+    if (this.#picture === this.#painted && canvas.width === width && canvas.height === height) return;
+    this.#painted = this.#picture;
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d");
+    if (context && this.#picture) paint(context, this.#picture, this.#geometry);
+  }
+
+  get #canvas(): HTMLCanvasElement {
+    return this.querySelector("canvas") as HTMLCanvasElement;
+  }
+
+  #title(): string {
+    const { attribution } = this.state;
+    if (!this.#picture) return "";
+    const { n_layers, d_mlp } = this.#picture;
     const site = attribution?.settings.site === "gate_pre" ? "gate" : "activation";
-    this.#title.textContent = attribution
+    return attribution
       ? `Integrated Gradients per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
         + `signed mean over ${attribution.items_used.length} items of “${attribution.set}”`
       : `${n_layers} layers × ${d_mlp} neurons`;
-    this.#canvas.setAttribute("aria-label", this.#describe());
-    if (changed.has("step")) this.#draw();
-    this.#draw();
-    this.#show(selected);
   }
 
   #whyEmpty(): string {
-    const { engine, model } = this.state;
+    const { attribution, engine, model } = this.state;
+    if (attribution) return "";
     if (engine === "starting") return "The engine is starting …";
     if (!model) return "Choose a model in step 1.";
     return "No scores yet. Run the attribution in step 4.";
@@ -127,66 +187,48 @@ class HeatMap extends View {
     return this.#picture?.scores[layer * (this.#picture?.d_mlp ?? 0) + neuron] ?? 0;
   }
 
-  #draw(): void {
-    const ratio = devicePixelRatio || 1;
-    const box = this.#canvas.parentElement as HTMLElement;
-    const low = !TALL_STEPS.includes(this.state.step) || innerHeight < 640;
-    const height = low ? HEIGHT.low : Math.max(HEIGHT.tall, Math.min(360, innerHeight * 0.3));
-    const picture = this.#picture;
-    const width = Math.max(1, Math.floor(box.clientWidth * ratio));
-    this.#canvas.width = width;
-    this.#canvas.height = Math.max(1, Math.round(height * ratio));
-    this.#canvas.style.height = `${height}px`;
-    const context = this.#canvas.getContext("2d");
-    if (!context || !picture) {
-      this.#layers.replaceChildren();
-      this.#legend.replaceChildren();
-      return;
-    }
-    picture.isDark = isDark();
-    const pitch = Math.max(2, Math.floor((height * ratio) / picture.n_layers));
-    const track = Math.max(1, Math.min(Math.round(4 * ratio), Math.floor(pitch / 4)));
-    const gap = pitch >= 8 * ratio ? Math.round(2 * ratio) : pitch >= 5 ? 1 : 0;
-    this.#geometry = { width, row: Math.max(1, pitch - track - gap), track, gap };
-    paint(context, picture, this.#geometry);
-    this.#labels(ratio);
-    this.#drawLegend();
-    this.#place();
+  #zoomButton(label: string, text: string, factor: number): TemplateResult {
+    return html`<button class="small" title=${label} aria-label=${label} @click=${() => this.#zoomBy(factor)}>${text}</button>`;
   }
 
-  #labels(ratio: number): void {
-    const picture = this.#picture as Picture;
+  #layers({ n_layers }: Picture): TemplateResult[] {
+    const ratio = devicePixelRatio || 1;
     const pitch = rowHeight(this.#geometry) / ratio;
     const every = Math.ceil(13 / pitch);
-    this.#layers.replaceChildren(...Array.from({ length: picture.n_layers }, (_, layer) => {
-      const label = h("span", {}, layer % every === 0 ? (pitch >= 18 ? `layer ${layer}` : layer) : "");
-      label.style.height = `${pitch}px`;
-      label.style.lineHeight = `${pitch - this.#geometry.gap / ratio}px`;
-      return label;
-    }));
-    const { start, span, d_mlp } = picture;
-    const perPixel = (picture.span * ratio) / this.#geometry.width;
-    const shown = span === d_mlp ? `all ${d_mlp}` : `${start} to ${start + span - 1} of ${d_mlp}`;
-    this.#axis.replaceChildren(
-      h("span", {}, this.#byStrength ? "strongest" : `neuron ${start}`),
-      h("span", {}, perPixel > 1.01 ? `${shown}; a column shows the strongest of ${perPixel.toFixed(1)}` : shown),
-      h("span", {}, this.#byStrength ? "weakest" : start + span - 1));
+    const style = `height: ${pitch}px; line-height: ${pitch - this.#geometry.gap / ratio}px`;
+    return Array.from({ length: n_layers }, (_, layer) =>
+      html`<span .style=${style}>${layer % every === 0 ? (pitch >= 18 ? `layer ${layer}` : layer) : ""}</span>`);
   }
 
-  #drawLegend(): void {
-    const picture = this.#picture as Picture;
-    const { largest, isRoot } = picture;
-    const bar = h("span", { class: "legend-bar", "aria-hidden": "true" }, ...Array.from({ length: 41 }, (_, index) => {
-      const cell = h("i");
-      cell.style.background = css(index / 20 - 1, picture.isDark);
-      return cell;
-    }));
-    const at = (share: number): number => Math.sign(share) * (isRoot ? share * share : Math.abs(share)) * largest;
-    const numbers = [-1, -0.5, 0, 0.5, 1].map((share) => h("span", {}, short(at(share))));
-    this.#legend.replaceChildren(
-      h("div", { class: "legend-scale" }, bar, h("span", { class: "legend-numbers" }, ...numbers)),
-      h("span", { class: "legend-words" }, "purple: against the answer · orange: for it · ", h("b", { class: "tick" }), " pruned"));
-    this.#legend.setAttribute("aria-label", `Scores from ${short(-largest)} to ${short(largest)}`);
+  #axis({ start, span, d_mlp }: Picture): TemplateResult {
+    const perPixel = (span * (devicePixelRatio || 1)) / this.#geometry.width;
+    const shown = span === d_mlp ? `all ${d_mlp}` : `${start} to ${start + span - 1} of ${d_mlp}`;
+    return html`<span>${this.#byStrength ? "strongest" : `neuron ${start}`}</span>
+      <span>${perPixel > 1.01 ? `${shown}; a column shows the strongest of ${perPixel.toFixed(1)}` : shown}</span>
+      <span>${this.#byStrength ? "weakest" : start + span - 1}</span>`;
+  }
+
+  /** The frame around the neuron that the keys are at. */
+  #cursor(): TemplateResult {
+    const picture = this.#picture;
+    const position = picture ? this.#position(this.#at) - picture.start : -1;
+    const isShown = picture !== null && this.state.attribution !== null && (this.state.selected !== null || this.#isFocused)
+      && position >= 0 && position < picture.span;
+    const ratio = devicePixelRatio || 1;
+    const cell = this.#geometry.width / ratio / (picture?.span ?? 1);
+    const width = Math.max(7, cell + 2);
+    return html`<div class="map-cursor" ?hidden=${!isShown} .style=${`width: ${width}px; `
+      + `height: ${(this.#geometry.row + this.#geometry.track) / ratio + 2}px; left: ${(position + 0.5) * cell - width / 2}px; `
+      + `top: ${(this.#at.layer * rowHeight(this.#geometry)) / ratio - 1}px`}></div>`;
+  }
+
+  /** A neuron's address and score. */
+  #read(): string {
+    const shown = this.#shown;
+    if (!this.#picture || !this.state.attribution) return "";
+    if (!shown) return "Point at a neuron, or use the arrow keys.";
+    const pruned = isPruned(this.state.mask, shown.layer, shown.neuron) ? ", pruned" : "";
+    return `${address(shown.layer, shown.neuron)}  ${short(this.#score(shown))}${pruned}`;
   }
 
   #cell(event: MouseEvent): NeuronAddress | null {
@@ -200,10 +242,6 @@ class HeatMap extends View {
     return { layer, neuron: strongest(picture, layer, ...columns(picture, this.#geometry.width, x)) };
   }
 
-  #hover(event: MouseEvent): void {
-    this.#show(this.#cell(event) ?? this.state.selected, false);
-  }
-
   #click(event: MouseEvent): void {
     const cell = this.#cell(event);
     if (!cell) return;
@@ -211,46 +249,20 @@ class HeatMap extends View {
     select(cell);
   }
 
-  /** Writes a neuron's address and score under the map. */
-  #show(at: NeuronAddress | null, moves = true): void {
-    if (!this.#picture || !this.state.attribution) {
-      this.#read.textContent = "";
-      this.#cursor.hidden = true;
-      return;
-    }
-    if (at && moves) this.#at = at;
-    const shown = at ?? null;
-    const pruned = shown && isPruned(this.state.mask, shown.layer, shown.neuron) ? ", pruned" : "";
-    this.#read.textContent = shown
-      ? `${address(shown.layer, shown.neuron)}  ${short(this.#score(shown))}${pruned}`
-      : "Point at a neuron, or use the arrow keys.";
-    this.#place();
+  #focus(isFocused: boolean): void {
+    this.#isFocused = isFocused;
+    if (isFocused) this.#shown = this.#at;
+    this.requestUpdate();
+  }
+
+  #show(at: NeuronAddress | null): void {
+    this.#shown = at;
+    this.requestUpdate();
   }
 
   #position({ layer, neuron }: NeuronAddress): number {
     const order = this.#picture?.order?.[layer];
     return order ? order.indexOf(neuron) : neuron;
-  }
-
-  /** The frame around the neuron that the keys are at. */
-  #place(): void {
-    const picture = this.#picture;
-    const isShown = picture !== null && this.state.attribution !== null
-      && (this.state.selected !== null || document.activeElement === this.#canvas);
-    this.#cursor.hidden = !isShown;
-    if (!picture || !isShown) return;
-    const position = this.#position(this.#at) - picture.start;
-    if (position < 0 || position >= picture.span) {
-      this.#cursor.hidden = true;
-      return;
-    }
-    const ratio = devicePixelRatio || 1;
-    const cell = this.#geometry.width / ratio / picture.span;
-    const width = Math.max(7, cell + 2);
-    this.#cursor.style.width = `${width}px`;
-    this.#cursor.style.height = `${(this.#geometry.row + this.#geometry.track) / ratio + 2}px`;
-    this.#cursor.style.left = `${(position + 0.5) * cell - width / 2}px`;
-    this.#cursor.style.top = `${(this.#at.layer * rowHeight(this.#geometry)) / ratio - 1}px`;
   }
 
   #key(event: KeyboardEvent): void {
@@ -264,7 +276,8 @@ class HeatMap extends View {
       const clamped = Math.max(0, Math.min(picture.d_mlp - 1, toPosition));
       const neuron = neuronAt(picture, clampedLayer, clamped);
       this.#reveal(clamped);
-      this.#show({ layer: clampedLayer, neuron });
+      this.#at = { layer: clampedLayer, neuron };
+      this.#show(this.#at);
     };
     switch (event.key) {
       case "ArrowLeft": go(layer, position - far); break;
@@ -301,8 +314,7 @@ class HeatMap extends View {
     const size = Math.round(Math.max(Math.min(FEWEST_PLACES, picture.d_mlp), Math.min(picture.d_mlp, span)));
     const first = Math.round(Math.max(0, Math.min(picture.d_mlp - size, start)));
     this.#zoom = { start: first, span: size };
-    Object.assign(picture, this.#zoom);
-    this.#draw();
+    this.requestUpdate();
   }
 
   /** Keeps the neuron at hand, or the place under the pointer, where it is. */
@@ -328,12 +340,22 @@ class HeatMap extends View {
     const { start, span } = this.#zoom;
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
       const by = event.shiftKey ? event.deltaY : event.deltaX;
-      this.#window(start + (by / this.#canvas.clientWidth) * span, span);
+      this.#window(start + (by / this.#width) * span, span);
       return;
     }
-    const at = start + (event.offsetX / this.#canvas.clientWidth) * span;
+    const at = start + (event.offsetX / this.#width) * span;
     this.#zoomBy(event.deltaY < 0 ? 0.8 : 1.25, at);
   }
+}
+
+function legend({ largest, isRoot, isDark: isNight }: Picture): TemplateResult {
+  const at = (share: number): number => Math.sign(share) * (isRoot ? share * share : Math.abs(share)) * largest;
+  return html`<div class="map-legend" aria-label="Scores from ${short(-largest)} to ${short(largest)}">
+    <div class="legend-scale"><span class="legend-bar" aria-hidden="true">${Array.from({ length: 41 }, (_, index) =>
+      html`<i .style=${`background: ${css(index / 20 - 1, isNight)}`}></i>`)}</span><span class="legend-numbers">${
+      [-1, -0.5, 0, 0.5, 1].map((share) => html`<span>${short(at(share))}</span>`)}</span></div>
+    <span class="legend-words">purple: against the answer · orange: for it · <b class="tick"></b> pruned</span>
+  </div>`;
 }
 
 function orderByStrength(scores: Float32Array, n_layers: number, d_mlp: number): Uint32Array[] {

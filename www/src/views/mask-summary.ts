@@ -1,52 +1,54 @@
 // What is pruned, and what that does: the tool's central numbers, always in sight.
 
-import { h, isBusy, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, settingsText, visible } from "../format";
 import { measure } from "../services/actions";
 import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
+import { View, type Drawn } from "./view";
 
 class MaskSummary extends View {
   protected readonly keys = [
     "mask", "pruned", "scores", "sets", "undo", "redo", "job", "engine", "model", "shape", "precomputed", "selection", "attribution", "made_with", "rule",
   ] as const;
 
-  protected render(): void {
-    const { mask, pruned, scores, undo, redo, shape, precomputed, rule } = this.state;
+  protected override render(): Drawn {
+    const { mask, pruned, undo, redo, shape, precomputed } = this.state;
     const total = neuronCount(mask);
     const layers = mask.layers.map(({ layer, neurons }) => {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
       return `${count(neurons.length, "neuron")} of layer ${layer}${share}`;
     });
-    const unmeasured = unmeasuredSets(this.state);
+    const isMeasured = pruned !== null && unmeasuredSets(this.state).length === 0;
+    return html`
+      <div class="card-head"><h2>Pruned</h2><div class="tools">
+        ${tool("Undo", "undo", undo.length === 0, undoMask)}
+        ${tool("Redo", "redo", redo.length === 0, redoMask)}
+        ${tool("Prune nothing", "clear", total === 0, clearMask)}
+      </div></div>
+      <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
+        total > 0 ? html`<small>${selectionText(this.state)}</small>` : nothing}</p>
+      ${this.#effects()}
+      ${total > 0 && !isMeasured ? html`<button class="primary" data-key="measure" ?disabled=${this.isBusy}
+        @click=${() => void measure()}>Measure this mask</button>` : nothing}
+      ${precomputed.includes("pruned") ? html`<p class="note">Computed beforehand on the command line.</p>` : nothing}`;
+  }
+
+  #effects(): Drawn {
+    const { pruned, scores, rule } = this.state;
     const measured = pruned?.sets.map((set) => beforeAfter(set.set, set.before, accuracyOf(set.after, rule))) ?? [];
-    const sets = measured.concat(unmeasured.flatMap((name) => {
+    const sets = measured.concat(unmeasuredSets(this.state).flatMap((name) => {
       const scored = scores[name];
       return scored ? [beforeAfter(name, accuracyOf(scored, rule), undefined)] : [];
     }));
-    const tool = (label: string, text: string, disabled: boolean, act: () => void): HTMLElement =>
-      h("button", { class: "small", "data-key": `mask-${label}`, disabled, onclick: act, title: label }, text);
-    refill(this,
-      h("div", { class: "card-head" }, h("h2", {}, "Pruned"),
-        h("div", { class: "tools" },
-          tool("Undo", "undo", undo.length === 0, undoMask),
-          tool("Redo", "redo", redo.length === 0, redoMask),
-          tool("Prune nothing", "clear", total === 0, clearMask))),
-      h("p", { class: "mask-size" }, total === 0 ? "Nothing is pruned." : layers.join(", "),
-        total > 0 ? h("small", {}, selectionText(this.state)) : null),
-      sets.length > 0
-        ? h("div", { class: "effects", "aria-label": "Accuracy before and after" }, ...sets,
-          h("p", { class: "key" }, h("i", { class: "dot before" }), "before ", h("i", { class: "dot after" }), "after, ",
-            "with 95 % Wilson intervals"))
-        : null,
-      total > 0 && (!pruned || unmeasured.length > 0)
-        ? h("button", { class: "primary", "data-key": "measure", disabled: isBusy(), onclick: () => void measure() },
-          "Measure this mask")
-        : null,
-      precomputed.includes("pruned") ? h("p", { class: "note" }, "Computed beforehand on the command line.") : null,
-    );
+    return sets.length === 0 ? nothing : html`<div class="effects" aria-label="Accuracy before and after">${sets}<p class="key"><i
+      class="dot before"></i>before <i class="dot after"></i>after, with 95 % Wilson intervals</p></div>`;
   }
+}
+
+function tool(label: string, text: string, isDisabled: boolean, act: () => void): TemplateResult {
+  return html`<button class="small" data-key=${`mask-${label}`} ?disabled=${isDisabled} @click=${act} title=${label}>${text}</button>`;
 }
 
 /** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */

@@ -1,10 +1,11 @@
 // Errors and notices, until they are dismissed. Nothing is lost behind them.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { startAgain } from "../services/boot";
 import { dismiss } from "../services/messages";
 import { store } from "../services/store";
 import type { SecateurError } from "../types";
+import { View, type Drawn } from "./view";
 
 /** Errors after which no job succeeds with the engine as it is. */
 const OF_THE_ENGINE = new Set(["device", "no_engine", "crashed", "device_lost"]);
@@ -12,40 +13,40 @@ const OF_THE_ENGINE = new Set(["device", "no_engine", "crashed", "device_lost"])
 class MessageBar extends View {
   protected readonly keys = ["error", "notice", "messages", "engine", "job"] as const;
 
-  protected render(): void {
+  protected override render(): Drawn {
     const { error, notice, messages } = this.state;
-    refill(this,
-      ...messages.map((message, index) => {
-        const close = (): void => dismiss(message);
-        return message.kind === "error" ? this.#error(message, `close-message-${index}`, close)
-          : this.#notice(`${message.message} ${message.hint}`, `close-message-${index}`, close);
-      }),
-      error ? this.#error(error, "close-error", () => store.set({ error: null })) : null,
-      notice ? this.#notice(notice, "close-notice", () => store.set({ notice: null })) : null);
+    return html`${messages.map((message, index) => {
+      const close = (): void => dismiss(message);
+      return message.kind === "error" ? this.#error(message, `close-message-${index}`, close)
+        : noticeBanner(`${message.message} ${message.hint}`, `close-message-${index}`, close);
+    })}${error ? this.#error(error, "close-error", () => store.set({ error: null })) : nothing}${
+      notice ? noticeBanner(notice, "close-notice", () => store.set({ notice: null })) : nothing}`;
   }
 
-  #error(error: SecateurError, key: string, close: () => void): HTMLElement {
+  #error(error: SecateurError, key: string, close: () => void): TemplateResult {
     const { engine, job } = this.state;
     // An engine that stopped is started again by itself, unless it stops time after time.
     const isStopped = engine === "failed" || (error.code === "device" && engine === "ready");
-    return h("div", { class: "banner error", role: "alert", "data-code": error.code },
-      h("span", { class: "sign", "aria-hidden": "true" }, "!"),
-      h("p", {}, h("b", {}, sentence(error.message)), " ", error.hint),
-      isStopped && OF_THE_ENGINE.has(error.code) ? h("button", { class: "small", "data-key": `again-${key}`, disabled: job !== null,
-        onclick: () => {
-          close();
-          void startAgain();
-        } }, "Start the engine again") : null,
-      closing(key, close));
-  }
-
-  #notice(text: string, key: string, close: () => void): HTMLElement {
-    return h("div", { class: "banner notice", role: "status" }, h("p", {}, text), closing(key, close));
+    const again = (): void => {
+      close();
+      void startAgain();
+    };
+    return html`<div class="banner error" role="alert" data-code=${error.code}>
+      <span class="sign" aria-hidden="true">!</span>
+      <p><b>${sentence(error.message)}</b> ${error.hint}</p>
+      ${isStopped && OF_THE_ENGINE.has(error.code) ? html`<button class="small" data-key=${`again-${key}`} ?disabled=${job !== null}
+        @click=${again}>Start the engine again</button>` : nothing}
+      ${closing(key, close)}
+    </div>`;
   }
 }
 
-function closing(key: string, close: () => void): HTMLElement {
-  return h("button", { class: "small", "data-key": key, "aria-label": "Dismiss", onclick: close }, "×");
+function noticeBanner(text: string, key: string, close: () => void): TemplateResult {
+  return html`<div class="banner notice" role="status"><p>${text}</p>${closing(key, close)}</div>`;
+}
+
+function closing(key: string, close: () => void): TemplateResult {
+  return html`<button class="small" data-key=${key} aria-label="Dismiss" @click=${close}>×</button>`;
 }
 
 function sentence(text: string): string {

@@ -1,6 +1,6 @@
 // The known models, one row each: what it is, what it costs, and the way to have it.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { bytes, parameters, percent } from "../format";
 import { loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
@@ -8,39 +8,38 @@ import { ofDialog } from "../services/model-files";
 import { choose, chooseFiles, entryOf, isFetchable, isShipped, sourceOfEntry } from "../services/models";
 import type { CatalogEntry } from "../site";
 import type { ModelSource } from "../worker/protocol";
+import { View, type Drawn } from "./view";
 import { filePicker } from "./widgets";
 
 class ModelCatalogue extends View {
   protected readonly keys = ["model", "catalog", "storage", "device_info", "engine", "job", "precision"] as const;
-  #wasBlocked: boolean | null = null;
 
-  protected render(changed: ReadonlySet<string>): void {
-    const isBlocked = this.state.job !== null || this.state.engine !== "ready";
-    // A job's progress changes nothing here.
-    if (changed.size === 1 && changed.has("job") && isBlocked === this.#wasBlocked) return;
-    this.#wasBlocked = isBlocked;
+  protected override render(): Drawn {
     const entries = [...this.state.catalog].sort((a, b) => a.memory_bytes - b.memory_bytes);
-    refill(this, h("section", {},
-      h("div", { class: "ways-in" }, h("h2", {}, "Known models"),
-        h("p", {}, "or ", this.#jump("any model of the hub", "model-hub input"), ", ", this.#jump("your own files", ".drop-zone button"))),
-      entries.length === 0 ? h("p", { class: "note" }, "The catalogue cannot be read.")
-        : h("div", { class: "table-scroll" }, h("table", { class: "models catalogue" },
-          h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Model"), h("th", { scope: "col", class: "number" }, "Parameters"),
-            h("th", { scope: "col", class: "number" }, "Download"), h("th", { scope: "col", class: "number" }, "Memory"),
-            h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Action")))),
-          h("tbody", {}, ...entries.map((entry) => this.#row(entry, isBlocked)))))));
+    return html`<section>
+      <div class="ways-in"><h2>Known models</h2>
+        <p>or ${this.#jump("any model of the hub", "model-hub input")}, ${this.#jump("your own files", ".drop-zone button")}</p></div>
+      ${entries.length === 0 ? html`<p class="note">The catalogue cannot be read.</p>`
+        : html`<div class="table-scroll"><table class="models catalogue">
+          <thead><tr>
+            <th scope="col">Model</th><th scope="col" class="number">Parameters</th><th scope="col" class="number">Download</th>
+            <th scope="col" class="number">Memory</th><th scope="col"><span class="visually-hidden">Action</span></th>
+          </tr></thead>
+          <tbody>${entries.map((entry) => this.#row(entry))}</tbody>
+        </table></div>`}
+    </section>`;
   }
 
   /** The other ways to a model stand below the table. */
-  #jump(text: string, target: string): HTMLElement {
-    return h("button", { class: "link", "data-key": `jump-${target}`, onclick: () => {
+  #jump(text: string, target: string): TemplateResult {
+    return html`<button class="link" data-key=${`jump-${target}`} @click=${() => {
       const control = this.closest("step-model")?.querySelector<HTMLElement>(target);
       control?.scrollIntoView({ block: "center" });
       control?.focus({ preventScroll: true });
-    } }, text);
+    }}>${text}</button>`;
   }
 
-  #row(entry: CatalogEntry, isBlocked: boolean): HTMLElement {
+  #row(entry: CatalogEntry): TemplateResult {
     const { model, storage, device_info, precision } = this.state;
     const size = entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     const source = sourceOfEntry(entry);
@@ -49,23 +48,25 @@ class ModelCatalogue extends View {
     const begun = storage?.unfinished.find((other) => other.id === entry.id);
     const download = isShipped(entry) ? "with the page" : source.kind === "stored" ? "kept here"
       : begun ? `${percent(begun.held / Math.max(1, size), 0)} of ${bytes(size)}` : bytes(size);
-    return h("tr", { class: isLoaded ? "selected" : "", "data-entry": entry.id },
-      h("td", {}, h("b", {}, entry.name), " ", h("small", {}, entry.licence), h("p", { class: "note" }, entry.note),
-        fit.text && !isLoaded ? h("p", { class: `fit ${fit.verdict}` }, fit.text) : null),
-      h("td", { class: "number" }, parameters(entry.parameters)),
-      h("td", { class: "number" }, download),
-      h("td", { class: "number" }, bytes(loadBytes(entry, precision))),
-      h("td", { class: "action" }, this.#action(entry, begun ? { kind: "unfinished", id: entry.id } : source, isLoaded, isBlocked, fit.verdict === "no")));
+    return html`<tr class=${isLoaded ? "selected" : ""} data-entry=${entry.id}>
+      <td><b>${entry.name}</b> <small>${entry.licence}</small><p class="note">${entry.note}</p>${
+        fit.text && !isLoaded ? html`<p class="fit ${fit.verdict}">${fit.text}</p>` : nothing}</td>
+      <td class="number">${parameters(entry.parameters)}</td>
+      <td class="number">${download}</td>
+      <td class="number">${bytes(loadBytes(entry, precision))}</td>
+      <td class="action">${this.#action(entry, begun ? { kind: "unfinished", id: entry.id } : source, isLoaded, fit.verdict === "no")}</td>
+    </tr>`;
   }
 
-  #action(entry: CatalogEntry, source: ModelSource, isLoaded: boolean, isBlocked: boolean, isTooLarge: boolean): HTMLElement {
+  #action(entry: CatalogEntry, source: ModelSource, isLoaded: boolean, isTooLarge: boolean): TemplateResult {
+    const { job, engine } = this.state;
     if (!isLoaded && source.kind === "catalog" && !isFetchable(entry)) {
       return filePicker("Choose file …", ".gguf", (files) => void chooseFiles(ofDialog(files)), false, `pick-${entry.id}`);
     }
     const words = { site: "Load", stored: "Load", catalog: "Download", unfinished: "Resume", files: "", hub: "" };
     const text = isLoaded ? "Loaded" : words[source.kind];
-    return h("button", { "data-key": `load-${entry.id}`, disabled: isBlocked || isLoaded || isTooLarge,
-      "aria-label": `${text} ${entry.name}`, onclick: () => void choose(source) }, text);
+    return html`<button data-key=${`load-${entry.id}`} ?disabled=${job !== null || engine !== "ready" || isLoaded || isTooLarge}
+      aria-label="${text} ${entry.name}" @click=${() => void choose(source)}>${text}</button>`;
   }
 }
 

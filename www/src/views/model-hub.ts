@@ -1,70 +1,80 @@
 // A model of the hub, by its name: what there is, how large it is and under which licence, before it is fetched.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { bytes, parameters } from "../format";
 import { bytesPerWeight, loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { choose, lookUp, pickFromHub } from "../services/models";
-import { store } from "../services/store";
 import type { HubChoice, HubListing } from "../worker/plan";
+import { View, type Drawn } from "./view";
 
 class ModelHub extends View {
   protected readonly keys = ["hub", "job", "engine", "device_info", "model", "storage", "precision"] as const;
-  #input = h("input", { type: "text", "data-key": "hub-name", placeholder: "owner/name", spellcheck: "false", autocomplete: "off",
-    autocapitalize: "none", "aria-label": "Name of a model on the hub" });
-  #ask = h("button", { type: "submit", "data-key": "hub-look" }, "Look up");
-  #answer = h("div", { class: "hub-answer", "aria-live": "polite" });
 
-  protected override setup(): void {
-    this.#input.value = store.state.hub.text;
-    this.replaceChildren(h("section", {}, h("h2", {}, "From the Hugging Face hub"),
-      h("form", { class: "tools hub", onsubmit: (event: Event) => {
-        event.preventDefault();
-        if (this.#input.value.trim()) void lookUp(this.#input.value);
-      } }, this.#input, this.#ask),
-      h("p", { class: "note" }, "Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX: owner/name, or its page’s address."),
-      this.#answer));
+  protected override render(): Drawn {
+    const { hub } = this.state;
+    return html`<section><h2>From the Hugging Face hub</h2>
+      <form class="tools hub" @submit=${(event: SubmitEvent) => this.#lookUp(event)}>
+        <input type="text" name="model" data-key="hub-name" placeholder="owner/name" spellcheck="false" autocomplete="off"
+          autocapitalize="none" aria-label="Name of a model on the hub" value=${hub.text}>
+        <button type="submit" data-key="hub-look" ?disabled=${this.#isBlocked || hub.isAsking}>Look up</button>
+      </form>
+      <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX: owner/name, or its page’s address.</p>
+      <div class="hub-answer" aria-live="polite">
+        ${hub.isAsking ? html`<p class="note">Asking the hub …</p>` : nothing}
+        ${hub.error ? html`<p class="warning" role="alert" data-code=${hub.error.code}>${sentence(hub.error.message)} ${hub.error.hint}</p>` : nothing}
+        ${hub.listing ? this.#listing(hub.listing) : nothing}
+      </div>
+    </section>`;
   }
 
-  protected render(): void {
-    const { hub, job, engine } = this.state;
-    const isBlocked = job !== null || engine !== "ready";
-    this.#ask.disabled = isBlocked || hub.isAsking;
-    refill(this.#answer,
-      hub.isAsking ? h("p", { class: "note" }, "Asking the hub …") : null,
-      hub.error ? h("p", { class: "warning", role: "alert", "data-code": hub.error.code }, `${sentence(hub.error.message)} ${hub.error.hint}`) : null,
-      hub.listing ? this.#listing(hub.listing, isBlocked) : null);
+  get #isBlocked(): boolean {
+    return this.state.job !== null || this.state.engine !== "ready";
   }
 
-  #listing(listing: HubListing, isBlocked: boolean): HTMLElement {
+  #lookUp(event: SubmitEvent): void {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget as HTMLFormElement).get("model"));
+    if (name.trim()) void lookUp(name);
+  }
+
+  #listing(listing: HubListing): TemplateResult {
     const taken = listing.choices[this.state.hub.choice] ?? listing.choices[0];
-    const isKept = this.state.storage?.models
-      .some((model) => model.id === taken?.plan.id && model.source?.commit === listing.commit) ?? false;
-    return h("div", { class: "hub-listing" },
-      h("p", {}, h("b", {}, listing.repo), " ", h("small", {}, `commit ${listing.commit.slice(0, 10)}, licence ${listing.licence ?? "not stated"}`)),
-      listing.choices.length > 1 ? h("fieldset", {}, h("legend", {}, "Which file?"), ...listing.choices.map((choice, index) => this.#option(choice, index))) : null,
-      taken ? this.#costs(taken) : null,
-      taken ? h("p", { class: "tools" }, h("button", { class: "primary", "data-key": "hub-load",
-        disabled: isBlocked || taken.problem !== undefined || fitOf(taken.size, this.state.precision, this.state.device_info).verdict === "no",
-        onclick: () => void choose(isKept ? { kind: "stored", id: taken.plan.id } : { kind: "hub", plan: taken.plan }) },
-      isKept ? "Load" : `Download ${bytes(taken.bytes)}`)) : null);
+    return html`<div class="hub-listing">
+      <p><b>${listing.repo}</b> <small>commit ${listing.commit.slice(0, 10)}, licence ${listing.licence ?? "not stated"}</small></p>
+      ${listing.choices.length > 1 ? html`<fieldset><legend>Which file?</legend>${
+        listing.choices.map((choice, index) => this.#option(choice, index))}</fieldset>` : nothing}
+      ${taken ? html`${this.#costs(taken)}<p class="tools">${this.#load(taken, listing.commit)}</p>` : nothing}
+    </div>`;
   }
 
-  #option(choice: HubChoice, index: number): HTMLElement {
-    const input = h("input", { type: "radio", name: "hub-choice", value: index, "data-key": `hub-choice-${index}`,
-      checked: index === this.state.hub.choice, onchange: () => pickFromHub(index) });
-    return h("label", { class: "check" }, input, h("span", {}, choice.label, " ", h("small", {}, bytes(choice.bytes))));
+  #load(taken: HubChoice, commit: string): TemplateResult {
+    const { storage, precision, device_info } = this.state;
+    const isKept = storage?.models.some((model) => model.id === taken.plan.id && model.source?.commit === commit) ?? false;
+    const isPossible = taken.problem === undefined && fitOf(taken.size, precision, device_info).verdict !== "no";
+    return html`<button class="primary" data-key="hub-load" ?disabled=${this.#isBlocked || !isPossible}
+      @click=${() => void choose(isKept ? { kind: "stored", id: taken.plan.id } : { kind: "hub", plan: taken.plan })}>${
+      isKept ? "Load" : `Download ${bytes(taken.bytes)}`}</button>`;
   }
 
-  #costs(choice: HubChoice): HTMLElement {
-    const fit = fitOf(choice.size, this.state.precision, this.state.device_info);
+  #option(choice: HubChoice, index: number): TemplateResult {
+    return html`<label class="check"><input type="radio" name="hub-choice" value=${index} data-key=${`hub-choice-${index}`}
+      .checked=${live(index === this.state.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${
+      bytes(choice.bytes)}</small></span></label>`;
+  }
+
+  #costs(choice: HubChoice): TemplateResult {
     const { precision } = this.state;
+    const fit = fitOf(choice.size, precision, this.state.device_info);
     const size = choice.n_parameters === null ? "" : `${parameters(choice.n_parameters)} parameters, `;
     const memory = choice.size === null ? `${bytesPerWeight(precision)} bytes of memory a parameter`
       : `about ${bytes(loadBytes(choice.size, precision))} of memory`;
-    return h("div", {}, h("p", {}, `${size}${bytes(choice.bytes)} to download, ${memory}.`),
-      choice.problem ? h("p", { class: "warning" }, `The engine cannot run it: ${choice.problem}.`) : null,
-      fit.text ? h("p", { class: `fit ${fit.verdict}` }, fit.text) : null);
+    return html`<div>
+      <p>${size}${bytes(choice.bytes)} to download, ${memory}.</p>
+      ${choice.problem ? html`<p class="warning">The engine cannot run it: ${choice.problem}.</p>` : nothing}
+      ${fit.text ? html`<p class="fit ${fit.verdict}">${fit.text}</p>` : nothing}
+    </div>`;
   }
 }
 

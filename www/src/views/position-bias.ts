@@ -1,43 +1,47 @@
 // Does the model prefer a place in the list? The open set with its choices in several orders.
 
-import { h, isBusy, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, clip, count, duration, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
 import type { Orders, PositionBias as Found } from "../types";
 import { accuracyBar } from "./accuracy";
-import { choice, numeric } from "./widgets";
+import { View, type Drawn } from "./view";
+import { choice, columns, numeric } from "./widgets";
 
 class PositionBias extends View {
+  static override readonly properties = { set: { attribute: "data-set" } };
   protected readonly keys = ["bias", "sets", "job", "engine", "model"] as const;
-  #kind: Orders["kind"] = "cyclic";
-  #orders = 4;
-  #seed = 0;
+  /** Name of the set. */
+  declare set: string | undefined;
+  /** Once somebody opened or closed it. */
+  #isOpen: boolean | null = null;
+  #asked = { kind: "cyclic" as Orders["kind"], orders: 4, seed: 0 };
 
-  protected render(): void {
-    const set = this.getAttribute("data-set") ?? "";
-    const { bias } = this.state;
-    const items = this.state.sets.find((other) => other.name === set)?.items.length ?? 0;
-    if (items === 0) {
-      refill(this);
-      return;
-    }
-    const isOpen = this.querySelector("details")?.open ?? bias?.set === set;
-    const orders = (): Orders => (this.#kind === "cyclic" ? { kind: "cyclic" } : { kind: "seeded", orders: this.#orders, seed: this.#seed });
-    refill(this, h("details", { class: "position-bias", open: isOpen },
-      h("summary", {}, "Position bias: does the model prefer a place in the list?"),
-      h("div", { class: "tools" },
-        choice("Orders", "bias-orders", [["cyclic", "every rotation"], ["seeded", "seeded orders"]], this.#kind, (kind) => {
-          this.#kind = kind;
-          this.render();
-        }),
-        this.#kind === "seeded" ? numeric("How many", "bias-count", this.#orders, { min: 1, max: 64, step: 1 }, (value) => {
-          this.#orders = value;
-        }) : null,
-        this.#kind === "seeded" ? numeric("Seed", "bias-seed", this.#seed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
-          this.#seed = value;
-        }) : null,
-        h("button", { "data-key": "measure-bias", disabled: isBusy(), onclick: () => void measureBias(set, orders()) }, `Measure on “${clip(visible(set), 30)}”`)),
-      bias?.set === set ? result(bias) : null));
+  protected override render(): Drawn {
+    const { bias, sets } = this.state;
+    const set = sets.find((other) => other.name === this.set);
+    if (!set || set.items.length === 0) return nothing;
+    const { kind, orders, seed } = this.#asked;
+    const asked: Orders = kind === "cyclic" ? { kind } : { kind, orders, seed };
+    return html`<details class="position-bias" ?open=${this.#isOpen ?? bias?.set === set.name} @toggle=${({ currentTarget }: Event) => {
+      this.#isOpen = (currentTarget as HTMLDetailsElement).open;
+    }}>
+      <summary>Position bias: does the model prefer a place in the list?</summary>
+      <div class="tools">
+        ${choice("Orders", "bias-orders", [["cyclic", "every rotation"], ["seeded", "seeded orders"]], kind, (to) => this.#ask({ kind: to }))}
+        ${kind === "seeded" ? html`
+          ${numeric("How many", "bias-count", orders, { min: 1, max: 64, step: 1 }, (to) => this.#ask({ orders: to }))}
+          ${numeric("Seed", "bias-seed", seed, { min: 0, max: 2 ** 31, step: 1 }, (to) => this.#ask({ seed: to }))}` : nothing}
+        <button data-key="measure-bias" ?disabled=${this.isBusy} @click=${() => void measureBias(set.name, asked)}>Measure on “${
+          clip(visible(set.name), 30)}”</button>
+      </div>
+      ${bias?.set === set.name ? result(bias) : nothing}
+    </details>`;
+  }
+
+  #ask(patch: Partial<{ kind: Orders["kind"]; orders: number; seed: number }>): void {
+    Object.assign(this.#asked, patch);
+    this.requestUpdate();
   }
 }
 
@@ -45,20 +49,23 @@ function ordersText(orders: Orders): string {
   return orders.kind === "cyclic" ? "every rotation" : `${count(orders.orders, "order")} of seed ${orders.seed}`;
 }
 
-function result({ places, accuracy, consistent, depends_on_order, orders, seconds }: Found): HTMLElement {
-  return h("div", { "data-result": "bias" },
-    depends_on_order ? null : h("p", { class: "note" },
-      "This template shows the model no list: each choice scores the same wherever it stands, so no place can be preferred. A lettered template shows one."),
-    h("p", {}, `${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. `
-      + `Over all orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.`),
-    h("div", { class: "table-scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ...["Place", "Right there", "Predicted", "Accuracy where it is right", ""].map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, ...places.map((place) => h("tr", {},
-        h("th", { scope: "row" }, String.fromCharCode(65 + place.position)),
-        h("td", { class: "number" }, `${place.gold} (${percent(place.gold / accuracy.total)})`),
-        h("td", { class: "number" }, `${place.predicted} (${percent(place.predicted / accuracy.total)})`),
-        h("td", { class: "number" }, percent(place.accuracy.value)),
-        h("td", {}, accuracyBar(place.accuracy))))))));
+function result({ places, accuracy, consistent, depends_on_order, orders, seconds }: Found): TemplateResult {
+  return html`<div data-result="bias">
+    ${depends_on_order ? nothing : html`<p class="note">This template shows the model no list: each choice scores the same wherever it stands, so
+      no place can be preferred. A lettered template shows one.</p>`}
+    <p>${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. Over all
+      orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.</p>
+    <div class="table-scroll"><table>
+      ${columns(["Place", "Right there", "Predicted", "Accuracy where it is right", ""])}
+      <tbody>${places.map((place) => html`<tr>
+        <th scope="row">${String.fromCharCode(65 + place.position)}</th>
+        <td class="number">${place.gold} (${percent(place.gold / accuracy.total)})</td>
+        <td class="number">${place.predicted} (${percent(place.predicted / accuracy.total)})</td>
+        <td class="number">${percent(place.accuracy.value)}</td>
+        <td>${accuracyBar(place.accuracy)}</td>
+      </tr>`)}</tbody>
+    </table></div>
+  </div>`;
 }
 
 customElements.define("position-bias", PositionBias);

@@ -1,10 +1,13 @@
 // The heat map's scores as text: the strongest neurons in order.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { address, percent, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import type { Attribution } from "../types";
+import { View, type Drawn } from "./view";
+import { columns, options, valueOf } from "./widgets";
 
 const ROWS = 50;
 
@@ -29,12 +32,9 @@ class RankedTable extends View {
   protected readonly keys = ["attribution", "ranked", "mask", "selected", "engine", "job"] as const;
   #layer: number | null = null;
 
-  protected render(): void {
+  protected override render(): Drawn {
     const { attribution, ranked, mask, selected } = this.state;
-    if (!attribution) {
-      refill(this);
-      return;
-    }
+    if (!attribution) return nothing;
     if (this.#layer !== null && this.#layer >= attribution.n_layers) this.#layer = null;
     const spreads = new Map((ranked ?? []).map((row) => [`${row.layer}/${row.neuron}`, row]));
     const rows = strongest(attribution, this.#layer).map((row): Row => {
@@ -43,36 +43,32 @@ class RankedTable extends View {
         ? { ...row, spread: { positive: known.share_positive, low: known.item_min, high: known.item_max } }
         : row;
     });
-    const layers = Array.from({ length: attribution.n_layers }, (_, layer) =>
-      h("option", { value: layer }, `layer ${layer}`));
-    const filter = h("select", { "data-key": "ranked-layer", "aria-label": "Layer of the table", onchange: (event: Event) => {
-      const { value } = event.target as HTMLSelectElement;
-      this.#layer = value === "" ? null : Number(value);
-      this.render();
-    } }, h("option", { value: "" }, "all layers"), ...layers);
-    filter.value = this.#layer === null ? "" : String(this.#layer);
-    refill(this,
-      h("div", { class: "table-head" }, h("h3", {}, `Strongest ${ROWS} neurons`), filter),
-      h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Ranked neurons" },
-        h("table", { class: "ranked" },
-          h("thead", {}, h("tr", {}, ...["", "Neuron", "Score", "Positive in", "Item range", "Pruned"].map((text) =>
-            h("th", { scope: "col" }, text)))),
-          h("tbody", {}, ...rows.map((row) => this.#row(row, selected?.layer === row.layer && selected.neuron === row.neuron,
-            isPruned(mask, row.layer, row.neuron)))))));
+    const layers = Array.from({ length: attribution.n_layers }, (_, layer) => [`${layer}`, `layer ${layer}`] as const);
+    return html`
+      <div class="table-head"><h3>Strongest ${ROWS} neurons</h3><select data-key="ranked-layer" aria-label="Layer of the table"
+        @change=${(event: Event) => {
+          this.#layer = valueOf(event) === "" ? null : Number(valueOf(event));
+          this.requestUpdate();
+        }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
+      <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
+        ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Pruned"])}
+        <tbody>${rows.map((row) => neuronRow(row, selected?.layer === row.layer && selected.neuron === row.neuron,
+          isPruned(mask, row.layer, row.neuron)))}</tbody>
+      </table></div>`;
   }
+}
 
-  #row({ rank, layer, neuron, score, spread }: Row, isSelected: boolean, pruned: boolean): HTMLElement {
-    const name = address(layer, neuron);
-    return h("tr", { class: `${isSelected ? "selected" : ""} ${pruned ? "pruned" : ""}` },
-      h("td", { class: "number" }, rank),
-      h("td", {}, h("button", { class: "link", "data-key": `ranked-${layer}-${neuron}`,
-        onclick: () => select({ layer, neuron }) }, name)),
-      h("td", { class: "number" }, short(score)),
-      h("td", { class: "number" }, spread ? percent(spread.positive, 0) : "–"),
-      h("td", { class: "number" }, spread ? `${short(spread.low)} to ${short(spread.high)}` : "–"),
-      h("td", {}, h("input", { type: "checkbox", "data-key": `ranked-mask-${layer}-${neuron}`, checked: pruned,
-        "aria-label": `Prune ${name}`, onchange: () => toggleNeuron(layer, neuron) })));
-  }
+function neuronRow({ rank, layer, neuron, score, spread }: Row, isSelected: boolean, pruned: boolean): TemplateResult {
+  const name = address(layer, neuron);
+  return html`<tr class="${isSelected ? "selected" : ""} ${pruned ? "pruned" : ""}">
+    <td class="number">${rank}</td>
+    <td><button class="link" data-key=${`ranked-${layer}-${neuron}`} @click=${() => select({ layer, neuron })}>${name}</button></td>
+    <td class="number">${short(score)}</td>
+    <td class="number">${spread ? percent(spread.positive, 0) : "–"}</td>
+    <td class="number">${spread ? `${short(spread.low)} to ${short(spread.high)}` : "–"}</td>
+    <td><input type="checkbox" data-key=${`ranked-mask-${layer}-${neuron}`} .checked=${live(pruned)} aria-label="Prune ${name}"
+      @change=${() => toggleNeuron(layer, neuron)}></td>
+  </tr>`;
 }
 
 customElements.define("ranked-table", RankedTable);

@@ -1,10 +1,11 @@
 // The seven steps, each with one line that says where it stands.
 
-import { h, refill, View } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, visible } from "../format";
 import { neuronCount } from "../services/mask";
-import { reportedSets, store, type State, type Step } from "../services/store";
+import { reportedSets, STEPS, store, type State, type Step } from "../services/store";
 import { accuracyOf } from "./accuracy";
+import { View } from "./view";
 
 const TITLES: Record<Step, string> = {
   start: "Overview",
@@ -46,17 +47,15 @@ class StepRail extends View {
     "step", "model", "engine", "sets", "scores", "attribution", "mask", "pruned", "tuning", "shared", "rule",
   ] as const;
 
-  protected render(): void {
-    const { state } = this;
-    const entries = (Object.keys(TITLES) as Step[]).map((step, index) => {
-      const isCurrent = state.step === step;
-      return h("li", {}, h("button", {
-        "data-key": `step-${step}`, "data-step": step, class: isCurrent ? "current" : "",
-        "aria-current": isCurrent ? "step" : null, onclick: () => store.set({ step }),
-      }, h("span", { class: "number", "aria-hidden": "true" }, index === 0 ? "" : index),
-      h("span", { class: "step-text" }, h("b", {}, TITLES[step]), h("small", {}, status(step, state)))));
-    });
-    refill(this, h("nav", { "aria-label": "Steps" }, h("ol", {}, ...entries)));
+  protected override render(): TemplateResult {
+    return html`<nav aria-label="Steps"><ol>${STEPS.map((step, index) => this.#entry(step, index))}</ol></nav>`;
+  }
+
+  #entry(step: Step, index: number): TemplateResult {
+    const isCurrent = this.state.step === step;
+    return html`<li><button data-key=${`step-${step}`} data-step=${step} class=${isCurrent ? "current" : ""}
+      aria-current=${isCurrent ? "step" : nothing} @click=${() => store.set({ step })}><span class="number" aria-hidden="true">${
+      index === 0 ? "" : index}</span><span class="step-text"><b>${TITLES[step]}</b><small>${status(step, this.state)}</small></span></button></li>`;
   }
 }
 

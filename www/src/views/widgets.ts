@@ -1,36 +1,61 @@
-// Small controls that several steps share.
+// Small controls that several views share.
 
-import { h } from "../dom";
+import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
+import { typed } from "./typed";
+import type { Drawn } from "./view";
 
 /** A step's heading with its one-line explanation. */
-export function heading(title: string, plain: string, exact?: string): HTMLElement {
-  return h("div", { class: "heading" }, h("h1", {}, title), h("p", { class: "lead" }, plain),
-    exact ? h("p", { class: "exact" }, exact) : null);
+export function heading(title: string, plain: string, exact?: string): TemplateResult {
+  return html`<div class="heading"><h1>${title}</h1><p class="lead">${plain}</p>${exact ? html`<p class="exact">${exact}</p>` : nothing}</div>`;
+}
+
+/** The head of a table whose columns are told apart by these words. */
+export function columns(names: readonly string[]): TemplateResult {
+  return html`<thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>`;
+}
+
+/** Names and what they stand for, as a list of definitions. */
+export function facts(rows: readonly (readonly [string, string])[]): TemplateResult {
+  return html`<dl class="facts wide">${rows.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>`;
+}
+
+/** What the field or choice holds that an event is of. */
+export function valueOf({ currentTarget }: Event): string {
+  return (currentTarget as HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement).value;
+}
+
+/** Whether the box is ticked that an event is of. */
+export function isChecked({ currentTarget }: Event): boolean {
+  return (currentTarget as HTMLInputElement).checked;
 }
 
 /** A button that opens the system's file dialog. */
 export function filePicker(
   label: string, accept: string, take: (files: File[]) => void, isMultiple = true, key = `pick-${label}`,
-): HTMLElement {
-  return picker(label, key, { accept, multiple: isMultiple }, take);
+): TemplateResult {
+  return picker(label, key, { accept, isMultiple }, take);
 }
 
 /** A button that opens the system's dialog for folders; takes all files in one. */
-export function folderPicker(label: string, take: (files: File[]) => void): HTMLElement {
-  return picker(label, `pick-${label}`, { webkitdirectory: true }, take);
+export function folderPicker(label: string, take: (files: File[]) => void): TemplateResult {
+  return picker(label, `pick-${label}`, { isFolder: true }, take);
 }
 
 function picker(
-  label: string, key: string, kind: Record<string, string | boolean>, take: (files: File[]) => void,
-): HTMLElement {
-  const input = h("input", { type: "file", ...kind, class: "visually-hidden", tabindex: -1,
-    "aria-hidden": "true", onchange: () => {
-      const files = [...(input.files ?? [])];
-      // The same file can be chosen again.
-      input.value = "";
-      if (files.length > 0) take(files);
-    } });
-  return h("span", { class: "picker" }, h("button", { "data-key": key, onclick: () => input.click() }, label), input);
+  label: string, key: string, kind: { accept?: string; isMultiple?: boolean; isFolder?: boolean }, take: (files: File[]) => void,
+): TemplateResult {
+  const ask = ({ currentTarget }: Event): void => ((currentTarget as Element).nextElementSibling as HTMLInputElement).click();
+  const choose = ({ currentTarget }: Event): void => {
+    const input = currentTarget as HTMLInputElement;
+    const files = [...(input.files ?? [])];
+    // The same file can be chosen again.
+    input.value = "";
+    if (files.length > 0) take(files);
+  };
+  return html`<span class="picker"><button data-key=${key} @click=${ask}>${label}</button><input type="file" class="visually-hidden"
+    tabindex="-1" aria-hidden="true" accept=${kind.accept ?? nothing} ?multiple=${kind.isMultiple} ?webkitdirectory=${kind.isFolder}
+    @change=${choose}></span>`;
 }
 
 /** Makes an element a place to drop files on; `transfer` also knows the folders among them. */
@@ -51,42 +76,55 @@ export function dropTarget(
   });
 }
 
+/** The options of a select, of which one is taken. The select's own value would be set before it has any. */
+export function options<T extends string | number>(values: readonly (readonly [T, string])[], current: T | null): TemplateResult[] {
+  return values.map(([value, text]) => html`<option value=${value} .selected=${live(value === current)}>${text}</option>`);
+}
+
 /** A labelled choice among named values. */
 export function choice<T extends string>(
   label: string, key: string, values: readonly (readonly [T, string])[], current: T, take: (value: T) => void, hint?: string,
   isDisabled = false,
-): HTMLElement {
-  const select = h("select", { "data-key": key, disabled: isDisabled, onchange: (event: Event) => take((event.target as HTMLSelectElement).value as T) },
-    ...values.map(([value, text]) => h("option", { value }, text)));
-  select.value = current;
-  return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), select);
+): TemplateResult {
+  return html`<label class="field" title=${hint ?? nothing}><span>${label}</span><select data-key=${key} ?disabled=${isDisabled}
+    @change=${(event: Event) => take(valueOf(event) as T)}>${options(values, current)}</select></label>`;
 }
 
 /** A labelled number that is taken when it is left; one out of its range gives way to the last taken, and the range is said. */
 export function numeric(
   label: string, key: string, current: number, range: { min: number; max: number; step: number | "any" },
   take: (value: number) => void, hint?: string,
-): HTMLElement {
+): TemplateResult {
   const { min, max, step } = range;
-  let taken = current;
-  const message = h("small", { class: "warning", role: "status" });
-  const input = h("input", { type: "number", "data-key": key, ...range, value: current, onchange: () => {
+  const change = ({ currentTarget }: Event): void => {
+    const input = currentTarget as HTMLInputElement;
     const value = input.valueAsNumber;
     const isGood = value >= min && value <= max && (step !== 1 || Number.isInteger(value));
-    message.textContent = isGood ? "" : `${step === 1 ? "a whole number" : "a number"} from ${min} to ${max}`;
-    if (!isGood) {
-      input.value = String(taken);
-      return;
-    }
-    taken = value;
-    take(value);
-  } });
-  return h("label", { class: "field", title: hint ?? null }, h("span", {}, label), input, message);
+    say(input, isGood ? "" : `${step === 1 ? "a whole number" : "a number"} from ${min} to ${max}`);
+    if (isGood) take(value);
+    else input.value = String(current);
+  };
+  return html`<label class="field" title=${hint ?? nothing}><span>${label}</span><input type="number" data-key=${key} min=${min} max=${max}
+    step=${step} .value=${typed(String(current))} @change=${change}
+    @input=${({ currentTarget }: Event) => say(currentTarget as Element, "")}><small class="warning" role="status"></small></label>`;
+}
+
+/** Writes into the line beside a field. */
+function say(field: Element, text: string): void {
+  if (field.nextElementSibling) field.nextElementSibling.textContent = text;
+}
+
+/** Buttons to the page before and the page after; `shown` says what is on this one. Nothing where there is one page. */
+export function pager(key: string, page: number, pages: number, shown: string, turn: (page: number) => void): Drawn {
+  const to = (by: number, sign: string): TemplateResult => html`<button class="small" data-key=${key + by}
+    ?disabled=${page + by < 0 || page + by >= pages} @click=${() => turn(page + by)}>${sign}</button>`;
+  return pages > 1 ? html`${to(-1, "‹")}<small>${shown}</small>${to(1, "›")}` : nothing;
 }
 
 /** A button that puts text on the clipboard and says so. */
-export function copyButton(label: string, key: string, text: () => string): HTMLElement {
-  const button = h("button", { "data-key": key, onclick: async () => {
+export function copyButton(label: string, key: string, text: () => string): TemplateResult {
+  const copy = async ({ currentTarget }: Event): Promise<void> => {
+    const button = currentTarget as HTMLButtonElement;
     try {
       await navigator.clipboard.writeText(text());
       button.textContent = "Copied";
@@ -96,6 +134,6 @@ export function copyButton(label: string, key: string, text: () => string): HTML
     setTimeout(() => {
       button.textContent = label;
     }, 2000);
-  } }, label);
-  return button;
+  };
+  return html`<button data-key=${key} .textContent=${label} @click=${copy}></button>`;
 }

@@ -1,0 +1,36 @@
+// Does it matter which neurons go? Masks of the same size, drawn at random.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { duration } from "../format";
+import { runControl } from "../services/actions";
+import { neuronCount } from "../services/mask";
+import { store } from "../services/store";
+import { accuracyOf } from "./accuracy";
+import { dotStrip } from "./dot-strip";
+import { View } from "./view";
+import { numeric } from "./widgets";
+
+class RandomControl extends View {
+  protected readonly keys = ["mask", "pruned", "control", "control_masks", "job", "engine", "model", "rule"] as const;
+
+  protected override render(): TemplateResult {
+    const { control, control_masks, mask } = this.state;
+    return html`
+      <div class="table-head"><h3>Random control</h3></div>
+      <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that.</p>
+      <div class="tools">
+        ${numeric("Masks", "control-masks", control_masks, { min: 1, max: 1000, step: 1 }, (masks) => store.set({ control_masks: masks }))}
+        <button data-key="control" ?disabled=${this.isBusy || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>
+        ${control ? html`<small>${control.masks} masks, seed ${control.seed}, ${duration(control.seconds)}</small>` : nothing}
+      </div>
+      ${control ? html`<div class="strips">${control.sets.map((set) => dotStrip(set, this.#own(set.set)))}</div>` : nothing}`;
+  }
+
+  /** A set's accuracy under the mask itself. */
+  #own(set: string): number {
+    const found = this.state.pruned?.sets.find((other) => other.set === set);
+    return found ? accuracyOf(found.after, this.state.rule).value : 0;
+  }
+}
+
+customElements.define("random-control", RandomControl);

@@ -1,0 +1,35 @@
+// The study and its report as files.
+
+import { html, type TemplateResult } from "lit";
+import { saveFile } from "../save-file";
+import { reportDocument, study } from "../services/study";
+import { View } from "./view";
+
+class StudyDocuments extends View {
+  protected readonly keys = ["engine", "model"] as const;
+
+  protected override render(): TemplateResult {
+    const { model, engine } = this.state;
+    return html`<section><h2>Documents</h2>
+      <div class="tools">
+        <button data-key="save-report" ?disabled=${model === null || engine !== "ready"} @click=${this.#saveReport}>Download the report (JSON)</button>
+        <button data-key="save-study" ?disabled=${model === null} @click=${this.#saveStudy}>Download the study (JSON)</button>
+      </div>
+    </section>`;
+  }
+
+  get #name(): string {
+    return this.state.model?.info.id ?? "model";
+  }
+
+  #saveReport(): void {
+    const document = reportDocument(this.state);
+    if (document) saveFile(`${this.#name}.report.json`, JSON.stringify(document));
+  }
+
+  #saveStudy(): void {
+    saveFile(`${this.#name}.study.json`, JSON.stringify(study(this.state), null, 2));
+  }
+}
+
+customElements.define("study-documents", StudyDocuments);

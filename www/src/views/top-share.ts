@@ -1,0 +1,103 @@
+// The top share of a layer that is pruned, and what measures it.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
+import { count, duration } from "../format";
+import { LIVE_PARAMETERS, measure, measureIfLive, takeTop } from "../services/actions";
+import { neuronCount } from "../services/mask";
+import { store } from "../services/store";
+import type { Selection } from "../types";
+import { typed } from "./typed";
+import { View, type Drawn } from "./view";
+import { isChecked, options, valueOf } from "./widgets";
+
+class TopShare extends View {
+  protected readonly keys = ["attribution", "mask", "selection", "pruned", "job", "engine", "model", "live", "sets", "shape"] as const;
+  /** What the controls hold: what was asked for, until the selection that comes of it is there. */
+  #asked: { layer: number; percent: number | null; place: number } = { layer: 0, percent: null, place: 50 };
+  #shown: Selection | null = null;
+  #isSliding = false;
+
+  protected override willUpdate(): void {
+    const { selection } = this.state;
+    // Only a new selection moves the controls.
+    if (!selection || selection === this.#shown) return;
+    this.#shown = selection;
+    const place = this.#isSliding ? this.#asked.place : toSlider(selection.percent);
+    this.#asked = { ...selection, place };
+  }
+
+  protected override render(): TemplateResult {
+    const { attribution, shape, engine, model } = this.state;
+    const isOff = attribution === null || engine !== "ready" || model === null;
+    const layers = Array.from({ length: attribution?.n_layers ?? shape?.n_layers ?? 0 }, (_, layer) => [layer, `layer ${layer}`] as const);
+    const { layer, percent, place } = this.#asked;
+    // The slider is finer where masks are small: its place is the square root of the percentage.
+    return html`
+      <div class="fields slider">
+        <label class="field"><span>Layer</span><select data-key="layer" aria-label="Layer" ?disabled=${isOff}
+          @change=${(event: Event) => this.#take({ layer: Number(valueOf(event)) })}>${options(layers, layer)}</select></label>
+        <label class="field grow"><span>Top share by |IG|</span><input type="range" min="0" max="100" step="1" data-key="percent"
+          aria-label="Percentage of the layer" ?disabled=${isOff} .value=${live(String(Math.round(place)))} @input=${this.#slide}
+          @focus=${() => this.#hold(true)} @blur=${() => this.#hold(false)}></label>
+        <label class="field"><span>in %</span><input type="number" min="0.01" max="100" step="any" data-key="percent-number"
+          aria-label="Percentage of the layer, exactly" ?disabled=${isOff} .value=${typed(percent === null ? "" : String(percent))}
+          @change=${this.#type}></label>
+      </div>
+      <div class="tools">${this.#measuring()}</div>`;
+  }
+
+  #measuring(): Drawn {
+    const { attribution, mask, model, live: isLive, pruned } = this.state;
+    const size = neuronCount(mask);
+    const isSmall = model !== null && model.info.n_parameters <= LIVE_PARAMETERS;
+    return html`
+      <button class="primary" data-key="prune" ?disabled=${this.isBusy || size === 0} @click=${() => void measure()}>Measure ${
+        count(size, "pruned neuron")}</button>
+      ${isSmall ? html`<label class="check"><input type="checkbox" data-key="live" .checked=${live(isLive)} @change=${(event: Event) => {
+        store.set({ live: isChecked(event) });
+        void measureIfLive();
+      }}>after every change</label>` : nothing}
+      <span class="note">${attribution === null ? "Run the attribution first (step 4); neurons can be pruned by hand without it."
+        : pruned ? `Measured in ${duration(pruned.seconds)}.` : size > 0 ? "Not measured yet." : ""}</span>`;
+  }
+
+  #hold(isSliding: boolean): void {
+    this.#isSliding = isSliding;
+  }
+
+  #slide(event: Event): void {
+    const place = Number(valueOf(event));
+    this.#take({ place, percent: fromSlider(place) });
+  }
+
+  #type({ currentTarget }: Event): void {
+    const percent = (currentTarget as HTMLInputElement).valueAsNumber;
+    if (percent > 0 && percent <= 100) {
+      this.#take({ percent });
+      return;
+    }
+    // A share that cannot be gives way to the one in use.
+    this.#asked = { ...this.#asked, percent: this.state.selection?.percent ?? null };
+    this.requestUpdate();
+    store.set({ notice: "A share of a layer is a number above 0 and up to 100 %." });
+  }
+
+  #take(change: Partial<{ layer: number; percent: number; place: number }>): void {
+    this.#asked = { ...this.#asked, ...change };
+    this.requestUpdate();
+    const { layer, percent } = this.#asked;
+    if (percent !== null) void takeTop({ layer, percent });
+  }
+}
+
+function fromSlider(place: number): number {
+  const percent = (place / 100) ** 2 * 100;
+  return Math.max(0.1, percent < 2 ? Math.round(percent * 10) / 10 : Math.round(percent * 2) / 2);
+}
+
+function toSlider(percent: number): number {
+  return Math.sqrt(percent / 100) * 100;
+}
+
+customElements.define("top-share", TopShare);
