@@ -1,19 +1,25 @@
 // Writes FILE.br and FILE.gz beside the files of a built site that a host sends often.
 
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 
 const KINDS = new Set([".css", ".html", ".js", ".json", ".svg", ".wasm"]);
 const [site] = process.argv.slice(2);
 
-for (const entry of readdirSync(site, { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile() || !KINDS.has(extname(entry.name))) continue;
-  const path = join(entry.parentPath, entry.name);
-  const data = readFileSync(path);
+async function compress(path) {
+  const data = await readFile(path);
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: data.length,
   };
-  writeFileSync(`${path}.br`, brotliCompressSync(data, { params }));
-  writeFileSync(`${path}.gz`, gzipSync(data, { level: 9 }));
+  // Node has threads for both.
+  await Promise.all([
+    promisify(brotliCompress)(data, { params }).then((bytes) => writeFile(`${path}.br`, bytes)),
+    promisify(gzip)(data, { level: 9 }).then((bytes) => writeFile(`${path}.gz`, bytes)),
+  ]);
 }
+
+const entries = await readdir(site, { recursive: true, withFileTypes: true });
+const files = entries.filter((entry) => entry.isFile() && KINDS.has(extname(entry.name)));
+await Promise.all(files.map((entry) => compress(join(entry.parentPath, entry.name))));
