@@ -17,7 +17,7 @@ class ModelHub extends View {
     return html`<section><h2>From the Hugging Face hub</h2>
       <form class="tools hub" @submit=${(event: SubmitEvent) => this.#lookUp(event)}>
         <input type="text" name="model" data-key="hub-name" placeholder="owner/name" spellcheck="false" autocomplete="off"
-          autocapitalize="none" aria-label="Name of a model on the hub" value=${hub.text}>
+          autocapitalize="none" aria-label="Name of a model on the hub" .defaultValue=${hub.text}>
         <button type="submit" data-key="hub-look" ?disabled=${this.#isBlocked || hub.isAsking}>Look up</button>
       </form>
       <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX: owner/name, or its page’s address.</p>
@@ -59,7 +59,7 @@ class ModelHub extends View {
   }
 
   #option(choice: HubChoice, index: number): TemplateResult {
-    return html`<label class="check"><input type="radio" name="hub-choice" value=${index} data-key=${`hub-choice-${index}`}
+    return html`<label class="check"><input type="radio" name="hub-choice" data-key=${`hub-choice-${index}`}
       .checked=${live(index === this.state.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${
       bytes(choice.bytes)}</small></span></label>`;
   }

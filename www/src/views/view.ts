@@ -3,6 +3,7 @@
 import { LitElement, type nothing, type TemplateResult } from "lit";
 import { store, type State } from "../services/store";
 import { themeChanges } from "../services/theme";
+import { released } from "./press";
 
 /** What a template may be made of. */
 export type Drawn = TemplateResult | typeof nothing;
@@ -29,6 +30,11 @@ export abstract class View extends LitElement {
   /** The page has one style sheet, which shadow roots would shut out. */
   protected override createRenderRoot(): this {
     return this;
+  }
+
+  /** Waits while the mouse is pressed on a control within: the field that it has left may change what stands above. */
+  protected override scheduleUpdate(): void | Promise<unknown> {
+    return released(this)?.then(() => super.scheduleUpdate()) ?? super.scheduleUpdate();
   }
 
   override connectedCallback(): void {
