@@ -1,6 +1,6 @@
 // What the engine asks of a GPU: shaders that a browser runs well, and few dispatches.
 
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { attributeFast, open, sampleLines, score, useItems } from "./support";
 import { shaders, traced, traceGpu, type Trace } from "./trace";
 

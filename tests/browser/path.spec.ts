@@ -2,7 +2,7 @@
 // link opened by someone else.
 
 import { expect, test } from "@playwright/test";
-import { control, idle, noError, open, readDownload, ready, sampleLines, setNumber, step, useItems, type Device } from "./support";
+import { control, idle, noError, open, readDownload, sampleLines, setNumber, step, useItems, type Device } from "./support";
 
 const STEPS_OF: Record<Device, number> = { wasm: 8, webgpu: 2 };
 const ITEMS_OF: Record<Device, number> = { wasm: 24, webgpu: 4 };

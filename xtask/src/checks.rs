@@ -11,11 +11,11 @@ use std::time::Instant;
 /// A part of the tests.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Formatting, direction of dependencies, the catalogue, and clippy natively and on the engines, which it compiles
+    /// Formatting, direction of dependencies, the catalogue, the style of the page, and clippy natively and on the engines, which it compiles
     Lint,
     /// The Rust tests
     Native,
-    /// The engines' and the page's build, the page's types, the tests in headless Chromium
+    /// The engines' and the page's build, the page's types, the tests of its parts, and those in headless Chromium
     Browser,
 }
 
@@ -136,6 +136,7 @@ fn lint(summary: &mut Summary) {
         rooms::check(&tools::root().join("src"))
     });
     summary.step("catalogue of models", |_| catalog::check());
+    summary.step("style of the page", |_| page::check_style());
     for package in PACKAGES {
         summary.step(&format!("clippy, native, {package}"), |_| {
             let mut build = tools::cargo();
@@ -243,6 +244,20 @@ fn in_browser(summary: &mut Summary) {
     }
     summary.step("sizes on the wire", |_| page::check_sizes());
     summary.step("types of the page", |_| page::check_types());
+    summary.step("tests, the page's parts", |summary| {
+        let page::UnitTests {
+            passed,
+            failed,
+            skipped,
+        } = page::unit_tests()?;
+        summary.passed += passed;
+        summary.failed += failed;
+        summary.skipped += skipped;
+        if failed > 0 {
+            bail!("{failed} failed");
+        }
+        Ok(())
+    });
     summary.step("tests, headless Chromium", |summary| {
         let counts = browser::test()?;
         summary.passed += counts.expected + counts.flaky;

@@ -3,6 +3,7 @@
 use crate::tools;
 use crate::wasm::Profile;
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use std::fs;
 use std::path::Path;
 
@@ -126,4 +127,65 @@ pub fn check_sizes() -> Result<()> {
 /// When the compiler finds any fault.
 pub fn check_types() -> Result<()> {
     tools::run(tools::program(npx()).args(["tsc", "--noEmit"]))
+}
+
+/// Checks the page's TypeScript against the rules of `eslint.config.js`.
+///
+/// # Errors
+/// When a rule is broken, or npm's packages cannot be installed.
+pub fn check_style() -> Result<()> {
+    install_packages()?;
+    tools::run(tools::program(npx()).args(["eslint", "."]))
+}
+
+/// What vitest counted.
+#[derive(Debug, Deserialize)]
+pub struct UnitTests {
+    #[serde(rename = "numPassedTests")]
+    pub passed: usize,
+    #[serde(rename = "numFailedTests")]
+    pub failed: usize,
+    #[serde(rename = "numPendingTests")]
+    pub skipped: usize,
+}
+
+/// Runs the tests of the page's services and views that need no browser.
+///
+/// # Errors
+/// When they cannot be run, or a file of them does not load. A failed test is counted, not an error.
+pub fn unit_tests() -> Result<UnitTests> {
+    install_packages()?;
+    let report = tools::target_dir().join("vitest-report.json");
+    fs::remove_file(&report).ok();
+    let mut vitest = tools::program(npx());
+    vitest.args(["vitest", "run", "--reporter=default", "--reporter=json"]);
+    vitest.arg(format!("--outputFile.json={}", report.display()));
+    let run = tools::run(&mut vitest);
+    let Ok(text) = fs::read_to_string(&report) else {
+        run?;
+        bail!("vitest left no report");
+    };
+    let counted: UnitTests =
+        serde_json::from_str(&text).context("vitest's report cannot be read")?;
+    if counted.failed == 0 {
+        run?;
+    }
+    Ok(counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_vitest_is_counted() -> serde_json::Result<()> {
+        let report = r#"{"numTotalTests": 6, "numPassedTests": 3, "numFailedTests": 2, "numPendingTests": 1, "success": false}"#;
+        let UnitTests {
+            passed,
+            failed,
+            skipped,
+        } = serde_json::from_str(report)?;
+        assert_eq!([passed, failed, skipped], [3, 2, 1]);
+        Ok(())
+    }
 }

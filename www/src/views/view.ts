@@ -33,8 +33,9 @@ export abstract class View extends LitElement {
   }
 
   /** Waits while the mouse is pressed on a control within: the field that it has left may change what stands above. */
-  protected override scheduleUpdate(): void | Promise<unknown> {
-    return released(this)?.then(() => super.scheduleUpdate()) ?? super.scheduleUpdate();
+  protected override async scheduleUpdate(): Promise<unknown> {
+    await released(this);
+    return super.scheduleUpdate();
   }
 
   override connectedCallback(): void {

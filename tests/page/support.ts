@@ -1,0 +1,60 @@
+// What the tests of services and views share: a page without an engine, and a store with what a test needs.
+
+import { render } from "lit";
+import { afterEach } from "vitest";
+import { INITIAL, store, type State } from "../../www/src/services/store";
+
+afterEach(() => {
+  document.body.replaceChildren();
+  store.set(INITIAL);
+});
+
+/** Resolves once everything that was asked for is drawn. */
+export function drawn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Writes to the store, and waits until that is drawn. */
+export async function set(state: Partial<State>): Promise<void> {
+  store.set(state);
+  await drawn();
+}
+
+/** Puts a view into the page. */
+export async function show(tag: string, state: Partial<State> = {}, attributes: Readonly<Record<string, string>> = {}): Promise<HTMLElement> {
+  store.set(state);
+  const view = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) view.setAttribute(name, value);
+  document.body.append(view);
+  await drawn();
+  return view;
+}
+
+/** Draws a template in the page, again in the same place when it is called again. */
+export function draw(template: unknown): HTMLElement {
+  const host = document.querySelector<HTMLElement>("#host") ?? Object.assign(document.createElement("div"), { id: "host" });
+  document.body.append(host);
+  render(template, host);
+  return host;
+}
+
+/** A control by its stable key. */
+export function control<E extends HTMLElement = HTMLInputElement>(root: ParentNode, key: string): E {
+  const found = root.querySelector<E>(`[data-key="${key}"]`);
+  if (!found) throw new Error(`there is no ${key}`);
+  return found;
+}
+
+/** Types into a field, and leaves what is typed untaken. */
+export function type(field: HTMLInputElement | HTMLTextAreaElement, text: string): void {
+  field.focus();
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** Types into a field and takes what is typed. */
+export async function enter(field: HTMLInputElement | HTMLTextAreaElement, text: string): Promise<void> {
+  type(field, text);
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  await drawn();
+}

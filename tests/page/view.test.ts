@@ -1,0 +1,54 @@
+import { html, type TemplateResult } from "lit";
+import { expect, test } from "vitest";
+import { store, type Job } from "../../www/src/services/store";
+import { View } from "../../www/src/views/view";
+import { drawn, set, show } from "./support";
+
+const JOB: Job = { title: "Scoring", stage: "", done: 0, total: 2, first: 0, started_ms: 0, stopping: false, cancel: () => undefined };
+
+class Probe extends View {
+  protected readonly keys = ["step", "job"] as const;
+  times = 0;
+
+  protected override render(): TemplateResult {
+    this.times += 1;
+    return html`<p>${this.state.step}</p>`;
+  }
+}
+
+customElements.define("a-probe", Probe);
+
+test("a view is drawn in the light DOM, and again when what it reads changes, once for all writes of a turn", async () => {
+  const probe = (await show("a-probe")) as Probe;
+  expect(probe.shadowRoot).toBeNull();
+  expect(probe.textContent).toBe("start");
+  await set({ notice: "not read here" });
+  expect(probe.times).toBe(1);
+  store.set({ step: "model" });
+  store.set({ step: "items" });
+  await drawn();
+  expect(probe.textContent).toBe("items");
+  expect(probe.times).toBe(2);
+});
+
+test("a job's progress draws nothing, its begin and its end do", async () => {
+  const probe = (await show("a-probe")) as Probe;
+  await set({ job: JOB });
+  expect(probe.times).toBe(2);
+  await set({ job: { ...JOB, done: 1 } });
+  expect(probe.times).toBe(2);
+  await set({ job: { ...JOB, done: 2 }, step: "scores" });
+  expect(probe.textContent).toBe("scores");
+  await set({ job: null });
+  expect(probe.times).toBe(4);
+});
+
+test("a view that is out of the page rests, and shows what changed when it comes back", async () => {
+  const probe = (await show("a-probe")) as Probe;
+  probe.remove();
+  await set({ step: "result" });
+  expect(probe.times).toBe(1);
+  document.body.append(probe);
+  await drawn();
+  expect(probe.textContent).toBe("result");
+});

@@ -1,0 +1,57 @@
+import { html } from "lit";
+import { expect, test, vi } from "vitest";
+import { typed } from "../../www/src/views/typed";
+import { numeric, options, pager } from "../../www/src/views/widgets";
+import { control, draw, enter, type } from "./support";
+
+function field(value: string): HTMLInputElement {
+  return control(draw(html`<input data-key="field" .value=${typed(value)}>`), "field");
+}
+
+test("a field follows its value, but not while somebody types in it", () => {
+  expect(field("8").value).toBe("8");
+  type(field("8"), "3");
+  expect(field("16").value).toBe("3");
+  // Nothing came of the typing: the field says what is in force by now.
+  field("16").dispatchEvent(new Event("blur"));
+  expect(field("16").value).toBe("16");
+});
+
+test("what was typed and taken gives way to what came of it", async () => {
+  await enter(field("8"), " 3");
+  expect(field("3").value).toBe("3");
+});
+
+test("a number is taken within its range; another one gives way to the last, with the range in words", async () => {
+  const take = vi.fn();
+  const input = control(draw(numeric("Seed", "seed", 4, { min: 0, max: 9, step: 1 }, take)), "seed");
+  await enter(input, "7");
+  expect(take).toHaveBeenCalledExactlyOnceWith(7);
+  for (const wrong of ["-1", "10", "1.5", ""]) {
+    await enter(input, wrong);
+    expect(input.value).toBe("4");
+    expect(document.querySelector(".warning")?.textContent).toBe("a whole number from 0 to 9");
+  }
+  type(input, "5");
+  expect(document.querySelector(".warning")?.textContent).toBe("");
+  expect(take).toHaveBeenCalledOnce();
+});
+
+test("a select shows what is taken from its first draw on, and again after a choice that came to nothing", () => {
+  const rule = (taken: string): HTMLSelectElement =>
+    control(draw(html`<select data-key="rule">${options([["sum", "Sum"], ["mean", "Mean"]], taken)}</select>`), "rule");
+  expect(rule("mean").value).toBe("mean");
+  rule("mean").value = "sum";
+  expect(rule("mean").value).toBe("mean");
+});
+
+test("a pager ends at the first and the last page, and is not there for one", () => {
+  const turn = vi.fn();
+  const buttons = (page: number, pages: number): HTMLButtonElement[] =>
+    [...draw(pager("p", page, pages, "shown", turn)).querySelectorAll("button")];
+  expect(buttons(0, 3).map((button) => button.disabled)).toEqual([true, false]);
+  buttons(0, 3)[1]?.click();
+  expect(turn).toHaveBeenLastCalledWith(1);
+  expect(buttons(2, 3).map((button) => button.disabled)).toEqual([false, true]);
+  expect(buttons(0, 1)).toEqual([]);
+});
