@@ -52,7 +52,8 @@ impl Sweep<'_> {
             for first in (0..d_mlp).step_by(at_once) {
                 let count = at_once.min(d_mlp - first);
                 let gains = self.all_but_one(first, count);
-                let (_, values) = self.climb_per_layer(layers.clone(), &gains, job).await?;
+                let births = layers.clone().map(|layer| (layer, gains.clone()));
+                let values = self.climb_per_layer(births, job).await?.values;
                 let rows = values.dims()[1];
                 for (prompt, values) in read(values).await?.chunks(rows).enumerate() {
                     for (index, value) in values.iter().enumerate() {

@@ -8,10 +8,12 @@
 //! - [`settings`]: the choices a user makes, by name, and the presets
 //! - [`ablation`]: the exact effect of every neuron, which scores estimate
 //! - [`quadrature`]: nodes and weights of the integral
+//! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
 //! - [`sweep`]: the forks of all layers in one pass up and one back
 //! - [`target`]: the number that is explained
 
 pub mod ablation;
+pub mod integral;
 pub mod quadrature;
 pub mod settings;
 pub mod sweep;
@@ -77,6 +79,9 @@ pub struct LayerGap {
     pub gap_max: f64,
     /// Largest absolute item score of the layer.
     pub max_abs: f64,
+    /// Mean over the items of the nodes that it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<f64>,
 }
 
 /// A layer as documents have it: −1 is all of them.
@@ -170,6 +175,8 @@ struct ItemResult {
     /// `M(1)`, then `M(0)` per layer or for the joint path.
     at_one: f64,
     at_zero: Vec<f64>,
+    /// Nodes that it took, as `at_zero`.
+    nodes: Vec<usize>,
 }
 
 /// Attributes the items of a scored set.
@@ -246,6 +253,7 @@ pub async fn attribute(
                     scores: swept.scores_of(slot),
                     at_one: at_one[slot].into(),
                     at_zero: swept.at_zero_of(slot),
+                    nodes: swept.nodes_of(slot),
                 });
             }
             done += indices.len();
@@ -328,6 +336,7 @@ fn completeness(
                 gap: gaps.clone().sum::<f64>() / n,
                 gap_max: gaps.fold(0.0, f64::max),
                 max_abs: results.iter().map(in_layer).fold(0.0, f64::max),
+                nodes: Some(results.iter().map(|r| r.nodes[entry] as f64).sum::<f64>() / n),
             }
         })
         .collect();

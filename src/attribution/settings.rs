@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AttributionError;
-use super::quadrature::Riemann;
+use super::quadrature::Quadrature;
 use crate::model::Site;
 
 /// Which neurons are scaled together.
@@ -81,10 +81,13 @@ pub struct Settings {
     pub positions: Positions,
     /// The number that is explained.
     pub target: TargetKind,
-    /// Nodes of the quadrature.
+    /// Nodes of the quadrature; the most nodes of a layer and item where the rule is adaptive.
     pub steps: usize,
     /// Rule of the quadrature.
-    pub rule: Riemann,
+    pub rule: Quadrature,
+    /// The completeness gap that an adaptive rule allows, as a share of `|M(1) − M(0)|`; others have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
     /// Where the path starts.
     #[serde(default)]
     pub baseline: Baseline,
@@ -97,6 +100,12 @@ pub struct Settings {
 
 /// Most nodes of a quadrature.
 pub const MAX_STEPS: usize = 1000;
+
+/// The completeness gap that an adaptive rule allows where nothing else is said.
+pub const TOLERANCE: f64 = 0.01;
+
+/// What an adaptive rule may allow: no gap is below what single precision rounds to, and above a half it says nothing.
+const TOLERANCES: std::ops::RangeInclusive<f64> = 1e-4..=0.5;
 
 impl Settings {
     /// Names of the presets.
@@ -124,7 +133,8 @@ impl Settings {
             positions: Positions::Last,
             target: TargetKind::ChoiceFirstToken,
             steps: 8,
-            rule: Riemann::Middle,
+            rule: Quadrature::Middle,
+            tolerance: None,
             baseline: Baseline::Zero,
             aggregate: Aggregate::SignedMean,
             confidence_threshold: 0.5,
@@ -137,22 +147,43 @@ impl Settings {
                 positions: Positions::All,
                 target: TargetKind::TopLogit,
                 steps: 20,
-                rule: Riemann::Right,
+                rule: Quadrature::Right,
                 ..fast
             }),
             _ => None,
         }
     }
 
+    /// The completeness gap that an adaptive rule allows, as a share.
+    pub fn tolerance(&self) -> f64 {
+        self.tolerance.unwrap_or(TOLERANCE)
+    }
+
     /// # Errors
     ///
-    /// [`AttributionError::Settings`] for a step count or threshold out of range.
+    /// [`AttributionError::Settings`] for a step count, tolerance or threshold out of range.
     pub fn check(&self) -> Result<(), AttributionError> {
-        if !(1..=MAX_STEPS).contains(&self.steps) {
+        let least = self.rule.least();
+        if !(least..=MAX_STEPS).contains(&self.steps) {
             return Err(AttributionError::Settings(format!(
-                "steps must be 1 to {MAX_STEPS}, and is {}",
+                "steps must be {least} to {MAX_STEPS} by this rule, and is {}",
                 self.steps
             )));
+        }
+        match (self.rule, self.tolerance) {
+            (Quadrature::Adaptive, Some(tolerance)) if !TOLERANCES.contains(&tolerance) => {
+                return Err(AttributionError::Settings(format!(
+                    "tolerance must be {} to {}, and is {tolerance}",
+                    TOLERANCES.start(),
+                    TOLERANCES.end()
+                )));
+            }
+            (Quadrature::Adaptive, _) | (_, None) => {}
+            (_, Some(_)) => {
+                return Err(AttributionError::Settings(
+                    "a tolerance is for the adaptive rule alone".into(),
+                ));
+            }
         }
         if !(0.0..=1.0).contains(&self.confidence_threshold) {
             return Err(AttributionError::Settings(format!(

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::target::Target;
 use super::{IntegrationPath, Positions, Settings};
@@ -17,7 +17,6 @@ use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
 use crate::model::pace::products_per_token;
 use crate::model::positions::TailPositions;
-use crate::model::run::read;
 use crate::model::{Config, Decoder, ModelError, Run};
 
 /// A sweep over prompts of one length.
@@ -26,46 +25,17 @@ pub struct Sweep<'a> {
     pub(super) prompts: &'a [&'a [u32]],
     base: &'a Run,
     target: &'a Target,
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     tail: usize,
     positions: TailPositions,
     prefix: Vec<Option<KeyValues>>,
 }
 
-/// What a sweep found, on the host.
-pub struct Swept {
-    n_layers: usize,
-    d_mlp: usize,
-    /// Per layer `[prompts · d_mlp]`.
-    scores: Vec<Vec<f32>>,
-    /// `M(0)` per layer, or once for the joint path: `[prompts]` each.
-    at_zero: Vec<Vec<f32>>,
-}
-
-impl Swept {
-    /// Scores of one prompt, `[n_layers · d_mlp]`.
-    pub fn scores_of(&self, prompt: usize) -> Vec<f32> {
-        let range = prompt * self.d_mlp..(prompt + 1) * self.d_mlp;
-        let mut all = Vec::with_capacity(self.n_layers * self.d_mlp);
-        for layer in &self.scores {
-            all.extend_from_slice(&layer[range.clone()]);
-        }
-        all
-    }
-
-    /// `M(0)` of one prompt.
-    pub fn at_zero_of(&self, prompt: usize) -> Vec<f64> {
-        self.at_zero
-            .iter()
-            .map(|values| values[prompt].into())
-            .collect()
-    }
-}
-
-/// Some nodes of the quadrature; each has weight `1 / steps`, the added zero node none.
-struct Nodes {
-    alphas: Vec<f32>,
-    weights: Vec<f32>,
+/// Rows at the top, and the gains that each layer's were born under, in the order of the layers.
+pub(super) struct Climbed {
+    pub(super) leaves: Vec<Tensor<3>>,
+    /// The target's values, `[prompts, rows]`: every layer's rows one after the other.
+    pub(super) values: Tensor<2>,
 }
 
 impl<'a> Sweep<'a> {
@@ -119,112 +89,14 @@ impl<'a> Sweep<'a> {
             .clamp(1, 64)
     }
 
-    /// Every neuron's score for every prompt.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Device`], [`ModelError::Cancelled`].
-    pub async fn run(&self, job: Job<'_>) -> Result<Swept, ModelError> {
-        let config = &self.decoder.config;
-        let n_layers = config.n_layers;
-        let entries = match self.settings.path {
-            IntegrationPath::PerLayer => n_layers,
-            IntegrationPath::Joint => 1,
-        };
-        let mut swept = Swept {
-            n_layers,
-            d_mlp: config.d_mlp,
-            scores: vec![vec![0.0; self.prompts.len() * config.d_mlp]; n_layers],
-            at_zero: vec![Vec::new(); entries],
-        };
-        for (layers, nodes) in self.groups() {
-            let (gains, values) = match self.settings.path {
-                IntegrationPath::PerLayer => {
-                    let gains = self.gains(&nodes).autodiff().require_grad();
-                    self.climb_per_layer(layers.clone(), &gains, job).await?
-                }
-                IntegrationPath::Joint => self.climb_joint(&nodes, job).await?,
-            };
-            job.checkpoint().await?;
-            let mut gradients = values.clone().sum().backward();
-            let mut found = Vec::with_capacity(gains.len());
-            for (layer, gain) in layers.clone().zip(&gains) {
-                let gradient = gain.grad_remove(&mut gradients).ok_or_else(|| {
-                    ModelError::Device(format!("no gradient reached layer {layer}"))
-                })?;
-                found.push(gradient);
-            }
-            drop(gradients);
-            // Σ_k w_k · ∂M/∂s_k of all layers, in one readback.
-            let (n_here, n_nodes) = (layers.len(), nodes.weights.len());
-            let shape = [self.prompts.len(), n_here, n_nodes, config.d_mlp];
-            let weights = self.by_node(&nodes.weights).unsqueeze::<4>();
-            let found = Tensor::cat(found, 1).reshape(shape);
-            let parts = read((found * weights).sum_dim(2)).await?;
-            for (index, part) in parts.chunks(config.d_mlp).enumerate() {
-                let (prompt, layer) = (index / n_here, layers.start + index % n_here);
-                let own = prompt * config.d_mlp..(prompt + 1) * config.d_mlp;
-                for (sum, part) in swept.scores[layer][own].iter_mut().zip(part) {
-                    *sum += part;
-                }
-            }
-            if let Some(zero) = nodes.alphas.iter().position(|&alpha| alpha == 0.0) {
-                let n_nodes = nodes.alphas.len();
-                let rows = values.dims()[1];
-                let values = read(values.inner()).await?;
-                let of_entry = |entry: usize| {
-                    values
-                        .chunks(rows)
-                        .map(|row| row[entry * n_nodes + zero])
-                        .collect()
-                };
-                match self.settings.path {
-                    IntegrationPath::Joint => swept.at_zero[0] = of_entry(0),
-                    IntegrationPath::PerLayer => {
-                        for (entry, layer) in layers.enumerate() {
-                            swept.at_zero[layer] = of_entry(entry);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(swept)
-    }
-
-    /// Groups of layers and nodes that fit one pass.
-    fn groups(&self) -> Vec<(Range<usize>, Nodes)> {
-        let weight = 1.0 / self.settings.steps as f32;
-        let mut nodes: Vec<(f32, f32)> = self
-            .settings
-            .rule
-            .nodes(self.settings.steps)
-            .into_iter()
-            .map(|alpha| (alpha as f32, weight))
-            .collect();
-        if nodes.iter().all(|(alpha, _)| *alpha != 0.0) {
-            // M(0) is needed for the completeness gap, so it rides along with no weight.
-            nodes.push((0.0, 0.0));
-        }
-        let mut groups = Vec::new();
-        for layers in self.layer_groups() {
-            let at_once = self.rows_at_once(layers.clone(), nodes.len());
-            for part in nodes.chunks(at_once) {
-                let (alphas, weights) = part.iter().copied().unzip();
-                groups.push((layers.clone(), Nodes { alphas, weights }));
-            }
-        }
-        groups
-    }
-
-    /// Layers whose rows climb together: as many as fit one pass with a row each, or all of them on the joint path.
+    /// Layers whose rows climb together: as many as fit one pass with a row each.
     pub(super) fn layer_groups(&self) -> Vec<Range<usize>> {
         let n_layers = self.decoder.config.n_layers;
-        let joint = self.settings.path == IntegrationPath::Joint;
         let mut groups = Vec::new();
         let mut from = 0;
         while from < n_layers {
             let mut to = from + 1;
-            while to < n_layers && (joint || self.fits(from..to + 1, 1)) {
+            while to < n_layers && self.fit((from..to + 1).map(|layer| (layer, 1))) {
                 to += 1;
             }
             groups.push(from..to);
@@ -237,45 +109,26 @@ impl<'a> Sweep<'a> {
     pub(super) fn rows_at_once(&self, layers: Range<usize>, wanted: usize) -> usize {
         (1..=wanted)
             .rev()
-            .find(|&count| self.fits(layers.clone(), count))
+            .find(|&count| self.fit(layers.clone().map(|layer| (layer, count))))
             .unwrap_or(1)
     }
 
-    /// Whether `rows` rows of each of some layers fit one pass.
-    fn fits(&self, layers: Range<usize>, rows: usize) -> bool {
-        let n_layers = self.decoder.config.n_layers;
+    /// Whether the rows of some layers, or of all on the joint path, fit one pass: `(layer, rows)` each.
+    pub(super) fn fit(&self, rows: impl Iterator<Item = (usize, usize)>) -> bool {
+        let config = &self.decoder.config;
         let length = self.base.geometry.tail;
-        // Blocks that a row climbs through.
-        let climbs: Vec<usize> = match self.settings.path {
-            IntegrationPath::Joint => vec![n_layers],
-            IntegrationPath::PerLayer => layers.map(|layer| n_layers - layer).collect(),
-        };
-        let rows = rows * self.prompts.len();
-        let bytes = |&blocks: &usize| bytes_per_row(self.decoder, length, self.settings, blocks);
-        let flops = |&blocks: &usize| flops_per_row(&self.decoder.config, self.tail, blocks);
-        let pace = self.decoder.pace;
-        climbs.iter().map(bytes).sum::<usize>() * rows <= pace.bytes
-            && climbs.iter().map(flops).sum::<f64>() * rows as f64 <= pace.flops
-    }
-
-    /// A number for each node, `[1, nodes, 1]`.
-    fn by_node(&self, values: &[f32]) -> Tensor<3> {
-        let shape = [1, values.len(), 1];
-        Tensor::from_data(
-            TensorData::new(values.to_vec(), shape),
-            self.decoder.device(),
-        )
-    }
-
-    /// Gains `[prompts, nodes, d_mlp]`, each node's all equal to its α. Every layer's leaf of the graph is these.
-    fn gains(&self, nodes: &Nodes) -> Tensor<3> {
-        let shape = [
-            self.prompts.len(),
-            nodes.alphas.len(),
-            self.decoder.config.d_mlp,
-        ];
-        // A product, so that they lie in memory once: an expanded view would be copied at every use.
-        self.by_node(&nodes.alphas) * Tensor::ones(shape, self.decoder.device())
+        let (mut bytes, mut flops) = (0, 0.0);
+        for (layer, rows) in rows {
+            // Blocks that a row climbs through.
+            let blocks = match self.settings.path {
+                IntegrationPath::Joint => config.n_layers,
+                IntegrationPath::PerLayer => config.n_layers - layer,
+            };
+            let rows = rows * self.prompts.len();
+            bytes += bytes_per_row(self.decoder, length, self.settings, blocks) * rows;
+            flops += flops_per_row(config, self.tail, blocks) * rows as f64;
+        }
+        bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
     }
 
     fn geometry(&self, rows: usize) -> Geometry {
@@ -286,30 +139,25 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Rows born at each layer of `layers`, all on the way to the top together. Each row is a fork under one of the
-    /// `gains`, `[prompts, rows of a layer, d_mlp]`; where those are tracked, every layer has its own leaf of the graph.
-    /// Returns the leaves and the target's values `[prompts, layers · rows of a layer]`.
+    /// Rows born at layers, in their order, all on the way to the top together. Each row is a fork under one of its layer's gains,
+    /// `[prompts, rows of the layer, d_mlp]`; where those are tracked, they are the leaves of the graph.
     pub(super) async fn climb_per_layer(
         &self,
-        layers: Range<usize>,
-        gains: &Tensor<3>,
+        births: impl Iterator<Item = (usize, Tensor<3>)>,
         job: Job<'_>,
-    ) -> Result<(Vec<Tensor<3>>, Tensor<2>), ModelError> {
-        let n_rows = gains.dims()[1];
-        let mut leaves = Vec::with_capacity(layers.len());
+    ) -> Result<Climbed, ModelError> {
+        let mut births = births.peekable();
+        let mut leaves = Vec::new();
+        let mut n_rows = 0;
         let mut rows: Option<Tensor<3>> = None;
-        for layer in layers.start..self.decoder.config.n_layers {
-            job.checkpoint().await?;
+        for layer in 0..self.decoder.config.n_layers {
             if let Some(x) = rows.take() {
-                let geometry = self.geometry(leaves.len() * n_rows);
-                rows = Some(self.block(layer, geometry, x, None));
+                job.checkpoint().await?;
+                rows = Some(self.block(layer, self.geometry(n_rows), x, None));
             }
-            if layers.contains(&layer) {
-                let leaf = match gains.is_require_grad() {
-                    true => gains.clone().detach().require_grad(),
-                    false => gains.clone(),
-                };
+            if let Some((_, leaf)) = births.next_if(|(at, _)| *at == layer) {
                 let born = self.born(layer, leaf.clone())?;
+                n_rows += leaf.dims()[1];
                 leaves.push(leaf);
                 rows = Some(match rows {
                     Some(x) => Tensor::cat(vec![x, born], 1),
@@ -319,18 +167,17 @@ impl<'a> Sweep<'a> {
         }
         let rows =
             rows.ok_or_else(|| ModelError::Config("a sweep needs at least one layer".into()))?;
-        let values = self.value(rows, leaves.len() * n_rows);
-        Ok((leaves, values))
+        let values = self.value(rows, n_rows);
+        Ok(Climbed { leaves, values })
     }
 
-    /// Rows that start at the embedding and are scaled in every layer. Returns as `climb_per_layer` does,
-    /// the values as `[prompts, nodes]`.
-    async fn climb_joint(
+    /// Rows that start at the embedding and are scaled in every layer by the same gains, `[prompts, rows, d_mlp]`.
+    pub(super) async fn climb_joint(
         &self,
-        nodes: &Nodes,
+        gains: Tensor<3>,
         job: Job<'_>,
-    ) -> Result<(Vec<Tensor<3>>, Tensor<2>), ModelError> {
-        let n_nodes = nodes.alphas.len();
+    ) -> Result<Climbed, ModelError> {
+        let n_rows = gains.dims()[1];
         let padding = self.base.padding.as_ref();
         let padded = padding.map(|padding| padding.fill(self.prompts));
         let prompts: Vec<&[u32]> = match &padded {
@@ -343,16 +190,16 @@ impl<'a> Sweep<'a> {
             .collect();
         let first_position = self.base.geometry.tail - self.tail;
         let embedded = self.decoder.embed(&tails, first_position, padding)?;
-        let mut x = spread(embedded, n_nodes);
-        let gains = self.gains(nodes);
+        let mut x = spread(embedded, n_rows);
         let mut leaves = Vec::with_capacity(self.decoder.config.n_layers);
         for layer in 0..self.decoder.config.n_layers {
             job.checkpoint().await?;
             let leaf = gains.clone().autodiff().require_grad();
-            x = self.block(layer, self.geometry(n_nodes), x, Some(leaf.clone()));
+            x = self.block(layer, self.geometry(n_rows), x, Some(leaf.clone()));
             leaves.push(leaf);
         }
-        Ok((leaves, self.value(x, n_nodes)))
+        let values = self.value(x, n_rows);
+        Ok(Climbed { leaves, values })
     }
 
     /// One block over rows, their activations scaled by `leaf` or left alone.

@@ -7,7 +7,7 @@ use clap::{
     Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
 };
 
-use crate::attribution::quadrature::Riemann;
+use crate::attribution::quadrature::Quadrature;
 use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::AnswersFrom;
 use crate::model::{Precision, Site};
@@ -426,28 +426,40 @@ pub struct SettingsArgs {
     /// top_logit or choice_first_token.
     #[arg(long, value_parser = named::<TargetKind>)]
     pub target: Option<TargetKind>,
-    /// Nodes of the quadrature.
+    /// Nodes of the quadrature; by the adaptive rule the most of a layer and item (500 where nothing is said).
     #[arg(long)]
     pub steps: Option<usize>,
-    /// right, left or middle.
-    #[arg(long, value_parser = named::<Riemann>)]
-    pub rule: Option<Riemann>,
+    /// right, left, middle, trapezoid, gauss_legendre, or adaptive: as many nodes as the tolerance takes.
+    #[arg(long, value_parser = named::<Quadrature>)]
+    pub rule: Option<Quadrature>,
+    /// The completeness gap that the adaptive rule allows, as a share of the difference (0.01 where nothing is said).
+    #[arg(long)]
+    pub tolerance: Option<f64>,
     /// Only items predicted with at least this probability.
     #[arg(long)]
     pub confidence: Option<f64>,
 }
 
+/// The most nodes of a layer and item by the adaptive rule, where nothing is said.
+const ADAPTIVE_STEPS: usize = 500;
+
 impl SettingsArgs {
     /// The preset with the single settings put in.
     pub fn settings(&self) -> Settings {
         let preset = self.preset.clone();
+        let rule = self.rule.unwrap_or(preset.rule);
+        let steps = match rule {
+            Quadrature::Adaptive if preset.rule != rule => ADAPTIVE_STEPS,
+            _ => preset.steps,
+        };
         let mut settings = Settings {
             path: self.path.unwrap_or(preset.path),
             site: self.site.unwrap_or(preset.site),
             positions: self.positions.unwrap_or(preset.positions),
             target: self.target.unwrap_or(preset.target),
-            steps: self.steps.unwrap_or(preset.steps),
-            rule: self.rule.unwrap_or(preset.rule),
+            steps: self.steps.unwrap_or(steps),
+            rule,
+            tolerance: self.tolerance.or(preset.tolerance),
             confidence_threshold: self.confidence.unwrap_or(preset.confidence_threshold),
             ..preset.clone()
         };
