@@ -3,9 +3,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/page/*.test.ts"],
+    setupFiles: ["tests/page/setup.ts"],
     environment: "happy-dom",
-    // One process for all: they are short, and the machine may have few cores.
-    pool: "threads",
-    isolate: true,
+    // A page for each file takes longer than its tests; each of them leaves the page empty.
+    isolate: false,
   },
 });

@@ -1,5 +1,3 @@
-// @vitest-environment node
-
 import { expect, test } from "vitest";
 import { columns, neuronAt, strongest, type Picture } from "../../www/src/views/heat-map-paint";
 import { color, place } from "../../www/src/views/scale";

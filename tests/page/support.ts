@@ -1,13 +1,7 @@
 // What the tests of services and views share: a page without an engine, and a store with what a test needs.
 
 import { render } from "lit";
-import { afterEach } from "vitest";
-import { INITIAL, store, type State } from "../../www/src/services/store";
-
-afterEach(() => {
-  document.body.replaceChildren();
-  store.set(INITIAL);
-});
+import { store, type State } from "../../www/src/services/store";
 
 /** Resolves once everything that was asked for is drawn. */
 export function drawn(): Promise<void> {

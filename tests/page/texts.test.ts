@@ -1,5 +1,3 @@
-// @vitest-environment node
-
 import { expect, test } from "vitest";
 import { hasContents } from "../../www/src/contents";
 import { bytes, change, count, duration, parameters, percent, short, visible } from "../../www/src/format";
