@@ -1,59 +1,60 @@
-// Lines over steps with an axis, in SVG: live curves of a tuning.
+// Lines over steps with their intervals: the curves of a tuning, while it runs and after.
 
-import { html, nothing, svg, type TemplateResult } from "lit";
+import type { Markish } from "@observablehq/plot";
+import { html, type TemplateResult } from "lit";
 import { short } from "../format";
+import type { Chart, Library } from "./plot-figure";
+
+export interface Point { x: number; y: number; low?: number; high?: number }
 
 export interface Line {
   name: string;
   /** A class for its colour and dash: the pruned run, or the other. */
   kind: "first" | "second";
-  points: { x: number; y: number; low?: number; high?: number }[];
+  points: Point[];
   /** Marked with a ring. */
   best?: number;
 }
 
-const WIDTH = 380;
-const HEIGHT = 170;
-const LEFT = 44;
-const BOTTOM = 22;
-
-function ticks(low: number, high: number): number[] {
-  return [0, 1, 2, 3].map((index) => low + ((high - low) * index) / 3);
-}
+/** More points than these are a line without dots. */
+const MOST_DOTS = 60;
 
 export function lineChart(
   title: string, lines: readonly Line[], steps: number, range: { low: number; high: number } | null,
   label: (value: number) => string = short,
 ): TemplateResult {
-  const values = lines.flatMap((line) => line.points.map((point) => point.y)).filter(Number.isFinite);
+  const known = lines.map((line) => ({ ...line, points: line.points.filter(({ y }) => Number.isFinite(y)) }));
+  const values = known.flatMap(({ points }) => points.map(({ y }) => y));
   const low = range?.low ?? Math.min(0, ...values);
   const high = range?.high ?? Math.max(...values, low + 1e-6);
-  const x = (step: number): number => LEFT + (step / Math.max(1, steps)) * (WIDTH - LEFT - 10);
-  const y = (value: number): number => HEIGHT - BOTTOM - ((value - low) / (high - low || 1)) * (HEIGHT - BOTTOM - 10);
-  const grid = ticks(low, high).map((value) => svg`<g>
-    <line class="grid" x1=${LEFT} x2=${WIDTH - 10} y1=${y(value)} y2=${y(value)}></line>
-    <text class="tick" x=${LEFT - 6} y=${y(value) + 3.5} text-anchor="end">${label(value)}</text>
-  </g>`);
-  const drawn = lines.map((line) => {
-    const points = line.points.filter((point) => Number.isFinite(point.y));
-    const path = points.map((point, index) => `${index === 0 ? "M" : "L"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`).join(" ");
-    const best = points.find((point) => point.x === line.best);
-    return svg`<g class="line ${line.kind}">
-      ${points.map((point) => (point.low === undefined || point.high === undefined ? nothing
-        : svg`<line class="whisker" x1=${x(point.x)} x2=${x(point.x)} y1=${y(point.low)} y2=${y(point.high)}></line>`))}
-      <path d=${path}></path>
-      ${points.length < 60 ? points.map((point) => svg`<circle cx=${x(point.x)} cy=${y(point.y)} r="1.8"></circle>`) : nothing}
-      ${best ? svg`<circle class="best" cx=${x(best.x)} cy=${y(best.y)} r="5"></circle>` : nothing}
-    </g>`;
-  });
   const last = lines.map((line) => `${line.name}: ${label(line.points.at(-1)?.y ?? Number.NaN)}`).join(", ");
+  const chart: Chart = (plot) => plot.plot({
+    width: 380, height: 176, marginLeft: 44, marginRight: 10, marginTop: 10, marginBottom: 30,
+    x: { domain: [0, Math.max(1, steps)], ticks: 5, tickSize: 0, label: "steps", labelArrow: false, labelOffset: 28 },
+    y: { domain: [low, high], ticks: 4, tickSize: 0, tickFormat: label, grid: true, label: null },
+    marks: [known.map((line) => marks(plot, line)), pointedAt(plot, known, label)],
+  });
   return html`<figure class="line-chart">
     <figcaption><b>${title}</b></figcaption>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}; last values ${last}">
-      ${grid}${drawn}
-      <text class="tick" x=${LEFT} y=${HEIGHT - 6}>0</text>
-      <text class="tick" x=${WIDTH - 10} y=${HEIGHT - 6} text-anchor="end">${steps} steps</text>
-    </svg>
+    <plot-figure role="img" aria-label="${title}; last values ${last}" .chart=${chart}></plot-figure>
     <p class="key">${lines.map((line) => html`<i class="swatch ${line.kind}"></i> ${line.name} `)}</p>
   </figure>`;
+}
+
+function marks(plot: Library, { kind, points, best }: Line): Markish[] {
+  const at = { x: "x", y: "y" };
+  return [
+    plot.ruleX(points.filter(({ low }) => low !== undefined), { x: "x", y1: "low", y2: "high", className: `whiskers ${kind}` }),
+    plot.line(points, { ...at, className: `line ${kind}` }),
+    plot.dot(points.length < MOST_DOTS ? points : [], { ...at, r: 1.8, className: `dots ${kind}` }),
+    plot.dot(points.filter(({ x }) => x === best), { ...at, r: 5, className: `best ${kind}` }),
+  ];
+}
+
+/** The numbers of the point that the mouse is at. */
+function pointedAt(plot: Library, lines: readonly Line[], label: (value: number) => string): Markish {
+  const points = lines.flatMap(({ name, points }) => points.map((point) => ({ ...point, name })));
+  const title = ({ name, x, y, low, high }: Point & { name: string }): string =>
+    `${name}, step ${x}: ${label(y)}${low === undefined || high === undefined ? "" : ` (${label(low)} to ${label(high)})`}`;
+  return plot.tip(points, plot.pointer({ x: "x", y: "y", title, className: "tip" }));
 }
