@@ -16,6 +16,8 @@ export default defineConfig({
     // The Content-Security-Policy has no room for data: scripts and styles.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The libraries in the page go with their licences.
+    license: { fileName: "licenses.md" },
     rollupOptions: {
       input: { index: "index.html", "service-worker": "www/src/service-worker.ts" },
       output: {
