@@ -41,6 +41,7 @@ import "./views/model-hub";
 import "./views/model-loaded";
 import "./views/model-stored";
 import "./views/neuron-card";
+import "./views/own-files";
 import "./views/plot-figure";
 import "./views/position-bias";
 import "./views/prompt-settings";
