@@ -38,7 +38,7 @@ class JobBar extends View {
     const share = job && job.total > 0 ? job.done / job.total : nothing;
     return html`<progress max="1" aria-label="Progress" value=${share}></progress><span class="text"><b>${job?.title}</b><span
       class="detail">${job && words(job)}</span></span><button class="small" data-key="cancel" ?disabled=${job?.stopping}
-      @click=${() => job?.cancel()}>${job?.stopping ? "Stopping …" : "Cancel"}</button>`;
+      @click=${() => this.state.job?.cancel()}>${job?.stopping ? "Stopping …" : "Cancel"}</button>`;
   }
 }
 
