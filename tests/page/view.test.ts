@@ -52,3 +52,31 @@ test("a view that is out of the page rests, and shows what changed when it comes
   await drawn();
   expect(probe.textContent).toBe("result");
 });
+
+/** Presses or releases the mouse. */
+function mouse(kind: "mousedown" | "mouseup", target: Element): void {
+  target.dispatchEvent(new MouseEvent(kind, { bubbles: true }));
+}
+
+test("nothing moves around a control that the mouse is pressed on, until it is released", async () => {
+  const probe = (await show("a-probe")) as Probe;
+  const other = (await show("a-probe")) as Probe;
+  mouse("mousedown", probe.querySelector("p") as Element);
+  await set({ step: "model" });
+  expect([probe.textContent, other.textContent]).toEqual(["start", "model"]);
+  mouse("mouseup", document.body);
+  await drawn();
+  await drawn();
+  expect(probe.textContent).toBe("model");
+});
+
+test("what a slider does is drawn while it is moved", async () => {
+  const probe = (await show("a-probe")) as Probe;
+  const slider = document.createElement("input");
+  slider.type = "range";
+  probe.append(slider);
+  mouse("mousedown", slider);
+  await set({ step: "model" });
+  expect(probe.querySelector("p")?.textContent).toBe("model");
+  mouse("mouseup", slider);
+});

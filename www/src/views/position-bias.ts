@@ -22,7 +22,6 @@ class PositionBias extends View {
     const set = sets.find((other) => other.name === this.set);
     if (!set || set.items.length === 0) return nothing;
     const { kind, orders, seed } = this.#asked;
-    const asked: Orders = kind === "cyclic" ? { kind } : { kind, orders, seed };
     return html`<details class="position-bias" ?open=${this.#isOpen ?? bias?.set === set.name} @toggle=${({ currentTarget }: Event) => {
       this.#isOpen = (currentTarget as HTMLDetailsElement).open;
     }}>
@@ -32,11 +31,17 @@ class PositionBias extends View {
         ${kind === "seeded" ? html`
           ${numeric("How many", "bias-count", orders, { min: 1, max: 64, step: 1 }, (to) => this.#ask({ orders: to }))}
           ${numeric("Seed", "bias-seed", seed, { min: 0, max: 2 ** 31, step: 1 }, (to) => this.#ask({ seed: to }))}` : nothing}
-        <button data-key="measure-bias" ?disabled=${this.isBusy} @click=${() => void measureBias(set.name, asked)}>Measure on “${
+        <button data-key="measure-bias" ?disabled=${this.isBusy} @click=${() => void measureBias(set.name, this.#orders())}>Measure on “${
           clip(visible(set.name), 30)}”</button>
       </div>
       ${bias?.set === set.name ? result(bias) : nothing}
     </details>`;
+  }
+
+  /** As they are by now: a click may come before what was typed last is drawn. */
+  #orders(): Orders {
+    const { kind, orders, seed } = this.#asked;
+    return kind === "cyclic" ? { kind } : { kind, orders, seed };
   }
 
   #ask(patch: Partial<{ kind: Orders["kind"]; orders: number; seed: number }>): void {
