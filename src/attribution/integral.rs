@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::IntegrationPath;
+use super::methods::estimated;
 use super::quadrature::{LOBATTO, Node, Quadrature};
 use super::sweep::{Climbed, Sweep};
 use crate::job::Job;
@@ -55,6 +56,17 @@ impl Swept {
         }
     }
 
+    /// Scores that no path led to, `[prompts][n_layers · d_mlp]`: there is nothing that they should add up to.
+    pub(super) fn of_scores(sweep: &Sweep<'_>, scores: Vec<Vec<f32>>) -> Self {
+        let none = sweep.prompts.len();
+        Self {
+            scores,
+            at_zero: vec![Vec::new(); none],
+            nodes: vec![Vec::new(); none],
+            ..Self::new(sweep)
+        }
+    }
+
     /// Scores of one prompt, `[n_layers · d_mlp]`.
     pub fn scores_of(&self, prompt: usize) -> Vec<f32> {
         self.scores[prompt].clone()
@@ -81,12 +93,15 @@ impl Swept {
 }
 
 impl Sweep<'_> {
-    /// Every neuron's score for every prompt.
+    /// Every neuron's score for every prompt, by the settings' method.
     ///
     /// # Errors
     ///
     /// [`ModelError::Device`], [`ModelError::Cancelled`].
     pub async fn run(&self, job: Job<'_>) -> Result<Swept, ModelError> {
+        if let Some(estimated) = estimated(self, job).await? {
+            return Ok(estimated);
+        }
         match self.settings.rule {
             Quadrature::Adaptive => self.run_adaptive(job).await,
             rule => self.run_fixed(rule.nodes(self.settings.steps), job).await,

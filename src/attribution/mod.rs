@@ -9,11 +9,13 @@
 //! - [`ablation`]: the exact effect of every neuron, which scores estimate
 //! - [`quadrature`]: nodes and weights of the integral
 //! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
+//! - [`methods`]: scores without gradients, for comparison
 //! - [`sweep`]: the forks of all layers in one pass up and one back
 //! - [`target`]: the number that is explained
 
 pub mod ablation;
 pub mod integral;
+pub mod methods;
 pub mod quadrature;
 pub mod settings;
 pub mod sweep;
@@ -28,7 +30,7 @@ use crate::job::{Cancelled, Job};
 use crate::model::run::read;
 use crate::model::{Capture, Gains, Model, ModelError, Neuron};
 use crate::scoring::{ItemScore, ScoringError, batches, encode};
-use settings::{Aggregate, Baseline, Method};
+use settings::{Aggregate, Baseline};
 use sweep::Sweep;
 use target::Target;
 
@@ -199,7 +201,6 @@ pub async fn attribute(
     settings.check()?;
     // Of these there is one each. Another one is to be told apart from here on.
     let Settings {
-        method: Method::IntegratedGradients,
         baseline: Baseline::Zero,
         aggregate: Aggregate::SignedMean,
         ..

@@ -1,5 +1,7 @@
 //! The choices of an attribution, each named, each recorded in every result.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::AttributionError;
@@ -36,13 +38,68 @@ pub enum TargetKind {
     ChoiceFirstToken,
 }
 
-/// The method; others are to come.
+/// How neurons are scored; [`methods`](super::methods) has the formulas of those without gradients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Integrated Gradients.
     #[default]
     IntegratedGradients,
+    /// Gradient times activation, `a_j · ∂M/∂a_j`: Integrated Gradients by one step at the end of the path.
+    GradientTimesActivation,
+    /// The activation itself.
+    Activation,
+    /// The norm of the output weights.
+    WeightNorm,
+    /// Wanda's score.
+    Wanda,
+    /// Cosine of input and output weights.
+    Cosine,
+    /// Random numbers.
+    Random,
+}
+
+impl fmt::Display for Method {
+    /// Its name in documents.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IntegratedGradients => "integrated_gradients",
+            Self::GradientTimesActivation => "gradient_times_activation",
+            Self::Activation => "activation",
+            Self::WeightNorm => "weight_norm",
+            Self::Wanda => "wanda",
+            Self::Cosine => "cosine",
+            Self::Random => "random",
+        })
+    }
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 7] = [
+        Self::IntegratedGradients,
+        Self::GradientTimesActivation,
+        Self::Activation,
+        Self::WeightNorm,
+        Self::Wanda,
+        Self::Cosine,
+        Self::Random,
+    ];
+
+    /// Whether there is a path to integrate over.
+    #[must_use]
+    pub fn has_path(self) -> bool {
+        self == Self::IntegratedGradients
+    }
+
+    /// Whether scores depend on what is explained.
+    #[must_use]
+    pub fn has_target(self) -> bool {
+        matches!(
+            self,
+            Self::IntegratedGradients | Self::GradientTimesActivation
+        )
+    }
 }
 
 /// Where the path starts.
@@ -154,6 +211,29 @@ impl Settings {
         }
     }
 
+    /// The same by another method: without what that method does not know, which then has one value.
+    #[must_use]
+    pub fn by(self, method: Method) -> Self {
+        let mut settings = Self { method, ..self };
+        if !method.has_path() {
+            settings = Self {
+                path: IntegrationPath::PerLayer,
+                steps: 1,
+                rule: Quadrature::Right,
+                tolerance: None,
+                ..settings
+            };
+        }
+        if !method.has_target() {
+            settings = Self {
+                site: Site::Post,
+                target: TargetKind::ChoiceFirstToken,
+                ..settings
+            };
+        }
+        settings
+    }
+
     /// The completeness gap that an adaptive rule allows, as a share.
     pub fn tolerance(&self) -> f64 {
         self.tolerance.unwrap_or(TOLERANCE)
@@ -163,6 +243,21 @@ impl Settings {
     ///
     /// [`AttributionError::Settings`] for a step count, tolerance or threshold out of range.
     pub fn check(&self) -> Result<(), AttributionError> {
+        let known = self.clone().by(self.method);
+        let unknown = [
+            (known.path != self.path, "path"),
+            (known.steps != self.steps, "number of steps but 1"),
+            (known.rule != self.rule, "rule but right"),
+            (known.tolerance != self.tolerance, "tolerance"),
+            (known.site != self.site, "site but post"),
+            (known.target != self.target, "target but choice_first_token"),
+        ];
+        if let Some((_, name)) = unknown.into_iter().find(|(is_unknown, _)| *is_unknown) {
+            return Err(AttributionError::Settings(format!(
+                "the method {} has no {name}",
+                self.method
+            )));
+        }
         let least = self.rule.least();
         if !(least..=MAX_STEPS).contains(&self.steps) {
             return Err(AttributionError::Settings(format!(

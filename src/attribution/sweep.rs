@@ -131,6 +131,11 @@ impl<'a> Sweep<'a> {
         bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
     }
 
+    /// A layer's activations at the positions that count, `[prompts, tail, d_mlp]`.
+    pub(super) fn activations(&self, layer: usize) -> Result<Tensor<3>, ModelError> {
+        Ok(self.base.state(layer)?.last(self.tail).pre.activation())
+    }
+
     fn geometry(&self, rows: usize) -> Geometry {
         Geometry {
             batch: self.prompts.len(),

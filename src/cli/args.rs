@@ -8,6 +8,7 @@ use clap::{
 };
 
 use crate::attribution::quadrature::Quadrature;
+use crate::attribution::settings::Method;
 use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::AnswersFrom;
 use crate::model::{Precision, Site};
@@ -417,6 +418,9 @@ pub struct SettingsArgs {
     /// per_layer or joint.
     #[arg(long, value_parser = named::<IntegrationPath>)]
     pub path: Option<IntegrationPath>,
+    /// integrated_gradients, or for comparison gradient_times_activation, activation, weight_norm, wanda, cosine, random.
+    #[arg(long, value_parser = named::<Method>)]
+    pub method: Option<Method>,
     /// post or gate_pre.
     #[arg(long, value_parser = named::<Site>)]
     pub site: Option<Site>,
@@ -446,7 +450,8 @@ const ADAPTIVE_STEPS: usize = 500;
 impl SettingsArgs {
     /// The preset with the single settings put in.
     pub fn settings(&self) -> Settings {
-        let preset = self.preset.clone();
+        let given = self.preset.clone();
+        let preset = given.clone().by(self.method.unwrap_or(given.method));
         let rule = self.rule.unwrap_or(preset.rule);
         let steps = match rule {
             Quadrature::Adaptive if preset.rule != rule => ADAPTIVE_STEPS,
@@ -463,7 +468,7 @@ impl SettingsArgs {
             confidence_threshold: self.confidence.unwrap_or(preset.confidence_threshold),
             ..preset.clone()
         };
-        if settings != preset {
+        if settings != given {
             settings.preset = None;
         }
         settings

@@ -1,8 +1,12 @@
-//! One neuron by its place.
+//! One neuron by its place, and the weights of a layer's.
 
 use std::fmt;
 
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+
+use super::Decoder;
+use crate::kernels::plain::unpacked;
 
 /// One unit of a feed-forward layer: one row of its first projection with its activation. Shown as TransformerLens
 /// addresses it, `blocks.{layer}.mlp.hook_post[index]`.
@@ -26,5 +30,20 @@ impl fmt::Display for Neuron {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layer, index } = self;
         write!(out, "blocks.{layer}.mlp.hook_post[{index}]")
+    }
+}
+impl Decoder {
+    /// The weights that a layer's neurons read the residual stream with, in f32: of the gate, in a gated layer.
+    /// `[d_mlp, d_model]`
+    #[must_use]
+    pub fn input_weights(&self, layer: usize) -> Tensor<2> {
+        let first = unpacked(&self.blocks[layer].first.linear.weight);
+        first.narrow(1, 0, self.config.d_mlp).transpose()
+    }
+
+    /// The weights that they write to it with, in f32: `[d_mlp, d_model]`.
+    #[must_use]
+    pub fn output_weights(&self, layer: usize) -> Tensor<2> {
+        unpacked(&self.blocks[layer].down.weight)
     }
 }
