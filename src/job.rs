@@ -12,6 +12,7 @@ use serde_json::Value;
 
 /// How far a job is, in units of its own (items, token-layers, bytes).
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Progress {
     /// What is being done, for people: "scoring", "attribution", ….
     pub stage: &'static str,
@@ -21,6 +22,7 @@ pub struct Progress {
     pub total: u64,
     /// Live results that belong to this moment, such as a training loss.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "TuneDetail"))]
     pub detail: Option<Value>,
 }
 

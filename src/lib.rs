@@ -14,8 +14,8 @@
 //! - [`study`]: the document that says all of it, its runner, report and link
 //!
 //! Beside them [`job`] (progress and cancelling), [`store`] (where models come from), [`export`] (masks and
-//! snippets for others) and `lesson` (the shipped model), and on top the two ways in: `web` (the page's worker)
-//! and `cli` (the command line).
+//! snippets for others) and `lesson` (the shipped model), and on top the two ways in: `web` (the page's worker, which speaks
+//! what `wire` says) and `cli` (the command line).
 
 pub mod attribution;
 pub mod export;
@@ -38,6 +38,10 @@ pub mod weights;
 pub mod cli;
 #[cfg(not(target_family = "wasm"))]
 pub mod lesson;
+// Natively the tests alone need it: they make the page's types of it.
+#[cfg(any(test, target_family = "wasm"))]
+pub mod wire;
+
 #[cfg(target_family = "wasm")]
 #[allow(
     unsafe_code,

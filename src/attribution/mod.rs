@@ -69,9 +69,11 @@ impl From<Cancelled> for AttributionError {
 
 /// Completeness of one layer's attribution, or of the joint path's: `Σ_j IG_j = M(1) − M(0)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LayerGap {
     /// The layer; none for all layers together, which documents have as −1.
     #[serde(with = "layer_or_all")]
+    #[cfg_attr(test, ts(type = "number"))]
     pub layer: Option<usize>,
     /// Mean over the items of `|M(1) − M(0)|`.
     pub difference: f64,
@@ -110,6 +112,7 @@ mod layer_or_all {
 
 /// An item that was attributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UsedItem {
     /// The item's id.
     pub id: String,
@@ -119,6 +122,7 @@ pub struct UsedItem {
 
 /// Scores of every neuron for a set of items.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ReportAttribution"))]
 pub struct Attribution {
     /// How it was made.
     pub settings: Settings,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an integral's nodes lie, and what they weigh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Quadrature {
     /// Nodes `k/m`, `k = 1..m`, of equal weight (the paper).

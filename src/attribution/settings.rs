@@ -10,6 +10,7 @@ use crate::model::Site;
 
 /// Which neurons are scaled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationPath {
     /// One layer at a time, the others at their full activation: completeness holds layer by layer.
@@ -20,6 +21,7 @@ pub enum IntegrationPath {
 
 /// Which positions of the prompt are scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
     /// The last one.
@@ -30,6 +32,7 @@ pub enum Positions {
 
 /// The number that is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// The largest logit at the last prompt position (the paper); which token is decided without scaling.
@@ -40,6 +43,7 @@ pub enum TargetKind {
 
 /// How neurons are scored; [`methods`](super::methods) has the formulas of those without gradients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Integrated Gradients.
@@ -104,6 +108,7 @@ impl Method {
 
 /// Where the path starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
     /// Activations of zero (the paper).
@@ -113,6 +118,7 @@ pub enum Baseline {
 
 /// How item scores become one score a neuron.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// The mean, sign kept (the paper's Eq. 5).
@@ -122,6 +128,7 @@ pub enum Aggregate {
 
 /// Everything that decides an attribution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "AttributionSettings"))]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Name of the preset these settings started from.

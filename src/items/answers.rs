@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Number of the first choice, where right answers are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "0 | 1"))]
 #[serde(into = "u8", try_from = "u8")]
 pub enum AnswersFrom {
     /// The first choice is 0.

@@ -17,6 +17,7 @@ const BETWEEN: &str = "\n\n";
 
 /// How many shots, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct FewShot {
     /// Shots before each item.

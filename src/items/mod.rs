@@ -57,6 +57,7 @@ pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSp
 
 /// One multiple-choice question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Item {
     /// Unique within its set.
     pub id: String,

@@ -10,6 +10,7 @@ pub const MAX_ERRORS: usize = 1000;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LineError {
     /// Line number, from 1.
     pub line: usize,
@@ -21,6 +22,7 @@ pub struct LineError {
 
 /// What a text held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ParsedItems {
     /// The good items.
     pub items: Vec<Item>,

@@ -15,6 +15,7 @@ const MAX_PARTS: usize = 16;
 
 /// One part of a seeded split: how a study takes a portion of a set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct SplitPart {
     /// Seed of the split.

@@ -15,6 +15,7 @@ use super::placeholder::{Filling, Placeholder, holds, pieces};
 
 /// How items become prompts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// Its name.
@@ -42,6 +43,7 @@ fn space() -> String {
 
 /// A template by name, or in full: how a study refers to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum TemplateSpec {
     /// `name@version` of a built-in one.

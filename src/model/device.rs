@@ -16,6 +16,7 @@ use crate::kernels::is_gpu;
 
 /// What a device can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Limits {
     /// Largest tensor that a computation may read, in bytes, where there is a limit.
     pub binding_bytes: Option<u64>,
@@ -105,6 +106,7 @@ impl Limits {
 
 /// Which device to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     /// burn's CPU backend: all cores natively.
@@ -119,6 +121,7 @@ pub enum DeviceKind {
 
 /// A device and what is known of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct DeviceInfo {
     /// Which device.
     pub kind: DeviceKind,
@@ -135,6 +138,7 @@ pub struct DeviceInfo {
 
 /// The device compared with the CPU on a small random decoder.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SelfTest {
     /// Largest difference of a log-probability or gradient, relative to the largest of them where that is above 1.
     pub max_error: f64,

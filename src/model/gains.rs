@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where in a gated feed-forward layer a neuron is scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Site {
     /// The activation `act(gate) · up`, the input of the output projection

@@ -11,6 +11,7 @@ use crate::kernels::plain::unpacked;
 /// One unit of a feed-forward layer: one row of its first projection with its activation. Shown as TransformerLens
 /// addresses it, `blocks.{layer}.mlp.hook_post[index]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Neuron {
     /// Its layer.
     pub layer: usize,

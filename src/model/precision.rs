@@ -9,6 +9,7 @@ use super::ModelError;
 
 /// How the matrices of a model are held; norms and biases stay in f32.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// As they are computed with.

@@ -13,6 +13,7 @@ use crate::scoring::{Accuracy, Flip, Paired, SetScores};
 
 /// One set before and after.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PrunedSet {
     /// The set's name.
     pub set: String,
@@ -55,6 +56,7 @@ pub struct SetEffect {
 
 /// A mask's effect on some sets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruneReport {
     /// The mask.
     pub mask: Mask,
@@ -106,6 +108,7 @@ pub async fn prune(
 
 /// Accuracy of one set under random masks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ControlSet {
     /// The set's name.
     pub set: String,
@@ -140,6 +143,7 @@ impl ControlSet {
 
 /// Random masks of the same size in the same layers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ControlReport {
     /// How many.
     pub masks: usize,
@@ -155,6 +159,7 @@ pub struct ControlReport {
 
 /// How many neurons a control draws from a layer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ControlLayer {
     /// The layer.
     pub layer: usize,
@@ -234,6 +239,7 @@ pub async fn control(
 
 /// One neuron: its scores, and what zeroing it does.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NeuronCard {
     /// How it is shown.
     pub address: String,
@@ -252,6 +258,7 @@ pub struct NeuronCard {
 
 /// A neuron's score for one item.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NeuronItem {
     /// The item's id.
     pub id: String,
@@ -261,6 +268,7 @@ pub struct NeuronItem {
 
 /// What zeroing one neuron does to a set.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NeuronEffect {
     /// The set's name.
     pub set: String,
@@ -276,6 +284,7 @@ pub struct NeuronEffect {
 
 /// What zeroing one neuron does to one item.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct NeuronEffectItem {
     /// The item's id.
     pub id: String,

@@ -10,6 +10,7 @@ use crate::model::{Config, Gains, Neuron, Site};
 
 /// What pruning does to a neuron.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Its activation becomes zero (the paper).
@@ -19,6 +20,7 @@ pub enum Operation {
 
 /// The pruned neurons of one layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LayerMask {
     /// The layer.
     pub layer: usize,
@@ -28,6 +30,7 @@ pub struct LayerMask {
 
 /// Which neurons are pruned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Mask {
     /// What pruning does to a neuron.
     #[serde(default)]

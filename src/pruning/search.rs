@@ -10,6 +10,7 @@ use crate::scoring::{Accuracy, SetScores};
 
 /// One cell of the surface.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SearchCell"))]
 pub struct Cell {
     /// The layer.
     pub layer: usize,
@@ -23,6 +24,7 @@ pub struct Cell {
 
 /// The surface and its best cell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchReport {
     /// Names of the validation sets.
     pub sets: Vec<String>,

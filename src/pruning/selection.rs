@@ -12,6 +12,7 @@ use crate::model::Neuron;
 
 /// The top p % of one layer, the paper's selection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Selection"))]
 pub struct TopPercent {
     /// The layer.
     pub layer: usize,
@@ -96,6 +97,7 @@ pub fn random_like(mask: &Mask, d_mlp: usize, seed: u64, index: u64) -> Mask {
 
 /// A neuron with its place among the others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RankedNeuron {
     /// 1 for the largest absolute score.
     pub rank: usize,

@@ -9,6 +9,7 @@ const BINS: usize = 10;
 
 /// The items whose confidence lies in one bin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "CalibrationBin"))]
 pub struct Bin {
     /// Lower end; the bin holds it only where it is 0.
     pub low: f64,
@@ -24,6 +25,7 @@ pub struct Bin {
 
 /// Confidence against accuracy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Calibration {
     /// Expected calibration error: mean over the items of `|accuracy − confidence|` of their bin (Guo et al., 2017,
     /// Eq. 3, with 10 bins).

@@ -6,6 +6,7 @@ use crate::model::run::arg_max;
 
 /// By which number the predicted choice is picked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ScoringRule"))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Sum of the choice's token log-likelihoods (`acc`).
@@ -23,6 +24,7 @@ pub enum Rule {
 
 /// One choice of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ChoiceScore {
     /// The choice's text in the item.
     pub text: String,
@@ -62,6 +64,7 @@ impl ChoiceScore {
 
 /// One scored item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ItemScore {
     /// The item's id.
     pub id: String,
@@ -132,6 +135,7 @@ pub fn softmax(values: &[f64]) -> Vec<f64> {
 
 /// A share of right answers with its 95 % Wilson interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Accuracy {
     /// Items answered right.
     pub correct: usize,

@@ -62,6 +62,7 @@ impl From<Cancelled> for ScoringError {
 
 /// The scores of one item set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SetScores {
     /// The set's name.
     pub set: String,

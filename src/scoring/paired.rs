@@ -6,6 +6,7 @@ use super::metrics::ItemScore;
 
 /// An item whose predicted choice changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Flip {
     /// The item's id.
     pub id: String,
@@ -21,6 +22,7 @@ pub struct Flip {
 /// a change is as likely to the better as to the worse, the changes to the better follow a binomial distribution of
 /// probability 1/2.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Paired {
     /// Items that both runs have.
     pub items: usize,

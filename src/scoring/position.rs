@@ -17,6 +17,7 @@ pub const MAX_ORDERS: usize = 64;
 
 /// Which orders of the choices are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum Orders {
     /// Every rotation: each choice stands once in each place.
@@ -32,6 +33,7 @@ pub enum Orders {
 
 /// How often a place is right and is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Place {
     /// The place, from 0.
     pub position: usize,
@@ -45,6 +47,7 @@ pub struct Place {
 
 /// The same items in several orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PositionBias {
     /// The set's name.
     pub set: String,

@@ -13,6 +13,7 @@ const WORTH_A_WARNING: f64 = 0.25;
 
 /// Words of a set's contexts and choices, as spaces divide them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UnknownWords {
     /// How many there are.
     pub words: usize,

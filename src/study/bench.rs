@@ -112,6 +112,7 @@ impl ItemSet {
 /// Item sets, how they are put to a model, and by which rule a choice is predicted. One engine of the page hands it to another
 /// as it is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "unknown"))]
 pub struct Bench {
     prompting: Prompting,
     rule: Rule,

@@ -18,6 +18,7 @@ use super::{Head, Report, Study, StudyError, report};
 
 /// What a link carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SharedStudy"))]
 pub struct Shared {
     /// The study.
     pub study: Study,

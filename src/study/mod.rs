@@ -101,6 +101,7 @@ from_below!(PruningError, ScoringError, ModelError, Cancelled);
 
 /// What an item set is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Attribution, and the training items of a tuning.
@@ -122,6 +123,7 @@ impl Role {
 
 /// A named item set: inline, or a slice of a bundled sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ItemSetSpec {
     /// Its name.
     pub name: String,
@@ -177,6 +179,7 @@ impl ItemSetSpec {
 
 /// The model of a study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ModelSpec {
     /// Catalogue id, or the file's name.
     pub id: String,
@@ -200,6 +203,7 @@ impl ModelSpec {
 
 /// How items are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ScoringSpec {
     /// By which number a choice is predicted.
     pub rule: Rule,
@@ -210,6 +214,7 @@ pub struct ScoringSpec {
 
 /// The order of the choices that the model sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ChoiceOrder {
     /// Seed of the order of every item's choices.
     pub seed: u64,
@@ -217,6 +222,7 @@ pub struct ChoiceOrder {
 
 /// Which cells a search tries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SearchSpec {
     /// Layers; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +233,7 @@ pub struct SearchSpec {
 
 /// What is pruned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PruningSpec {
     /// The mask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,6 +245,7 @@ pub struct PruningSpec {
 
 /// The random control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ControlSpec {
     /// How many random masks.
     pub masks: usize,
@@ -247,10 +255,13 @@ pub struct ControlSpec {
 
 /// Everything that decides a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Study {
     /// [`FORMAT`].
+    #[cfg_attr(test, ts(type = "\"secateur-study\""))]
     pub format: String,
     /// [`VERSION`].
+    #[cfg_attr(test, ts(type = "1"))]
     pub version: u32,
     /// The model.
     pub model: ModelSpec,

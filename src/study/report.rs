@@ -20,6 +20,7 @@ pub const VERSION: u32 = 1;
 
 /// The engine that made a result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct EngineInfo {
     /// Version of this crate.
     pub version: String,
@@ -32,6 +33,7 @@ pub struct EngineInfo {
 
 /// What is known of a loaded model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ModelInfo {
     /// Name by which studies refer to it.
     pub id: String,
@@ -63,10 +65,13 @@ pub struct ModelInfo {
 
 /// What a study's run found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Report {
     /// [`FORMAT`].
+    #[cfg_attr(test, ts(type = "\"secateur-report\""))]
     pub format: String,
     /// [`VERSION`].
+    #[cfg_attr(test, ts(type = "1"))]
     pub version: u32,
     /// The study, its mask filled in.
     pub study: Study,

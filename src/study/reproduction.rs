@@ -11,6 +11,7 @@ use crate::scoring::{Accuracy, SetScores};
 
 /// What a re-run is compared with: what was found before, small enough to travel in a link.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Expected {
     /// How the model's matrices were held; not known of links of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,6 +25,7 @@ pub struct Expected {
 
 /// One set's expected results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ExpectedSet {
     /// The set's name.
     pub set: String,
@@ -121,6 +123,7 @@ impl Expected {
 
 /// One set, expected and measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReproducedSet {
     /// The set's name.
     pub set: String,
@@ -132,6 +135,7 @@ pub struct ReproducedSet {
 
 /// Two runs that held the model's matrices differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OtherPrecision {
     /// In the run that was shared.
     pub expected: Precision,
@@ -141,6 +145,7 @@ pub struct OtherPrecision {
 
 /// What a re-run reproduced.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Reproduction {
     /// Whether the same neurons are pruned; absent where the link has no mask.
     pub mask_identical: Option<bool>,

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use serde::Deserialize;
+
 use super::made_of::MadeOf;
 use super::results::{AtHand, Made, Results};
 use super::{Bench, ModelSpec, StudyError};
@@ -29,7 +31,8 @@ pub struct Session {
 }
 
 /// Which sets a tuning uses, by name.
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TuneRequest {
     /// What is pruned.
     pub mask: Mask,

@@ -21,7 +21,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
@@ -31,7 +30,7 @@ use crate::scoring::metrics::log_sum_exp;
 use crate::scoring::{Accuracy, BatchRun, Encoded, ScoringError, SetScores, encode};
 
 use prepared::Prepared;
-pub use report::{StepLoss, TuneCurve, TuneReport, TunedSet, Validation, best_step};
+pub use report::{StepLoss, TuneCurve, TuneDetail, TuneReport, TunedSet, Validation, best_step};
 pub use settings::{MAX_STEPS, TuneSettings};
 
 /// Why a tuning could not be run.
@@ -319,15 +318,16 @@ impl<'a> Tuning<'a> {
 
     fn announce(&self, curve: &TuneCurve, step: usize, job: Job<'_>) {
         let validation = curve.validation.last().filter(|last| last.step == step);
-        let detail = json!({
-            "curve": self.curve,
-            "step": step,
-            // Losses are read when they are evaluated.
-            "loss": curve.steps.last().filter(|last| last.step == step).map(|last| last.loss),
-            "validation": validation.map(|last| last.accuracy),
-            "validation_loss": validation.map(|last| last.loss),
-        });
-        job.progress_with("tuning", step, self.settings.steps, Some(detail));
+        let loss = curve.steps.last().filter(|last| last.step == step);
+        let detail = TuneDetail {
+            curve: self.curve,
+            step,
+            loss: loss.map(|last| last.loss),
+            validation: validation.map(|last| last.accuracy),
+            validation_loss: validation.map(|last| last.loss),
+        };
+        let detail = serde_json::to_value(detail).ok();
+        job.progress_with("tuning", step, self.settings.steps, detail);
     }
 
     /// One optimiser step over the next items, in a seeded order. Items whose prompts are of one length go

@@ -6,6 +6,7 @@ use crate::scoring::Accuracy;
 
 /// Training loss of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StepLoss {
     /// Step, from 1.
     pub step: usize,
@@ -15,6 +16,7 @@ pub struct StepLoss {
 
 /// One evaluation on the validation items.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Validation {
     /// After how many steps; 0 is before training.
     pub step: usize,
@@ -43,8 +45,25 @@ pub fn best_step(validation: &[Validation]) -> Option<usize> {
     best.map(|best| best.step)
 }
 
+/// What a tuning tells while it runs, beside its progress.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct TuneDetail {
+    /// 0 for the pruned run, 1 for the one without pruning.
+    pub curve: usize,
+    /// After how many steps.
+    pub step: usize,
+    /// Training loss of this step, in nats. Losses are read when they are evaluated.
+    pub loss: Option<f64>,
+    /// Accuracy on the validation items, where it was evaluated after this step.
+    pub validation: Option<Accuracy>,
+    /// Cross-entropy on them, in nats.
+    pub validation_loss: Option<f64>,
+}
+
 /// One set in the model as it was, and with mask and gains.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TunedSet {
     /// The set's name.
     pub set: String,
@@ -56,6 +75,7 @@ pub struct TunedSet {
 
 /// One training run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TuneCurve {
     /// With the mask, or without any pruning for comparison.
     pub pruned: bool,
@@ -85,6 +105,7 @@ impl TuneCurve {
 
 /// A tuning and the same without pruning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TuneReport {
     /// The tuned layer.
     pub layer: usize,

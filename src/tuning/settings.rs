@@ -6,6 +6,7 @@ use super::TuningError;
 
 /// How the gains are trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct TuneSettings {
     /// The layer whose neurons get a gain.

@@ -1,6 +1,6 @@
 //! Every error as `{code, message, hint}`, for the page to show.
 
-use serde::Serialize;
+use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 
@@ -12,14 +12,7 @@ use crate::pruning::PruningError;
 use crate::scoring::ScoringError;
 use crate::study::StudyError;
 use crate::tuning::TuningError;
-
-/// What the page gets.
-#[derive(Debug, Serialize)]
-pub struct WebError {
-    code: &'static str,
-    message: String,
-    hint: &'static str,
-}
+pub use crate::wire::answers::WebError;
 
 impl WebError {
     /// An error of the call itself.

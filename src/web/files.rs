@@ -1,7 +1,7 @@
 //! The files of a model as the page hands them over, and what can be said of a model before it is fetched.
 
 use js_sys::Reflect;
-use serde::Serialize;
+use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use sha2::Digest as _;
 use wasm_bindgen::prelude::*;
@@ -12,6 +12,7 @@ use super::source::{BlobSource, read_all};
 use crate::model::Config;
 use crate::model::load::ModelFiles;
 use crate::weights::ByteSource;
+use crate::wire::answers::Estimate;
 
 /// Sorts `{name, file: Blob}` entries by their names; files of no use to the engine are left out.
 ///
@@ -52,16 +53,6 @@ pub async fn model_files(entries: Vec<JsValue>) -> Result<ModelFiles, WebError> 
         return Err(WebError::file("no weight file among the files"));
     }
     Ok(files)
-}
-
-/// What a `config.json` says of the model's size.
-#[derive(Serialize)]
-struct Estimate {
-    n_parameters: u64,
-    /// The weights in 32-bit floats.
-    memory_bytes: f64,
-    /// The largest tensor in 32-bit floats: it is in memory beside the weights while they are read.
-    largest_tensor_bytes: f64,
 }
 
 /// Size of a model by its `config.json`, before its weights are there.

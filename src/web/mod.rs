@@ -1,9 +1,10 @@
 //! The page's worker calls this and nothing else; the only place that knows JavaScript.
 //!
-//! - [`engine`]: the class the worker holds
+//! - [`exported`]: the class the worker holds, made of the table of calls in [`crate::wire`]
+//! - `engine`: what its calls do
 //! - [`files`]: the files of a model, its size by its configuration, a hash piece by piece
 //! - [`error`]: every error as `{code, message, hint}`, converted once
-//! - [`forward`]: a forward pass laid open
+//! - `forward`: a forward pass laid open
 //! - `held`: what it holds: item sets and, once one is loaded, a model
 //! - [`host`]: progress callbacks, cancelling, turns for the event loop
 //! - `scoring`: its part for items and scores
@@ -11,6 +12,7 @@
 
 mod engine;
 mod error;
+mod exported;
 mod files;
 mod forward;
 mod held;
@@ -18,7 +20,7 @@ mod host;
 mod scoring;
 mod source;
 
-pub use engine::Engine;
+pub use exported::Engine;
 pub use files::{Sha256, estimate};
 
 use js_sys::Reflect;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Accuracy } from "../../www/src/types";
+import type { Accuracy } from "../../www/src/wire/engine";
 import { accuracyBar, beforeAfter, mark } from "../../www/src/views/accuracy";
 import { draw } from "./support";
 

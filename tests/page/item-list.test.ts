@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import "../../www/src/views/item-list";
 import { store } from "../../www/src/services/store";
-import type { Item } from "../../www/src/types";
+import type { Item } from "../../www/src/wire/engine";
 import { control, drawn, enter, set, show, type } from "./support";
 
 const item = (id: string, context: string): Item => ({ id, context, choices: ["left", "right", "middle"], gold: 1 });

@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-import type { Accuracy, AttributionSettings } from "./types";
+import type { Accuracy, AttributionSettings } from "./wire/engine";
 
 const MINUS = "−";
 

@@ -1,6 +1,6 @@
 // What a model's weights take when they are held in fewer bits.
 
-import type { Precision } from "./types";
+import type { Precision } from "./wire/engine";
 
 /** Bytes a weight; eight bits come with a 32-bit scale for every 32 of them. */
 const BYTES: Record<Precision, number> = { f32: 4, f16: 2, int8: 1.125 };

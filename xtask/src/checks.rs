@@ -27,7 +27,7 @@ const PACKAGES: [&str; 3] = ["secateur-kernels", "secateur", "xtask"];
 const REAL_MODELS: [&str; 2] = ["smollm2-135m-instruct", "gemma-3-270m"];
 
 /// The lints of the toolchain in use.
-const CLIPPY_DRIVER: &str = "clippy-driver";
+pub const CLIPPY_DRIVER: &str = "clippy-driver";
 
 /// What has been run so far.
 #[derive(Default)]

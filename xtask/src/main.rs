@@ -8,6 +8,7 @@
 //! | `bench` | nothing: the engine's and the page's speed go to the terminal, last as a table of aims |
 //! | `profile` | nothing: the kernels of the page's jobs by their time go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
+//! | `types` | the page's types in `www/src/wire/engine.ts`, made of the engine's |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
 //! | `fixtures` | the golden fixtures, made anew by the reference implementation |
 //! | `fuzz [target]` | what the fuzzer found, in `fuzz/artifacts/` |
@@ -77,6 +78,8 @@ enum Command {
         /// Its id in models/catalog.json
         id: String,
     },
+    /// Write the types that the page shares with the engine, from the Rust sources
+    Types,
     /// Write the sizes and hashes of the shipped models into models/catalog.json
     Catalog,
     /// Make the golden fixtures of the tests anew (Python, in an environment of its own)
@@ -151,6 +154,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Profile => browser::bench("profile", None)?,
         Command::Model { id } => model::fetch(&id)?,
+        Command::Types => page::write_types()?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds)?,

@@ -1,7 +1,7 @@
 //! The page: npm's packages, Vite's build, and the models and items that go with it.
 
-use crate::tools;
 use crate::wasm::Profile;
+use crate::{checks, tools};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
@@ -119,6 +119,19 @@ pub fn check_sizes() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes the types that the page shares with the engine.
+///
+/// # Errors
+/// When the library's tests do not compile, or the file cannot be written.
+pub fn write_types() -> Result<()> {
+    // A test of the library knows them, since nothing else needs to; it compares them wherever the tests run.
+    let mut test = tools::cargo();
+    test.args(["test", "--package", "secateur", "--lib", "wire::typescript"]);
+    test.env("SECATEUR_WRITE_TYPES", "1");
+    tools::with_lints(&mut test, checks::CLIPPY_DRIVER);
+    tools::run(&mut test)
 }
 
 /// Checks the types of the page's TypeScript.

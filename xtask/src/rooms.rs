@@ -1,6 +1,6 @@
 //! The direction of dependencies between the engine's rooms, the folders below `src/`.
 //!
-//! items, weights, kernels ← model ← scoring ← attribution ← pruning ← tuning ← study ← {web, cli}. The store, where models
+//! items, weights, kernels ← model ← scoring ← attribution ← pruning ← tuning ← study ← wire ← {web, cli}. The store, where models
 //! come from, stands below the study; the export stands above it, since a mask file carries its study. A room uses
 //! the rooms below it, never one above it or beside it.
 //!
@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the bottom up; those of one row do not know each other.
-const ROWS: [&[&str]; 13] = [
+const ROWS: [&[&str]; 14] = [
     &["job"],
     &["items", "weights", "kernels"],
     &["model"],
@@ -24,6 +24,7 @@ const ROWS: [&[&str]; 13] = [
     &["study"],
     &["export"],
     &["lesson"],
+    &["wire"],
     &["cli", "web"],
     &["main"],
 ];

@@ -10,6 +10,7 @@ use crate::weights::WeightKind;
 
 /// What a load applied, missed and left over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LoadReport {
     /// "gguf" or "safetensors".
     pub source: String,

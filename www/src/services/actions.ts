@@ -1,6 +1,6 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Attribution, Mask, Orders, Progress, Selection } from "../types";
+import type { Attribution, Mask, Orders, Progress, Selection } from "../wire/engine";
 import { engine, type OnProgress } from "./engine";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, setMask, attributionSource } from "./mask";

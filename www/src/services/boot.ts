@@ -2,7 +2,7 @@
 // it. After a worker's end the same, without the report.
 
 import type { CatalogEntry, SampleSet } from "../site";
-import type { Report, SecateurError } from "../types";
+import type { Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
 import { engine, isEnd, type DeviceKnown, type Ended } from "./engine";

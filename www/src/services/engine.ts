@@ -1,6 +1,6 @@
 // The page's side of the worker: typed calls, progress, a cancel that always answers, and an end that says why.
 
-import type { DeviceInfo, Precision, Progress, SecateurError } from "../types";
+import type { DeviceInfo, Precision, Progress, SecateurError } from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type {
   DeviceChoice, EngineArguments, EngineMethod, EngineResult, FromWorker, Loaded, ModelSource, Request, Started,

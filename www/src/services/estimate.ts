@@ -1,6 +1,6 @@
 // How long an attribution will take, guessed from how long the last one took, or scoring: a hint for the user, no result.
 
-import type { AttributionSettings } from "../types";
+import type { AttributionSettings } from "../wire/engine";
 import { setsOf, type State } from "./store";
 
 /** A backward pass costs about twice a forward one. */

@@ -2,7 +2,7 @@
 
 import { bytes } from "../format";
 import { loadBytes, parametersWithin, type ModelSize } from "../precision";
-import type { DeviceInfo, Precision } from "../types";
+import type { DeviceInfo, Precision } from "../wire/engine";
 
 export interface Fit {
   verdict: "fits" | "tight" | "no" | "unknown";

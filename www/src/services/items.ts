@@ -1,9 +1,8 @@
 // Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
 
 import type { SampleSet } from "../site";
-import {
-  type AnswersFrom, type Item, type ParsedItems, type Prompting, ROLES, type Role, type ScoringRule, type SetScores,
-} from "../types";
+import { ROLES } from "../roles";
+import type { AnswersFrom, Item, ParsedItems, Prompting, Role, ScoringRule, SetScores } from "../wire/engine";
 import { engine, isEnd } from "./engine";
 import { report, toError } from "./jobs";
 import { renamedSets, renamedShots, type Names } from "./renaming";

@@ -1,6 +1,6 @@
 // One job at a time: its progress, its cancel, its error.
 
-import type { Progress, SecateurError } from "../types";
+import type { Progress, SecateurError } from "../wire/engine";
 import { CANCELLED, engine, isEnd, isError, type OnProgress } from "./engine";
 import { store } from "./store";
 

@@ -9,7 +9,7 @@ import * as session from "./session";
 import { store } from "./store";
 import { samplesOf, setsOfStudy, showItems, showReport } from "./study";
 import type { CatalogEntry } from "../site";
-import type { SecateurError, SharedStudy } from "../types";
+import type { SecateurError, SharedStudy } from "../wire/engine";
 import type { StoredModel } from "../worker/plan";
 import type { ModelSource } from "../worker/protocol";
 

@@ -1,6 +1,6 @@
 // The mask as the user edits it, with undo and redo.
 
-import type { Mask, Selection } from "../types";
+import type { Mask, Selection } from "../wire/engine";
 import { ofAttribution } from "./results";
 import { EMPTY_MASK, store, type MaskState, type SelectionSource, type State } from "./store";
 

@@ -1,6 +1,6 @@
 // Messages that stay on screen until they are read, whatever is told after them.
 
-import type { SecateurError } from "../types";
+import type { SecateurError } from "../wire/engine";
 import { store, type Message } from "./store";
 
 /** Shows a message; one that is on screen already is not shown twice. */

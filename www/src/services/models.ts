@@ -2,7 +2,7 @@
 
 import { hasContents, isWeights } from "../contents";
 import type { CatalogEntry } from "../site";
-import type { Item, ModelInfo, Precision, SecateurError } from "../types";
+import type { Item, ModelInfo, Precision, SecateurError } from "../wire/engine";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { engine } from "./engine";
 import { replaceSets, sampleItems, sendAll, setPrompting } from "./items";

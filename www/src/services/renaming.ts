@@ -1,6 +1,6 @@
 // Sets that are called otherwise, and what was found of them: a name is no part of what a result was made of.
 
-import type { FewShot, SetScores } from "../types";
+import type { FewShot, SetScores } from "../wire/engine";
 import type { PageSet, Results } from "./store";
 
 /** New names by the old ones. */

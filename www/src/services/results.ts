@@ -4,7 +4,7 @@
 
 import type {
   Attribution, AttributionSettings, Item, Mask, RankedNeuron, ScoringRule, SetScores, TuneSettings,
-} from "../types";
+} from "../wire/engine";
 import { RENAMED, renamedScores, renamedSets, type Names } from "./renaming";
 import {
   reportedSets, setsOf, store, type MaskState, type PageSet, type Results, type SelectionSource, type State,

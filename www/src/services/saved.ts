@@ -1,6 +1,6 @@
 // A study with its results, as it is kept for a later visit.
 
-import type { TuneSettings } from "../types";
+import type { TuneSettings } from "../wire/engine";
 import { identityOf } from "./models";
 import { waitingResults, type Waiting } from "./results";
 import { INITIAL, store, type State, type Tuned } from "./store";

@@ -7,7 +7,7 @@ import { isLessonAsItCame } from "./models";
 import { adopt, forgetWaiting, waitAgain } from "./results";
 import { initial, isReadable, KEPT, snapshot, stateOf, STUDY, type Saved } from "./saved";
 import { store, type State } from "./store";
-import type { SecateurError } from "../types";
+import type { SecateurError } from "../wire/engine";
 
 /** Shortest time between two writes; the first of several changes is written at once. */
 const WRITE_INTERVAL_MS = 100;

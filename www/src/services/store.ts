@@ -2,13 +2,12 @@
 // to it; services write.
 
 import type { CatalogEntry, SampleSet } from "../site";
-import {
-  isReported, type Accuracy, type Attribution, type AttributionSettings, type ControlReport, type DeviceInfo,
-  type FewShot, type Item, type Mask, type ModelInfo, type NeuronCard, type PositionBias, type Precision,
-  type PruneReport, type RankedNeuron, type Reproduction, type Role, type ScoringRule, type SearchReport,
-  type SecateurError, type Selection, type SetScores, type SharedStudy, type SplitPart, type Template,
-  type TuneDetail, type TuneReport, type TuneSettings,
-} from "../types";
+import { isReported } from "../roles";
+import type {
+  Accuracy, Attribution, AttributionSettings, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo, NeuronCard,
+  PositionBias, Precision, PruneReport, RankedNeuron, Reproduction, Role, ScoringRule, SearchReport, SecateurError,
+  Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
+} from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
 

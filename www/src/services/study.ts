@@ -1,6 +1,7 @@
 // The study that the page edits: written out of the page's state, and a report or a link read back into it.
 
-import { isReported, type Attribution, type ItemSetSpec, type Report, type SearchReport, type Study, type TuneReport } from "../types";
+import { isReported } from "../roles";
+import type { Attribution, ItemSetSpec, Report, SearchReport, Study, TuneReport } from "../wire/engine";
 import { engine } from "./engine";
 import { sampleItems } from "./items";
 import { runJob } from "./jobs";

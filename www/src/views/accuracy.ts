@@ -2,7 +2,7 @@
 
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { accuracyText, interval, percent, points, visible } from "../format";
-import type { Accuracy, ScoringRule, SetScores } from "../types";
+import type { Accuracy, ScoringRule, SetScores } from "../wire/engine";
 
 /** One or two accuracies with their intervals on a line from 0 to 100 %. */
 export function accuracyBar(before: Accuracy, after?: Accuracy): TemplateResult {

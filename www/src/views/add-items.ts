@@ -7,7 +7,7 @@ import { openDocument } from "../services/documents";
 import { addSet, parse } from "../services/items";
 import { report, toError } from "../services/jobs";
 import { store } from "../services/store";
-import type { AnswersFrom, ParsedItems } from "../types";
+import type { AnswersFrom, ParsedItems } from "../wire/engine";
 import { errorList, importPreview } from "./import-preview";
 import { openSet, View } from "./view";
 import { filePicker, valueOf } from "./widgets";

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { clip, count, percent, visible } from "../format";
-import type { ItemScore, Paired, PrunedSet } from "../types";
+import type { ItemScore, Paired, PrunedSet } from "../wire/engine";
 import { mark } from "./accuracy";
 import { View, type Drawn } from "./view";
 import { columns, isChecked, options, pager, valueOf } from "./widgets";

@@ -3,7 +3,7 @@
 import { html, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { count, percent } from "../format";
-import type { Calibration } from "../types";
+import type { Calibration } from "../wire/engine";
 import type { Chart } from "./plot-figure";
 
 const SIZE = 150;

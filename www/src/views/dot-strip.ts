@@ -2,7 +2,7 @@
 
 import { html, svg, type TemplateResult } from "lit";
 import { percent, visible } from "../format";
-import type { ControlSet } from "../types";
+import type { ControlSet } from "../wire/engine";
 
 export function dotStrip({ set, accuracies, mean, max, at_least_as_good, mask }: ControlSet, own: number): TemplateResult {
   const value = mask ?? own;

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { fixed, percent, short } from "../format";
-import type { LayerGap } from "../types";
+import type { LayerGap } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { columns } from "./widgets";
 

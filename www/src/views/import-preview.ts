@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { clip, count } from "../format";
-import type { AnswersFrom, Item, LineError, ParsedItems } from "../types";
+import type { AnswersFrom, Item, LineError, ParsedItems } from "../wire/engine";
 import type { Drawn } from "./view";
 import { choice } from "./widgets";
 

@@ -7,7 +7,7 @@ import { saveFile } from "../save-file";
 import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
 import { report } from "../services/jobs";
 import type { PageSet } from "../services/store";
-import type { Item } from "../types";
+import type { Item } from "../wire/engine";
 import { typed } from "./typed";
 import { View, type Drawn } from "./view";
 import { pager, valueOf } from "./widgets";

@@ -6,7 +6,7 @@ import { count, visible } from "../format";
 import { addSet, canUndoItems, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems } from "../services/items";
 import { report } from "../services/jobs";
 import { store, type PageSet } from "../services/store";
-import { ROLES } from "../types";
+import { ROLES } from "../roles";
 import { openSet, View, type Drawn } from "./view";
 import { isChecked, numeric, valueOf } from "./widgets";
 

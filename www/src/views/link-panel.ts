@@ -7,7 +7,8 @@ import { backToEarlier, closeLink, neededModel, runLink } from "../services/link
 import { neuronCount } from "../services/mask";
 import { ofDialog, sourceOfFiles } from "../services/model-files";
 import { store } from "../services/store";
-import { templateId, type Reproduction, type SharedStudy } from "../types";
+import { templateId } from "../roles";
+import type { Reproduction, SharedStudy } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { columns, facts, filePicker } from "./widgets";
 

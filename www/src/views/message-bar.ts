@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { startAgain } from "../services/boot";
 import { dismiss } from "../services/messages";
 import { store } from "../services/store";
-import type { SecateurError } from "../types";
+import type { SecateurError } from "../wire/engine";
 import { View, type Drawn } from "./view";
 
 /** Errors after which no job succeeds with the engine as it is. */

@@ -5,7 +5,7 @@ import { bytes, short } from "../format";
 import { PRECISIONS } from "../precision";
 import { changeDevice, startAgain } from "../services/boot";
 import { changePrecision } from "../services/models";
-import type { DeviceInfo, Precision } from "../types";
+import type { DeviceInfo, Precision } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { View } from "./view";
 import { options, valueOf } from "./widgets";

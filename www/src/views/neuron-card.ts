@@ -6,7 +6,7 @@ import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets, type NeuronAddress } from "../services/store";
 import { isDark } from "../services/theme";
-import type { NeuronCard as Card } from "../types";
+import type { NeuronCard as Card } from "../wire/engine";
 import { css, place } from "./scale";
 import { View } from "./view";
 import { options, valueOf } from "./widgets";

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, clip, count, duration, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
-import type { Orders, PositionBias as Found } from "../types";
+import type { Orders, PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { View, type Drawn } from "./view";
 import { choice, columns, numeric } from "./widgets";

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { clip, count } from "../format";
-import type { PromptView } from "../types";
+import type { PromptView } from "../wire/engine";
 
 /** Tokens of a long prompt that are shown: its end is what differs. */
 const SHOWN = 300;

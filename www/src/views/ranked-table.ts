@@ -5,7 +5,7 @@ import { live } from "lit/directives/live.js";
 import { address, percent, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
-import type { Attribution } from "../types";
+import type { Attribution } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { columns, options, valueOf } from "./widgets";
 

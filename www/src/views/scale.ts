@@ -27,8 +27,8 @@ export function color(at: number, isDark: boolean): Rgb {
   const low = Math.min(stops.length - 2, Math.floor(position));
   const [a, b] = [stops[low] as Rgb, stops[low + 1] as Rgb];
   const mix = position - low;
-  return [0, 1, 2].map((channel) =>
-    Math.round((a[channel] as number) * (1 - mix) + (b[channel] as number) * mix)) as unknown as Rgb;
+  const mixed = (channel: 0 | 1 | 2): number => Math.round(a[channel] * (1 - mix) + b[channel] * mix);
+  return [mixed(0), mixed(1), mixed(2)];
 }
 
 export function css(at: number, isDark: boolean): string {

@@ -5,7 +5,7 @@ import { clip, fixed, percent, visible } from "../format";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
 import type { State } from "../services/store";
-import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../types";
+import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wire/engine";
 import { mark } from "./accuracy";
 import { calibrationChart } from "./calibration-chart";
 import { tokenText } from "./prompt-view";

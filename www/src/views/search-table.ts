@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, percent } from "../format";
 import { isDark } from "../services/theme";
-import type { SearchReport, Selection } from "../types";
+import type { SearchReport, Selection } from "../wire/engine";
 import { css } from "./scale";
 import type { Drawn } from "./view";
 import { columns } from "./widgets";

@@ -5,7 +5,7 @@ import { count, duration, percent, settingsText, visible } from "../format";
 import { attribute } from "../services/actions";
 import { attributionSeconds, confidentItems } from "../services/estimate";
 import { setsOf, store } from "../services/store";
-import type { AttributionSettings } from "../types";
+import type { AttributionSettings } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { choice, heading, numeric } from "./widgets";
 

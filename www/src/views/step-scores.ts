@@ -6,7 +6,7 @@ import { scoreAll } from "../services/actions";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
 import { reportedSets } from "../services/store";
-import type { ScoringRule, SetScores } from "../types";
+import type { ScoringRule, SetScores } from "../wire/engine";
 import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
 import { View, type Drawn } from "./view";
 import { choice, columns, heading } from "./widgets";

@@ -6,7 +6,7 @@ import { count, duration } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, takeTop } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
-import type { Selection } from "../types";
+import type { Selection } from "../wire/engine";
 import { typed } from "./typed";
 import { View, type Drawn } from "./view";
 import { isChecked, options, valueOf } from "./widgets";

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, percent, visible } from "../format";
 import type { Tuned } from "../services/store";
-import type { TuneCurve } from "../types";
+import type { TuneCurve } from "../wire/engine";
 import { accuracyCell } from "./accuracy";
 import { lineChart, type Line } from "./line-chart";
 import { View, type Drawn } from "./view";

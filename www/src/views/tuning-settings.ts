@@ -6,7 +6,7 @@ import { tune } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { tunedSets } from "../services/results";
 import { store } from "../services/store";
-import type { TuneSettings } from "../types";
+import type { TuneSettings } from "../wire/engine";
 import { View } from "./view";
 import { numeric } from "./widgets";
 

@@ -1,8 +1,7 @@
 // Fetching a model's files: on from what is there, verified, until all of them are there.
 
-import type { SecateurError } from "../types";
+import type { ModelFile, OnProgress, SecateurError } from "../wire/engine";
 import { Sha256 } from "../../engine/cpu.js";
-import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
 import { weightsHash } from "./hash";
 import { Meter } from "./meter";

@@ -3,11 +3,17 @@
 
 import startCpu, * as cpu from "../../engine/cpu.js";
 import type { DeviceChoice } from "./protocol";
-import type { Engine } from "./engine-api";
+import type { Engine } from "../wire/engine";
 import { compiledKernels, workFor } from "./kernels";
 import { fetchModule, giveUp, isSharing, threads } from "./sharing";
 
-type Surface = Omit<typeof cpu, "default" | "initSync">;
+/** What both modules have. */
+type Surface = Pick<typeof cpu, "version" | "cancel" | "clear_cancel" | "kernel_stack"> & {
+  Engine: { start(device: string, adapter: string): Promise<Engine> };
+};
+
+/** What starts either of them. */
+type Start = (from: { module_or_path: Response }) => Promise<{ memory: WebAssembly.Memory }>;
 
 /** An engine that is loaded, and the memory that it works on. */
 interface Loaded {
@@ -20,7 +26,7 @@ let large: Promise<Loaded> | null = null;
 
 /** Starts a module on memory that threads share, or on its own where the browser does not give so much to share. */
 async function instantiated(
-  start: typeof startCpu, name: "cpu_bg.wasm" | "gpu_bg.wasm", url: URL,
+  start: Start, name: "cpu_bg.wasm" | "gpu_bg.wasm", url: URL,
 ): Promise<WebAssembly.Memory> {
   try {
     return (await start({ module_or_path: await fetchModule(name, url) })).memory;
@@ -39,8 +45,8 @@ function loadSmall(): Promise<Loaded> {
 function loadLarge(): Promise<Loaded> {
   large ??= import("../../engine/gpu.js").then(async (gpu) => {
     const url = new URL("../../engine/gpu_bg.wasm", import.meta.url);
-    const memory = await instantiated(gpu.default as unknown as typeof startCpu, "gpu_bg.wasm", url);
-    return { surface: gpu as unknown as Surface, memory };
+    const memory = await instantiated(gpu.default, "gpu_bg.wasm", url);
+    return { surface: gpu, memory };
   });
   // A connection that failed once may be there the next time.
   large.catch(() => { large = null; });
@@ -70,7 +76,7 @@ async function running(
   const kernels = await compiledKernels(isPlain);
   const stacks = Array.from({ length: threads(asked) }, () => surface.kernel_stack());
   const engine = await workFor(kernels, { memory, stacks }, async () => {
-    const started = (await surface.Engine.start(device, adapter)) as unknown as Engine;
+    const started = await surface.Engine.start(device, adapter);
     if (before) started.take_bench(before.bench());
     return started;
   });

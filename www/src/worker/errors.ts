@@ -1,6 +1,6 @@
 // Errors of the worker's own, in the page's form.
 
-import type { SecateurError } from "../types";
+import type { SecateurError } from "../wire/engine";
 
 export function fail(code: string, message: string, hint: string): never {
   throw { code, message, hint } satisfies SecateurError;

@@ -2,11 +2,10 @@
 
 import { estimate } from "../../engine/cpu.js";
 import { hasContents } from "../contents";
-import { loadBytes, parametersWithin, type ModelSize } from "../precision";
+import { loadBytes, parametersWithin } from "../precision";
 import type { CatalogEntry, CatalogSource } from "../site";
-import type { Precision, SecateurError } from "../types";
+import type { Estimate, ModelFile, OnProgress, Precision, SecateurError } from "../wire/engine";
 import { download, checkRoom } from "./download";
-import type { ModelFile, OnProgress } from "./engine-api";
 import { fail, megabytes } from "./errors";
 import { digest, eachPiece, hashAll, weightsHash } from "./hash";
 import { Meter } from "./meter";
@@ -130,7 +129,7 @@ async function copyAll(
 async function checkConfig(picked: readonly File[], { memory_bytes: limit, precision }: Places): Promise<void> {
   const config = picked.find((file) => file.name === "config.json");
   if (!config) return;
-  const size = estimate(new Uint8Array(await config.arrayBuffer())) as ModelSize;
+  const size: Estimate = estimate(new Uint8Array(await config.arrayBuffer()));
   const needed = loadBytes(size, precision);
   if (limit !== null && needed > limit) {
     fail("too_large", `the model needs ${megabytes(needed)} of memory, and this device holds ${megabytes(limit)}`,

@@ -1,21 +1,10 @@
 // The browser's GPU: asked for until it is there, and watched until it is lost.
 
-import type { Limits } from "../types";
+import type { Limits } from "../wire/engine";
 
 /** How long one that is not there yet is asked for: a young browser says for its first moments that there is none. */
 const PATIENCE_MS = 2000;
 const PAUSE_MS = 100;
-
-/** The part of WebGPU that is used here; TypeScript's own types have none of it. */
-interface Device {
-  readonly lost: Promise<{ reason: string; message: string }>;
-}
-
-interface Adapter {
-  readonly info: { vendor: string; architecture: string; description: string };
-  readonly limits: { maxStorageBufferBindingSize: number; maxBufferSize: number };
-  requestDevice(...values: unknown[]): Promise<Device>;
-}
 
 /** The GPU's name, or why there is none to compute with. */
 export interface Found {
@@ -24,26 +13,19 @@ export interface Found {
   missing: string | null;
 }
 
-interface Scope {
-  navigator: { gpu?: { requestAdapter(): Promise<Adapter | null> } };
-  GPUAdapter?: { prototype: Adapter };
-}
-
-const scope = globalThis as unknown as Scope;
-
 /** What the browser tells of a GPU; some tell nothing. */
-function named({ vendor, architecture, description }: Adapter["info"]): string {
+function named({ vendor, architecture, description }: GPUAdapterInfo): string {
   return [description || vendor, architecture].filter((part) => part !== "").join(", ");
 }
 
 /** That there is none to compute with, and why. */
 export function none(missing: string): Found {
-  return { adapter: "", limits: {}, missing };
+  return { adapter: "", limits: { binding_bytes: null, memory_bytes: null }, missing };
 }
 
 export async function find(): Promise<Found> {
   if (!isSecureContext) return none("browsers give it only to pages on https or localhost");
-  const { gpu } = scope.navigator;
+  const { gpu } = navigator as Partial<NavigatorGPU>;
   if (!gpu) return none("this browser does not have it");
   const start = performance.now();
   let reason = "";
@@ -65,11 +47,11 @@ export async function find(): Promise<Found> {
 
 /** Tells when a device that is asked for from now on is lost. */
 export function watch(onLost: (reason: string) => void): void {
-  const adapters = scope.GPUAdapter?.prototype;
-  if (!adapters) return;
+  if (typeof GPUAdapter === "undefined") return;
+  const adapters = GPUAdapter.prototype;
   const { requestDevice } = adapters;
   // The engine keeps its device to itself, and what it is told of it can be told to one listener alone.
-  adapters.requestDevice = async function (this: Adapter, ...values: unknown[]): Promise<Device> {
+  adapters.requestDevice = async function (...values): Promise<GPUDevice> {
     const device = await requestDevice.apply(this, values);
     void device.lost.then(({ reason, message }) => onLost(message || reason));
     return device;

@@ -2,7 +2,7 @@
 
 import { Sha256 } from "../../engine/cpu.js";
 import { isWeights } from "../contents";
-import type { OnProgress } from "./engine-api";
+import type { OnProgress } from "../wire/engine";
 import { Meter } from "./meter";
 import type { StoredModel } from "./plan";
 

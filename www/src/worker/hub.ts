@@ -1,7 +1,7 @@
 // What a repository of the Hugging Face hub offers this page: asked of its API before anything large is fetched.
 
 import { estimate } from "../../engine/cpu.js";
-import type { ModelSize } from "../precision";
+import type { Estimate } from "../wire/engine";
 import { fail } from "./errors";
 import type { DownloadPlan, HubChoice, HubListing, PlannedFile } from "./plan";
 
@@ -223,7 +223,7 @@ class Repository {
     const response = await ask(`${this.#root}/config.json`, `config.json of ${this.repo}`, this.signal);
     const bytes = new Uint8Array(await response.arrayBuffer());
     try {
-      const { n_parameters, ...size } = estimate(bytes) as ModelSize & { n_parameters: number };
+      const { n_parameters, ...size }: Estimate = estimate(bytes);
       return { n_parameters, size };
     } catch (thrown) {
       return { problem: (thrown as { message?: string }).message ?? String(thrown) };

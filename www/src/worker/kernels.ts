@@ -18,7 +18,7 @@ export interface EngineMemory {
   stacks: readonly number[];
 }
 
-const scope = globalThis as unknown as { kernels: Kernels };
+declare const self: { kernels: Kernels };
 
 const PLAIN = { name: "kernels.wasm", url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" } as const;
 const RELAXED = {
@@ -59,9 +59,9 @@ export async function workFor<T>(
   const [{ product }, started] = await Promise.all([
     startKernels(module, memory, own), others.length > 0 ? startHelpers(module, memory, others) : null,
   ]);
-  const before = scope.kernels;
+  const before = self.kernels;
   const count = 1 + (started?.count ?? 0);
-  scope.kernels = {
+  self.kernels = {
     product(call, out, columns, piece, scratch, share) {
       if (started && piece < columns) started.board.run({ call, out, columns, piece, scratch, share }, product);
       else product(call, out, 0, columns, scratch);
@@ -76,7 +76,7 @@ export async function workFor<T>(
     return value;
   } catch (error) {
     started?.end();
-    scope.kernels = before;
+    self.kernels = before;
     throw error;
   }
 }

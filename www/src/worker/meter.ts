@@ -1,6 +1,6 @@
 // Progress over all files of a model.
 
-import type { OnProgress } from "./engine-api";
+import type { OnProgress } from "../wire/engine";
 
 const INTERVAL_MS = 100;
 

@@ -1,9 +1,9 @@
 // What the page and its worker say to each other. One request, any number of progress messages, one answer; or the end.
 
 import type { CatalogEntry } from "../site";
-import type { DeviceInfo, ModelInfo, Precision, Progress, SecateurError } from "../types";
-import type { AttributionSettings, Template } from "../types";
-import type { Engine } from "./engine-api";
+import type {
+  AttributionSettings, DeviceInfo, Engine, ModelInfo, Precision, Progress, SecateurError, Template,
+} from "../wire/engine";
 import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";

@@ -1,7 +1,8 @@
 // The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes.
 
-import type { DeviceInfo, Progress, SecateurError } from "../types";
-import type { Engine, ModelFile, OnProgress } from "./engine-api";
+import {
+  LONG_CALLS, type DeviceInfo, type Engine, type ModelFile, type OnProgress, type Progress, type SecateurError,
+} from "../wire/engine";
 import { startLarge, startSmall, type Running, type Wanted } from "./engines";
 import { fail } from "./errors";
 import { open, type Opened } from "./files";
@@ -10,12 +11,9 @@ import { look } from "./hub";
 import type { DeviceChoice, FromWorker, Loaded, ModelSource, Request, Started, ToWorker } from "./protocol";
 import * as storage from "./storage";
 
-/** Methods that take a progress function after their request. */
-const LONG = new Set([
-  "forward", "ablate", "score", "position_bias", "attribute", "neuron", "prune", "control", "search", "tune", "reproduce",
-]);
-
-const scope = self as unknown as {
+declare const self: {
+  /** The page's address. */
+  readonly name: string;
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   /** What the engine's last panic said. */
@@ -54,7 +52,7 @@ let queue: Promise<void> = Promise.resolve();
 function crash(message: string): SecateurError {
   return {
     code: "crashed",
-    message: `the engine stopped: ${scope.enginePanic ?? message}`,
+    message: `the engine stopped: ${self.enginePanic ?? message}`,
     hint: "It is started again with the study at hand. If this happens again, try a smaller model, fewer items, or WebAssembly.",
   };
 }
@@ -105,7 +103,7 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
   isAuto = choice === "auto";
   gpu.watch((reason) => {
     if (!isOnGpu) return;
-    scope.postMessage({ ended: {
+    self.postMessage({ ended: {
       code: "device_lost", message: `the graphics card was lost (${reason})`,
       hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
     } });
@@ -120,7 +118,7 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
   }
   now = await startSmall(wanted);
   // Nobody waits for it: it may take two seconds.
-  if (isAuto) void lookForGpu().then(() => scope.postMessage({ device: deviceNow() }));
+  if (isAuto) void lookForGpu().then(() => self.postMessage({ device: deviceNow() }));
   return deviceNow();
 }
 
@@ -165,7 +163,7 @@ async function loadFiles(
     await takeGpu(files, onProgress);
     // A cancel meanwhile was told to the engine before.
     aborter.signal.throwIfAborted();
-    const named = { id: opened.id, name: opened.name, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
+    const named = { id: opened.id, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
     const { name, kept, warning } = opened;
     return { info, device: deviceNow(), name, kept, ...(warning ? { warning } : {}) };
@@ -196,7 +194,7 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
     case "call": {
       const target = running();
       const method = target[request.method] as (...values: unknown[]) => unknown;
-      const values = LONG.has(request.method) ? [...request.arguments, onProgress] : request.arguments;
+      const values = LONG_CALLS.includes(request.method) ? [...request.arguments, onProgress] : request.arguments;
       return method.apply(target, values);
     }
   }
@@ -214,20 +212,20 @@ async function answer(id: number, request: Request): Promise<void> {
   now?.surface.clear_cancel();
   try {
     if (cancelled.delete(id)) throw new DOMException("cancelled", "AbortError");
-    const value = await serve(request, (progress: Progress) => scope.postMessage({ id, progress }));
-    scope.postMessage({ id, value }, transfers(value));
+    const value = await serve(request, (progress: Progress) => self.postMessage({ id, progress }));
+    self.postMessage({ id, value }, transfers(value));
   } catch (thrown) {
-    scope.postMessage({ id, error: toError(thrown) });
+    self.postMessage({ id, error: toError(thrown) });
   }
 }
 
 // A panic in the middle of a job breaks off where nobody waits for it: its promise never answers.
 addEventListener("error", (event) => {
   event.preventDefault();
-  scope.postMessage({ ended: crash(event.error instanceof Error ? event.error.message : event.message) });
+  self.postMessage({ ended: crash(event.error instanceof Error ? event.error.message : event.message) });
 });
 
-scope.onmessage = ({ data }) => {
+self.onmessage = ({ data }) => {
   if (!("cancel" in data)) {
     queue = queue.then(() => answer(data.id, data.request));
   } else if (data.cancel !== current) {

@@ -1,0 +1,169 @@
+//! TypeScript as people lay it out, from the single lines that `ts-rs` makes.
+
+/// One field of an object's type.
+struct Field {
+    comment: Vec<String>,
+    text: String,
+}
+
+/// A comment above a line that is indented so far; nothing for none.
+pub fn comment(lines: &[String], indent: &str) -> String {
+    match lines {
+        [] => String::new(),
+        [line] => format!("{indent}/** {line} */\n"),
+        lines => {
+            let body: String = lines
+                .iter()
+                .map(|line| format!("{indent} * {line}\n"))
+                .collect();
+            format!("{indent}/**\n{body}{indent} */\n")
+        }
+    }
+}
+
+/// The lines of a documentation comment, or of the block that `ts-rs` makes of it. Links into the Rust sources become
+/// plain names.
+pub fn comment_lines(docs: &str) -> Vec<String> {
+    let marks = |line: &str| {
+        let line = line.trim().trim_start_matches("/**").trim_end_matches("*/");
+        let line = line.trim().trim_start_matches('*').trim();
+        line.replace("[`", "`").replace("`]", "`")
+    };
+    let lines = docs.lines().map(marks);
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// The declaration of a type, from its definition: an interface where it is one object.
+pub fn declaration(name: &str, docs: &str, definition: &str) -> String {
+    let docs = comment(&comment_lines(docs), "");
+    match object(definition) {
+        Some(fields) => {
+            let fields: String = fields
+                .iter()
+                .map(
+                    |Field {
+                         comment: above,
+                         text,
+                     }| { format!("{}  {text};\n", comment(above, "  ")) },
+                )
+                .collect();
+            format!("{docs}export interface {name} {{\n{fields}}}\n")
+        }
+        None => format!("{docs}export type {name} = {};\n", on_one_line(definition)),
+    }
+}
+
+/// The fields of a definition that is one object.
+fn object(definition: &str) -> Option<Vec<Field>> {
+    let inside = definition.trim().strip_prefix('{')?.strip_suffix('}')?;
+    // Of a union or an intersection, another brace closes the first one.
+    let mut depth = 0i32;
+    for character in inside.chars() {
+        depth += nesting(character);
+        if depth < 0 {
+            return None;
+        }
+    }
+    let mut fields = Vec::new();
+    let mut rest = inside.trim();
+    while !rest.is_empty() {
+        let (above, field) = match rest.split_once("*/").filter(|_| rest.starts_with("/**")) {
+            Some((above, field)) => (comment_lines(above), field.trim_start()),
+            None => (Vec::new(), rest),
+        };
+        let (text, after) = field.split_at(end_of_field(field));
+        fields.push(Field {
+            comment: above,
+            text: never_null(&on_one_line(text)),
+        });
+        rest = after.trim_start_matches(',').trim_start();
+    }
+    Some(fields)
+}
+
+/// How much deeper a character leads.
+fn nesting(character: char) -> i32 {
+    match character {
+        '{' | '[' | '(' | '<' => 1,
+        '}' | ']' | ')' | '>' => -1,
+        _ => 0,
+    }
+}
+
+/// Where a field's comma stands, or the end.
+fn end_of_field(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        depth += nesting(character);
+        if depth == 0 && character == ',' {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// A field that may be absent is absent where it has no value: the engine leaves it out and never writes `null`.
+fn never_null(field: &str) -> String {
+    match field.strip_suffix(" | null") {
+        Some(some)
+            if field
+                .split(':')
+                .next()
+                .is_some_and(|name| name.ends_with('?')) =>
+        {
+            some.to_owned()
+        }
+        _ => field.to_owned(),
+    }
+}
+
+/// A definition without comments and line breaks, and without commas before closing braces.
+fn on_one_line(definition: &str) -> String {
+    let mut text = String::new();
+    let mut rest = definition;
+    while let Some((before, comment)) = rest.split_once("/**") {
+        text.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    text.push_str(rest);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace(", }", " }")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::declaration;
+
+    #[test]
+    fn an_object_becomes_an_interface_with_its_comments() {
+        let definition = "{ \n/**\n * How many, as [`Items`] has them.\n */\ncount: number, pairs?: Array<[string, number]> | null, last: { of: string, } | null, }";
+        assert_eq!(
+            declaration("Set", "/**\n * A set.\n * Of items.\n */\n", definition),
+            "\
+/**
+ * A set.
+ * Of items.
+ */
+export interface Set {
+  /** How many, as `Items` has them. */
+  count: number;
+  pairs?: Array<[string, number]>;
+  last: { of: string } | null;
+}
+"
+        );
+    }
+
+    #[test]
+    fn anything_else_becomes_a_type() {
+        let union = r#"{ "kind": "cyclic" } | { "kind": "seeded", 
+/**
+ * Its seed.
+ */
+seed: number, }"#;
+        assert_eq!(
+            declaration("Orders", "", union),
+            "export type Orders = { \"kind\": \"cyclic\" } | { \"kind\": \"seeded\", seed: number };\n"
+        );
+    }
+}

@@ -1,0 +1,1427 @@
+// What the page and the engine say to each other. Made by `cargo xtask types` from the Rust sources, and not to be edited:
+// the calls stand in src/wire/surface.rs, and each document's type where the engine has it.
+
+/** One file of a model. */
+export interface ModelFile {
+  name: string;
+  file: Blob;
+}
+
+/** Is told how far a call is. */
+export type OnProgress = (progress: Progress) => void;
+
+/** A prompt that every neuron is taken out of, one by one. */
+export interface AblateRequest {
+  /** The prompt. */
+  prompt: string;
+  /** Where neurons are set to zero. */
+  settings: AttributionSettings;
+}
+
+/** A share of right answers with its 95 % Wilson interval. */
+export interface Accuracy {
+  /** Items answered right. */
+  correct: number;
+  /** Items in all. */
+  total: number;
+  /** `correct / total`. */
+  value: number;
+  /** Lower end of the interval. */
+  low: number;
+  /** Upper end of the interval. */
+  high: number;
+}
+
+/** How item scores become one score a neuron. */
+export type Aggregate = "signed_mean";
+
+/** Number of the first choice, where right answers are numbers. */
+export type AnswersFrom = 0 | 1;
+
+/** A set to be attributed. */
+export interface AttributeRequest {
+  /** The set's name. */
+  set: string;
+  /** How. */
+  settings: AttributionSettings;
+  /** Whether one that was made of the same before will do. */
+  known?: boolean;
+}
+
+/** Scores of every neuron for a set of items. */
+export interface Attribution {
+  /** How it was made. */
+  settings: AttributionSettings;
+  /** Name of the item set. */
+  set: string;
+  /** Layers of the model. */
+  n_layers: number;
+  /** Neurons of a layer. */
+  d_mlp: number;
+  /** The items above the confidence threshold, in the set's order. */
+  items_used: Array<UsedItem>;
+  /** Items below it. */
+  items_skipped: number;
+  /** The completeness gap, per layer or one entry for the joint path. */
+  gaps: Array<LayerGap>;
+  /** Wall-clock time. */
+  seconds: number;
+  /** Aggregated score of every neuron, `[n_layers · d_mlp]`, layer after layer. */
+  scores: Floats;
+}
+
+/** Everything that decides an attribution. */
+export interface AttributionSettings {
+  /** Name of the preset these settings started from. */
+  preset?: string;
+  /** The method. */
+  method: Method;
+  /** Which neurons are scaled together. */
+  path: IntegrationPath;
+  /** Where a neuron is scaled. */
+  site: Site;
+  /** Which positions are scaled. */
+  positions: Positions;
+  /** The number that is explained. */
+  target: TargetKind;
+  /** Nodes of the quadrature. */
+  steps: number;
+  /** Rule of the quadrature. */
+  rule: Riemann;
+  /** Where the path starts. */
+  baseline: Baseline;
+  /** How item scores become one score a neuron. */
+  aggregate: Aggregate;
+  /** Only items whose predicted choice has at least this probability, in 0..=1. */
+  confidence_threshold: number;
+}
+
+/** Where the path starts. */
+export type Baseline = "zero";
+
+/**
+ * Item sets, how they are put to a model, and by which rule a choice is predicted. One engine of the page hands it to another
+ * as it is.
+ */
+export type Bench = unknown;
+
+/** A set to be asked in several orders. */
+export interface BiasRequest {
+  /** The set's name. */
+  set: string;
+  /** Which orders. */
+  orders: Orders;
+}
+
+/** Confidence against accuracy. */
+export interface Calibration {
+  /**
+   * Expected calibration error: mean over the items of `|accuracy − confidence|` of their bin (Guo et al., 2017,
+   * Eq. 3, with 10 bins).
+   */
+  expected_error: number;
+  /** Mean confidence of all items. */
+  confidence: number;
+  /** The bins, ascending. */
+  bins: Array<CalibrationBin>;
+}
+
+/** The items whose confidence lies in one bin. */
+export interface CalibrationBin {
+  /** Lower end; the bin holds it only where it is 0. */
+  low: number;
+  /** Upper end, which the bin holds. */
+  high: number;
+  /** Items in it. */
+  items: number;
+  /** Their mean confidence; 0 for none. */
+  confidence: number;
+  /** The share of them that is answered right; 0 for none. */
+  accuracy: number;
+}
+
+/** The order of the choices that the model sees. */
+export interface ChoiceOrder {
+  /** Seed of the order of every item's choices. */
+  seed: number;
+}
+
+/** One choice of one item. */
+export interface ChoiceScore {
+  /** The choice's text in the item. */
+  text: string;
+  /** Sum of its scored tokens' log-probabilities given the prompt, in nats. */
+  log_likelihood: number;
+  /** Tokens that are scored. */
+  tokens: number;
+  /** Unicode characters of the text that the template makes of the choice. */
+  characters: number;
+  /** `log_likelihood / characters`. */
+  per_character: number;
+  /** UTF-8 bytes of that text. */
+  bytes: number;
+  /** Log-likelihood of the same continuation after the model's first token alone, where it was measured. */
+  unconditional?: number;
+  /** Log-probability of each scored token, in nats, where they are kept. */
+  token_log_probabilities?: Array<number>;
+}
+
+/** How a choice stands in a prompt. */
+export interface ChoiceView {
+  /** What follows the part that all choices share and is not scored. */
+  context: string;
+  /** What is scored. */
+  continuation: string;
+  /** Tokens of both; empty without a model. */
+  tokens: Array<string>;
+  /** How many of them are not scored. */
+  scored_from: number;
+}
+
+/** The scores of two runs. */
+export interface CompareRequest {
+  /** Of the first. */
+  before: Array<ItemScore>;
+  /** Of the second. */
+  after: Array<ItemScore>;
+}
+
+/** How two runs over the same items differ. */
+export interface Comparison {
+  /** Right and wrong before and after, and whether the change may be chance. */
+  paired: Paired;
+  /** Items whose prediction changed. */
+  flipped: Array<Flip>;
+}
+
+/** How many neurons a control draws from a layer. */
+export interface ControlLayer {
+  /** The layer. */
+  layer: number;
+  /** Neurons drawn. */
+  neurons: number;
+}
+
+/** Random masks of the same size in the same layers. */
+export interface ControlReport {
+  /** How many. */
+  masks: number;
+  /** Their seed. */
+  seed: number;
+  /** Size of each, per layer. */
+  layers: Array<ControlLayer>;
+  /** The sets. */
+  sets: Array<ControlSet>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** A mask to be held against random ones. */
+export interface ControlRequest {
+  /** The mask. */
+  mask: Mask;
+  /** Names of the sets. */
+  sets: Array<string>;
+  /** How many random masks. */
+  masks: number;
+  /** Their seed. */
+  seed: number;
+}
+
+/** Accuracy of one set under random masks. */
+export interface ControlSet {
+  /** The set's name. */
+  set: string;
+  /** Accuracy under each random mask. */
+  accuracies: Array<number>;
+  /** Their mean. */
+  mean: number;
+  /** Their minimum. */
+  min: number;
+  /** Their maximum. */
+  max: number;
+  /** Accuracy under the mask itself. */
+  mask: number;
+  /** How many random masks do at least as well as the mask. */
+  at_least_as_good: number;
+}
+
+/** The random control. */
+export interface ControlSpec {
+  /** How many random masks. */
+  masks: number;
+  /** Their seed. */
+  seed: number;
+}
+
+/** A device and what is known of it. */
+export interface DeviceInfo {
+  /** Which device. */
+  kind: DeviceKind;
+  /** The adapter's name, or what the CPU backend is. */
+  adapter: string;
+  /** What it holds. */
+  limits: Limits;
+  /** Comparison with the CPU. */
+  self_test: SelfTest;
+  /** What the user should know, such as why there is no WebGPU. */
+  message?: string;
+}
+
+/** Which device to use. */
+export type DeviceKind = "flex" | "wasm" | "wgpu" | "webgpu";
+
+/** The engine that made a result. */
+export interface EngineInfo {
+  /** Version of this crate. */
+  version: string;
+  /** The device. */
+  device: DeviceInfo;
+  /** How the model's matrices were held; not known of results of older versions. */
+  precision?: Precision;
+}
+
+/** What a `config.json` says of a model's size. */
+export interface Estimate {
+  /** Parameters, a tied embedding counted once. */
+  n_parameters: number;
+  /** The weights in 32-bit floats. */
+  memory_bytes: number;
+  /** The largest tensor in 32-bit floats: it is in memory beside the weights while they are read. */
+  largest_tensor_bytes: number;
+}
+
+/** What a re-run is compared with: what was found before, small enough to travel in a link. */
+export interface Expected {
+  /** How the model's matrices were held; not known of links of older versions. */
+  precision?: Precision;
+  /** The mask that was made. */
+  mask?: Mask;
+  /** Each set before and after. */
+  sets: Array<ExpectedSet>;
+}
+
+/** One set's expected results. */
+export interface ExpectedSet {
+  /** The set's name. */
+  set: string;
+  /** Accuracy without the mask. */
+  before: Accuracy;
+  /** Accuracy with it. */
+  after?: Accuracy;
+  /**
+   * Summed log-likelihood of each item's predicted choice without the mask, rounded to 1e-4 nats; in a link of
+   * the first items.
+   */
+  log_likelihoods: Array<number>;
+  /** Predictions without the mask, of the same items. */
+  predicted: Array<number>;
+  /** Predictions with the mask, of the same items; links of older versions have none. */
+  predicted_after?: Array<number>;
+}
+
+/** A file that items become. */
+export type ExportFormat = "jsonl" | "csv";
+
+/** Items that become a file. */
+export interface ExportRequest {
+  /** The items. */
+  items: Array<Item>;
+  /** As which file. */
+  format: ExportFormat;
+}
+
+/** How many shots, and from where. */
+export interface FewShot {
+  /** Shots before each item. */
+  k: number;
+  /** Seed of their draw; the first `k` of the set without it (the harness' sampler `first_n`). */
+  seed?: number;
+  /** The set they are drawn from; without it the set that is asked, each item itself left out. */
+  set?: string;
+}
+
+/** An item whose predicted choice changed. */
+export interface Flip {
+  /** The item's id. */
+  id: string;
+  /** Index of the right choice. */
+  gold: number;
+  /** Prediction of the first run. */
+  before: number;
+  /** Prediction of the second. */
+  after: number;
+}
+
+/** Numbers that reach the page as one `Float32Array`. */
+export type Floats = Float32Array;
+
+/** A forward pass laid open. */
+export interface Forward {
+  /** Token ids of the prompt, with the tokens that its tokenizer adds. */
+  ids: Array<number>;
+  /** Their texts. */
+  tokens: Array<string>;
+  /**
+   * Residual streams, `[n_layers + 1, positions, d_model]`: what enters the first block, then what leaves each
+   * block; the last one before the final norm.
+   */
+  residuals: Floats;
+  /** Logits of the next token, `[vocabulary]`. */
+  logits: Floats;
+  /** The most likely next token, so many times over. */
+  continuation: Array<number>;
+  /** The continuation's text. */
+  text: string;
+}
+
+/** A prompt to be run and continued. */
+export interface ForwardRequest {
+  /** The prompt. */
+  prompt: string;
+  /** Tokens to continue by. */
+  tokens: number;
+}
+
+/** What a mask's file holds for the loaded model. */
+export interface ImportedMask {
+  /** The mask. */
+  mask: Mask;
+  /** How it was found, where the file says so. */
+  study: Study | null;
+  /** What speaks against it. */
+  warnings: Array<string>;
+}
+
+/** Which neurons are scaled together. */
+export type IntegrationPath = "per_layer" | "joint";
+
+/** One multiple-choice question. */
+export interface Item {
+  /** Unique within its set. */
+  id: string;
+  /** The question or context; may be empty. */
+  context: string;
+  /** At least two answers. */
+  choices: Array<string>;
+  /** Index of the right one. */
+  gold: number;
+}
+
+/** One scored item. */
+export interface ItemScore {
+  /** The item's id. */
+  id: string;
+  /** Index of the right choice. */
+  gold: number;
+  /** Index of the predicted choice, by the rule in use; the first one of equals. */
+  predicted: number;
+  /** Whether the prediction is right. */
+  correct: boolean;
+  /** Probability of the predicted choice: softmax of the summed log-likelihoods over the choices. */
+  confidence: number;
+  /** The choices in the item's order. */
+  choices: Array<ChoiceScore>;
+}
+
+/** A named item set: inline, or a slice of a bundled sample. */
+export interface ItemSetSpec {
+  /** Its name. */
+  name: string;
+  /** What it is used for; at least one. */
+  roles: Array<Role>;
+  /** SHA-256 of the items as canonical JSONL. */
+  sha256: string;
+  /** The items. */
+  items?: Array<Item>;
+  /** Name of the bundled sample set or, on the command line, a file. */
+  sample?: string;
+  /** From where that file counts right answers that are numbers, where it does not show it. */
+  answers_from?: AnswersFrom;
+  /** First item of the slice. */
+  first?: number;
+  /** Items of the slice. */
+  count?: number;
+  /** A part of a seeded split of the slice. */
+  split?: SplitPart;
+}
+
+/** An item set's hash. */
+export interface ItemsHash {
+  /** SHA-256 of the items as canonical JSONL. */
+  sha256: string;
+}
+
+/** An item set. */
+export interface ItemsRequest {
+  /** Its name. */
+  name: string;
+  /** Its items. */
+  items: Array<Item>;
+}
+
+/** Completeness of one layer's attribution, or of the joint path's: `Σ_j IG_j = M(1) − M(0)`. */
+export interface LayerGap {
+  /** The layer; none for all layers together, which documents have as −1. */
+  layer: number;
+  /** Mean over the items of `|M(1) − M(0)|`. */
+  difference: number;
+  /** Mean over the items of `|Σ_j IG_j − (M(1) − M(0))|`. */
+  gap: number;
+  /** The largest such gap of an item. */
+  gap_max: number;
+  /** Largest absolute item score of the layer. */
+  max_abs: number;
+}
+
+/** The pruned neurons of one layer. */
+export interface LayerMask {
+  /** The layer. */
+  layer: number;
+  /** Neuron indices, ascending. */
+  neurons: Array<number>;
+}
+
+/** What a device can hold. */
+export interface Limits {
+  /** Largest tensor that a computation may read, in bytes, where there is a limit. */
+  binding_bytes: number | null;
+  /** Memory for a model and its runs, in bytes, where it is known. */
+  memory_bytes: number | null;
+}
+
+/** What is wrong with a line. */
+export interface LineError {
+  /** Line number, from 1. */
+  line: number;
+  /** Character of that line, from 1: where the wrong part begins, or the line where that is not known. */
+  column: number;
+  /** What is wrong. */
+  message: string;
+}
+
+/** What a link is made of. */
+export interface LinkRequest {
+  /** The study. */
+  study: Study;
+  /** The mask's effect, when there is one. */
+  prune?: PruneReport;
+}
+
+/** What a load applied, missed and left over. */
+export interface LoadReport {
+  /** "gguf" or "safetensors". */
+  source: string;
+  /** Bytes of the weight file. */
+  bytes: number;
+  /** Tensors put into the decoder. */
+  applied: number;
+  /** Tensors of the file that nothing asked for and that are no part of a decoder. */
+  unused: Array<string>;
+  /** What is worth telling of how the files were read: where they contradict themselves or leave something out. */
+  notes: Array<string>;
+  /** Whether the files bring a chat template. Prompts are scored without it. */
+  has_chat_template: boolean;
+  /** How its matrices are held. */
+  precision: Precision;
+  /** How many tensors of each stored type. */
+  tensor_types: { [key in string]: number };
+}
+
+/** Which neurons are pruned. */
+export interface Mask {
+  /** What pruning does to a neuron. */
+  operation: Operation;
+  /** Where. */
+  site: Site;
+  /** Layers ascending, each at most once. */
+  layers: Array<LayerMask>;
+}
+
+/** What a mask's file is made of. */
+export interface MaskRequest {
+  /** How the mask was found. */
+  study?: Study;
+  /** The mask, with what it does. */
+  prune: PruneReport;
+  /** What random masks do. */
+  control?: ControlReport;
+}
+
+/** The method; others are to come. */
+export type Method = "integrated_gradients";
+
+/** What is known of a loaded model. */
+export interface ModelInfo {
+  /** Name by which studies refer to it. */
+  id: string;
+  /** Family of the architecture. */
+  family: string;
+  /** SHA-256 of the weight file. */
+  sha256: string;
+  /** Parameters, a tied embedding counted once. */
+  n_parameters: number;
+  /** Decoder blocks. */
+  n_layers: number;
+  /** Width of the residual stream. */
+  d_model: number;
+  /** Neurons of a feed-forward layer. */
+  d_mlp: number;
+  /** Query heads. */
+  n_heads: number;
+  /** Key/value heads. */
+  n_kv_heads: number;
+  /** Tokens of the vocabulary. */
+  vocabulary: number;
+  /** Longest sequence. */
+  context_length: number;
+  /** Whether the output projection is the embedding. */
+  tied: boolean;
+  /** What the files held. */
+  report: LoadReport;
+}
+
+/** Which model its files are. */
+export interface ModelRequest {
+  /** Name by which studies refer to it. */
+  id: string;
+  /** The hash that its weights must have, where it has to be that very model. */
+  sha256?: string;
+  /** How its weights are held. */
+  precision?: Precision;
+}
+
+/** The model of a study. */
+export interface ModelSpec {
+  /** Catalogue id, or the file's name. */
+  id: string;
+  /** SHA-256 of the weight file. */
+  sha256: string;
+  /** For people. */
+  name?: string;
+}
+
+/** One neuron: its scores, and what zeroing it does. */
+export interface NeuronCard {
+  /** How it is shown. */
+  address: string;
+  /** Aggregated score, where there is an attribution. */
+  score: number | null;
+  /** Rank among all neurons. */
+  rank: number | null;
+  /** Score for each item used. */
+  items: Array<NeuronItem>;
+  /** The exact effect of its activation at zero, at every position. */
+  effect: NeuronEffect;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
+}
+
+/** What zeroing one neuron does to a set. */
+export interface NeuronEffect {
+  /** The set's name. */
+  set: string;
+  /** Accuracy with the neuron. */
+  before: Accuracy;
+  /** Accuracy without it. */
+  after: Accuracy;
+  /** Mean change of the gold margin, in nats: positive when the model does better without it. */
+  margin_change: number;
+  /** Item by item. */
+  items: Array<NeuronEffectItem>;
+}
+
+/** What zeroing one neuron does to one item. */
+export interface NeuronEffectItem {
+  /** The item's id. */
+  id: string;
+  /** Change of the gold margin, in nats. */
+  margin_change: number;
+  /** Prediction with the neuron. */
+  predicted_before: number;
+  /** Prediction without it. */
+  predicted_after: number;
+}
+
+/** A neuron's score for one item. */
+export interface NeuronItem {
+  /** The item's id. */
+  id: string;
+  /** Its score. */
+  score: number;
+}
+
+/** A neuron whose card is wanted. */
+export interface NeuronRequest {
+  /** The set that its effect is measured on. */
+  set: string;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
+}
+
+/** What pruning does to a neuron. */
+export type Operation = "zero";
+
+/** Which orders of the choices are tried. */
+export type Orders = { "kind": "cyclic" } | { "kind": "seeded", orders: number, seed: number };
+
+/** Two runs that held the model's matrices differently. */
+export interface OtherPrecision {
+  /** In the run that was shared. */
+  expected: Precision;
+  /** In the re-run. */
+  measured: Precision;
+}
+
+/**
+ * Right and wrong answers of two runs, item by item, and the exact test of McNemar (1947): under the hypothesis that
+ * a change is as likely to the better as to the worse, the changes to the better follow a binomial distribution of
+ * probability 1/2.
+ */
+export interface Paired {
+  /** Items that both runs have. */
+  items: number;
+  /** Right in both. */
+  both_right: number;
+  /** Wrong in both. */
+  both_wrong: number;
+  /** Wrong in the first, right in the second. */
+  improved: number;
+  /** Right in the first, wrong in the second. */
+  worsened: number;
+  /** Two-sided probability of so uneven a change or a more uneven one; 1 where nothing changed. */
+  p_value: number;
+}
+
+/** What a text held. */
+export interface ParsedItems {
+  /** The good items. */
+  items: Array<Item>;
+  /** The wrong lines. */
+  errors: Array<LineError>;
+  /** "jsonl", "json", "big-bench", "csv", "tsv", "aiken", "gift", "moodle-xml", "copa-xml", or "unknown". */
+  format: string;
+  /** From where right answers that are numbers were counted, where there are some. */
+  answers_from: AnswersFrom | null;
+  /** Whether right answers are numbers that could be counted from 0 or from 1: no item is taken until that is said. */
+  asks_answers_from: boolean;
+}
+
+/** How often a place is right and is predicted. */
+export interface Place {
+  /** The place, from 0. */
+  position: number;
+  /** Answers whose right choice stands there. */
+  gold: number;
+  /** Answers that predict it. */
+  predicted: number;
+  /** Accuracy where the right choice stands there. */
+  accuracy: Accuracy;
+}
+
+/** A placeholder of a template. */
+export interface Placeholder {
+  /** Its name. */
+  name: string;
+  /** What takes its place. */
+  becomes: string;
+}
+
+/** The same items in several orders. */
+export interface PositionBias {
+  /** The set's name. */
+  set: string;
+  /** Which orders. */
+  orders: Orders;
+  /**
+   * Whether the template shows the model an order at all; if not, each choice scores the same in every order, and
+   * one run says it all.
+   */
+  depends_on_order: boolean;
+  /** Of all answers, every item in every order. */
+  accuracy: Accuracy;
+  /** Items answered with the same choice in every order, wherever it stands. */
+  consistent: Accuracy;
+  /** Place by place. */
+  places: Array<Place>;
+  /** What speaks against these numbers. */
+  warnings?: Array<string>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** Which positions of the prompt are scaled. */
+export type Positions = "last" | "all";
+
+/** How the matrices of a model are held; norms and biases stay in f32. */
+export type Precision = "f32" | "f16" | "int8";
+
+/** How far a job is, in units of its own (items, token-layers, bytes). */
+export interface Progress {
+  /** What is being done, for people: "scoring", "attribution", …. */
+  stage: string;
+  /** Units done so far. */
+  done: number;
+  /** Units in all; 0 where that is not known. */
+  total: number;
+  /** Live results that belong to this moment, such as a training loss. */
+  detail?: TuneDetail;
+}
+
+/** An item whose prompt is wanted. */
+export interface PromptRequest {
+  /** The item. */
+  item: Item;
+  /** The item's set, from which shots may be drawn. */
+  set?: string;
+  /** Another way to ask than the one in use: a template that is being written. */
+  prompting?: Prompting;
+}
+
+/** The prompt of an item. */
+export interface PromptView {
+  /** What all choices begin with. */
+  prompt: string;
+  /** Index of the right choice, in the order that the model sees. */
+  gold: number;
+  /** Tokens of what all choices begin with; empty without a model. */
+  tokens: Array<string>;
+  /** The choices. */
+  choices: Array<ChoiceView>;
+}
+
+/** How items are put to the model. */
+export interface Prompting {
+  /** `name@version` of a built-in template, or one in full. */
+  template: TemplateSpec;
+  /** Solved items before each prompt. */
+  few_shot: FewShot | null;
+  /** Seed of the choices' order; that of the items without it. */
+  choice_order: number | null;
+}
+
+/** A mask's effect on some sets. */
+export interface PruneReport {
+  /** The mask. */
+  mask: Mask;
+  /** Neurons it prunes. */
+  neurons: number;
+  /** The sets. */
+  sets: Array<PrunedSet>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** A mask to be tried. */
+export interface PruneRequest {
+  /** The mask. */
+  mask: Mask;
+  /** Names of the sets. */
+  sets: Array<string>;
+}
+
+/** One set before and after. */
+export interface PrunedSet {
+  /** The set's name. */
+  set: string;
+  /** Accuracy without the mask. */
+  before: Accuracy;
+  /** Scores with it. */
+  after: SetScores;
+  /** Items whose prediction changed. */
+  flipped: Array<Flip>;
+  /** Right and wrong before and after, and whether the change may be chance. */
+  paired?: Paired;
+}
+
+/** What is pruned. */
+export interface PruningSpec {
+  /** The mask. */
+  mask?: Mask;
+  /** The selection that made it; without a mask, the runner makes it from the attribution. */
+  selection?: Selection;
+}
+
+/** A neuron with its place among the others. */
+export interface RankedNeuron {
+  /** 1 for the largest absolute score. */
+  rank: number;
+  /** How it is shown. */
+  address: string;
+  /** Aggregated score. */
+  score: number;
+  /** Share of the items with a positive score. */
+  share_positive: number;
+  /** Lowest item score. */
+  item_min: number;
+  /** Highest item score. */
+  item_max: number;
+  /** Whether the mask at hand prunes it. */
+  pruned: boolean;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
+}
+
+/** The strongest neurons that are wanted. */
+export interface RankedRequest {
+  /** Of one layer, or of all. */
+  layer?: number;
+  /** How many. */
+  top: number;
+  /** The mask at hand. */
+  mask?: Mask;
+}
+
+/** What a study's run found. */
+export interface Report {
+  /** `FORMAT`. */
+  format: "secateur-report";
+  /** `VERSION`. */
+  version: 1;
+  /** The study, its mask filled in. */
+  study: Study;
+  /** The engine. */
+  engine: EngineInfo;
+  /** The model. */
+  model: ModelInfo;
+  /** Every set without a mask. */
+  baseline: Array<SetScores>;
+  /** The attribution. */
+  attribution?: ReportAttribution;
+  /** The search. */
+  search?: SearchReport;
+  /** The mask's effect. */
+  pruned?: PruneReport;
+  /** The random control. */
+  control?: ControlReport;
+  /** The tuning. */
+  tuning?: TuneReport;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** Scores of every neuron for a set of items. */
+export interface ReportAttribution {
+  /** How it was made. */
+  settings: AttributionSettings;
+  /** Name of the item set. */
+  set: string;
+  /** Layers of the model. */
+  n_layers: number;
+  /** Neurons of a layer. */
+  d_mlp: number;
+  /** The items above the confidence threshold, in the set's order. */
+  items_used: Array<UsedItem>;
+  /** Items below it. */
+  items_skipped: number;
+  /** The completeness gap, per layer or one entry for the joint path. */
+  gaps: Array<LayerGap>;
+  /** Wall-clock time. */
+  seconds: number;
+  /** Aggregated score of every neuron, `[n_layers][d_mlp]`: the signed mean over the items. */
+  scores: Array<Array<number>>;
+}
+
+/** A study that was run again. */
+export interface Reproduced {
+  /** What was found now. */
+  report: Report;
+  /** How that compares with what was found before. */
+  reproduction: Reproduction;
+}
+
+/** One set, expected and measured. */
+export interface ReproducedSet {
+  /** The set's name. */
+  set: string;
+  /** Accuracy with the mask, or without where there is none, as the link says. */
+  expected: Accuracy;
+  /** The same, measured now. */
+  measured: Accuracy;
+}
+
+/** What a re-run reproduced. */
+export interface Reproduction {
+  /** Whether the same neurons are pruned; absent where the link has no mask. */
+  mask_identical: boolean | null;
+  /** Whether all accuracies are the same; absent where none were expected. */
+  accuracy_identical: boolean | null;
+  /** Whether all compared predictions are the same, without the mask and with it; absent where none were expected. */
+  predictions_identical: boolean | null;
+  /** How many predictions were compared. */
+  predictions_compared: number;
+  /** Largest difference of a log-likelihood, in nats. */
+  largest_log_likelihood_difference: number;
+  /** How many log-likelihoods were compared. */
+  log_likelihoods_compared: number;
+  /** How the matrices were held then and are now, where that differs. */
+  other_precision: OtherPrecision | null;
+  /** Set by set. */
+  sets: Array<ReproducedSet>;
+  /** The same in a sentence. */
+  message: string;
+}
+
+/** A Riemann sum with equal weights. */
+export type Riemann = "right" | "left" | "middle";
+
+/** What an item set is used for. */
+export type Role = "attribution" | "validation" | "test" | "out_of_distribution";
+
+/** Another rule, and the scores that are to follow it. */
+export interface RuleRequest {
+  /** By which number choices are predicted from now on. */
+  rule: ScoringRule;
+  /** Scores by another rule. */
+  scores: Array<SetScores>;
+}
+
+/** A study to be run again. */
+export interface RunRequest {
+  /** The study. */
+  study: Study;
+  /** What it found before. */
+  expected?: Expected;
+  /** Items of the bundled samples that the study names. */
+  samples?: { [key in string]: Array<Item> };
+}
+
+/** By which number the predicted choice is picked. */
+export type ScoringRule = "sum" | "per_character" | "per_byte" | "per_token" | "mutual_information";
+
+/** How items are scored. */
+export interface ScoringSpec {
+  /** By which number a choice is predicted. */
+  rule: ScoringRule;
+  /** Whether the report keeps the log-probability of every token. */
+  keep_tokens?: boolean;
+}
+
+/** One cell of the surface. */
+export interface SearchCell {
+  /** The layer. */
+  layer: number;
+  /** Percentage of its neurons. */
+  percent: number;
+  /** Neurons pruned. */
+  neurons: number;
+  /** Accuracy on the validation items of all sets together. */
+  accuracy: Accuracy;
+}
+
+/** The surface and its best cell. */
+export interface SearchReport {
+  /** Names of the validation sets. */
+  sets: Array<string>;
+  /** Accuracy without pruning. */
+  baseline: Accuracy;
+  /** The cells, layer by layer. */
+  cells: Array<SearchCell>;
+  /** The cell of highest accuracy; of equals the one that prunes fewest, then the lower layer. */
+  best: Selection;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** Cells to be searched. */
+export interface SearchRequest {
+  /** Names of the validation sets. */
+  sets: Array<string>;
+  /** Layers; all when absent. */
+  layers?: Array<number>;
+  /** Percentages. */
+  percents: Array<number>;
+}
+
+/** Which cells a search tries. */
+export interface SearchSpec {
+  /** Layers; all when absent. */
+  layers?: Array<number>;
+  /** Percentages. */
+  percents: Array<number>;
+}
+
+/** An error, for the page to show. */
+export interface SecateurError {
+  /** Its kind. */
+  code: string;
+  /** What went wrong. */
+  message: string;
+  /** What to do about it; may be empty. */
+  hint: string;
+}
+
+/** The top p % of one layer, the paper's selection. */
+export interface Selection {
+  /** The layer. */
+  layer: number;
+  /** Percentage of its neurons, above 0 and at most 100. */
+  percent: number;
+}
+
+/** The device compared with the CPU on a small random decoder. */
+export interface SelfTest {
+  /** Largest difference of a log-probability or gradient, relative to the largest of them where that is above 1. */
+  max_error: number;
+  /** Whether it is below `TOLERANCE`. */
+  passed: boolean;
+}
+
+/** A set by its name. */
+export interface SetRequest {
+  /** The name. */
+  set: string;
+}
+
+/** The scores of one item set. */
+export interface SetScores {
+  /** The set's name. */
+  set: string;
+  /** Accuracy by the sum of log-likelihoods (lm-evaluation-harness' `acc`). */
+  accuracy: Accuracy;
+  /** Accuracy by log-likelihood per character (`acc_norm`). */
+  accuracy_per_character: Accuracy;
+  /** Accuracy by log-likelihood per byte (`acc_bytes`). */
+  accuracy_per_byte?: Accuracy;
+  /** Accuracy by log-likelihood per token. */
+  accuracy_per_token?: Accuracy;
+  /** Accuracy by mutual information (`acc_mutual_info`), where that was measured. */
+  accuracy_mutual_information?: Accuracy;
+  /** Pairs of mirrored items of which both are answered right, by the rule in use, where the set has such pairs. */
+  accuracy_both_of_pair?: Accuracy;
+  /** Confidence against accuracy, by the rule in use. */
+  calibration?: Calibration;
+  /** Words that the model's tokenizer does not know, where there are any. */
+  unknown_words?: UnknownWords;
+  /** What speaks against these scores. */
+  warnings?: Array<string>;
+  /** One entry per item, in the set's order. */
+  items: Array<ItemScore>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** What a link carries. */
+export interface SharedStudy {
+  /** The study. */
+  study: Study;
+  /** What whoever made the link found. */
+  expected?: Expected;
+}
+
+/** Where in a gated feed-forward layer a neuron is scaled. */
+export type Site = "post" | "gate_pre";
+
+/** What a Python snippet is made of. */
+export interface SnippetRequest {
+  /** The mask. */
+  mask: Mask;
+  /** The model's repository on the hub. */
+  repo?: string;
+}
+
+/** One part of a seeded split: how a study takes a portion of a set. */
+export interface SplitPart {
+  /** Seed of the split. */
+  seed: number;
+  /** Sizes of the parts, in relation to each other. */
+  shares: Array<number>;
+  /** Which part, from 0. */
+  part: number;
+}
+
+/** Items to be dealt out. */
+export interface SplitRequest {
+  /** The items. */
+  items: Array<Item>;
+  /** Sizes of the parts, in relation to each other. */
+  shares: Array<number>;
+  /** Seed of the split. */
+  seed: number;
+}
+
+/** Training loss of one step. */
+export interface StepLoss {
+  /** Step, from 1. */
+  step: number;
+  /** Mean over its items of the cross-entropy over the choices' log-likelihoods, in nats. */
+  loss: number;
+}
+
+/** Everything that decides a result. */
+export interface Study {
+  /** `FORMAT`. */
+  format: "secateur-study";
+  /** `VERSION`. */
+  version: 1;
+  /** The model. */
+  model: ModelSpec;
+  /** The item sets. */
+  item_sets: Array<ItemSetSpec>;
+  /** The prompt template: `name@version`, or in full. */
+  template: TemplateSpec;
+  /** Solved items before each prompt. */
+  few_shot?: FewShot;
+  /** A seeded order of the choices; that of the items without it. */
+  choice_order?: ChoiceOrder;
+  /** How items are scored. */
+  scoring: ScoringSpec;
+  /** The attribution. */
+  attribution?: AttributionSettings;
+  /** The search. */
+  search?: SearchSpec;
+  /** What is pruned; without it, the search's best cell. */
+  pruning?: PruningSpec;
+  /** The random control. */
+  control?: ControlSpec;
+  /** The tuning. */
+  tuning?: TuneSettings;
+  /** Seed of whatever is drawn. */
+  seed: number;
+}
+
+/** The number that is explained. */
+export type TargetKind = "top_logit" | "choice_first_token";
+
+/** How items become prompts. */
+export interface Template {
+  /** Its name. */
+  name: string;
+  /** Raised whenever a prompt would change. */
+  version: number;
+  /** For people. */
+  description: string;
+  /** Stands once before everything, shots included; nothing in it is replaced (the harness' `description`). */
+  preamble?: string;
+  /** The prompt, with placeholders. One that holds `{choice}` or `{letter}` makes a prompt for each choice. */
+  prompt: string;
+  /** What joins prompt and choice (the harness' `target_delimiter`). */
+  delimiter: string;
+  /** What is scored after prompt and delimiter, with placeholders. */
+  choice: string;
+}
+
+/** A template by name, or in full: how a study refers to one. */
+export type TemplateSpec = string | Template;
+
+/** A text of items. */
+export interface TextRequest {
+  /** The text. */
+  text: string;
+  /** From where right answers that are numbers are counted, where that is known. */
+  answers_from?: AnswersFrom;
+}
+
+/** One training run. */
+export interface TuneCurve {
+  /** With the mask, or without any pruning for comparison. */
+  pruned: boolean;
+  /** Loss of every step. */
+  steps: Array<StepLoss>;
+  /** The evaluations. */
+  validation: Array<Validation>;
+  /** Step of the best state: highest validation accuracy, then lowest validation loss, then earliest. */
+  best_step: number;
+  /** Whether the user stopped it; the best state until then is kept. */
+  cancelled: boolean;
+  /** Factor of every neuron of the layer at the best state, `[d_mlp]`; 0 for the pruned. */
+  gains: Array<number>;
+  /** The test sets at the best state; empty when cancelled. */
+  sets: Array<TunedSet>;
+}
+
+/** What a tuning tells while it runs, beside its progress. */
+export interface TuneDetail {
+  /** 0 for the pruned run, 1 for the one without pruning. */
+  curve: number;
+  /** After how many steps. */
+  step: number;
+  /** Training loss of this step, in nats. Losses are read when they are evaluated. */
+  loss: number | null;
+  /** Accuracy on the validation items, where it was evaluated after this step. */
+  validation: Accuracy | null;
+  /** Cross-entropy on them, in nats. */
+  validation_loss: number | null;
+}
+
+/** A tuning and the same without pruning. */
+export interface TuneReport {
+  /** The tuned layer. */
+  layer: number;
+  /** Gains that were free to change, in the pruned run. */
+  trained_gains: number;
+  /** The pruned run, then the one without pruning where asked for. */
+  curves: Array<TuneCurve>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** Which sets a tuning uses, by name. */
+export interface TuneRequest {
+  /** What is pruned. */
+  mask: Mask;
+  /** Sets to learn from. */
+  train: Array<string>;
+  /** Sets that pick the best state. */
+  validation: Array<string>;
+  /** Sets to report on. */
+  test: Array<string>;
+  /** How the gains are trained. */
+  settings: TuneSettings;
+  /** Seed of the items' order. */
+  seed: number;
+  /** Whether to train without pruning as well. */
+  compare: boolean;
+}
+
+/** How the gains are trained. */
+export interface TuneSettings {
+  /** The layer whose neurons get a gain. */
+  layer: number;
+  /** Optimiser steps. */
+  steps: number;
+  /** AdamW's learning rate. */
+  learning_rate: number;
+  /** AdamW's decoupled weight decay; pulls the gains towards 1. */
+  weight_decay: number;
+  /** Items per step; at least as many as there are gives full batches. */
+  batch_size: number;
+  /** Steps between two evaluations on the validation items. */
+  evaluate_every: number;
+}
+
+/** One set in the model as it was, and with mask and gains. */
+export interface TunedSet {
+  /** The set's name. */
+  set: string;
+  /** Accuracy of the model as it was: no mask, no gains. */
+  before: Accuracy;
+  /** Accuracy with mask and the best gains. */
+  after: Accuracy;
+}
+
+/** Words of a set's contexts and choices, as spaces divide them. */
+export interface UnknownWords {
+  /** How many there are. */
+  words: number;
+  /** How many of them the tokenizer does not know. */
+  unknown: number;
+}
+
+/** An item that was attributed. */
+export interface UsedItem {
+  /** The item's id. */
+  id: string;
+  /** Text of the token whose logit or log-probability is explained. */
+  target: string;
+}
+
+/** One evaluation on the validation items. */
+export interface Validation {
+  /** After how many steps; 0 is before training. */
+  step: number;
+  /** Accuracy by the sum of log-likelihoods. */
+  accuracy: Accuracy;
+  /** Cross-entropy, in nats. */
+  loss: number;
+}
+
+/** The engine. No call may overlap another. */
+export interface Engine {
+  /** The device and its self-test. Its limits are those for the next model. */
+  device(): DeviceInfo;
+  /** Items, prompting and rule, for `take_bench` of another engine; it is not looked into. */
+  bench(): Bench;
+  /** Takes what another engine had. */
+  take_bench(bench: Bench): void;
+  /** The prompt templates. */
+  templates(): Array<Template>;
+  /** The attribution presets by name. */
+  presets(): { [key in string]: AttributionSettings };
+  /** Reads items from text. */
+  parse_items(request: TextRequest): ParsedItems;
+  /** Adds or replaces an item set. */
+  set_items(request: ItemsRequest): ItemsHash;
+  /** Removes an item set. */
+  remove_items(name: string): void;
+  /** Changes template, few shots and order of the choices. */
+  set_prompting(request: Prompting): void;
+  /** Changes how predictions are made; of the given scores, those that could follow. */
+  set_rule(request: RuleRequest): Array<SetScores>;
+  /** The exact prompt of an item and, with a model, its tokens. */
+  prompt(request: PromptRequest): PromptView;
+  /** The placeholders of a template. */
+  placeholders(): Array<Placeholder>;
+  /** Deals items out to parts, stratified by the place of the right choice. */
+  split(request: SplitRequest): Array<Array<Item>>;
+  /** Items as the text of a file. */
+  export_items(request: ExportRequest): string;
+  /** Two runs over the same items: the exact test and the flipped items. */
+  compare(request: CompareRequest): Comparison;
+  /** The neurons of largest absolute score. */
+  ranked(request: RankedRequest): Array<RankedNeuron>;
+  /** The mask of the top p % of a layer. */
+  mask_top(selection: Selection): Mask;
+  /** `mask.json`. */
+  export_mask(request: MaskRequest): string;
+  /** Reads a `mask.json` for the loaded model. */
+  import_mask(text: string): ImportedMask;
+  /** Python that applies a mask in transformers. */
+  python_snippet(request: SnippetRequest): string;
+  /** The fragment of a link that carries a study and what was found. */
+  encode_link(request: LinkRequest): string;
+  /** What a link carries. */
+  decode_link(fragment: string): SharedStudy;
+  /** A study's or a report's document, as what a link would carry of it. */
+  read_document(text: string): SharedStudy;
+  /** Loads a model in place of the one before. */
+  load_model(request: ModelRequest, files: ModelFile[], progress: OnProgress): Promise<ModelInfo>;
+  /** A forward pass laid open, for checks against other implementations. */
+  forward(request: ForwardRequest, progress: OnProgress): Promise<Forward>;
+  /** What the largest logit after a prompt loses by each neuron, `[n_layers · d_mlp]`. */
+  ablate(request: AblateRequest, progress: OnProgress): Promise<Floats>;
+  /** Scores a set. */
+  score(request: SetRequest, progress: OnProgress): Promise<SetScores>;
+  /** A set with its choices in several orders. */
+  position_bias(request: BiasRequest, progress: OnProgress): Promise<PositionBias>;
+  /** Attributes a set. */
+  attribute(request: AttributeRequest, progress: OnProgress): Promise<Attribution>;
+  /** One neuron's card. */
+  neuron(request: NeuronRequest, progress: OnProgress): Promise<NeuronCard>;
+  /** Sets before and after a mask. */
+  prune(request: PruneRequest, progress: OnProgress): Promise<PruneReport>;
+  /** Random masks of the same size. */
+  control(request: ControlRequest, progress: OnProgress): Promise<ControlReport>;
+  /** Layer × percentage on validation sets. */
+  search(request: SearchRequest, progress: OnProgress): Promise<SearchReport>;
+  /** Trains gains. */
+  tune(request: TuneRequest, progress: OnProgress): Promise<TuneReport>;
+  /**
+   * Re-runs a study and says what reproduced. From then on its items and settings are the ones at hand; a
+   * run that fails or is cancelled leaves them as they were.
+   */
+  reproduce(request: RunRequest, progress: OnProgress): Promise<Reproduced>;
+  /** Gives its memory back; it cannot be used any more. */
+  free(): void;
+}
+
+/** The calls that are jobs: they are told how far they are, and can be cancelled. */
+export const LONG_CALLS: readonly (keyof Engine)[] = [
+  "forward",
+  "ablate",
+  "score",
+  "position_bias",
+  "attribute",
+  "neuron",
+  "prune",
+  "control",
+  "search",
+  "tune",
+  "reproduce",
+];
