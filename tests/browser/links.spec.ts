@@ -367,3 +367,17 @@ test("a link that contradicts itself is refused, and marks in its names are seen
   await expect(page.locator(".verdict")).toHaveAttribute("data-reproduced", "nothing", { timeout: 100_000 });
   await expect(page.locator(".verdict")).not.toContainText("reproduced");
 });
+
+test("a link and a study of version 0.1 open", async ({ page }) => {
+  const written = (name: string): string => readFileSync(resolve("tests/version_0_1", name), "utf8");
+  await page.goto(`./?device=wasm#${written("page.link").trim()}`);
+  await expect(page.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 100_000 });
+  await expect(page.locator("mask-summary")).toContainText("13 neurons of layer 0");
+  await step(page, "result");
+  await page.locator("step-result input[type=file]").setInputFiles({
+    name: "a.study.json", mimeType: "application/json", buffer: Buffer.from(written("page.study.json")),
+  });
+  await expect(page.locator("link-panel")).toContainText("A study from a file");
+  await verdict(page);
+  await expect(page.locator("mask-summary")).toContainText("13 neurons of layer 0");
+});
