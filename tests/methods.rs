@@ -226,7 +226,14 @@ fn what_a_method_does_not_know_is_refused_by_name() {
         let error = settings.check().unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
-    for method in Method::ALL {
-        of(method).check().unwrap();
+    let choices = Settings::choices();
+    assert_eq!(
+        choices.len(),
+        Settings::PRESETS.len() + Method::ALL.len() - 1
+    );
+    for (name, settings) in choices {
+        settings.check().unwrap();
+        let is_preset = settings.method == Method::IntegratedGradients;
+        assert_eq!(settings.preset.is_some(), is_preset, "{name}");
     }
 }

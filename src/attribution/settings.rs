@@ -1,5 +1,6 @@
 //! The choices of an attribution, each named, each recorded in every result.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub enum TargetKind {
     ChoiceFirstToken,
 }
 
-/// How neurons are scored; [`methods`](super::methods) has the formulas of those without gradients.
+/// How neurons are scored. The formulas of those without gradients are in `attribution/methods/`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -216,6 +217,22 @@ impl Settings {
             }),
             _ => None,
         }
+    }
+
+    /// What there is to choose from: the presets by name, and what every other method starts with, by the method's name.
+    #[must_use]
+    pub fn choices() -> BTreeMap<String, Self> {
+        let presets = Self::PRESETS
+            .iter()
+            .filter_map(|&name| Some((name.to_owned(), Self::preset(name)?)));
+        let others = Method::ALL
+            .iter()
+            .filter(|method| !method.has_path())
+            .filter_map(|&method| {
+                let settings = Self::preset("fast")?.by(method).named();
+                Some((method.to_string(), settings))
+            });
+        presets.chain(others).collect()
     }
 
     /// The same by another method: without what that method does not know, which then has one value.

@@ -127,8 +127,7 @@ impl Bound {
     }
 
     pub fn presets(&self) -> Result<BTreeMap<String, Settings>> {
-        let preset = |name: &&str| Some(((*name).to_owned(), Settings::preset(name)?));
-        Ok(Settings::PRESETS.iter().filter_map(preset).collect())
+        Ok(Settings::choices())
     }
 
     pub async fn load_model(

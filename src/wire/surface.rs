@@ -45,7 +45,7 @@ macro_rules! surface {
                 fn take_bench(bench: Bench) -> ();
                 /// The prompt templates.
                 fn templates() -> Vec<Template>;
-                /// The attribution presets by name.
+                /// The attribution presets by name, and what every other method starts with, by the method's name.
                 fn presets() -> BTreeMap<String, Settings>;
                 /// Reads items from text.
                 fn parse_items(request: TextRequest) -> ParsedItems;

@@ -84,10 +84,12 @@ export interface AttributionSettings {
   positions: Positions;
   /** The number that is explained. */
   target: TargetKind;
-  /** Nodes of the quadrature. */
+  /** Nodes of the quadrature; the most nodes of a layer and item where the rule is adaptive. */
   steps: number;
   /** Rule of the quadrature. */
-  rule: Riemann;
+  rule: Quadrature;
+  /** The completeness gap that an adaptive rule allows, as a share of `|M(1) − M(0)|`; others have none. */
+  tolerance?: number;
   /** Where the path starts. */
   baseline: Baseline;
   /** How item scores become one score a neuron. */
@@ -472,6 +474,8 @@ export interface LayerGap {
   gap_max: number;
   /** Largest absolute item score of the layer. */
   max_abs: number;
+  /** Mean over the items of the nodes that it took. */
+  nodes?: number;
 }
 
 /** The pruned neurons of one layer. */
@@ -548,8 +552,8 @@ export interface MaskRequest {
   control?: ControlReport;
 }
 
-/** The method; others are to come. */
-export type Method = "integrated_gradients";
+/** How neurons are scored. The formulas of those without gradients are in `attribution/methods/`. */
+export type Method = "integrated_gradients" | "gradient_times_activation" | "activation" | "weight_norm" | "wanda" | "cosine" | "random";
 
 /** What is known of a loaded model. */
 export interface ModelInfo {
@@ -846,6 +850,9 @@ export interface PruningSpec {
   selection?: Selection;
 }
 
+/** Where an integral's nodes lie, and what they weigh. */
+export type Quadrature = "right" | "left" | "middle" | "trapezoid" | "gauss_legendre" | "adaptive";
+
 /** A neuron with its place among the others. */
 export interface RankedNeuron {
   /** 1 for the largest absolute score. */
@@ -967,9 +974,6 @@ export interface Reproduction {
   /** The same in a sentence. */
   message: string;
 }
-
-/** A Riemann sum with equal weights. */
-export type Riemann = "right" | "left" | "middle";
 
 /** What an item set is used for. */
 export type Role = "attribution" | "validation" | "test" | "out_of_distribution";
@@ -1342,7 +1346,7 @@ export interface Engine {
   take_bench(bench: Bench): void;
   /** The prompt templates. */
   templates(): Array<Template>;
-  /** The attribution presets by name. */
+  /** The attribution presets by name, and what every other method starts with, by the method's name. */
   presets(): { [key in string]: AttributionSettings };
   /** Reads items from text. */
   parse_items(request: TextRequest): ParsedItems;
