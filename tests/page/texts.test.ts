@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { hasContents } from "../../www/src/contents";
-import { bytes, change, count, duration, parameters, percent, short, visible } from "../../www/src/format";
+import { bytes, change, count, duration, parameters, percent, settingsText, short, visible } from "../../www/src/format";
 import { loadBytes, parametersWithin } from "../../www/src/precision";
+import type { AttributionSettings } from "../../www/src/wire/engine";
 
 test("numbers are written with a real minus and as many digits as they are worth", () => {
   expect(percent(0.8125)).toBe("81.3 %");
@@ -29,4 +30,18 @@ test("a model is its hashes, whatever its files are called; the chat template ch
   expect(hasContents([file("a", "1"), file("b", "2")], [file("c", "2"), file("d", "1")])).toBe(true);
   expect(hasContents([file("a", "1"), file("chat_template.jinja", "9")], [file("b", "1")])).toBe(true);
   expect(hasContents([file("a", null)], [file("a", null)])).toBe(false);
+});
+
+test("settings say their method, and of the others only what they know", () => {
+  const fast: AttributionSettings = {
+    preset: "fast", method: "integrated_gradients", path: "per_layer", site: "post", positions: "last", target: "choice_first_token",
+    steps: 8, rule: "middle", baseline: "zero", aggregate: "signed_mean", confidence_threshold: 0.5,
+  };
+  expect(settingsText(fast)).toBe("Integrated Gradients, fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
+  const { preset: _, ...own } = fast;
+  expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("own settings");
+  expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("to a gap of 0.5 %");
+  expect(settingsText({ ...own, method: "wanda", steps: 1, rule: "right" })).toBe("Wanda score, last");
+  expect(settingsText({ ...own, method: "gradient_times_activation", steps: 1, rule: "right" }))
+    .toBe("Gradient × activation, last, post, choice_first_token");
 });

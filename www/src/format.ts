@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-import type { Accuracy, AttributionSettings } from "./wire/engine";
+import type { Accuracy, AttributionSettings, Method } from "./wire/engine";
 
 const MINUS = "−";
 
@@ -76,8 +76,30 @@ export function visible(name: string): string {
 }
 
 /** An attribution's settings in a row. */
-export function settingsText({ preset, path, site, positions, target, steps, rule }: AttributionSettings): string {
-  return `${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${count(steps, "step")}, ${rule} rule`;
+/** The share of the difference that an adaptive rule may miss, where nothing else is said. */
+export const TOLERANCE = 0.01;
+
+/** The methods by the names that people know. */
+export const METHODS: Readonly<Record<Method, string>> = {
+  integrated_gradients: "Integrated Gradients",
+  gradient_times_activation: "Gradient × activation",
+  activation: "Activation",
+  weight_norm: "Norm of the output weights",
+  wanda: "Wanda score",
+  cosine: "Cosine of the weights",
+  random: "Random numbers",
+};
+
+/** Whether a method explains a target; the others look at activations and weights alone. */
+export function hasTarget(method: Method): boolean {
+  return method === "integrated_gradients" || method === "gradient_times_activation";
+}
+
+export function settingsText(settings: AttributionSettings): string {
+  const { method, preset, path, site, positions, target, steps, rule, tolerance } = settings;
+  if (method !== "integrated_gradients") return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : [])].join(", ");
+  const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? TOLERANCE)}` : `${count(steps, "step")}, ${rule} rule`;
+  return `${METHODS[method]}, ${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${nodes}`;
 }
 
 export function clip(text: string, length: number): string {

@@ -1,8 +1,8 @@
 // How far an attribution is from completeness, layer by layer.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { fixed, percent, short } from "../format";
-import type { LayerGap } from "../wire/engine";
+import { count, fixed, METHODS, percent, short } from "../format";
+import type { AttributionSettings, LayerGap } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { columns } from "./widgets";
 
@@ -26,19 +26,28 @@ class GapChart extends View {
     const { attribution } = this.state;
     if (!attribution) return nothing;
     const { gaps, settings } = attribution;
+    if (gaps.length === 0) {
+      return html`<h3>Completeness</h3><p class="note">Scores by ${METHODS[settings.method]} are no parts of a whole: there is nothing that they
+        should add up to.</p>`;
+    }
     const large = gaps.filter((row) => isLarge(row, gaps));
     return html`
       <h3>Completeness</h3>
       <p class="note">The scores of a layer should add up to what its neurons change in the target, M(1) − M(0). The gap is what is missing. ${
         large.length > 0
-          ? html`<b>${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: take more steps than ${
-            fixed(settings.steps, 0)}${settings.rule === "middle" ? "." : ", or the middle rule."}</b>`
+          ? html`<b>${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: ${advice(settings)}</b>`
           : `It is below ${percent(LARGE, 0)} wherever it matters.`}</p>
       <div class="table-scroll"><table class="gaps">
-        ${columns(["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap"])}
+        ${columns(["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap", "Steps"])}
         <tbody>${gaps.map((gap) => row(gap, isLarge(gap, gaps)))}</tbody>
       </table></div>`;
   }
+}
+
+/** What makes a large gap smaller. */
+function advice({ method, rule, steps }: AttributionSettings): string {
+  if (method !== "integrated_gradients") return "a gradient at one point does not say where the target goes on the way.";
+  return rule === "adaptive" ? `more than ${count(steps, "step")} would be needed.` : "take the rule “to a tolerance”, or more steps.";
 }
 
 function row(gap: LayerGap, isFlagged: boolean): TemplateResult {
@@ -49,6 +58,7 @@ function row(gap: LayerGap, isFlagged: boolean): TemplateResult {
     <td><span class="track"><i .style=${`width: ${Math.min(1, share(gap)) * 100}%`}></i></span></td>
     <td class="number">${percent(share(gap))}${isFlagged ? " !" : ""}</td>
     <td class="number">${short(gap.gap_max)}</td>
+    <td class="number">${gap.nodes === undefined ? "" : fixed(gap.nodes, 0)}</td>
   </tr>`;
 }
 

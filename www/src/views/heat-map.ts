@@ -1,7 +1,7 @@
 // The heat map of layers × neurons: looked at, hovered, clicked, zoomed, walked through by keyboard.
 
 import { html, type TemplateResult } from "lit";
-import { address, short } from "../format";
+import { METHODS, address, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import type { NeuronAddress, State } from "../services/store";
@@ -154,7 +154,7 @@ class HeatMap extends View {
     const { n_layers, d_mlp } = this.#picture;
     const site = attribution?.settings.site === "gate_pre" ? "gate" : "activation";
     return attribution
-      ? `Integrated Gradients per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
+      ? `${METHODS[attribution.settings.method]} per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
         + `signed mean over ${attribution.items_used.length} items of “${attribution.set}”`
       : `${n_layers} layers × ${d_mlp} neurons`;
   }

@@ -90,7 +90,7 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
     ["Prompt", [visible(templateId(template)), few_shot ? count(few_shot.k, "shot") : "", choice_order ? "choices in a seeded order" : ""]
       .filter((part) => part !== "").join(", ")],
   ];
-  if (attribution) rows.push(["Attribution", `Integrated Gradients, ${settingsText(attribution)}`]);
+  if (attribution) rows.push(["Attribution", settingsText(attribution)]);
   if (search) rows.push(["Search", `percentages ${search.percents.join(", ")}`]);
   if (size > 0 || selection) {
     const where = selection ? `top ${selection.percent} % of layer ${selection.layer} by |IG|` : "as they are";
