@@ -19,9 +19,15 @@ const bench = process.env["SECATEUR_BENCH"];
 
 /** A software adapter is the same everywhere, so tests have it; what is measured is the machine's own GPU, where it has one. */
 const hasGpu = process.platform !== "linux" || ["/dev/nvidia0", "/dev/dri/renderD128"].some((path) => existsSync(path));
-const adapter = bench && hasGpu
-  ? ["--ignore-gpu-blocklist", "--use-angle=vulkan", "--enable-features=Vulkan,VulkanFromANGLE,DefaultANGLEVulkan", "--disable-vulkan-surface"]
-  : ["--use-webgpu-adapter=swiftshader"];
+const adapter =
+  bench && hasGpu
+    ? [
+        "--ignore-gpu-blocklist",
+        "--use-angle=vulkan",
+        "--enable-features=Vulkan,VulkanFromANGLE,DefaultANGLEVulkan",
+        "--disable-vulkan-surface",
+      ]
+    : ["--use-webgpu-adapter=swiftshader"];
 
 export default defineConfig({
   testDir: "tests/browser",
@@ -38,8 +44,13 @@ export default defineConfig({
     launchOptions: {
       ...(executablePath ? { executablePath } : {}),
       args: [
-        "--no-sandbox", "--enable-unsafe-webgpu", ...adapter, "--disable-background-networking", "--disable-component-update",
-        "--disable-sync", "--no-first-run",
+        "--no-sandbox",
+        "--enable-unsafe-webgpu",
+        ...adapter,
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
       ],
     },
   },

@@ -22,7 +22,7 @@ export default defineConfig({
       input: { index: "index.html", "service-worker": "www/src/service-worker.ts" },
       output: {
         // A service worker has its place: it serves what lies beside and below it.
-        entryFileNames: ({ name }) => name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js",
+        entryFileNames: ({ name }) => (name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },
   },

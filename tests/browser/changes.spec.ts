@@ -4,7 +4,10 @@ import { resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { control, hold, idle, kept, noError, open, ready, saved, score, setNumber, step, useItems } from "./support";
 
-interface Scores { set: string; items: unknown[] }
+interface Scores {
+  set: string;
+  items: unknown[];
+}
 interface Report {
   study: { item_sets: { name: string; roles: string[] }[]; search?: { percents: number[] }; tuning?: { steps: number } };
   baseline: Scores[];
@@ -14,7 +17,8 @@ interface Report {
 const MANY = 8;
 function many(count = MANY): string {
   return Array.from({ length: count }, (_, index) =>
-    JSON.stringify({ id: `i${index}`, context: `bench ship ${index}`, choices: ["milk", "elm", "sock", "bear"], gold: index % 4 })).join("\n");
+    JSON.stringify({ id: `i${index}`, context: `bench ship ${index}`, choices: ["milk", "elm", "sock", "bear"], gold: index % 4 }),
+  ).join("\n");
 }
 
 /** Pastes further items as another set. */

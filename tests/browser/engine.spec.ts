@@ -142,14 +142,15 @@ function largeModel(): { name: string; mimeType: string; buffer: Buffer }[] {
       data = Buffer.concat([data], config.vocab_size * config.hidden_size * 4);
       tensor.shape[0] = config.vocab_size;
     }
-    tensor.data_offsets = [end, end += data.length];
+    tensor.data_offsets = [end, (end += data.length)];
     parts.push(data);
   }
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   const files = {
-    "config.json": Buffer.from(JSON.stringify(config)), "tokenizer.json": read("tokenizer.json"),
+    "config.json": Buffer.from(JSON.stringify(config)),
+    "tokenizer.json": read("tokenizer.json"),
     "model.safetensors": Buffer.concat([length, text, ...parts]),
   };
   return Object.entries(files).map(([name, buffer]) => ({ name, mimeType: "", buffer }));
@@ -187,7 +188,8 @@ test("of two devices the page takes the faster one for the model, and says why",
   await loadLargeModel(page);
   await expect(page.locator(".device-chip")).toContainText("WebAssembly");
   const told = await page.locator("model-device").innerText();
-  const [, processor, card] = /Chosen because .* shapes: ([\d.]+) ms, and WebGPU \(google, swiftshader\) takes ([\d.]+) ms/.exec(told) ?? [];
+  const [, processor, card] =
+    /Chosen because .* shapes: ([\d.]+) ms, and WebGPU \(google, swiftshader\) takes ([\d.]+) ms/.exec(told) ?? [];
   expect(Number(processor), told).toBeLessThan(Number(card));
   // Two answers are waited for.
   expect(Number(card)).toBeGreaterThan(2 * SLOW_MS);

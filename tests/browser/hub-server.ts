@@ -43,8 +43,12 @@ export interface Served {
 }
 
 const TYPES: Record<string, string> = {
-  ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm",
-  ".json": "application/json", ".svg": "image/svg+xml",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
 };
 
 const DIST = resolve("dist");
@@ -133,12 +137,18 @@ export class HubServer {
     if (revision !== "main" && revision !== repository.commit) return this.#json(response, 404, { error: "Invalid rev id" });
     if (kind === "revision") {
       return this.#json(response, 200, {
-        id: name, sha: repository.commit, private: false, gated: repository.gated ? "manual" : false,
+        id: name,
+        sha: repository.commit,
+        private: false,
+        gated: repository.gated ? "manual" : false,
         cardData: repository.licence ? { license: repository.licence } : undefined,
       });
     }
     const tree = Object.entries(repository.files).map(([path, { bytes, lfs }]) => ({
-      type: "file", path, size: bytes.length, oid: lfs ? gitHash(Buffer.from(sha256(bytes))) : gitHash(bytes),
+      type: "file",
+      path,
+      size: bytes.length,
+      oid: lfs ? gitHash(Buffer.from(sha256(bytes))) : gitHash(bytes),
       ...(lfs ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } } : {}),
     }));
     return this.#json(response, 200, [{ type: "directory", path: "onnx", size: 0, oid: "0" }, ...tree]);
@@ -165,11 +175,19 @@ export class HubServer {
     const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const rest = all.subarray(from);
     const limit = cutAfter ?? holdAfter ?? rest.length;
-    const entry: Served = { path: request.url ?? "", range: request.headers.range ?? null, sent: Math.min(limit, rest.length), status: range ? 206 : 200 };
+    const entry: Served = {
+      path: request.url ?? "",
+      range: request.headers.range ?? null,
+      sent: Math.min(limit, rest.length),
+      status: range ? 206 : 200,
+    };
     this.served.push(entry);
     response.writeHead(entry.status, {
-      "content-type": "application/octet-stream", "content-length": rest.length, etag: fault.etag ?? `"${sha256(file.bytes)}"`,
-      "accept-ranges": "bytes", ...(range ? { "content-range": `bytes ${from}-${all.length - 1}/${all.length}` } : {}),
+      "content-type": "application/octet-stream",
+      "content-length": rest.length,
+      etag: fault.etag ?? `"${sha256(file.bytes)}"`,
+      "accept-ranges": "bytes",
+      ...(range ? { "content-range": `bytes ${from}-${all.length - 1}/${all.length}` } : {}),
     });
     response.write(rest.subarray(0, limit));
     if (limit >= rest.length) response.end();

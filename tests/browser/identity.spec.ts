@@ -42,7 +42,10 @@ function broken(): Files {
 }
 
 const test = withHub(() => ({
-  [REPOSITORY]: { commit: COMMIT, files: Object.fromEntries(Object.entries(published()).map(([name, bytes]) => [name, { bytes, lfs: true }])) },
+  [REPOSITORY]: {
+    commit: COMMIT,
+    files: Object.fromEntries(Object.entries(published()).map(([name, bytes]) => [name, { bytes, lfs: true }])),
+  },
 }));
 
 /** Opens the page with the published model in its catalogue. */
@@ -50,13 +53,23 @@ async function openModels(page: Page, hub: HubServer): Promise<void> {
   await page.route("**/models/catalog.json", async (route) => {
     const response = await route.fetch();
     const files = Object.entries(published()).map(([name, bytes]) => ({
-      name, bytes: bytes.length, sha256: sha256(bytes), sources: [{ kind: "hub", repo: REPOSITORY, revision: COMMIT, file: name }],
+      name,
+      bytes: bytes.length,
+      sha256: sha256(bytes),
+      sources: [{ kind: "hub", repo: REPOSITORY, revision: COMMIT, file: name }],
     }));
     const entry = {
-      id: "published", name: "The published one", family: "llama", licence: "MIT", parameters: 7000, memory_bytes: 28_000,
-      largest_tensor_bytes: 8000, note: "", files,
+      id: "published",
+      name: "The published one",
+      family: "llama",
+      licence: "MIT",
+      parameters: 7000,
+      memory_bytes: 28_000,
+      largest_tensor_bytes: 8000,
+      note: "",
+      files,
     };
-    await route.fulfill({ json: [...(await response.json() as object[]), entry] });
+    await route.fulfill({ json: [...((await response.json()) as object[]), entry] });
   });
   await page.goto(`${hub.origin}/secateur/?device=wasm`);
   await ready(page);
@@ -81,7 +94,10 @@ function hash(page: Page): Locator {
 
 const HASH = sha256(read("model.safetensors"));
 
-test("files with an entry's names and sizes are that entry only where their hashes are, and leave its download alone", async ({ page, hub }) => {
+test("files with an entry's names and sizes are that entry only where their hashes are, and leave its download alone", async ({
+  page,
+  hub,
+}) => {
   await openModels(page, hub);
   await control(page, "load-published").click();
   await loaded(page, "published");
@@ -128,7 +144,11 @@ test("files that are an entry's are known for it by any name, and kept once", as
   expect(hub.take("model.safetensors")).toHaveLength(0);
 });
 
-test("a study is not given another model that came to its model's name, and its results wait for its own", async ({ page, hub, context }) => {
+test("a study is not given another model that came to its model's name, and its results wait for its own", async ({
+  page,
+  hub,
+  context,
+}) => {
   await openModels(page, hub);
   await pick(page, another());
   await loaded(page, "model");
@@ -160,7 +180,9 @@ test("a study is not given another model that came to its model's name, and its 
 test("a model of the lesson's name is not the lesson, and a report is of one model alone", async ({ page, hub }) => {
   await openModels(page, hub);
   await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles({
-    name: "lesson-planted.gguf", mimeType: "application/octet-stream", buffer: readFileSync(join(FIXTURES, "tiny-gpt2/model.gguf")),
+    name: "lesson-planted.gguf",
+    mimeType: "application/octet-stream",
+    buffer: readFileSync(join(FIXTURES, "tiny-gpt2/model.gguf")),
   });
   await loaded(page, "lesson-planted-2");
   await step(page, "start");

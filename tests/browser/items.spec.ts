@@ -16,7 +16,9 @@ test("a bad file names its lines and keeps the good ones", async ({ page }) => {
   await open(page, "wasm");
   await step(page, "items");
   await page.locator("step-items input[type=file]").setInputFiles({
-    name: "mine.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(LINES),
+    name: "mine.jsonl",
+    mimeType: "application/jsonl",
+    buffer: Buffer.from(LINES),
   });
   const preview = page.locator(".import-preview");
   await expect(preview).toHaveAttribute("data-format", "jsonl");
@@ -58,7 +60,9 @@ const EITHER = "question,a,b,c,answer\nWho barks?,a dog,a cat,a cow,1\nWho mews?
 test("numbers that could be counted from 0 or from 1 are asked about before anything is taken", async ({ page }) => {
   await open(page, "wasm");
   await step(page, "items");
-  await page.locator("step-items input[type=file]").setInputFiles({ name: "either.csv", mimeType: "text/csv", buffer: Buffer.from(EITHER) });
+  await page
+    .locator("step-items input[type=file]")
+    .setInputFiles({ name: "either.csv", mimeType: "text/csv", buffer: Buffer.from(EITHER) });
   const preview = page.locator(".import-preview");
   await expect(preview).toContainText("no item can be read");
   await expect(preview).toContainText("No item can be taken before that is said.");
@@ -89,11 +93,14 @@ for (const [how, select] of [
   ["by Tab", async (page: Page) => page.keyboard.press("Tab")],
   ["by a double click", async (page: Page) => control(page, "choice-1").dblclick()],
   ["by three clicks", async (page: Page) => control(page, "choice-1").click({ clickCount: 3 })],
-  ["by Shift and Home", async (page: Page) => {
-    await control(page, "choice-1").click();
-    await page.keyboard.press("End");
-    await page.keyboard.press("Shift+Home");
-  }],
+  [
+    "by Shift and Home",
+    async (page: Page) => {
+      await control(page, "choice-1").click();
+      await page.keyboard.press("End");
+      await page.keyboard.press("Shift+Home");
+    },
+  ],
 ] as const) {
   test(`what is typed over a selection ${how} replaces it, after another field was left`, async ({ page }) => {
     await open(page, "wasm");

@@ -6,7 +6,9 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { expect, test, type Page } from "@playwright/test";
 import { control, hold, idle, kept, noError, open, ready, score, setNumber, step, useItems } from "./support";
 
-const OWN = [1, 2, 3].map((index) => JSON.stringify({ id: `own${index}`, context: "bench ship", choices: ["milk", "elm"], gold: 0 })).join("\n");
+const OWN = [1, 2, 3]
+  .map((index) => JSON.stringify({ id: `own${index}`, context: "bench ship", choices: ["milk", "elm"], gold: 0 }))
+  .join("\n");
 
 /** A link to the lesson's study. */
 async function lessonLink(page: Page): Promise<string> {
@@ -84,7 +86,9 @@ test("one's own study comes back however often a link beside it is run", async (
   await goBack(page, "3 items");
 });
 
-test("a link's study whose items were changed is one's own: a reload brings it back, and the one before is still there", async ({ page }) => {
+test("a link's study whose items were changed is one's own: a reload brings it back, and the one before is still there", async ({
+  page,
+}) => {
   const link = await lessonLink(page);
   await visitAfterOwn(page, link);
   await step(page, "items");
@@ -248,7 +252,10 @@ test("another model of the study's name is said to be another, and the right one
   await context.close();
 });
 
-interface Document { study: { item_sets: { name: string }[]; model: { name?: string }; attribution: { confidence_threshold: number } }; expected?: unknown }
+interface Document {
+  study: { item_sets: { name: string }[]; model: { name?: string }; attribution: { confidence_threshold: number } };
+  expected?: unknown;
+}
 
 /** The fragment of a link to a document. */
 function fragmentOf(document: unknown): string {
@@ -328,7 +335,12 @@ test("a page that is opened by a link whose run fails has one's own study, and k
 test("a link is read as chats and mail programs leave it, and one of a newer version says so", async ({ page }) => {
   test.setTimeout(300_000);
   const { hash } = new URL(await lessonLink(page));
-  for (const left of [`${hash}>.`, `${hash})`, `${hash.slice(0, 90)}%0A${hash.slice(90)}`, hash.replaceAll("-", "%2D").replaceAll("_", "%5F")]) {
+  for (const left of [
+    `${hash}>.`,
+    `${hash})`,
+    `${hash.slice(0, 90)}%0A${hash.slice(90)}`,
+    hash.replaceAll("-", "%2D").replaceAll("_", "%5F"),
+  ]) {
     await page.goto("about:blank");
     await page.goto(`./?device=wasm${left}`);
     await verdict(page);
@@ -375,7 +387,9 @@ test("a link and a study of version 0.1 open", async ({ page }) => {
   await expect(page.locator("mask-summary")).toContainText("13 neurons of layer 0");
   await step(page, "result");
   await page.locator("step-result input[type=file]").setInputFiles({
-    name: "a.study.json", mimeType: "application/json", buffer: Buffer.from(written("page.study.json")),
+    name: "a.study.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(written("page.study.json")),
   });
   await expect(page.locator("link-panel")).toContainText("A study from a file");
   await verdict(page);

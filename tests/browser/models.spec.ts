@@ -12,8 +12,12 @@ const FIXTURES = resolve("tests/fixtures");
 const TINY = join(FIXTURES, "tiny-llama-tied");
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-interface Reference { items: { id: string; context: string; choices: string[]; gold: number; sums: number[] }[] }
-interface Scores { items: { choices: { log_likelihood: number }[] }[] }
+interface Reference {
+  items: { id: string; context: string; choices: string[]; gold: number; sums: number[] }[];
+}
+interface Scores {
+  items: { choices: { log_likelihood: number }[] }[];
+}
 
 function file(path: string, lfs = false): HubFile {
   return { bytes: readFileSync(path), lfs };
@@ -22,7 +26,10 @@ function file(path: string, lfs = false): HubFile {
 /** A model file in two, and its index, as `save_pretrained` with a small `max_shard_size` writes them. */
 function shards(whole: Buffer): Record<string, Buffer> {
   const length = Number(whole.readBigUInt64LE(0));
-  const header = JSON.parse(whole.subarray(8, 8 + length).toString()) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = JSON.parse(whole.subarray(8, 8 + length).toString()) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   delete header["__metadata__"];
   const names = Object.keys(header);
   const half = Math.ceil(names.length / 2);
@@ -61,11 +68,15 @@ function ggufParts(whole: Buffer): Record<string, Buffer> {
   };
   const text = (value: string): Buffer => Buffer.concat([number(value.length, 8), Buffer.from(value)]);
   // Type 2 is a number of 16 bits, type 8 a text.
-  const fields = (part: number): Buffer => Buffer.concat(
-    [["split.no", part], ["split.count", 2]].map(([key, value]) =>
-      Buffer.concat([text(String(key)), number(2, 4), number(Number(value), 2)])));
-  const padded = (entries: Buffer): Buffer => Buffer.concat([entries, text("padding"), number(8, 4),
-    text(" ".repeat((32 - (entries.length + 27) % 32) % 32))]);
+  const fields = (part: number): Buffer =>
+    Buffer.concat(
+      [
+        ["split.no", part],
+        ["split.count", 2],
+      ].map(([key, value]) => Buffer.concat([text(String(key)), number(2, 4), number(Number(value), 2)])),
+    );
+  const padded = (entries: Buffer): Buffer =>
+    Buffer.concat([entries, text("padding"), number(8, 4), text(" ".repeat((32 - ((entries.length + 27) % 32)) % 32))]);
   const entries = Number(whole.readBigUInt64LE(16));
   return {
     "tiny-00001-of-00002.gguf": Buffer.concat([whole.subarray(0, 16), number(entries + 3, 8), padded(fields(0)), whole.subarray(24)]),
@@ -86,24 +97,58 @@ function repositories(): Record<string, HubRepository> {
   const weights = file(join(TINY, "model.safetensors"), true);
   const parts = Object.entries(shards(weights.bytes)).map(([name, bytes]) => [name, { bytes, lfs: name.endsWith(".safetensors") }]);
   return {
-    "tests/tiny": { commit: COMMIT, licence: "apache-2.0", files: { ...companions, "model.safetensors": weights, "README.md": { bytes: Buffer.from("# tiny"), lfs: false } } },
-    "tests/sharded": { commit: COMMIT, licence: "mit", files: { ...companions, ...(Object.fromEntries(parts) as Record<string, HubFile>) } },
-    "tests/gguf": { commit: COMMIT, files: {
-      "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true), "mixed.gguf": file(join(FIXTURES, "tiny-llama-bpe/mixed.gguf"), true),
-    } },
-    "tests/split": { commit: COMMIT, files: {
-      "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true),
-      ...inFolder("a", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen3/model.gguf")))),
-      ...inFolder("b", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen2/model.gguf")))),
-      "c/tiny-00002-of-00003.gguf": { bytes: Buffer.alloc(8), lfs: true },
-    } },
-    "tests/other": { commit: COMMIT, files: { ...companions, "config.json": { bytes: Buffer.from('{"model_type":"mamba"}'), lfs: false }, "model.safetensors": weights } },
-    "tests/large": { commit: COMMIT, files: {
-      ...companions, "model.safetensors": weights, "config.json": { lfs: false, bytes: Buffer.from(JSON.stringify({
-        ...(JSON.parse(companions["config.json"].bytes.toString()) as object), hidden_size: 4096, intermediate_size: 11_008,
-        num_hidden_layers: 10, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 128, vocab_size: 32_000,
-      })) },
-    } },
+    "tests/tiny": {
+      commit: COMMIT,
+      licence: "apache-2.0",
+      files: { ...companions, "model.safetensors": weights, "README.md": { bytes: Buffer.from("# tiny"), lfs: false } },
+    },
+    "tests/sharded": {
+      commit: COMMIT,
+      licence: "mit",
+      files: { ...companions, ...(Object.fromEntries(parts) as Record<string, HubFile>) },
+    },
+    "tests/gguf": {
+      commit: COMMIT,
+      files: {
+        "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true),
+        "mixed.gguf": file(join(FIXTURES, "tiny-llama-bpe/mixed.gguf"), true),
+      },
+    },
+    "tests/split": {
+      commit: COMMIT,
+      files: {
+        "f32.gguf": file(join(FIXTURES, "tiny-llama-bpe/f32.gguf"), true),
+        ...inFolder("a", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen3/model.gguf")))),
+        ...inFolder("b", ggufParts(readFileSync(join(FIXTURES, "tiny-qwen2/model.gguf")))),
+        "c/tiny-00002-of-00003.gguf": { bytes: Buffer.alloc(8), lfs: true },
+      },
+    },
+    "tests/other": {
+      commit: COMMIT,
+      files: { ...companions, "config.json": { bytes: Buffer.from('{"model_type":"mamba"}'), lfs: false }, "model.safetensors": weights },
+    },
+    "tests/large": {
+      commit: COMMIT,
+      files: {
+        ...companions,
+        "model.safetensors": weights,
+        "config.json": {
+          lfs: false,
+          bytes: Buffer.from(
+            JSON.stringify({
+              ...(JSON.parse(companions["config.json"].bytes.toString()) as object),
+              hidden_size: 4096,
+              intermediate_size: 11_008,
+              num_hidden_layers: 10,
+              num_attention_heads: 32,
+              num_key_value_heads: 32,
+              head_dim: 128,
+              vocab_size: 32_000,
+            }),
+          ),
+        },
+      },
+    },
     "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
     "tests/gated": { commit: COMMIT, gated: true, files: {} },
   };
@@ -298,7 +343,9 @@ test("bytes of another version of the file are not put together", async ({ page,
   await loaded(page, "tests--tiny");
   const size = readFileSync(join(TINY, "model.safetensors")).length;
   expect(hub.take("model.safetensors")).toMatchObject([
-    { sent: 12_000 }, { range: "bytes=12000-", status: 206 }, { range: null, status: 200, sent: size },
+    { sent: 12_000 },
+    { range: "bytes=12000-", status: 206 },
+    { range: null, status: 200, sent: size },
   ]);
 });
 
@@ -383,11 +430,13 @@ test("a folder gives a model, and what is missing in it is named", async ({ page
 
 test("files that cannot be used take no kept model with them", async ({ page, hub }) => {
   await openModels(page, hub);
-  const pick = (folder: string, bytes?: number) => page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(
-    ["model.safetensors", "config.json", "tokenizer.json"].map((name) => {
-      const file = readFileSync(join(TINY, "..", folder, name));
-      return { name, mimeType: "application/octet-stream", buffer: name.endsWith("safetensors") ? file.subarray(0, bytes) : file };
-    }));
+  const pick = (folder: string, bytes?: number) =>
+    page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(
+      ["model.safetensors", "config.json", "tokenizer.json"].map((name) => {
+        const file = readFileSync(join(TINY, "..", folder, name));
+        return { name, mimeType: "application/octet-stream", buffer: name.endsWith("safetensors") ? file.subarray(0, bytes) : file };
+      }),
+    );
   await pick("tiny-llama3");
   await loaded(page, "model");
   await pick("tiny-gpt2", 60_000);
@@ -403,7 +452,8 @@ test("files that cannot be used take no kept model with them", async ({ page, hu
 test("files of a family that the engine does not know are refused before they are copied", async ({ page, hub }) => {
   await openModels(page, hub);
   const picked = ["model.safetensors", "config.json", "tokenizer.json"].map((name) => ({
-    name, mimeType: "application/octet-stream",
+    name,
+    mimeType: "application/octet-stream",
     buffer: hub.repositories["tests/other"]?.files[name]?.bytes ?? Buffer.alloc(0),
   }));
   await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(picked);
@@ -415,8 +465,10 @@ test("files of a family that the engine does not know are refused before they ar
 
 test("files are dropped anywhere on the step", async ({ page, hub }) => {
   await openModels(page, hub);
-  const files = ["model.safetensors", "config.json", "tokenizer.json"]
-    .map((name) => ({ name, base64: readFileSync(join(TINY, name)).toString("base64") }));
+  const files = ["model.safetensors", "config.json", "tokenizer.json"].map((name) => ({
+    name,
+    base64: readFileSync(join(TINY, name)).toString("base64"),
+  }));
   const transfer = await page.evaluateHandle(async (all) => {
     const data = new DataTransfer();
     for (const { name, base64 } of all) {
@@ -432,8 +484,11 @@ test("files are dropped anywhere on the step", async ({ page, hub }) => {
 test("a shard that is missing is named", async ({ page, hub }) => {
   await openModels(page, hub);
   const parts = hub.repositories["tests/sharded"]?.files ?? {};
-  const picked = ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "config.json", "tokenizer.json"]
-    .map((name) => ({ name, mimeType: "application/octet-stream", buffer: parts[name]?.bytes ?? Buffer.alloc(0) }));
+  const picked = ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "config.json", "tokenizer.json"].map((name) => ({
+    name,
+    mimeType: "application/octet-stream",
+    buffer: parts[name]?.bytes ?? Buffer.alloc(0),
+  }));
   await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(picked);
   await expect(page.locator(".banner.error")).toContainText("also names model-00002-of-00002.safetensors");
 });
@@ -441,8 +496,10 @@ test("a shard that is missing is named", async ({ page, hub }) => {
 test("a split GGUF model is taken from all its parts, and a part alone says what is missing", async ({ page, hub }) => {
   await openModels(page, hub);
   const parts = ggufParts(readFileSync(join(FIXTURES, "tiny-qwen3/model.gguf")));
-  const pick = (...names: string[]) => page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(names.map((name) => (
-    { name, mimeType: "application/octet-stream", buffer: parts[name] ?? Buffer.alloc(0) })));
+  const pick = (...names: string[]) =>
+    page
+      .locator("step-model .drop-zone input[accept*=gguf]")
+      .setInputFiles(names.map((name) => ({ name, mimeType: "application/octet-stream", buffer: parts[name] ?? Buffer.alloc(0) })));
   await pick("tiny-00002-of-00002.gguf");
   await expect(page.locator(".banner.error")).toContainText("tiny-00001-of-00002.gguf is missing");
   await pick("tiny-00002-of-00002.gguf", "tiny-00001-of-00002.gguf");
@@ -463,8 +520,10 @@ test("a split GGUF model of the hub is one choice, with all its parts", async ({
     await expect(control(page, "hub-load")).toContainText("Download");
     await control(page, "hub-load").click();
     await loaded(page, `tests--split--${folder}--tiny.gguf`);
-    expect(hub.served.map(({ path }) => path.slice(-26)).filter((path) => path.startsWith(`${folder}/`))).toEqual(
-      [`${folder}/tiny-00001-of-00002.gguf`, `${folder}/tiny-00002-of-00002.gguf`]);
+    expect(hub.served.map(({ path }) => path.slice(-26)).filter((path) => path.startsWith(`${folder}/`))).toEqual([
+      `${folder}/tiny-00001-of-00002.gguf`,
+      `${folder}/tiny-00002-of-00002.gguf`,
+    ]);
   }
   await page.reload();
   await ready(page);
@@ -475,7 +534,9 @@ test("items whose words the model's tokenizer does not know are scored with a wa
   await openModels(page, hub);
   await useItems(page, '{"id": "1", "context": "Which planet is largest?", "choices": ["Jupiter", "Mars"], "gold": 0}');
   await score(page);
-  await expect(page.locator("step-scores [data-warning=scores]")).toContainText(/\d+ % of the words of .* are unknown to the model's tokenizer/);
+  await expect(page.locator("step-scores [data-warning=scores]")).toContainText(
+    /\d+ % of the words of .* are unknown to the model's tokenizer/,
+  );
 });
 
 test("a model in shards is fetched from the hub", async ({ page, hub }) => {

@@ -2,11 +2,30 @@
 
 import { expect, test, type Page } from "@playwright/test";
 import {
-  callEngine, control, idle, kept, noError, open, reachEngine, ready, sampleLines, saved, score, setNumber, step, useItems,
+  callEngine,
+  control,
+  idle,
+  kept,
+  noError,
+  open,
+  reachEngine,
+  ready,
+  sampleLines,
+  saved,
+  score,
+  setNumber,
+  step,
+  useItems,
 } from "./support";
 
-interface Choice { log_likelihood: number }
-interface Scores { set: string; accuracy: { correct: number; total: number }; items: { id: string; choices: Choice[] }[] }
+interface Choice {
+  log_likelihood: number;
+}
+interface Scores {
+  set: string;
+  accuracy: { correct: number; total: number };
+  items: { id: string; choices: Choice[] }[];
+}
 interface Report {
   baseline: Scores[];
   pruned: { mask: unknown; sets: { set: string; after: Scores }[] };
@@ -182,10 +201,12 @@ test("nothing can be started after a reload before the model is back", async ({ 
   await page.addInitScript(() => {
     const seen: string[] = [];
     Object.assign(window, { seen });
-    addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
-      const { engine, job, model } = document.body.dataset;
-      if (engine === "ready" && model !== "") seen.push(job ?? "");
-    }).observe(document.body, { attributes: true }));
+    addEventListener("DOMContentLoaded", () =>
+      new MutationObserver(() => {
+        const { engine, job, model } = document.body.dataset;
+        if (engine === "ready" && model !== "") seen.push(job ?? "");
+      }).observe(document.body, { attributes: true }),
+    );
   });
   await page.reload();
   await ready(page);
@@ -196,7 +217,12 @@ test("nothing can be started after a reload before the model is back", async ({ 
 
 test("no step needs sideways scrolling, in light and dark", async ({ page }) => {
   await open(page, "wasm");
-  for (const [width, height] of [[1280, 720], [1366, 768], [1024, 700], [640, 360]] as const) {
+  for (const [width, height] of [
+    [1280, 720],
+    [1366, 768],
+    [1024, 700],
+    [640, 360],
+  ] as const) {
     await page.setViewportSize({ width, height });
     for (const scheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: scheme });
@@ -206,7 +232,8 @@ test("no step needs sideways scrolling, in light and dark", async ({ page }) => 
           ["html", "#workspace", "aside"].some((part) => {
             const element = document.querySelector(part);
             return element !== null && element.scrollWidth > element.clientWidth;
-          }));
+          }),
+        );
         expect(isWider, `${name} at ${width} × ${height}`).toBe(false);
         if (width === 1280) await page.screenshot({ path: `test-results/screens/${name}-${scheme}.png` });
       }
@@ -244,7 +271,9 @@ test("without relaxed SIMD the numbers are the same to rounding, and the page sa
     const { result } = await callEngine<Scores>(page, "score", { set: "pasted" });
     found.push(result.items.flatMap(({ choices }) => choices.map(({ log_likelihood }) => log_likelihood)));
     await step(page, "model");
-    await expect(page.locator("model-device")).toContainText(query ? "WebAssembly SIMD, one core" : /WebAssembly (relaxed )?SIMD, one core/);
+    await expect(page.locator("model-device")).toContainText(
+      query ? "WebAssembly SIMD, one core" : /WebAssembly (relaxed )?SIMD, one core/,
+    );
   }
   const [first = [], plain = []] = found;
   expect(first.length).toBeGreaterThan(4);

@@ -67,7 +67,9 @@ for (const device of ["wasm", "webgpu"] as const) {
     await control(page, "mask-Prune nothing").click();
     await expect(page.locator("mask-summary")).toContainText("Nothing is pruned");
     await page.locator("step-result input[type=file]").setInputFiles({
-      name: "mask.json", mimeType: "application/json", buffer: Buffer.from(text),
+      name: "mask.json",
+      mimeType: "application/json",
+      buffer: Buffer.from(text),
     });
     await expect(page.locator(".banner.notice")).toContainText("Mask taken");
     await expect(page.locator("mask-summary")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);

@@ -8,7 +8,10 @@ const ITEMS = [
   '{"id": "fifth", "context": "Three?", "choices": ["a", "b", "c"], "gold": 2}',
 ].join("\n");
 
-interface Prompting { few_shot?: { k: number; seed?: number; set?: string }; choice_order?: { seed: number } }
+interface Prompting {
+  few_shot?: { k: number; seed?: number; set?: string };
+  choice_order?: { seed: number };
+}
 
 /** The prompting that the saved study describes. */
 async function studied(page: Page): Promise<Prompting> {
@@ -72,14 +75,17 @@ test("changes made while another is under way are all taken", async ({ page }) =
   await setNumber(page, "few-shot-k", 1);
   await control(page, "choice-order").check();
   await expect(control(page, "choice-order-seed")).toBeVisible();
-  await page.evaluate((changes) => {
-    for (const [key, value] of Object.entries(changes)) {
-      const input = document.querySelector<HTMLInputElement>(`[data-key="${key}"]`);
-      if (!input) throw new Error(`there is no ${key}`);
-      input.value = String(value);
-      input.dispatchEvent(new Event("change"));
-    }
-  }, { "few-shot-k": 3, "few-shot-seed": 5, "choice-order-seed": 6 });
+  await page.evaluate(
+    (changes) => {
+      for (const [key, value] of Object.entries(changes)) {
+        const input = document.querySelector<HTMLInputElement>(`[data-key="${key}"]`);
+        if (!input) throw new Error(`there is no ${key}`);
+        input.value = String(value);
+        input.dispatchEvent(new Event("change"));
+      }
+    },
+    { "few-shot-k": 3, "few-shot-seed": 5, "choice-order-seed": 6 },
+  );
   await expect(control(page, "choice-order-seed")).toHaveValue("6");
   expect(await studied(page)).toEqual({ few_shot: { k: 3, seed: 5 }, choice_order: { seed: 6 } });
   await expect(control(page, "few-shot-k")).toHaveValue("3");
@@ -88,8 +94,10 @@ test("changes made while another is under way are all taken", async ({ page }) =
 test("a set of shots keeps giving them under a new name, and its removal says whose shots come instead", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, ITEMS);
-  await page.locator("step-items textarea").first().fill(["Shown first?", "Shown next?"].map((context) =>
-    JSON.stringify({ context, choices: ["left", "right"], gold: 1 })).join("\n"));
+  await page
+    .locator("step-items textarea")
+    .first()
+    .fill(["Shown first?", "Shown next?"].map((context) => JSON.stringify({ context, choices: ["left", "right"], gold: 1 })).join("\n"));
   await control(page, "add-pasted").click();
   await control(page, "open-pasted").click();
   await setNumber(page, "few-shot-k", 1);

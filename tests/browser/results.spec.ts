@@ -76,7 +76,11 @@ test("results follow a set that is renamed, in every document, and back again", 
   }
   await step(page, "result");
   const before = JSON.stringify(await saved<Report>(page, "save-report"));
-  const names: [string, string][] = [["attribution", "trained"], ["validation", "picked"], ["shifted", "moved"]];
+  const names: [string, string][] = [
+    ["attribution", "trained"],
+    ["validation", "picked"],
+    ["shifted", "moved"],
+  ];
   let renamed = before;
   for (const [, to] of names) {
     const [next] = names.filter((pair) => pair[1] === to);
@@ -85,7 +89,11 @@ test("results follow a set that is renamed, in every document, and back again", 
     await control(page, `rename-${next?.[0]}`).click();
     await expect(page.locator(`tr[data-set=${to}]`)).toBeVisible();
     // Sets are named by `name`, `set` and in the search's `sets`.
-    for (const [left, right] of [['"name":"', '"'], ['"set":"', '"'], ['"sets":["', '"']]) {
+    for (const [left, right] of [
+      ['"name":"', '"'],
+      ['"set":"', '"'],
+      ['"sets":["', '"'],
+    ]) {
       renamed = renamed.replaceAll(`${left}${next?.[0]}${right}`, `${left}${to}${right}`);
     }
   }
@@ -115,7 +123,10 @@ test("results follow a set that is renamed, in every document, and back again", 
 
 test("a set that is renamed while it is scored has its scores under its new name", async ({ page }) => {
   await open(page, "wasm");
-  await useItems(page, Array.from({ length: 4 }, (_, id) => `{"id":"${id}","context":"bench ship","choices":["milk","elm"],"gold":0}`).join("\n"));
+  await useItems(
+    page,
+    Array.from({ length: 4 }, (_, id) => `{"id":"${id}","context":"bench ship","choices":["milk","elm"],"gold":0}`).join("\n"),
+  );
   await step(page, "scores");
   const release = await hold(page, "score");
   await control(page, "score").click();
@@ -238,11 +249,15 @@ test("the page opens the study, the report and the mask that it wrote, picked an
   }
   const [report = "", study = "", mask = ""] = texts;
   const file = (name: string, text: string) => ({ name, mimeType: "application/json", buffer: Buffer.from(text) });
-  const drop = (place: string, name: string, text: string): Promise<void> => page.locator(place).evaluate((element, [name, text]) => {
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File([text ?? ""], name ?? ""));
-    element.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
-  }, [name, text] as const);
+  const drop = (place: string, name: string, text: string): Promise<void> =>
+    page.locator(place).evaluate(
+      (element, [name, text]) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([text ?? ""], name ?? ""));
+        element.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
+      },
+      [name, text] as const,
+    );
   const verdict = page.locator(".verdict");
 
   await page.locator("step-result input[type=file]").setInputFiles(file("a.report.json", report));
@@ -276,7 +291,7 @@ test("the page opens the study, the report and the mask that it wrote, picked an
 test("what waits for what it was made of still does so after a reload", async ({ page }) => {
   await open(page, "wasm");
   const measured = summary(page).locator(".before-after").last();
-  const before = await measured.textContent() ?? "";
+  const before = (await measured.textContent()) ?? "";
   await step(page, "pruning");
   await control(page, "layer").selectOption("1");
   await idle(page);

@@ -9,8 +9,14 @@ const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.
 /** A few bundled items, and what `secateur score` and `secateur attribute` make of them; `cargo xtask test` has them made. */
 const FOLDER = process.env["SECATEUR_SMOLLM2"] ?? "";
 
-interface Scores { items: { id: string; predicted: number; choices: { log_likelihood: number }[] }[] }
-interface Attribution { settings: { steps: number; confidence_threshold: number }; items_used: unknown[]; scores: number[][] }
+interface Scores {
+  items: { id: string; predicted: number; choices: { log_likelihood: number }[] }[];
+}
+interface Attribution {
+  settings: { steps: number; confidence_threshold: number };
+  items_used: unknown[];
+  scores: number[][];
+}
 
 function made<T>(name: string): T {
   return JSON.parse(readFileSync(resolve(FOLDER, name), "utf8")) as T;
@@ -57,8 +63,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
   expect(found.attribution.items_used).toEqual(attribution.items_used);
   for (const [layer, row] of attribution.scores.entries()) {
     const largest = Math.max(...row.map(Math.abs));
-    const difference = Math.max(...row.map((score, neuron) =>
-      Math.abs((found.attribution.scores[layer]?.[neuron] ?? Number.NaN) - score)));
+    const difference = Math.max(...row.map((score, neuron) => Math.abs((found.attribution.scores[layer]?.[neuron] ?? Number.NaN) - score)));
     expect(difference / largest, `layer ${layer}`).toBeLessThan(1e-3);
   }
 

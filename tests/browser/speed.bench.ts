@@ -4,12 +4,25 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import {
-  attributeFast, callEngine, type Device, idle, noError, open, reachEngine, ready, sampleLines, saved, step, useItems,
+  attributeFast,
+  callEngine,
+  type Device,
+  idle,
+  noError,
+  open,
+  reachEngine,
+  ready,
+  sampleLines,
+  saved,
+  step,
+  useItems,
 } from "./support";
 
 const TIMES = 5;
 
-interface Report { attribution: { seconds: number; items_used: unknown[] } }
+interface Report {
+  attribution: { seconds: number; items_used: unknown[] };
+}
 
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -81,8 +94,17 @@ async function prepare(page: Page, text: string): Promise<void> {
 }
 
 const FAST = {
-  preset: "fast", method: "integrated_gradients", path: "per_layer", site: "post", positions: "last", target: "choice_first_token",
-  steps: 8, rule: "middle", baseline: "zero", aggregate: "signed_mean", confidence_threshold: 0,
+  preset: "fast",
+  method: "integrated_gradients",
+  path: "per_layer",
+  site: "post",
+  positions: "last",
+  target: "choice_first_token",
+  steps: 8,
+  rule: "middle",
+  baseline: "zero",
+  aggregate: "signed_mean",
+  confidence_threshold: 0,
 };
 
 function attribution(steps: number): object {
@@ -191,12 +213,30 @@ test("the works that have an aim", async ({ browser }) => {
   }
   const native = existsSync(NATIVE) ? (JSON.parse(readFileSync(NATIVE, "utf8")) as Figures) : all("run by `cargo xtask bench`");
   const lines = Object.entries(WORKS).map(([work, { aim }]) => [
-    work, `≤ ${aim} s`, cell(measured.webgpu[work]), cell(measured.wasm[work]), cell(native[work]),
+    work,
+    `≤ ${aim} s`,
+    cell(measured.webgpu[work]),
+    cell(measured.wasm[work]),
+    cell(native[work]),
   ]);
   for (const work of Object.keys(measured.wasm).filter((name) => name.startsWith("lesson: "))) {
     lines.push([work, "WebGPU ≤ WebAssembly + 0.02 s", cell(measured.webgpu[work]), cell(measured.wasm[work]), ""]);
   }
-  lines.push(["forward pass, 64 tokens, onnxruntime-web", "slower than ours", "not measured: this project has no ONNX file of the model", "", ""]);
-  const head = ["work (SmolLM2-135M, f32)", "aim, on an H100", `page, WebGPU: ${names.webgpu}`, `page, ${names.wasm}`, "command line, processor"];
-  console.log(["", head, head.map(() => "---"), ...lines].map((line) => (line === "" ? line : `| ${(line as string[]).join(" | ")} |`)).join("\n"));
+  lines.push([
+    "forward pass, 64 tokens, onnxruntime-web",
+    "slower than ours",
+    "not measured: this project has no ONNX file of the model",
+    "",
+    "",
+  ]);
+  const head = [
+    "work (SmolLM2-135M, f32)",
+    "aim, on an H100",
+    `page, WebGPU: ${names.webgpu}`,
+    `page, ${names.wasm}`,
+    "command line, processor",
+  ];
+  console.log(
+    ["", head, head.map(() => "---"), ...lines].map((line) => (line === "" ? line : `| ${(line as string[]).join(" | ")} |`)).join("\n"),
+  );
 });

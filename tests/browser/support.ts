@@ -41,10 +41,12 @@ export async function hold(page: Page, method: string): Promise<() => Promise<vo
       if (isBehind || message.request?.method === name) held.push([this, message]);
       else postMessage.call(this, message);
     };
-    Object.assign(window, { release: () => {
-      Worker.prototype.postMessage = postMessage;
-      for (const [worker, message] of held) postMessage.call(worker, message);
-    } });
+    Object.assign(window, {
+      release: () => {
+        Worker.prototype.postMessage = postMessage;
+        for (const [worker, message] of held) postMessage.call(worker, message);
+      },
+    });
   }, method);
   return () => page.evaluate(() => (window as unknown as { release: () => void }).release());
 }
@@ -130,20 +132,23 @@ export async function reachEngine(page: Page): Promise<void> {
  * with arrays for typed arrays, and the seconds that it took.
  */
 export async function callEngine<T>(page: Page, method: string, ...values: unknown[]): Promise<{ result: T; seconds: number }> {
-  return page.evaluate(async ([name, given]) => {
-    const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
-    const started = performance.now();
-    const id = 1_000_000 + started;
-    const result = await new Promise<object>((done, failed) => {
-      worker.addEventListener("message", ({ data }: MessageEvent) => {
-        if (data.id !== id || "progress" in data) return;
-        if (data.error) failed(new Error(data.error.message));
-        else done(data.value);
+  return page.evaluate(
+    async ([name, given]) => {
+      const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
+      const started = performance.now();
+      const id = 1_000_000 + started;
+      const result = await new Promise<object>((done, failed) => {
+        worker.addEventListener("message", ({ data }: MessageEvent) => {
+          if (data.id !== id || "progress" in data) return;
+          if (data.error) failed(new Error(data.error.message));
+          else done(data.value);
+        });
+        worker.postMessage({ id, request: { kind: "call", method: name, arguments: given } });
       });
-      worker.postMessage({ id, request: { kind: "call", method: name, arguments: given } });
-    });
-    const seconds = (performance.now() - started) / 1000;
-    const plain = Object.entries(result ?? {}).map(([key, value]) => [key, value instanceof Float32Array ? [...value] : value]);
-    return { result: (Array.isArray(result) ? result : Object.fromEntries(plain)) as T, seconds };
-  }, [method, values] as const);
+      const seconds = (performance.now() - started) / 1000;
+      const plain = Object.entries(result ?? {}).map(([key, value]) => [key, value instanceof Float32Array ? [...value] : value]);
+      return { result: (Array.isArray(result) ? result : Object.fromEntries(plain)) as T, seconds };
+    },
+    [method, values] as const,
+  );
 }

@@ -8,7 +8,11 @@ import { expect, test, type Page } from "@playwright/test";
 import { attributeFast, ready, sampleLines, saved, step, useItems } from "./support";
 
 const TYPES: Record<string, string> = {
-  ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".json": "application/json",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
   ".svg": "image/svg+xml",
 };
 
@@ -34,7 +38,9 @@ async function plainHost(): Promise<{ url: string; stop(): Promise<unknown> }> {
   };
 }
 
-interface Report { attribution: { scores: number[][] } }
+interface Report {
+  attribution: { scores: number[][] };
+}
 
 /** What an attribution on so many threads comes to. */
 async function attribution(page: Page, threads: number): Promise<number[][]> {

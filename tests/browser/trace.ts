@@ -39,7 +39,10 @@ export async function traceGpu(page: Page): Promise<void> {
 
 /** The engine's worker; its further threads have none of its state. */
 function worker(page: Page): Worker {
-  const last = page.workers().filter((worker) => !worker.url().includes("thread")).at(-1);
+  const last = page
+    .workers()
+    .filter((worker) => !worker.url().includes("thread"))
+    .at(-1);
   if (!last) throw new Error("the page has no worker");
   return last;
 }
@@ -60,7 +63,11 @@ export async function traced(page: Page, work: () => Promise<void>): Promise<Tra
 function install(): void {
   /** Timestamps of one query set, two a dispatch. */
   const QUERIES = 4096;
-  interface Dispatch { pipeline: GPUComputePipeline | undefined; grid: string; query?: number }
+  interface Dispatch {
+    pipeline: GPUComputePipeline | undefined;
+    grid: string;
+    query?: number;
+  }
   const sources: string[] = [];
   const sourceOf = new WeakMap<object, string>();
   let device: GPUDevice | undefined;
@@ -74,70 +81,109 @@ function install(): void {
   const wrap = <T extends object, K extends keyof T>(target: T, name: K, around: (inner: T[K]) => T[K]): void => {
     target[name] = around(target[name]);
   };
-  wrap(GPUAdapter.prototype, "requestDevice", (inner) => async function (this: GPUAdapter, descriptor) {
-    const features = [...(descriptor?.requiredFeatures ?? [])];
-    if (this.features.has("timestamp-query")) features.push("timestamp-query");
-    device = await inner.call(this, { ...descriptor, requiredFeatures: features });
-    adapter = [this.info.vendor, this.info.architecture, this.info.description].filter(Boolean).join(", ");
-    return device;
-  });
-  wrap(GPUDevice.prototype, "createShaderModule", (inner) => function (this: GPUDevice, descriptor) {
-    const module = inner.call(this, descriptor);
-    sources.push(descriptor.code);
-    sourceOf.set(module, descriptor.code);
-    return module;
-  });
-  wrap(GPUDevice.prototype, "createComputePipeline", (inner) => function (this: GPUDevice, descriptor) {
-    const pipeline = inner.call(this, descriptor);
-    sourceOf.set(pipeline, sourceOf.get(descriptor.compute.module) ?? "");
-    return pipeline;
-  });
-  wrap(GPUQueue.prototype, "submit", (inner) => function (this: GPUQueue, buffers) {
-    calls.submits += 1;
-    return inner.call(this, buffers);
-  });
-  wrap(GPUQueue.prototype, "writeBuffer", (inner) => function (this: GPUQueue, ...parts: Parameters<GPUQueue["writeBuffer"]>) {
-    calls.writes += 1;
-    return inner.apply(this, parts);
-  });
-  wrap(GPUBuffer.prototype, "mapAsync", (inner) => function (this: GPUBuffer, ...parts: Parameters<GPUBuffer["mapAsync"]>) {
-    calls.maps += 1;
-    return inner.apply(this, parts);
-  });
+  wrap(
+    GPUAdapter.prototype,
+    "requestDevice",
+    (inner) =>
+      async function (this: GPUAdapter, descriptor) {
+        const features = [...(descriptor?.requiredFeatures ?? [])];
+        if (this.features.has("timestamp-query")) features.push("timestamp-query");
+        device = await inner.call(this, { ...descriptor, requiredFeatures: features });
+        adapter = [this.info.vendor, this.info.architecture, this.info.description].filter(Boolean).join(", ");
+        return device;
+      },
+  );
+  wrap(
+    GPUDevice.prototype,
+    "createShaderModule",
+    (inner) =>
+      function (this: GPUDevice, descriptor) {
+        const module = inner.call(this, descriptor);
+        sources.push(descriptor.code);
+        sourceOf.set(module, descriptor.code);
+        return module;
+      },
+  );
+  wrap(
+    GPUDevice.prototype,
+    "createComputePipeline",
+    (inner) =>
+      function (this: GPUDevice, descriptor) {
+        const pipeline = inner.call(this, descriptor);
+        sourceOf.set(pipeline, sourceOf.get(descriptor.compute.module) ?? "");
+        return pipeline;
+      },
+  );
+  wrap(
+    GPUQueue.prototype,
+    "submit",
+    (inner) =>
+      function (this: GPUQueue, buffers) {
+        calls.submits += 1;
+        return inner.call(this, buffers);
+      },
+  );
+  wrap(
+    GPUQueue.prototype,
+    "writeBuffer",
+    (inner) =>
+      function (this: GPUQueue, ...parts: Parameters<GPUQueue["writeBuffer"]>) {
+        calls.writes += 1;
+        return inner.apply(this, parts);
+      },
+  );
+  wrap(
+    GPUBuffer.prototype,
+    "mapAsync",
+    (inner) =>
+      function (this: GPUBuffer, ...parts: Parameters<GPUBuffer["mapAsync"]>) {
+        calls.maps += 1;
+        return inner.apply(this, parts);
+      },
+  );
   // While tracing, every dispatch is a pass of its own: a timestamp is taken where a pass begins and ends.
-  wrap(GPUCommandEncoder.prototype, "beginComputePass", (inner) => function (this: GPUCommandEncoder, descriptor) {
-    if (!isTracing) return inner.call(this, descriptor);
-    let pipeline: GPUComputePipeline | undefined;
-    const groups: [number, GPUBindGroup][] = [];
-    const dispatch = (...size: [number, number?, number?]): void => {
-      const record: Dispatch = { pipeline, grid: size.join(" × ") };
-      const timed: GPUComputePassDescriptor = {};
-      if (device?.features.has("timestamp-query")) {
-        const set = Math.floor(queries / QUERIES);
-        const querySet = (sets[set] ??= device.createQuerySet({ type: "timestamp", count: QUERIES }));
-        const first = queries % QUERIES;
-        timed.timestampWrites = { querySet, beginningOfPassWriteIndex: first, endOfPassWriteIndex: first + 1 };
-        record.query = queries;
-        queries += 2;
-      }
-      const pass = inner.call(this, timed);
-      if (pipeline) pass.setPipeline(pipeline);
-      for (const [index, group] of groups) pass.setBindGroup(index, group);
-      pass.dispatchWorkgroups(...size);
-      pass.end();
-      dispatches.push(record);
-    };
-    const pass = {
-      setPipeline: (next: GPUComputePipeline) => { pipeline = next; },
-      setBindGroup: (index: number, group: GPUBindGroup) => { groups[index] = [index, group]; },
-      dispatchWorkgroups: dispatch,
-      end: () => undefined,
-      pushDebugGroup: () => undefined,
-      popDebugGroup: () => undefined,
-      insertDebugMarker: () => undefined,
-    };
-    return pass as unknown as GPUComputePassEncoder;
-  });
+  wrap(
+    GPUCommandEncoder.prototype,
+    "beginComputePass",
+    (inner) =>
+      function (this: GPUCommandEncoder, descriptor) {
+        if (!isTracing) return inner.call(this, descriptor);
+        let pipeline: GPUComputePipeline | undefined;
+        const groups: [number, GPUBindGroup][] = [];
+        const dispatch = (...size: [number, number?, number?]): void => {
+          const record: Dispatch = { pipeline, grid: size.join(" × ") };
+          const timed: GPUComputePassDescriptor = {};
+          if (device?.features.has("timestamp-query")) {
+            const set = Math.floor(queries / QUERIES);
+            const querySet = (sets[set] ??= device.createQuerySet({ type: "timestamp", count: QUERIES }));
+            const first = queries % QUERIES;
+            timed.timestampWrites = { querySet, beginningOfPassWriteIndex: first, endOfPassWriteIndex: first + 1 };
+            record.query = queries;
+            queries += 2;
+          }
+          const pass = inner.call(this, timed);
+          if (pipeline) pass.setPipeline(pipeline);
+          for (const [index, group] of groups) pass.setBindGroup(index, group);
+          pass.dispatchWorkgroups(...size);
+          pass.end();
+          dispatches.push(record);
+        };
+        const pass = {
+          setPipeline: (next: GPUComputePipeline) => {
+            pipeline = next;
+          },
+          setBindGroup: (index: number, group: GPUBindGroup) => {
+            groups[index] = [index, group];
+          },
+          dispatchWorkgroups: dispatch,
+          end: () => undefined,
+          pushDebugGroup: () => undefined,
+          popDebugGroup: () => undefined,
+          insertDebugMarker: () => undefined,
+        };
+        return pass as unknown as GPUComputePassEncoder;
+      },
+  );
 
   /** Nanoseconds of every query so far. */
   async function times(): Promise<bigint[]> {

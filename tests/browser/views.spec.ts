@@ -7,8 +7,9 @@ const item = (id: string, context: string): string => JSON.stringify({ id, conte
 const ITEMS = [item("one", "First?"), item("two", "Second?"), item("three", "Third?")].join("\n");
 
 async function choose(page: Page, files: { name: string; bytes: Buffer }[]): Promise<void> {
-  await page.locator("step-items input[type=file]").setInputFiles(files.map(({ name, bytes }) => (
-    { name, mimeType: "application/octet-stream", buffer: bytes })));
+  await page
+    .locator("step-items input[type=file]")
+    .setInputFiles(files.map(({ name, bytes }) => ({ name, mimeType: "application/octet-stream", buffer: bytes })));
 }
 
 /** Presses where a control is, and releases after the page has had time to draw. */
@@ -87,7 +88,8 @@ test("a click or a Tab out of a changed field does what it says", async ({ page 
 test("fields that change before the form is drawn anew all keep their value", async ({ page }) => {
   await open(page, "wasm");
   for (const [name, fields] of [
-    ["attribution", { steps: "3", threshold: "0.25" }], ["tuning", { "tune-steps": "7", "tune-rate": "0.02" }],
+    ["attribution", { steps: "3", threshold: "0.25" }],
+    ["tuning", { "tune-steps": "7", "tune-rate": "0.02" }],
   ] as const) {
     await step(page, name);
     // As on a slow machine: nothing is drawn between a Tab and the change of the next field.
@@ -198,7 +200,9 @@ test("a template of one's own outlives a discarded change and a named one", asyn
 test("what is under way among the items outlives a visit to another step", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, ITEMS);
-  await choose(page, [{ name: "later.jsonl", bytes: Buffer.from(Array.from({ length: 6 }, (_, at) => item(`l${at}`, "Later?")).join("\n")) }]);
+  await choose(page, [
+    { name: "later.jsonl", bytes: Buffer.from(Array.from({ length: 6 }, (_, at) => item(`l${at}`, "Later?")).join("\n")) },
+  ]);
   await control(page, "add-later").click();
   await choose(page, [{ name: "never.jsonl", bytes: Buffer.from(item("n", "Never?")) }]);
   await expect(control(page, "add-never")).toBeVisible();

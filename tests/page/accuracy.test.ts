@@ -12,10 +12,17 @@ function attributes(selector: string, names: string[]): (string | undefined)[][]
 
 test("accuracies stand on a line from 0 at 4 to 1 at 196, with their intervals", () => {
   draw(accuracyBar(HALF, ALL));
-  expect(attributes("circle", ["cx", "cy"])).toEqual([["100", "7"], ["196", "15"]]);
-  expect(attributes(".whisker", ["x1", "x2"])).toEqual([["52", "148"], ["100", "196"]]);
-  expect(attributes("svg", ["viewBox", "aria-label"])).toEqual([["0 0 200 22",
-    "before 50.0 % of 4 (95 % Wilson interval 25.0–75.0 %), after 100.0 % of 4 (95 % Wilson interval 50.0–100.0 %)"]]);
+  expect(attributes("circle", ["cx", "cy"])).toEqual([
+    ["100", "7"],
+    ["196", "15"],
+  ]);
+  expect(attributes(".whisker", ["x1", "x2"])).toEqual([
+    ["52", "148"],
+    ["100", "196"],
+  ]);
+  expect(attributes("svg", ["viewBox", "aria-label"])).toEqual([
+    ["0 0 200 22", "before 50.0 % of 4 (95 % Wilson interval 25.0–75.0 %), after 100.0 % of 4 (95 % Wilson interval 50.0–100.0 %)"],
+  ]);
   draw(accuracyBar(HALF));
   expect(attributes("circle", ["cx"])).toEqual([["100"]]);
 });

@@ -4,7 +4,16 @@ import { lineChart, type Line } from "../../www/src/views/line-chart";
 import "../../www/src/views/plot-figure";
 import { draw } from "./support";
 
-const FIRST: Line = { name: "after", kind: "first", points: [{ x: 0, y: 0 }, { x: 10, y: 0.5, low: 0.25, high: 0.75 }, { x: 20, y: 1 }], best: 10 };
+const FIRST: Line = {
+  name: "after",
+  kind: "first",
+  points: [
+    { x: 0, y: 0 },
+    { x: 10, y: 0.5, low: 0.25, high: 0.75 },
+    { x: 20, y: 1 },
+  ],
+  best: 10,
+};
 
 /** The library is fetched for the first chart. */
 function drawnChart(selector: string): Promise<Element> {
@@ -31,7 +40,23 @@ test("curves go from the first step at the left to the last at the right, with t
 test("a curve that grows is drawn again with what is there by then", async () => {
   draw(lineChart("Loss", [FIRST], 20, null));
   await drawnChart(".line.first path");
-  for (const y of [2, 3, 4]) draw(lineChart("Loss", [{ ...FIRST, points: [{ x: 0, y: 0 }, { x: 20, y }] }], 20, { low: 0, high: 8 }));
+  for (const y of [2, 3, 4])
+    draw(
+      lineChart(
+        "Loss",
+        [
+          {
+            ...FIRST,
+            points: [
+              { x: 0, y: 0 },
+              { x: 20, y },
+            ],
+          },
+        ],
+        20,
+        { low: 0, high: 8 },
+      ),
+    );
   await vi.waitFor(() => expect(document.querySelector(".line.first path")?.getAttribute("d")).toBe("M44,146L370,78"), 5000);
 });
 

@@ -4,15 +4,28 @@ import { color, place } from "../../www/src/views/scale";
 
 /** Two layers of four neurons. */
 const PICTURE: Picture = {
-  n_layers: 2, d_mlp: 4, scores: Float32Array.of(1, -3, 2, 0, 0, 0, 0.5, -0.25), largest: 3, order: null, pruned: new Map(),
-  start: 0, span: 4, isRoot: true, isDark: false,
+  n_layers: 2,
+  d_mlp: 4,
+  scores: Float32Array.of(1, -3, 2, 0, 0, 0, 0.5, -0.25),
+  largest: 3,
+  order: null,
+  pruned: new Map(),
+  start: 0,
+  span: 4,
+  isRoot: true,
+  isDark: false,
 };
 
 test("a column of pixels covers its share of the neurons, and at least one", () => {
   expect(columns(PICTURE, 2, 0)).toEqual([0, 2]);
   expect(columns(PICTURE, 2, 1)).toEqual([2, 4]);
   // More pixels than neurons: two of eight show the same one.
-  expect([0, 1, 2, 7].map((x) => columns(PICTURE, 8, x))).toEqual([[0, 1], [0, 1], [1, 2], [3, 4]]);
+  expect([0, 1, 2, 7].map((x) => columns(PICTURE, 8, x))).toEqual([
+    [0, 1],
+    [0, 1],
+    [1, 2],
+    [3, 4],
+  ]);
   expect(columns({ ...PICTURE, start: 2, span: 2 }, 2, 1)).toEqual([3, 4]);
 });
 

@@ -4,7 +4,16 @@ import "../../www/src/views/message-bar";
 import { store, type Job } from "../../www/src/services/store";
 import { control, drawn, set, show } from "./support";
 
-const JOB: Job = { title: "Download", stage: "downloading", done: 0, total: 4e6, first: 0, started_ms: 0, stopping: false, cancel: () => undefined };
+const JOB: Job = {
+  title: "Download",
+  stage: "downloading",
+  done: 0,
+  total: 4e6,
+  first: 0,
+  started_ms: 0,
+  stopping: false,
+  cancel: () => undefined,
+};
 
 /** Texts of the banners, without their buttons. */
 function said(bar: HTMLElement): (string | undefined)[] {

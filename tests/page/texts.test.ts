@@ -9,7 +9,13 @@ test("numbers are written with a real minus and as many digits as they are worth
   expect([short(-1234), short(0.0004), short(0.5), short(0)]).toEqual(["−1.2e+3", "4.0e−4", "0.500", "0"]);
   expect([change(0.5, 1), change(-0.5, 1), change(0, 1)]).toEqual(["+0.5", "−0.5", "0.0"]);
   expect([bytes(999), bytes(1500), bytes(2.5e6), bytes(3.22e9)]).toEqual(["999 bytes", "2 kB", "2.5 MB", "3.22 GB"]);
-  expect([duration(0.0123), duration(9.94), duration(89), duration(120), duration(7200)]).toEqual(["12 ms", "9.9 s", "89 s", "2 min", "2.0 h"]);
+  expect([duration(0.0123), duration(9.94), duration(89), duration(120), duration(7200)]).toEqual([
+    "12 ms",
+    "9.9 s",
+    "89 s",
+    "2 min",
+    "2.0 h",
+  ]);
   expect([count(1, "item"), count(1200, "item")]).toEqual(["1 item", "1,200 items"]);
   expect([parameters(543_816), parameters(134_515_008), parameters(1.5e9)]).toEqual(["544 k", "134.5 M", "1.50 B"]);
 });
@@ -34,14 +40,24 @@ test("a model is its hashes, whatever its files are called; the chat template ch
 
 test("settings say their method, and of the others only what they know", () => {
   const fast: AttributionSettings = {
-    preset: "fast", method: "integrated_gradients", path: "per_layer", site: "post", positions: "last", target: "choice_first_token",
-    steps: 8, rule: "middle", baseline: "zero", aggregate: "signed_mean", confidence_threshold: 0.5,
+    preset: "fast",
+    method: "integrated_gradients",
+    path: "per_layer",
+    site: "post",
+    positions: "last",
+    target: "choice_first_token",
+    steps: 8,
+    rule: "middle",
+    baseline: "zero",
+    aggregate: "signed_mean",
+    confidence_threshold: 0.5,
   };
   expect(settingsText(fast)).toBe("Integrated Gradients, fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
   const { preset: _, ...own } = fast;
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("own settings");
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("to a gap of 0.5 %");
   expect(settingsText({ ...own, method: "wanda", steps: 1, rule: "right" })).toBe("Wanda score, last");
-  expect(settingsText({ ...own, method: "gradient_times_activation", steps: 1, rule: "right" }))
-    .toBe("Gradient × activation, last, post, choice_first_token");
+  expect(settingsText({ ...own, method: "gradient_times_activation", steps: 1, rule: "right" })).toBe(
+    "Gradient × activation, last, post, choice_first_token",
+  );
 });

@@ -17,11 +17,18 @@ describe("a board", () => {
     const board = new Board();
     const taken: Taken = [];
     board.run(job(100, 36), take(taken));
-    expect(taken).toEqual([[0, 36], [36, 72], [72, 100]]);
+    expect(taken).toEqual([
+      [0, 36],
+      [36, 72],
+      [72, 100],
+    ]);
     // The next job is another one.
     taken.length = 0;
     board.run(job(24, 12), take(taken));
-    expect(taken).toEqual([[0, 12], [12, 24]]);
+    expect(taken).toEqual([
+      [0, 12],
+      [12, 24],
+    ]);
   });
 
   test("gives each thread memory of its own to work in", () => {
@@ -40,9 +47,11 @@ describe("a board", () => {
       other.fail();
     };
     let isFirst = true;
-    expect(() => board.run(job(36, 12), () => {
-      if (isFirst) lost();
-      isFirst = false;
-    })).toThrow("a thread of the engine failed");
+    expect(() =>
+      board.run(job(36, 12), () => {
+        if (isFirst) lost();
+        isFirst = false;
+      }),
+    ).toThrow("a thread of the engine failed");
   });
 });

@@ -39,7 +39,18 @@ test("a number is taken within its range; another one gives way to the last, wit
 
 test("a select shows what is taken from its first draw on, and again after a choice that came to nothing", () => {
   const rule = (taken: string): HTMLSelectElement =>
-    control(draw(html`<select data-key="rule">${options([["sum", "Sum"], ["mean", "Mean"]], taken)}</select>`), "rule");
+    control(
+      draw(
+        html`<select data-key="rule">${options(
+          [
+            ["sum", "Sum"],
+            ["mean", "Mean"],
+          ],
+          taken,
+        )}</select>`,
+      ),
+      "rule",
+    );
   expect(rule("mean").value).toBe("mean");
   rule("mean").value = "sum";
   expect(rule("mean").value).toBe("mean");
@@ -47,8 +58,9 @@ test("a select shows what is taken from its first draw on, and again after a cho
 
 test("a pager ends at the first and the last page, and is not there for one", () => {
   const turn = vi.fn();
-  const buttons = (page: number, pages: number): HTMLButtonElement[] =>
-    [...draw(pager("p", page, pages, "shown", turn)).querySelectorAll("button")];
+  const buttons = (page: number, pages: number): HTMLButtonElement[] => [
+    ...draw(pager("p", page, pages, "shown", turn)).querySelectorAll("button"),
+  ];
   expect(buttons(0, 3).map((button) => button.disabled)).toEqual([true, false]);
   buttons(0, 3)[1]?.click();
   expect(turn).toHaveBeenLastCalledWith(1);

@@ -13,7 +13,10 @@ interface Hashed {
 const WITHOUT_EFFECT = "chat_template.jinja";
 
 function hashes(files: readonly Hashed[]): (string | null)[] {
-  return files.filter(({ name }) => name !== WITHOUT_EFFECT).map(({ sha256 }) => sha256).sort();
+  return files
+    .filter(({ name }) => name !== WITHOUT_EFFECT)
+    .map(({ sha256 }) => sha256)
+    .sort();
 }
 
 /** Whether two models have the very same files; one whose files were not hashed has the same as none. */

@@ -32,5 +32,7 @@ export function bytesPerWeight(precision: Precision): number {
 
 /** In the words of the page. */
 export const PRECISIONS: readonly (readonly [Precision, string])[] = [
-  ["f32", "32-bit floats (exact)"], ["f16", "16-bit floats (half the memory)"], ["int8", "8-bit integers (a quarter)"],
+  ["f32", "32-bit floats (exact)"],
+  ["f16", "16-bit floats (half the memory)"],
+  ["int8", "8-bit integers (a quarter)"],
 ];

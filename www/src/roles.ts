@@ -4,7 +4,10 @@ import type { Role, TemplateSpec } from "./wire/engine";
 
 /** Whether results are reported on sets of a role. */
 const IS_REPORTED: Record<Role, boolean> = {
-  attribution: false, validation: false, test: true, out_of_distribution: true,
+  attribution: false,
+  validation: false,
+  test: true,
+  out_of_distribution: true,
 };
 
 export const ROLES = Object.keys(IS_REPORTED) as readonly Role[];

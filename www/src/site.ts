@@ -21,10 +21,7 @@ export interface CatalogFile {
 }
 
 export type CatalogSource =
-  | { kind: "local"; path: string }
-  | { kind: "hub"; repo: string; revision: string; file: string }
-  | { kind: "pip" }
-  | { kind: "wheels" };
+  { kind: "local"; path: string } | { kind: "hub"; repo: string; revision: string; file: string } | { kind: "pip" } | { kind: "wheels" };
 
 /** An entry of `models/items/index.json`. */
 export interface SampleSet {

@@ -33,10 +33,13 @@ export async function openFile(file: File): Promise<void> {
   try {
     const text = await file.text();
     if (await openDocument(text)) return;
-    store.set({ error: {
-      code: "document", message: `“${file.name}” is no study, report or mask of this program.`,
-      hint: "Items go into step 2, a model's files into step 1.",
-    } });
+    store.set({
+      error: {
+        code: "document",
+        message: `“${file.name}” is no study, report or mask of this program.`,
+        hint: "Items go into step 2, a model's files into step 1.",
+      },
+    });
   } catch (thrown) {
     report(thrown);
   }

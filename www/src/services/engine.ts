@@ -3,8 +3,17 @@
 import type { DeviceInfo, Precision, Progress, SecateurError } from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type {
-  DeviceChoice, EngineArguments, EngineMethod, EngineResult, FromWorker, Loaded, ModelSource, Request, Started,
-  StorageInfo, ToWorker,
+  DeviceChoice,
+  EngineArguments,
+  EngineMethod,
+  EngineResult,
+  FromWorker,
+  Loaded,
+  ModelSource,
+  Request,
+  Started,
+  StorageInfo,
+  ToWorker,
 } from "../worker/protocol";
 
 /** Is told how far a request is. One of a job has the job's signal: once that is aborted, the request is cancelled. */
@@ -88,9 +97,7 @@ class EngineClient extends EventTarget {
   }
 
   /** Calls a method of the engine. */
-  call<M extends EngineMethod>(
-    method: M, values: EngineArguments<M>, onProgress?: OnProgress,
-  ): Promise<EngineResult<M>> {
+  call<M extends EngineMethod>(method: M, values: EngineArguments<M>, onProgress?: OnProgress): Promise<EngineResult<M>> {
     return this.#ask({ kind: "call", method, arguments: values }, onProgress);
   }
 
@@ -109,7 +116,9 @@ class EngineClient extends EventTarget {
     const worker = this.#worker;
     if (!worker) {
       return Promise.reject({
-        code: "no_engine", message: "the engine is not running", hint: "Start it again.",
+        code: "no_engine",
+        message: "the engine is not running",
+        hint: "Start it again.",
       } satisfies SecateurError);
     }
     const id = this.#next++;

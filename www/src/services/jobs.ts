@@ -53,10 +53,12 @@ export async function whenIdle(): Promise<void> {
 /** Rejects when a cancelled job does not come to its end in time. What it has the worker do ends with the worker. */
 function stuck(signal: AbortSignal, patience_ms: number): Promise<never> {
   return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => setTimeout(() => {
-      engine.stop(signal);
-      reject(CANCELLED);
-    }, patience_ms));
+    signal.addEventListener("abort", () =>
+      setTimeout(() => {
+        engine.stop(signal);
+        reject(CANCELLED);
+      }, patience_ms),
+    );
   });
 }
 
@@ -65,9 +67,7 @@ function stuck(signal: AbortSignal, patience_ms: number): Promise<never> {
  * starts. What is asked of the engine with the progress that `work` is given is cancelled with the job, whenever it is
  * asked.
  */
-export async function runJob(
-  title: string, work: (onProgress: OnProgress) => Promise<void>, patience_ms = PATIENCE_MS,
-): Promise<boolean> {
+export async function runJob(title: string, work: (onProgress: OnProgress) => Promise<void>, patience_ms = PATIENCE_MS): Promise<boolean> {
   if (store.state.job) return false;
   const controller = new AbortController();
   const { signal } = controller;

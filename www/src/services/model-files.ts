@@ -105,25 +105,26 @@ function ggufAmong(files: readonly File[]): { name: string; files: File[] } | st
   const [first] = files;
   const [, stem, , count] = PART.exec(first?.name ?? "") ?? [];
   const parts = Math.min(Number(count ?? 0), PARTS_AT_MOST);
-  const names = parts > 0
-    ? Array.from({ length: parts }, (_, index) => `${stem}-${String(index + 1).padStart(5, "0")}-of-${count}.gguf`)
-    : files.slice(0, 1).map((file) => file.name);
+  const names =
+    parts > 0
+      ? Array.from({ length: parts }, (_, index) => `${stem}-${String(index + 1).padStart(5, "0")}-of-${count}.gguf`)
+      : files.slice(0, 1).map((file) => file.name);
   if (files.some((file) => !names.includes(file.name))) {
     return `These are several models (${list(files.map((file) => file.name).slice(0, 4))}): choose one of them.`;
   }
   const missing = names.filter((name) => !files.some((file) => file.name === name));
   if (missing.length > 0) {
-    return `${first?.name} is one of ${Number(count)} parts of a model, and ${list(missing.slice(0, 4))} ${missing.length > 1 ? "are" : "is"} missing: `
-      + "choose all parts together.";
+    return (
+      `${first?.name} is one of ${Number(count)} parts of a model, and ${list(missing.slice(0, 4))} ${missing.length > 1 ? "are" : "is"} missing: `
+      + "choose all parts together."
+    );
   }
   const inOrder = names.map((name) => files.find((file) => file.name === name)).filter((file) => file !== undefined);
   return { name: stem ?? (first?.name ?? "").replace(/\.gguf$/, ""), files: inOrder };
 }
 
 /** What a set of picked or dropped files is, or what is wrong with it. */
-export async function sourceOfFiles(
-  picked: readonly PickedFile[], catalog: readonly CatalogEntry[],
-): Promise<ModelSource | string> {
+export async function sourceOfFiles(picked: readonly PickedFile[], catalog: readonly CatalogEntry[]): Promise<ModelSource | string> {
   const gguf = picked.filter(({ file }) => file.name.endsWith(".gguf"));
   const home = picked.find(({ file }) => file.name.endsWith(".safetensors")) ?? picked.find(({ file }) => file.name === INDEX);
   if (gguf.length > 0 && !home) {
@@ -139,7 +140,9 @@ export async function sourceOfFiles(
   const named = (name: string): File | undefined => beside.find((file) => file.name === name);
   const missing = ["config.json", "tokenizer.json"].filter((name) => !named(name));
   if (missing.length > 0) return `${list(missing)} ${missing.length > 1 ? "are" : "is"} missing: choose all files together.`;
-  const companions = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"].map(named).filter((file) => file !== undefined);
+  const companions = ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+    .map(named)
+    .filter((file) => file !== undefined);
   const plain = weights.at(-1)?.name.replace(/\.safetensors$/, "") ?? "model";
   return { kind: "files", name: lastPart(home.folder) || plain, files: [...weights, ...companions], catalog };
 }

@@ -6,23 +6,25 @@ import type { Accuracy, ScoringRule, SetScores } from "../wire/engine";
 
 /** One or two accuracies with their intervals on a line from 0 to 100 %. */
 export function accuracyBar(before: Accuracy, after?: Accuracy): TemplateResult {
-  const label = after
-    ? `before ${accuracyText(before)}, after ${accuracyText(after)}`
-    : accuracyText(before);
+  const label = after ? `before ${accuracyText(before)}, after ${accuracyText(after)}` : accuracyText(before);
   const x = (value: number): number => 4 + value * 192;
   const mark = ({ low, high, value }: Accuracy, y: number, kind: string): unknown => svg`<g class=${kind}><line class="whisker" x1=${x(low)}
     x2=${x(high)} y1=${y} y2=${y}></line><circle cx=${x(value)} cy=${y} r="3.6"></circle></g>`;
   const height = after ? 22 : 14;
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((value) =>
-    svg`<line class="grid" x1=${x(value)} x2=${x(value)} y1="1" y2=${height - 1}></line>`);
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map(
+    (value) => svg`<line class="grid" x1=${x(value)} x2=${x(value)} y1="1" y2=${height - 1}></line>`,
+  );
   return html`<svg class="accuracy-bar" viewBox="0 0 200 ${height}" role="img" aria-label=${label}>${ticks}${mark(before, 7, "before")}${
-    after ? mark(after, 15, "after") : nothing}</svg>`;
+    after ? mark(after, 15, "after") : nothing
+  }</svg>`;
 }
 
 /** `81.3 %` with the interval in small. */
 export function accuracyCell(accuracy: Accuracy): TemplateResult {
-  return html`<span class="accuracy" title=${accuracyText(accuracy)}>${percent(accuracy.value)} <small>${
-    interval(accuracy.low, accuracy.high)}</small></span>`;
+  return html`<span class="accuracy" title=${accuracyText(accuracy)}>${percent(accuracy.value)} <small>${interval(
+    accuracy.low,
+    accuracy.high,
+  )}</small></span>`;
 }
 
 /** A set's accuracy before and after, as a row of a definition list. */
@@ -31,8 +33,7 @@ export function beforeAfter(name: string, before: Accuracy, after: Accuracy | un
   return html`<div class="before-after">
     <div class="row">
       <span class="set-name" title=${name}>${visible(name)}</span>
-      <span class="numbers">${
-        after ? `${(before.value * 100).toFixed(1)} → ${percent(after.value)}` : percent(before.value)}</span>
+      <span class="numbers">${after ? `${(before.value * 100).toFixed(1)} → ${percent(after.value)}` : percent(before.value)}</span>
     </div>
     ${accuracyBar(before, after)}
     <div class="row">
@@ -51,11 +52,16 @@ export function mark(isRight: boolean): TemplateResult {
 /** The accuracy by a rule; undefined where that was not measured. */
 export function accuracyBy(scores: SetScores, rule: ScoringRule): Accuracy | undefined {
   switch (rule) {
-    case "sum": return scores.accuracy;
-    case "per_character": return scores.accuracy_per_character;
-    case "per_byte": return scores.accuracy_per_byte;
-    case "per_token": return scores.accuracy_per_token;
-    case "mutual_information": return scores.accuracy_mutual_information;
+    case "sum":
+      return scores.accuracy;
+    case "per_character":
+      return scores.accuracy_per_character;
+    case "per_byte":
+      return scores.accuracy_per_byte;
+    case "per_token":
+      return scores.accuracy_per_token;
+    case "mutual_information":
+      return scores.accuracy_mutual_information;
   }
 }
 

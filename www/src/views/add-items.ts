@@ -20,7 +20,13 @@ const PASTED = "pasted";
 const REST_MS = 250;
 
 /** A text that is looked at and not yet taken; `file` is null for typed lines. */
-interface Waiting { file: string | null; name: string; text: string; answersFrom?: AnswersFrom | undefined; parsed: ParsedItems }
+interface Waiting {
+  file: string | null;
+  name: string;
+  text: string;
+  answersFrom?: AnswersFrom | undefined;
+  parsed: ParsedItems;
+}
 
 export class AddItems extends View {
   protected readonly keys = [] as const;
@@ -40,11 +46,13 @@ export class AddItems extends View {
         <button class="primary" data-key="add-pasted" @click=${() => void this.#addPasted()}>Add these lines</button>
         ${filePicker("Choose a file …", KINDS, (files) => void this.read(files).catch(report))}
       </div>
-      <div class="pending">${this.#waiting.map((waiting) => importPreview(waiting.name, waiting.parsed, {
-        add: () => this.#take(waiting),
-        drop: () => this.#forget(waiting),
-        count: (first) => void this.#count(waiting, first).catch(report),
-      }))}</div>
+      <div class="pending">${this.#waiting.map((waiting) =>
+        importPreview(waiting.name, waiting.parsed, {
+          add: () => this.#take(waiting),
+          drop: () => this.#forget(waiting),
+          count: (first) => void this.#count(waiting, first).catch(report),
+        }),
+      )}</div>
       <div class="line-errors" role="status">${this.#messages}</div>
     </div>`;
   }
@@ -133,12 +141,18 @@ export class AddItems extends View {
 
   /** Takes the good lines as a set and says what is wrong with the others. */
   #take(waiting: Waiting): void {
-    const { name, parsed: { items, errors } } = waiting;
+    const {
+      name,
+      parsed: { items, errors },
+    } = waiting;
     addSet(name, items);
     const added = store.state.sets.at(-1)?.name ?? "";
     this.#forget(waiting);
-    this.#messages = [html`<p>${count(items.length, "item")} added as “${visible(added)}”.${
-      errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : nothing}</p>${errorList(errors)}`];
+    this.#messages = [
+      html`<p>${count(items.length, "item")} added as “${visible(added)}”.${
+        errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : nothing
+      }</p>${errorList(errors)}`,
+    ];
     openSet(this, added);
   }
 }

@@ -34,19 +34,27 @@ class AnswersTable extends View {
         <select data-key="answers-set" aria-label="Set of the answers" @change=${(event: Event) => {
           this.#open = valueOf(event);
           this.#turn(0);
-        }}>${options(pruned.sets.map((set) => [set.set, `${visible(set.set)} (${set.flipped.length} flipped)`]), shown.set)}</select>
-        <label class="check"><input type="checkbox" data-key="only-flipped" .checked=${live(this.#onlyFlipped)} @change=${(event: Event) => {
+        }}>${options(
+          pruned.sets.map((set) => [set.set, `${visible(set.set)} (${set.flipped.length} flipped)`]),
+          shown.set,
+        )}</select>
+        <label class="check"><input type="checkbox" data-key="only-flipped" .checked=${live(this.#onlyFlipped)} @change=${(
+          event: Event,
+        ) => {
           this.#onlyFlipped = isChecked(event);
           this.#turn(0);
         }}>only flipped</label>
         ${pager("answers", page, pages, `${page + 1} of ${pages}`, (to) => this.#turn(to))}
       </span></div>
       <p class="note" data-result="flips">${flips(shown)}</p>
-      ${rows.length > 0 ? html`<div class="table-scroll"><table class="answers">
+      ${
+        rows.length > 0
+          ? html`<div class="table-scroll"><table class="answers">
         ${columns(["", "Item", "Before", "After", "Right answer"])}
-        <tbody>${rows.map((after) =>
-          row(after, before.get(after.id), contexts.get(after.id) ?? "", flipped.has(after.id)))}</tbody>
-      </table></div>` : nothing}`;
+        <tbody>${rows.map((after) => row(after, before.get(after.id), contexts.get(after.id) ?? "", flipped.has(after.id)))}</tbody>
+      </table></div>`
+          : nothing
+      }`;
   }
 
   #turn(page: number): void {
@@ -63,9 +71,11 @@ function chance({ p_value }: Paired): string {
 function flips({ flipped, after, paired }: PrunedSet): string {
   const better = flipped.filter((flip) => flip.after === flip.gold).length;
   const worse = flipped.filter((flip) => flip.before === flip.gold).length;
-  return `${flipped.length} of ${count(after.items.length, "item")} changed their answer: ${better} to the right one, ${worse} from it`
+  return (
+    `${flipped.length} of ${count(after.items.length, "item")} changed their answer: ${better} to the right one, ${worse} from it`
     + `, ${flipped.length - better - worse} from wrong to wrong.`
-    + (paired ? ` Exact test of the change (McNemar, two-sided): ${chance(paired)}.` : "");
+    + (paired ? ` Exact test of the change (McNemar, two-sided): ${chance(paired)}.` : "")
+  );
 }
 
 function answer(item: ItemScore | undefined): TemplateResult {

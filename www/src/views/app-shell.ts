@@ -31,8 +31,10 @@ class AppShell extends View {
         <a class="brand" href="./" @click=${goToStart}>Secateur</a>
         <p class="tagline">find and prune the neurons that answer confidently for the wrong reason</p>
         <div class="device-chip">${this.#device()}</div>
-        <select aria-label="Colours" @change=${(event: Event) => setTheme(valueOf(event) as Theme)}>${
-          options((["system", "light", "dark"] as const).map((name) => [name, name]), theme())}</select>
+        <select aria-label="Colours" @change=${(event: Event) => setTheme(valueOf(event) as Theme)}>${options(
+          (["system", "light", "dark"] as const).map((name) => [name, name]),
+          theme(),
+        )}</select>
       </header>
       <message-bar></message-bar>
       <div class="columns">
@@ -79,7 +81,8 @@ class AppShell extends View {
     const kind = device_info?.kind === "webgpu" ? "WebGPU" : "WebAssembly";
     const text = engine === "starting" ? "engine starting …" : device_info ? kind : "no engine";
     const title = device_info
-      ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. ${device_info.message ?? ""}` : "";
+      ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. ${device_info.message ?? ""}`
+      : "";
     return html`<span class="lamp ${engine}" aria-hidden="true"></span>
       <button class="link" data-key="device-chip" title=${title} @click=${() => store.set({ step: "model" })}>${text}</button>
       ${engine === "failed" ? html`<button class="small" data-key="start-again" @click=${() => void startAgain()}>Start the engine again</button>` : nothing}`;

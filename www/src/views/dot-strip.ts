@@ -15,10 +15,12 @@ export function dotStrip({ set, accuracies, mean, max, at_least_as_good, mask }:
     heights.set(key, level + 1);
     return svg`<circle class="random" cx=${x(accuracy)} cy=${34 - Math.min(6, level) * 4.5} r="2.6"></circle>`;
   });
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => svg`<g>
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map(
+    (share) => svg`<g>
     <line class="grid" x1=${x(share)} x2=${x(share)} y1="3" y2="38"></line>
     <text class="tick" x=${x(share)} y="48" text-anchor="middle">${share * 100} %</text>
-  </g>`);
+  </g>`,
+  );
   const words = `${at_least_as_good} of ${accuracies.length} random masks do at least as well as this mask`;
   return html`<figure class="dot-strip" data-set=${set}>
     <figcaption><b>${visible(set)}</b> this mask ${percent(value)}; random masks mean ${percent(mean)}, best ${percent(max)}. ${words}.</figcaption>

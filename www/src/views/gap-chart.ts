@@ -36,7 +36,8 @@ class GapChart extends View {
       <p class="note">The scores of a layer should add up to what its neurons change in the target, M(1) − M(0). The gap is what is missing. ${
         large.length > 0
           ? html`<b>${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: ${advice(settings)}</b>`
-          : `It is below ${percent(LARGE, 0)} wherever it matters.`}</p>
+          : `It is below ${percent(LARGE, 0)} wherever it matters.`
+      }</p>
       <div class="table-scroll"><table class="gaps">
         ${columns(["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap", "Steps"])}
         <tbody>${gaps.map((gap) => row(gap, isLarge(gap, gaps)))}</tbody>

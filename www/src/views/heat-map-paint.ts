@@ -93,7 +93,12 @@ export function paint(context: CanvasRenderingContext2D, picture: Picture, geome
 
 /** Zoomed in, a pruned neuron is also struck through. */
 function strike(
-  context: CanvasRenderingContext2D, picture: Picture, { width, row }: Geometry, layer: number, top: number, ink: string,
+  context: CanvasRenderingContext2D,
+  picture: Picture,
+  { width, row }: Geometry,
+  layer: number,
+  top: number,
+  ink: string,
 ): void {
   const cell = width / picture.span;
   if (cell < 6) return;

@@ -16,10 +16,17 @@ const TALL_STEPS: readonly State["step"][] = ["start", "attribution", "pruning"]
 const HEIGHT = { tall: 190, low: 112 };
 const FEWEST_PLACES = 8;
 
-const ORDERS = [["index", "by index"], ["strength", "strongest first"]] as const;
-const CONTRASTS = [["root", "√ scale"], ["linear", "linear scale"]] as const;
+const ORDERS = [
+  ["index", "by index"],
+  ["strength", "strongest first"],
+] as const;
+const CONTRASTS = [
+  ["root", "√ scale"],
+  ["linear", "linear scale"],
+] as const;
 
-const HELP = "Arrow keys move between neurons and layers, with Shift by ten; S goes to the strongest neuron of the layer, "
+const HELP =
+  "Arrow keys move between neurons and layers, with Shift by ten; S goes to the strongest neuron of the layer, "
   + "Home and End to the ends. Enter shows the neuron, P prunes it or takes it back, plus and minus zoom. "
   + "The ranked table in steps 4 and 5 has the same scores as text.";
 
@@ -78,7 +85,13 @@ class HeatMap extends View {
     let largest = 0;
     for (const score of scores) largest = Math.max(largest, Math.abs(score));
     return {
-      n_layers, d_mlp, scores, largest, ...this.#zoom, isRoot: this.#isRoot, isDark: isDark(),
+      n_layers,
+      d_mlp,
+      scores,
+      largest,
+      ...this.#zoom,
+      isRoot: this.#isRoot,
+      isDark: isDark(),
       order: this.#byStrength && attribution ? orderByStrength(scores, n_layers, d_mlp) : null,
       pruned: new Map(mask.layers.map(({ layer, neurons }) => [layer, new Set(neurons)])),
     };
@@ -120,8 +133,9 @@ class HeatMap extends View {
           <div class="map-axis" aria-hidden="true">${picture ? this.#axis(picture) : ""}</div>
         </div>
       </div>
-      <div class="map-foot"><p class="map-read" aria-live="polite">${this.#read()}</p>${picture ? legend(picture)
-        : html`<div class="map-legend"></div>`}</div>
+      <div class="map-foot"><p class="map-read" aria-live="polite">${this.#read()}</p>${
+        picture ? legend(picture) : html`<div class="map-legend"></div>`
+      }</div>
       <p id="map-help" class="visually-hidden">${HELP}</p>`;
   }
 
@@ -155,7 +169,7 @@ class HeatMap extends View {
     const site = attribution?.settings.site === "gate_pre" ? "gate" : "activation";
     return attribution
       ? `${METHODS[attribution.settings.method]} per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
-        + `signed mean over ${attribution.items_used.length} items of “${attribution.set}”`
+          + `signed mean over ${attribution.items_used.length} items of “${attribution.set}”`
       : `${n_layers} layers × ${d_mlp} neurons`;
   }
 
@@ -178,9 +192,11 @@ class HeatMap extends View {
     }).sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
     const top = perLayer[0];
     const pruned = mask.layers.map(({ layer, neurons }) => `${neurons.length} in layer ${layer}`).join(", ");
-    return `Heat map of ${picture.n_layers} layers by ${picture.d_mlp} neurons. `
+    return (
+      `Heat map of ${picture.n_layers} layers by ${picture.d_mlp} neurons. `
       + (top ? `Strongest neuron: ${address(top.layer, top.neuron)}, score ${short(top.score)}. ` : "")
-      + `Pruned: ${pruned || "none"}.`;
+      + `Pruned: ${pruned || "none"}.`
+    );
   }
 
   #score({ layer, neuron }: NeuronAddress): number {
@@ -196,8 +212,10 @@ class HeatMap extends View {
     const pitch = rowHeight(this.#geometry) / ratio;
     const every = Math.ceil(13 / pitch);
     const style = `height: ${pitch}px; line-height: ${pitch - this.#geometry.gap / ratio}px`;
-    return Array.from({ length: n_layers }, (_, layer) =>
-      html`<span .style=${style}>${layer % every === 0 ? (pitch >= 18 ? `layer ${layer}` : layer) : ""}</span>`);
+    return Array.from(
+      { length: n_layers },
+      (_, layer) => html`<span .style=${style}>${layer % every === 0 ? (pitch >= 18 ? `layer ${layer}` : layer) : ""}</span>`,
+    );
   }
 
   #axis({ start, span, d_mlp }: Picture): TemplateResult {
@@ -212,14 +230,20 @@ class HeatMap extends View {
   #cursor(): TemplateResult {
     const picture = this.#picture;
     const position = picture ? this.#position(this.#at) - picture.start : -1;
-    const isShown = picture !== null && this.state.attribution !== null && (this.state.selected !== null || this.#isFocused)
-      && position >= 0 && position < picture.span;
+    const isShown =
+      picture !== null
+      && this.state.attribution !== null
+      && (this.state.selected !== null || this.#isFocused)
+      && position >= 0
+      && position < picture.span;
     const ratio = devicePixelRatio || 1;
     const cell = this.#geometry.width / ratio / (picture?.span ?? 1);
     const width = Math.max(7, cell + 2);
-    return html`<div class="map-cursor" ?hidden=${!isShown} .style=${`width: ${width}px; `
+    return html`<div class="map-cursor" ?hidden=${!isShown} .style=${
+      `width: ${width}px; `
       + `height: ${(this.#geometry.row + this.#geometry.track) / ratio + 2}px; left: ${(position + 0.5) * cell - width / 2}px; `
-      + `top: ${(this.#at.layer * rowHeight(this.#geometry)) / ratio - 1}px`}></div>`;
+      + `top: ${(this.#at.layer * rowHeight(this.#geometry)) / ratio - 1}px`
+    }></div>`;
   }
 
   /** A neuron's address and score. */
@@ -280,23 +304,50 @@ class HeatMap extends View {
       this.#show(this.#at);
     };
     switch (event.key) {
-      case "ArrowLeft": go(layer, position - far); break;
-      case "ArrowRight": go(layer, position + far); break;
-      case "ArrowUp": go(layer - 1, position); break;
-      case "ArrowDown": go(layer + 1, position); break;
-      case "Home": go(layer, 0); break;
-      case "End": go(layer, picture.d_mlp - 1); break;
-      case "s": case "S": {
+      case "ArrowLeft":
+        go(layer, position - far);
+        break;
+      case "ArrowRight":
+        go(layer, position + far);
+        break;
+      case "ArrowUp":
+        go(layer - 1, position);
+        break;
+      case "ArrowDown":
+        go(layer + 1, position);
+        break;
+      case "Home":
+        go(layer, 0);
+        break;
+      case "End":
+        go(layer, picture.d_mlp - 1);
+        break;
+      case "s":
+      case "S": {
         const neuron = strongest(picture, layer, 0, picture.d_mlp);
         go(layer, this.#position({ layer, neuron }));
         break;
       }
-      case "Enter": case " ": select(this.#at); break;
-      case "p": case "P": toggleNeuron(this.#at.layer, this.#at.neuron); break;
-      case "+": case "=": this.#zoomBy(0.5); break;
-      case "-": this.#zoomBy(2); break;
-      case "0": this.#zoomBy(Infinity); break;
-      default: return;
+      case "Enter":
+      case " ":
+        select(this.#at);
+        break;
+      case "p":
+      case "P":
+        toggleNeuron(this.#at.layer, this.#at.neuron);
+        break;
+      case "+":
+      case "=":
+        this.#zoomBy(0.5);
+        break;
+      case "-":
+        this.#zoomBy(2);
+        break;
+      case "0":
+        this.#zoomBy(Infinity);
+        break;
+      default:
+        return;
     }
     event.preventDefault();
   }
@@ -351,9 +402,10 @@ class HeatMap extends View {
 function legend({ largest, isRoot, isDark: isNight }: Picture): TemplateResult {
   const at = (share: number): number => Math.sign(share) * (isRoot ? share * share : Math.abs(share)) * largest;
   return html`<div class="map-legend" aria-label="Scores from ${short(-largest)} to ${short(largest)}">
-    <div class="legend-scale"><span class="legend-bar" aria-hidden="true">${Array.from({ length: 41 }, (_, index) =>
-      html`<i .style=${`background: ${css(index / 20 - 1, isNight)}`}></i>`)}</span><span class="legend-numbers">${
-      [-1, -0.5, 0, 0.5, 1].map((share) => html`<span>${short(at(share))}</span>`)}</span></div>
+    <div class="legend-scale"><span class="legend-bar" aria-hidden="true">${Array.from(
+      { length: 41 },
+      (_, index) => html`<i .style=${`background: ${css(index / 20 - 1, isNight)}`}></i>`,
+    )}</span><span class="legend-numbers">${[-1, -0.5, 0, 0.5, 1].map((share) => html`<span>${short(at(share))}</span>`)}</span></div>
     <span class="legend-words">purple: against the answer · orange: for it · <b class="tick"></b> pruned</span>
   </div>`;
 }
@@ -361,8 +413,7 @@ function legend({ largest, isRoot, isDark: isNight }: Picture): TemplateResult {
 function orderByStrength(scores: Float32Array, n_layers: number, d_mlp: number): Uint32Array[] {
   return Array.from({ length: n_layers }, (_, layer) => {
     const row = scores.subarray(layer * d_mlp, (layer + 1) * d_mlp);
-    return Uint32Array.from({ length: d_mlp }, (_, index) => index)
-      .sort((a, b) => Math.abs(row[b] ?? 0) - Math.abs(row[a] ?? 0) || a - b);
+    return Uint32Array.from({ length: d_mlp }, (_, index) => index).sort((a, b) => Math.abs(row[b] ?? 0) - Math.abs(row[a] ?? 0) || a - b);
   });
 }
 

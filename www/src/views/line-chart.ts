@@ -5,7 +5,12 @@ import { html, type TemplateResult } from "lit";
 import { short } from "../format";
 import type { Chart, Library } from "./plot-figure";
 
-export interface Point { x: number; y: number; low?: number; high?: number }
+export interface Point {
+  x: number;
+  y: number;
+  low?: number;
+  high?: number;
+}
 
 export interface Line {
   name: string;
@@ -20,7 +25,10 @@ export interface Line {
 const MOST_DOTS = 60;
 
 export function lineChart(
-  title: string, lines: readonly Line[], steps: number, range: { low: number; high: number } | null,
+  title: string,
+  lines: readonly Line[],
+  steps: number,
+  range: { low: number; high: number } | null,
   label: (value: number) => string = short,
 ): TemplateResult {
   const known = lines.map((line) => ({ ...line, points: line.points.filter(({ y }) => Number.isFinite(y)) }));
@@ -28,12 +36,18 @@ export function lineChart(
   const low = range?.low ?? Math.min(0, ...values);
   const high = range?.high ?? Math.max(...values, low + 1e-6);
   const last = lines.map((line) => `${line.name}: ${label(line.points.at(-1)?.y ?? Number.NaN)}`).join(", ");
-  const chart: Chart = (plot) => plot.plot({
-    width: 380, height: 176, marginLeft: 44, marginRight: 10, marginTop: 10, marginBottom: 30,
-    x: { domain: [0, Math.max(1, steps)], ticks: 5, tickSize: 0, label: "steps", labelArrow: false, labelOffset: 28 },
-    y: { domain: [low, high], ticks: 4, tickSize: 0, tickFormat: label, grid: true, label: null },
-    marks: [known.map((line) => marks(plot, line)), pointedAt(plot, known, label)],
-  });
+  const chart: Chart = (plot) =>
+    plot.plot({
+      width: 380,
+      height: 176,
+      marginLeft: 44,
+      marginRight: 10,
+      marginTop: 10,
+      marginBottom: 30,
+      x: { domain: [0, Math.max(1, steps)], ticks: 5, tickSize: 0, label: "steps", labelArrow: false, labelOffset: 28 },
+      y: { domain: [low, high], ticks: 4, tickSize: 0, tickFormat: label, grid: true, label: null },
+      marks: [known.map((line) => marks(plot, line)), pointedAt(plot, known, label)],
+    });
   return html`<figure class="line-chart">
     <figcaption><b>${title}</b></figcaption>
     <plot-figure role="img" aria-label="${title}; last values ${last}" .chart=${chart}></plot-figure>
@@ -44,10 +58,16 @@ export function lineChart(
 function marks(plot: Library, { kind, points, best }: Line): Markish[] {
   const at = { x: "x", y: "y" };
   return [
-    plot.ruleX(points.filter(({ low }) => low !== undefined), { x: "x", y1: "low", y2: "high", className: `whiskers ${kind}` }),
+    plot.ruleX(
+      points.filter(({ low }) => low !== undefined),
+      { x: "x", y1: "low", y2: "high", className: `whiskers ${kind}` },
+    ),
     plot.line(points, { ...at, className: `line ${kind}` }),
     plot.dot(points.length < MOST_DOTS ? points : [], { ...at, r: 1.8, className: `dots ${kind}` }),
-    plot.dot(points.filter(({ x }) => x === best), { ...at, r: 5, className: `best ${kind}` }),
+    plot.dot(
+      points.filter(({ x }) => x === best),
+      { ...at, r: 5, className: `best ${kind}` },
+    ),
   ];
 }
 

@@ -14,14 +14,24 @@ import { columns, facts, filePicker } from "./widgets";
 
 class LinkPanel extends View {
   protected readonly keys = [
-    "shared", "shared_fragment", "reproduction", "model", "job", "storage", "catalog", "has_earlier", "engine",
+    "shared",
+    "shared_fragment",
+    "reproduction",
+    "model",
+    "job",
+    "storage",
+    "catalog",
+    "has_earlier",
+    "engine",
   ] as const;
 
   protected override render(): Drawn {
     const { shared, reproduction, has_earlier, job } = this.state;
     const isIdle = job === null && this.state.engine === "ready";
-    const back = has_earlier ? html`<p class="note">Your own study from before is put aside. <button class="link" data-key="earlier"
-      ?disabled=${!isIdle} @click=${() => void backToEarlier()}>Go back to it</button></p>` : nothing;
+    const back = has_earlier
+      ? html`<p class="note">Your own study from before is put aside. <button class="link" data-key="earlier"
+      ?disabled=${!isIdle} @click=${() => void backToEarlier()}>Go back to it</button></p>`
+      : nothing;
     if (!shared) return html`<section class="panel">${back}</section>`;
     return html`<section class="panel link-panel">
       <h1>${this.#isOfFile() ? "A study from a file" : "A study was sent to you"}</h1>
@@ -33,7 +43,8 @@ class LinkPanel extends View {
       <div class="tools">
         ${reproduction ? html`<button data-key="again" ?disabled=${!isIdle} @click=${() => void runLink()}>Run it again</button>` : nothing}
         <button data-key="close-link" ?disabled=${!isIdle} @click=${closeLink}>${
-          reproduction ? "Go on from here" : this.#isOfFile() ? "Leave the file" : "Leave the link"}</button>
+          reproduction ? "Go on from here" : this.#isOfFile() ? "Leave the file" : "Leave the link"
+        }</button>
       </div>
       ${back}
     </section>`;
@@ -50,13 +61,17 @@ class LinkPanel extends View {
       html`<button class="primary" data-key="run-link" ?disabled=${!isIdle} @click=${() => void runLink()}>${text}</button>`;
     const pick = filePicker("Choose its file …", ".gguf,.safetensors,.json", (files) => void this.#bring(files));
     switch (needed.state) {
-      case "loaded": return html`<p>${run(shared.expected ? "Re-run and compare" : "Run this study")}</p>`;
-      case "here": return html`<p>${run(`Load ${visible(needed.name)} and run`)}</p>`;
-      case "known": return html`<div>
+      case "loaded":
+        return html`<p>${run(shared.expected ? "Re-run and compare" : "Run this study")}</p>`;
+      case "here":
+        return html`<p>${run(`Load ${visible(needed.name)} and run`)}</p>`;
+      case "known":
+        return html`<div>
         <p>The study needs ${needed.entry.name}, which is not in this browser yet (${bytes(needed.bytes)}, ${needed.entry.licence}).</p>
         <p class="tools">${run(`Download it (${bytes(needed.bytes)}) and run`)}${pick}</p>
       </div>`;
-      case "unknown": return html`<div>
+      case "unknown":
+        return html`<div>
         <p>The study needs the model <b>${visible(shared.study.model.name ?? shared.study.model.id)}</b>, which no catalogue here knows. Choose
           its file: one .gguf, or model.safetensors with config.json and tokenizer.json. Its sha256 must begin with
           <code>${shared.study.model.sha256.slice(0, 12) || "–"}</code>.</p>
@@ -87,8 +102,12 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
   const rows: [string, string][] = [
     ["Model", `${visible(model.name ?? model.id)}${model.sha256 ? `, sha256 ${model.sha256.slice(0, 12)}…` : ""}`],
     ["Items", sets.join("; ")],
-    ["Prompt", [visible(templateId(template)), few_shot ? count(few_shot.k, "shot") : "", choice_order ? "choices in a seeded order" : ""]
-      .filter((part) => part !== "").join(", ")],
+    [
+      "Prompt",
+      [visible(templateId(template)), few_shot ? count(few_shot.k, "shot") : "", choice_order ? "choices in a seeded order" : ""]
+        .filter((part) => part !== "")
+        .join(", "),
+    ],
   ];
   if (attribution) rows.push(["Attribution", settingsText(attribution)]);
   if (search) rows.push(["Search", `percentages ${search.percents.join(", ")}`]);
@@ -106,8 +125,15 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
 
 function verdict(reproduction: Reproduction): TemplateResult {
   const {
-    mask_identical, accuracy_identical, predictions_identical, predictions_compared, largest_log_likelihood_difference,
-    log_likelihoods_compared, other_precision, sets, message,
+    mask_identical,
+    accuracy_identical,
+    predictions_identical,
+    predictions_compared,
+    largest_log_likelihood_difference,
+    log_likelihoods_compared,
+    other_precision,
+    sets,
+    message,
   } = reproduction;
   const verdicts = [mask_identical, accuracy_identical, predictions_identical].filter((is) => is !== null);
   const isSame = verdicts.every((is) => is);
@@ -124,26 +150,39 @@ function verdict(reproduction: Reproduction): TemplateResult {
       ${line(mask_identical, "The same neurons are pruned.", "Other neurons are pruned.")}
       ${line(accuracy_identical, "All accuracies are the same.", "Some accuracies differ.")}
       ${line(predictions_identical, `All ${predictions} are the same.`, `Of ${predictions} some differ.`)}
-      ${log_likelihoods_compared === 0 ? nothing
-        : html`<li>Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats.</li>`}
-      ${other_precision ? line(false, "",
-        `The weights were held in ${other_precision.expected}, and are held in ${other_precision.measured} here.`) : nothing}
+      ${
+        log_likelihoods_compared === 0
+          ? nothing
+          : html`<li>Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats.</li>`
+      }
+      ${
+        other_precision
+          ? line(false, "", `The weights were held in ${other_precision.expected}, and are held in ${other_precision.measured} here.`)
+          : nothing
+      }
     </ul>
-    ${sets.length === 0 ? nothing : html`<table>
+    ${
+      sets.length === 0
+        ? nothing
+        : html`<table>
       ${columns(["Set", "Expected", "Measured here"])}
-      <tbody>${sets.map(({ set, expected, measured }) => html`<tr>
+      <tbody>${sets.map(
+        ({ set, expected, measured }) => html`<tr>
         <td>${visible(set)}</td>
         <td class="number">${share(expected)}</td>
         <td class="number">${share(measured)}</td>
-      </tr>`)}</tbody>
-    </table>`}
+      </tr>`,
+      )}</tbody>
+    </table>`
+    }
     <p class="note">${message}</p>
   </section>`;
 }
 
 /** What is the same or not, by sign and by word; nothing where it was not compared. */
 function line(is: boolean | null, yes: string, no: string): Drawn {
-  return is === null ? nothing
+  return is === null
+    ? nothing
     : html`<li class=${is ? "same" : "different"}><span aria-hidden="true">${is ? "=" : "≠"}</span> ${is ? yes : no}</li>`;
 }
 

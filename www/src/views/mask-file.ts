@@ -17,8 +17,11 @@ class MaskFile extends View {
     const { mask, pruned } = this.state;
     const size = neuronCount(mask);
     return html`<section><h2>Mask file</h2>
-      <p class="note">${size === 0 ? "Nothing is pruned yet."
-        : `${count(size, "neuron")}, the model's sha256, the study that made it and what was measured.`}</p>
+      <p class="note">${
+        size === 0
+          ? "Nothing is pruned yet."
+          : `${count(size, "neuron")}, the model's sha256, the study that made it and what was measured.`
+      }</p>
       <div class="tools">
         <button class="primary" data-key="export-mask" ?disabled=${this.isBusy || !pruned} @click=${() => void this.#save()}>Download mask.json</button>
         ${filePicker("Open a mask, study or report …", ".json", ([file]) => void (file && openFile(file)), false)}

@@ -17,10 +17,12 @@ class MessageBar extends View {
     const { error, notice, messages } = this.state;
     return html`${messages.map((message, index) => {
       const close = (): void => dismiss(message);
-      return message.kind === "error" ? this.#error(message, `close-message-${index}`, close)
+      return message.kind === "error"
+        ? this.#error(message, `close-message-${index}`, close)
         : noticeBanner(`${message.message} ${message.hint}`, `close-message-${index}`, close);
     })}${error ? this.#error(error, "close-error", () => store.set({ error: null })) : nothing}${
-      notice ? noticeBanner(notice, "close-notice", () => store.set({ notice: null })) : nothing}`;
+      notice ? noticeBanner(notice, "close-notice", () => store.set({ notice: null })) : nothing
+    }`;
   }
 
   #error(error: SecateurError, key: string, close: () => void): TemplateResult {
@@ -34,8 +36,12 @@ class MessageBar extends View {
     return html`<div class="banner error" role="alert" data-code=${error.code}>
       <span class="sign" aria-hidden="true">!</span>
       <p><b>${sentence(error.message)}</b> ${error.hint}</p>
-      ${isStopped && OF_THE_ENGINE.has(error.code) ? html`<button class="small" data-key=${`again-${key}`} ?disabled=${job !== null}
-        @click=${again}>Start the engine again</button>` : nothing}
+      ${
+        isStopped && OF_THE_ENGINE.has(error.code)
+          ? html`<button class="small" data-key=${`again-${key}`} ?disabled=${job !== null}
+        @click=${again}>Start the engine again</button>`
+          : nothing
+      }
       ${closing(key, close)}
     </div>`;
   }

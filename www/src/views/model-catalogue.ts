@@ -19,14 +19,17 @@ class ModelCatalogue extends View {
     return html`<section>
       <div class="ways-in"><h2>Known models</h2>
         <p>or ${this.#jump("any model of the hub", "model-hub input")}, ${this.#jump("your own files", ".drop-zone button")}</p></div>
-      ${entries.length === 0 ? html`<p class="note">The catalogue cannot be read.</p>`
-        : html`<div class="table-scroll"><table class="models catalogue">
+      ${
+        entries.length === 0
+          ? html`<p class="note">The catalogue cannot be read.</p>`
+          : html`<div class="table-scroll"><table class="models catalogue">
           <thead><tr>
             <th scope="col">Model</th><th scope="col" class="number">Parameters</th><th scope="col" class="number">Download</th>
             <th scope="col" class="number">Memory</th><th scope="col"><span class="visually-hidden">Action</span></th>
           </tr></thead>
           <tbody>${entries.map((entry) => this.#row(entry))}</tbody>
-        </table></div>`}
+        </table></div>`
+      }
     </section>`;
   }
 
@@ -46,11 +49,17 @@ class ModelCatalogue extends View {
     const isLoaded = model?.info.id === entry.id && entryOf(model.info) === entry;
     const fit = fitOf(entry, precision, device_info);
     const begun = storage?.unfinished.find((other) => other.id === entry.id);
-    const download = isShipped(entry) ? "with the page" : source.kind === "stored" ? "kept here"
-      : begun ? `${percent(begun.held / Math.max(1, size), 0)} of ${bytes(size)}` : bytes(size);
+    const download = isShipped(entry)
+      ? "with the page"
+      : source.kind === "stored"
+        ? "kept here"
+        : begun
+          ? `${percent(begun.held / Math.max(1, size), 0)} of ${bytes(size)}`
+          : bytes(size);
     return html`<tr class=${isLoaded ? "selected" : ""} data-entry=${entry.id}>
       <td><b>${entry.name}</b> <small>${entry.licence}</small><p class="note">${entry.note}</p>${
-        fit.text && !isLoaded ? html`<p class="fit ${fit.verdict}">${fit.text}</p>` : nothing}</td>
+        fit.text && !isLoaded ? html`<p class="fit ${fit.verdict}">${fit.text}</p>` : nothing
+      }</td>
       <td class="number">${parameters(entry.parameters)}</td>
       <td class="number">${download}</td>
       <td class="number">${bytes(loadBytes(entry, precision))}</td>

@@ -11,7 +11,9 @@ import { View } from "./view";
 import { options, valueOf } from "./widgets";
 
 const DEVICES: readonly (readonly [DeviceChoice, string])[] = [
-  ["auto", "automatic"], ["webgpu", "WebGPU (graphics card)"], ["wasm", "WebAssembly (one processor core)"],
+  ["auto", "automatic"],
+  ["webgpu", "WebGPU (graphics card)"],
+  ["wasm", "WebAssembly (one processor core)"],
 ];
 
 class ModelDevice extends View {
@@ -40,7 +42,8 @@ function about({ kind, adapter, limits, self_test, message }: DeviceInfo): strin
   return `Now: ${kind === "webgpu" ? "WebGPU, " : ""}${adapter}. ${memory ? `It holds models of up to ${bytes(memory)} of memory. ` : ""}${
     kind === "webgpu"
       ? `Self-test against the processor ${self_test.passed ? "passed" : "failed"}: largest difference ${short(self_test.max_error)}. `
-      : "It is what other devices are compared with. "}${message ?? ""}`;
+      : "It is what other devices are compared with. "
+  }${message ?? ""}`;
 }
 
 customElements.define("model-device", ModelDevice);

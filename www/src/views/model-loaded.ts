@@ -26,19 +26,27 @@ class ModelLoaded extends View {
       <p>${parameters(info.n_parameters)} parameters, ${(info.n_layers * info.d_mlp).toLocaleString("en")} neurons in ${info.n_layers} layers.</p>
       ${(notes ?? []).map((note) => html`<p class="note" data-note="load">Note: ${note}.</p>`)}
       <details data-key="load-report"><summary>What the files held</summary>${facts(this.#rows(model))}${
-        unused.length > 0 ? html`<p class="note">Unused tensors: ${unused.slice(0, 20).join(", ")}${unused.length > 20 ? " …" : ""}</p>` : nothing}</details>
+        unused.length > 0
+          ? html`<p class="note">Unused tensors: ${unused.slice(0, 20).join(", ")}${unused.length > 20 ? " …" : ""}</p>`
+          : nothing
+      }</details>
       ${model.source ? nothing : html`<p class="note">This model is not kept: after a reload it has to be chosen again.</p>`}`;
   }
 
   #rows({ info, source }: Model): [string, string][] {
     const { report } = info;
     const kept = source?.kind === "stored" ? this.state.storage?.models.find((other) => other.id === info.id)?.source : undefined;
-    const types = Object.entries(report.tensor_types).map(([type, tensors]) => `${tensors} × ${type}`).join(", ");
+    const types = Object.entries(report.tensor_types)
+      .map(([type, tensors]) => `${tensors} × ${type}`)
+      .join(", ");
     return [
       ["Size", `${parameters(info.n_parameters)} parameters, ${bytes(report.bytes)} ${report.source}`],
       ["Neurons", `${(info.n_layers * info.d_mlp).toLocaleString("en")}: ${info.n_layers} layers of ${info.d_mlp.toLocaleString("en")}`],
       ["Shape", `family ${info.family}, d_model ${info.d_model}, ${info.n_heads} heads (${info.n_kv_heads} key/value)`],
-      ["Vocabulary", `${info.vocabulary.toLocaleString("en")} tokens, ${info.tied ? "tied" : "untied"} output, context ${info.context_length.toLocaleString("en")}`],
+      [
+        "Vocabulary",
+        `${info.vocabulary.toLocaleString("en")} tokens, ${info.tied ? "tied" : "untied"} output, context ${info.context_length.toLocaleString("en")}`,
+      ],
       ["Held as", PRECISIONS.find(([value]) => value === report.precision)?.[1] ?? report.precision],
       ["Chat template", report.has_chat_template ? "there is one; prompts are scored without it, as they stand" : "none"],
       ["Tensors", `${report.applied} read (${types}), none missing, ${report.unused.length} unused`],

@@ -13,7 +13,8 @@ class ModelStored extends View {
     const { storage } = this.state;
     if (!storage || storage.models.length + storage.unfinished.length === 0) return nothing;
     const room = storage.quota > 0 ? `${bytes(storage.used)} of ${bytes(storage.quota)} used. ` : "";
-    const promise = storage.persisted ? "The browser keeps them until you delete them."
+    const promise = storage.persisted
+      ? "The browser keeps them until you delete them."
       : "The browser may clear them when the disk runs full.";
     return html`<section><h2>Kept in this browser</h2>
       <div class="table-scroll"><table class="models stored">
@@ -46,7 +47,8 @@ class ModelStored extends View {
       <td>${new Date(model.stored_at).toLocaleDateString()}</td>
       <td class="action"><button class="small" data-key=${`stored-${model.id}`} ?disabled=${this.#isBlocked || isLoaded}
         aria-label="Load ${model.name}" @click=${() => void choose({ kind: "stored", id: model.id })}>${
-        isLoaded ? "Loaded" : "Load"}</button>${this.#delete(model.id, model.name)}</td>
+          isLoaded ? "Loaded" : "Load"
+        }</button>${this.#delete(model.id, model.name)}</td>
     </tr>`;
   }
 
@@ -58,8 +60,10 @@ class ModelStored extends View {
       <td class="number">${bytes(model.held)} of ${bytes(model.bytes)}</td>
       <td></td>
       <td class="action"><button class="small" data-key=${`resume-${model.id}`} ?disabled=${this.#isBlocked}
-        aria-label="Resume the download of ${model.name}" @click=${() => void choose({ kind: "unfinished", id: model.id })}>Resume</button>${
-        this.#delete(model.id, model.name)}</td>
+        aria-label="Resume the download of ${model.name}" @click=${() => void choose({ kind: "unfinished", id: model.id })}>Resume</button>${this.#delete(
+          model.id,
+          model.name,
+        )}</td>
     </tr>`;
   }
 }

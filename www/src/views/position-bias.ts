@@ -27,12 +27,27 @@ class PositionBias extends View {
     }}>
       <summary>Position bias: does the model prefer a place in the list?</summary>
       <div class="tools">
-        ${choice("Orders", "bias-orders", [["cyclic", "every rotation"], ["seeded", "seeded orders"]], kind, (to) => this.#ask({ kind: to }))}
-        ${kind === "seeded" ? html`
+        ${choice(
+          "Orders",
+          "bias-orders",
+          [
+            ["cyclic", "every rotation"],
+            ["seeded", "seeded orders"],
+          ],
+          kind,
+          (to) => this.#ask({ kind: to }),
+        )}
+        ${
+          kind === "seeded"
+            ? html`
           ${numeric("How many", "bias-count", orders, { min: 1, max: 64, step: 1 }, (to) => this.#ask({ orders: to }))}
-          ${numeric("Seed", "bias-seed", seed, { min: 0, max: 2 ** 31, step: 1 }, (to) => this.#ask({ seed: to }))}` : nothing}
-        <button data-key="measure-bias" ?disabled=${this.isBusy} @click=${() => void measureBias(set.name, this.#orders())}>Measure on “${
-          clip(visible(set.name), 30)}”</button>
+          ${numeric("Seed", "bias-seed", seed, { min: 0, max: 2 ** 31, step: 1 }, (to) => this.#ask({ seed: to }))}`
+            : nothing
+        }
+        <button data-key="measure-bias" ?disabled=${this.isBusy} @click=${() => void measureBias(set.name, this.#orders())}>Measure on “${clip(
+          visible(set.name),
+          30,
+        )}”</button>
       </div>
       ${bias?.set === set.name ? result(bias) : nothing}
     </details>`;
@@ -56,19 +71,25 @@ function ordersText(orders: Orders): string {
 
 function result({ places, accuracy, consistent, depends_on_order, orders, seconds }: Found): TemplateResult {
   return html`<div data-result="bias">
-    ${depends_on_order ? nothing : html`<p class="note">This template shows the model no list: each choice scores the same wherever it stands, so
-      no place can be preferred. A lettered template shows one.</p>`}
+    ${
+      depends_on_order
+        ? nothing
+        : html`<p class="note">This template shows the model no list: each choice scores the same wherever it stands, so
+      no place can be preferred. A lettered template shows one.</p>`
+    }
     <p>${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. Over all
       orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.</p>
     <div class="table-scroll"><table>
       ${columns(["Place", "Right there", "Predicted", "Accuracy where it is right", ""])}
-      <tbody>${places.map((place) => html`<tr>
+      <tbody>${places.map(
+        (place) => html`<tr>
         <th scope="row">${String.fromCharCode(65 + place.position)}</th>
         <td class="number">${place.gold} (${percent(place.gold / accuracy.total)})</td>
         <td class="number">${place.predicted} (${percent(place.predicted / accuracy.total)})</td>
         <td class="number">${percent(place.accuracy.value)}</td>
         <td>${accuracyBar(place.accuracy)}</td>
-      </tr>`)}</tbody>
+      </tr>`,
+      )}</tbody>
     </table></div>
   </div>`;
 }

@@ -28,9 +28,13 @@ addEventListener("mousedown", begin, true);
 // The click comes right after.
 for (const name of ["mouseup", "dragend"]) addEventListener(name, () => setTimeout(end), true);
 // The list of a select may swallow the release.
-addEventListener("mousemove", ({ buttons }) => {
-  if (buttons === 0) end();
-}, true);
+addEventListener(
+  "mousemove",
+  ({ buttons }) => {
+    if (buttons === 0) end();
+  },
+  true,
+);
 
 /** Resolves once the mouse is not pressed within an element any more; null where it is not. */
 export function released(element: Element): Promise<void> | null {

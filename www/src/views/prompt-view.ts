@@ -16,15 +16,26 @@ export function promptView({ prompt, choices, tokens, gold }: PromptView, id: st
   const hidden = Math.max(0, tokens.length - SHOWN);
   return html`<div>
     <p class="note">Item ${clip(id, 30)} as the model reads it; what is scored of each choice is underlined${
-      tokens.length > 0 ? ` (${count(tokens.length, "token")} before the choices):` : ":"}</p>
-    <pre class="prompt">${prompt}<span class="choices">${choices.map((choice, index) =>
-      html`<span class=${index === gold ? "gold" : ""}>${choice.context}<u>${choice.continuation}</u>${index === gold ? " ✓" : ""}</span>`)}</span></pre>
-    ${tokens.length > 0 ? html`
-      <p class="tokens" aria-label="Tokens of the prompt">${hidden > 0 ? html`<small>${count(hidden, "token")} … </small>` : nothing}${
-        tokens.slice(hidden).map((token) => html`<span>${tokenText(token)}</span>`)}</p>
-      <ol class="choice-tokens" type="A" aria-label="Tokens of the choices">${choices.map((choice, index) =>
-        html`<li class=${index === gold ? "gold" : ""}><span class="tokens">${choice.tokens.map((token, at) =>
-          scoredToken(token, at >= choice.scored_from))}</span></li>`)}</ol>` : nothing}
+      tokens.length > 0 ? ` (${count(tokens.length, "token")} before the choices):` : ":"
+    }</p>
+    <pre class="prompt">${prompt}<span class="choices">${choices.map(
+      (choice, index) =>
+        html`<span class=${index === gold ? "gold" : ""}>${choice.context}<u>${choice.continuation}</u>${index === gold ? " ✓" : ""}</span>`,
+    )}</span></pre>
+    ${
+      tokens.length > 0
+        ? html`
+      <p class="tokens" aria-label="Tokens of the prompt">${hidden > 0 ? html`<small>${count(hidden, "token")} … </small>` : nothing}${tokens
+        .slice(hidden)
+        .map((token) => html`<span>${tokenText(token)}</span>`)}</p>
+      <ol class="choice-tokens" type="A" aria-label="Tokens of the choices">${choices.map(
+        (choice, index) =>
+          html`<li class=${index === gold ? "gold" : ""}><span class="tokens">${choice.tokens.map((token, at) =>
+            scoredToken(token, at >= choice.scored_from),
+          )}</span></li>`,
+      )}</ol>`
+        : nothing
+    }
   </div>`;
 }
 

@@ -15,7 +15,8 @@ class PythonSnippet extends View {
   protected override render(): TemplateResult {
     return html`<section>
       <div class="table-head"><h2>In Python</h2>${
-        neuronCount(this.state.mask) === 0 ? nothing : copyButton("Copy", "copy-snippet", () => this.#snippet)}</div>
+        neuronCount(this.state.mask) === 0 ? nothing : copyButton("Copy", "copy-snippet", () => this.#snippet)
+      }</div>
       <pre class="snippet" tabindex="0">${this.#snippet || "# The snippet applies the mask in Hugging Face transformers."}</pre>
     </section>`;
   }

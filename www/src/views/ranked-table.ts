@@ -24,7 +24,11 @@ function strongest({ scores, d_mlp }: Attribution, layer: number | null): Row[] 
   const places = Array.from(scores.keys()).filter((index) => layer === null || Math.floor(index / d_mlp) === layer);
   places.sort((a, b) => Math.abs(scores[b] ?? 0) - Math.abs(scores[a] ?? 0) || a - b);
   return places.slice(0, ROWS).map((index, place) => ({
-    rank: place + 1, layer: Math.floor(index / d_mlp), neuron: index % d_mlp, score: scores[index] ?? 0, spread: null,
+    rank: place + 1,
+    layer: Math.floor(index / d_mlp),
+    neuron: index % d_mlp,
+    score: scores[index] ?? 0,
+    spread: null,
   }));
 }
 
@@ -39,9 +43,7 @@ class RankedTable extends View {
     const spreads = new Map((ranked ?? []).map((row) => [`${row.layer}/${row.neuron}`, row]));
     const rows = strongest(attribution, this.#layer).map((row): Row => {
       const known = spreads.get(`${row.layer}/${row.neuron}`);
-      return known
-        ? { ...row, spread: { positive: known.share_positive, low: known.item_min, high: known.item_max } }
-        : row;
+      return known ? { ...row, spread: { positive: known.share_positive, low: known.item_min, high: known.item_max } } : row;
     });
     const layers = Array.from({ length: attribution.n_layers }, (_, layer) => [`${layer}`, `layer ${layer}`] as const);
     return html`
@@ -52,8 +54,9 @@ class RankedTable extends View {
         }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
         ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Pruned"])}
-        <tbody>${rows.map((row) => neuronRow(row, selected?.layer === row.layer && selected.neuron === row.neuron,
-          isPruned(mask, row.layer, row.neuron)))}</tbody>
+        <tbody>${rows.map((row) =>
+          neuronRow(row, selected?.layer === row.layer && selected.neuron === row.neuron, isPruned(mask, row.layer, row.neuron)),
+        )}</tbody>
       </table></div>`;
   }
 }

@@ -48,10 +48,13 @@ class ScoredItems extends View {
     const rows = scored.items.slice(page * PAGE, (page + 1) * PAGE);
     return html`
       <div class="table-head"><h2>Items of “${clip(visible(scored.set), 50)}”</h2>${
-        pages > 1 ? html`<span class="tools">${pager("scores-page", page, pages, `page ${page + 1} of ${pages}`, (to) => {
-          this.#page = to;
-          this.requestUpdate();
-        })}</span>` : nothing}</div>
+        pages > 1
+          ? html`<span class="tools">${pager("scores-page", page, pages, `page ${page + 1} of ${pages}`, (to) => {
+              this.#page = to;
+              this.requestUpdate();
+            })}</span>`
+          : nothing
+      }</div>
       <div class="table-scroll"><table class="scores">
         ${columns(["", "Item", "Choices: log-likelihood, per character", "Confidence", ""])}
         <tbody>${rows.map((score) => this.#row(score, items.get(score.id)))}</tbody>
@@ -67,7 +70,8 @@ class ScoredItems extends View {
       if (!isOpen && item) void this.#readTokens(item);
     }}>Tokens</button>`;
     return html`${itemRow(score, item, toggle)}${
-      isOpen ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id))}</td></tr>` : nothing}`;
+      isOpen ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id))}</td></tr>` : nothing
+    }`;
   }
 
   /** The tokens' texts come from the engine; the numbers are the score's. */
@@ -100,7 +104,8 @@ function tokenTable(score: ItemScore, found: PromptView | undefined): TemplateRe
 
 function token(value: number, text: string | undefined): TemplateResult {
   return html`<span class="token" title="log-probability ${fixed(value, 4)}, probability ${percent(Math.exp(value))}"><code>${
-    text === undefined ? "…" : tokenText(text)}</code><small>${fixed(value, 2)}</small></span>`;
+    text === undefined ? "…" : tokenText(text)
+  }</code><small>${fixed(value, 2)}</small></span>`;
 }
 
 function itemRow(score: ItemScore, item: Item | undefined, toggle: TemplateResult): TemplateResult {
@@ -108,7 +113,8 @@ function itemRow(score: ItemScore, item: Item | undefined, toggle: TemplateResul
     <td>${mark(score.correct)}</td>
     <td class="context"><small class="id">${clip(score.id, 24)}</small><br>${clip(item?.context ?? "", 140)}</td>
     <td><ul class="choice-scores">${score.choices.map((choice, index) =>
-      choiceRow(choice, index === score.predicted, index === score.gold))}</ul></td>
+      choiceRow(choice, index === score.predicted, index === score.gold),
+    )}</ul></td>
     <td class="confidence" title="Probability of the predicted choice among the choices"><span class="track"><i
       .style=${`width: ${score.confidence * 100}%`}></i></span><span class="number">${percent(score.confidence, 0)}</span></td>
     <td class="tools">${toggle}</td>

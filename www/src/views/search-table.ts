@@ -9,7 +9,9 @@ import type { Drawn } from "./view";
 import { columns } from "./widgets";
 
 export function searchTable(
-  { cells, baseline, best }: SearchReport, taken: Selection | null, take: (cell: Selection) => void,
+  { cells, baseline, best }: SearchReport,
+  taken: Selection | null,
+  take: (cell: Selection) => void,
 ): TemplateResult {
   const layers = [...new Set(cells.map((cell) => cell.layer))].sort((a, b) => a - b);
   const percents = [...new Set(cells.map((cell) => cell.percent))].sort((a, b) => a - b);
@@ -28,8 +30,9 @@ export function searchTable(
       fewest); ● the mask at hand.</p>
     <div class="table-scroll"><table class="search">
       ${columns(["", ...percents.map((share) => `${share} %`)])}
-      <tbody>${layers.map((layer) => html`<tr><th scope="row">layer ${layer}</th>${
-        percents.map((share) => html`<td>${cellOf(layer, share)}</td>`)}</tr>`)}</tbody>
+      <tbody>${layers.map(
+        (layer) => html`<tr><th scope="row">layer ${layer}</th>${percents.map((share) => html`<td>${cellOf(layer, share)}</td>`)}</tr>`,
+      )}</tbody>
     </table></div>
   </div>`;
 }

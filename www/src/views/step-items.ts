@@ -26,9 +26,12 @@ class StepItems extends View {
   protected override render(): TemplateResult {
     const open = this.#open ?? "";
     return html`<section class="panel" @open-set=${this.#show}>
-      ${heading("Items", "Multiple-choice questions with a known answer: bring your own, or take a sample.",
-        "JSONL: {\"id\", \"context\" or \"question\", \"choices\": […], \"gold\": index}, or the fields of a known data set (COPA, HellaSwag, PIQA, …). "
-        + "Also CSV or TSV (question, a, b, …, correct), Aiken, GIFT, Moodle XML, COPA's XML, and BIG-bench's JSON. The format is told from the text.")}
+      ${heading(
+        "Items",
+        "Multiple-choice questions with a known answer: bring your own, or take a sample.",
+        'JSONL: {"id", "context" or "question", "choices": […], "gold": index}, or the fields of a known data set (COPA, HellaSwag, PIQA, …). '
+          + "Also CSV or TSV (question, a, b, …, correct), Aiken, GIFT, Moodle XML, COPA's XML, and BIG-bench's JSON. The format is told from the text.",
+      )}
       <item-sets data-set=${open}></item-sets>
       <add-items ${ref(this.#adding)}></add-items>
       <prompt-settings data-set=${open}></prompt-settings>

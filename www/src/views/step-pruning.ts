@@ -9,8 +9,11 @@ class StepPruning extends View {
 
   protected override render(): TemplateResult {
     return html`<section class="panel">
-      ${heading("Pruning", "Switch off the neurons that drive the confident answers, and see which answers change.",
-        "The top p % of one layer by |IG| are set to zero at every position. Single neurons are added or taken back in the map, the table or the card.")}
+      ${heading(
+        "Pruning",
+        "Switch off the neurons that drive the confident answers, and see which answers change.",
+        "The top p % of one layer by |IG| are set to zero at every position. Single neurons are added or taken back in the map, the table or the card.",
+      )}
       <top-share></top-share>
       <answers-table></answers-table>
       <random-control></random-control>

@@ -9,8 +9,11 @@ class StepTuning extends View {
 
   protected override render(): TemplateResult {
     return html`<section class="panel">
-      ${heading("Tuning", "Let the remaining neurons of one layer adjust their strength a little, and see whether that helps further.",
-        "One trained factor (gain) per remaining neuron; cross-entropy over the choices' log-likelihoods; AdamW; this project's extension, not the paper's.")}
+      ${heading(
+        "Tuning",
+        "Let the remaining neurons of one layer adjust their strength a little, and see whether that helps further.",
+        "One trained factor (gain) per remaining neuron; cross-entropy over the choices' log-likelihoods; AdamW; this project's extension, not the paper's.",
+      )}
       <tuning-settings></tuning-settings>
       <tuning-curves></tuning-curves>
     </section>`;

@@ -52,14 +52,27 @@ class TopShare extends View {
     const size = neuronCount(mask);
     const isSmall = model !== null && model.info.n_parameters <= LIVE_PARAMETERS;
     return html`
-      <button class="primary" data-key="prune" ?disabled=${this.isBusy || size === 0} @click=${() => void measure()}>Measure ${
-        count(size, "pruned neuron")}</button>
-      ${isSmall ? html`<label class="check"><input type="checkbox" data-key="live" .checked=${live(isLive)} @change=${(event: Event) => {
-        store.set({ live: isChecked(event) });
-        void measureIfLive();
-      }}>after every change</label>` : nothing}
-      <span class="note">${attribution === null ? "Run the attribution first (step 4); neurons can be pruned by hand without it."
-        : pruned ? `Measured in ${duration(pruned.seconds)}.` : size > 0 ? "Not measured yet." : ""}</span>`;
+      <button class="primary" data-key="prune" ?disabled=${this.isBusy || size === 0} @click=${() => void measure()}>Measure ${count(
+        size,
+        "pruned neuron",
+      )}</button>
+      ${
+        isSmall
+          ? html`<label class="check"><input type="checkbox" data-key="live" .checked=${live(isLive)} @change=${(event: Event) => {
+              store.set({ live: isChecked(event) });
+              void measureIfLive();
+            }}>after every change</label>`
+          : nothing
+      }
+      <span class="note">${
+        attribution === null
+          ? "Run the attribution first (step 4); neurons can be pruned by hand without it."
+          : pruned
+            ? `Measured in ${duration(pruned.seconds)}.`
+            : size > 0
+              ? "Not measured yet."
+              : ""
+      }</span>`;
   }
 
   #hold(isSliding: boolean): void {

@@ -32,7 +32,11 @@ export function isChecked({ currentTarget }: Event): boolean {
 
 /** A button that opens the system's file dialog. */
 export function filePicker(
-  label: string, accept: string, take: (files: File[]) => void, isMultiple = true, key = `pick-${label}`,
+  label: string,
+  accept: string,
+  take: (files: File[]) => void,
+  isMultiple = true,
+  key = `pick-${label}`,
 ): TemplateResult {
   return picker(label, key, { accept, isMultiple }, take);
 }
@@ -43,7 +47,10 @@ export function folderPicker(label: string, take: (files: File[]) => void): Temp
 }
 
 function picker(
-  label: string, key: string, kind: { accept?: string; isMultiple?: boolean; isFolder?: boolean }, take: (files: File[]) => void,
+  label: string,
+  key: string,
+  kind: { accept?: string; isMultiple?: boolean; isFolder?: boolean },
+  take: (files: File[]) => void,
 ): TemplateResult {
   const ask = ({ currentTarget }: Event): void => ((currentTarget as Element).nextElementSibling as HTMLInputElement).click();
   const choose = ({ currentTarget }: Event): void => {
@@ -59,9 +66,7 @@ function picker(
 }
 
 /** Makes an element a place to drop files on; `transfer` also knows the folders among them. */
-export function dropTarget(
-  element: HTMLElement, take: (files: File[], transfer: DataTransfer) => void,
-): void {
+export function dropTarget(element: HTMLElement, take: (files: File[], transfer: DataTransfer) => void): void {
   element.addEventListener("dragover", (event) => {
     event.preventDefault();
     element.classList.add("dropping");
@@ -83,7 +88,12 @@ export function options<T extends string | number>(values: readonly (readonly [T
 
 /** A labelled choice among named values. */
 export function choice<T extends string>(
-  label: string, key: string, values: readonly (readonly [T, string])[], current: T, take: (value: T) => void, hint?: string,
+  label: string,
+  key: string,
+  values: readonly (readonly [T, string])[],
+  current: T,
+  take: (value: T) => void,
+  hint?: string,
   isDisabled = false,
 ): TemplateResult {
   return html`<label class="field" title=${hint ?? nothing}><span>${label}</span><select data-key=${key} ?disabled=${isDisabled}
@@ -92,8 +102,12 @@ export function choice<T extends string>(
 
 /** A labelled number that is taken when it is left; one out of its range gives way to the last taken, and the range is said. */
 export function numeric(
-  label: string, key: string, current: number, range: { min: number; max: number; step: number | "any" },
-  take: (value: number) => void, hint?: string,
+  label: string,
+  key: string,
+  current: number,
+  range: { min: number; max: number; step: number | "any" },
+  take: (value: number) => void,
+  hint?: string,
 ): TemplateResult {
   const { min, max, step } = range;
   const change = ({ currentTarget }: Event): void => {

@@ -108,7 +108,10 @@ class Transfer {
   #isResumed: boolean;
 
   constructor(
-    readonly file: PlannedFile, readonly sink: Sink, readonly meter: Meter, readonly signal: AbortSignal,
+    readonly file: PlannedFile,
+    readonly sink: Sink,
+    readonly meter: Meter,
+    readonly signal: AbortSignal,
     /** Told when the server names the file's version. */
     readonly onVersion: () => Promise<void>,
   ) {
@@ -156,11 +159,17 @@ class Transfer {
     if (!(thrown instanceof Broken || thrown instanceof Refused)) throw thrown;
     const { name } = this.file;
     if (thrown instanceof Refused) {
-      return fail("download", `${name} cannot be fetched (${thrown.message})`,
-        "Fetch the file by hand, and drop it under “Your own files”.");
+      return fail(
+        "download",
+        `${name} cannot be fetched (${thrown.message})`,
+        "Fetch the file by hand, and drop it under “Your own files”.",
+      );
     }
-    return fail("download", `the download of ${name} broke off (${thrown.message})`,
-      "Check the connection. What is here is kept: “Resume” goes on from there.");
+    return fail(
+      "download",
+      `the download of ${name} broke off (${thrown.message})`,
+      "Check the connection. What is here is kept: “Resume” goes on from there.",
+    );
   }
 
   #restart(): void {

@@ -25,9 +25,7 @@ let small: Promise<Loaded> | null = null;
 let large: Promise<Loaded> | null = null;
 
 /** Starts a module on memory that threads share, or on its own where the browser does not give so much to share. */
-async function instantiated(
-  start: Start, name: "cpu_bg.wasm" | "gpu_bg.wasm", url: URL,
-): Promise<WebAssembly.Memory> {
+async function instantiated(start: Start, name: "cpu_bg.wasm" | "gpu_bg.wasm", url: URL): Promise<WebAssembly.Memory> {
   try {
     return (await start({ module_or_path: await fetchModule(name, url) })).memory;
   } catch (error) {
@@ -38,8 +36,10 @@ async function instantiated(
 }
 
 function loadSmall(): Promise<Loaded> {
-  return small ??= instantiated(startCpu, "cpu_bg.wasm", new URL("../../engine/cpu_bg.wasm", import.meta.url))
-    .then((memory) => ({ surface: cpu, memory }));
+  return (small ??= instantiated(startCpu, "cpu_bg.wasm", new URL("../../engine/cpu_bg.wasm", import.meta.url)).then((memory) => ({
+    surface: cpu,
+    memory,
+  })));
 }
 
 function loadLarge(): Promise<Loaded> {
@@ -49,7 +49,9 @@ function loadLarge(): Promise<Loaded> {
     return { surface: gpu, memory };
   });
   // A connection that failed once may be there the next time.
-  large.catch(() => { large = null; });
+  large.catch(() => {
+    large = null;
+  });
   return large;
 }
 
@@ -69,7 +71,11 @@ export interface Wanted {
 }
 
 async function running(
-  loaded: Promise<Loaded>, { isPlain, threads: asked }: Wanted, device: DeviceChoice, adapter: string, before?: Engine,
+  loaded: Promise<Loaded>,
+  { isPlain, threads: asked }: Wanted,
+  device: DeviceChoice,
+  adapter: string,
+  before?: Engine,
 ): Promise<Running> {
   // They are fetched beside the engine, which may find out that it cannot share its memory.
   const [{ surface, memory }] = await Promise.all([loaded, compiledKernels(isPlain)]);
@@ -89,9 +95,7 @@ export function startSmall(wanted: Wanted): Promise<Running> {
 }
 
 /** Starts the one with the GPU, on it or on what is faster for each model, with what lies on the bench of one before it. */
-export async function startLarge(
-  wanted: Wanted, device: DeviceChoice, adapter: string, before?: Engine,
-): Promise<Running> {
+export async function startLarge(wanted: Wanted, device: DeviceChoice, adapter: string, before?: Engine): Promise<Running> {
   // It has what the worker itself needs of an engine.
   await loadSmall();
   return running(loadLarge(), wanted, device, adapter, before);

@@ -63,25 +63,27 @@ function planOf(entry: CatalogEntry, places: Places): DownloadPlan {
 async function fromSite(entry: CatalogEntry, page: string, onProgress: OnProgress, signal: AbortSignal): Promise<Opened> {
   const total = entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
   const meter = new Meter("fetching", total, onProgress);
-  const files = await Promise.all(entry.files.map(async ({ name, bytes, sha256, sources }) => {
-    const local = sources.find((source) => source.kind === "local");
-    const url = new URL(local?.path ?? name, page);
-    const hint = "Check the connection, and reload the page.";
-    const response = await fetch(url, { signal }).catch(() => fail("download", `${name} cannot be fetched`, hint));
-    // A host may answer a missing file with a page: that is no model.
-    const isPage = (response.headers.get("content-type") ?? "").startsWith("text/html");
-    if (!response.ok || isPage) fail("download", `${name} cannot be fetched (${url.host}: status ${response.status})`, hint);
-    const file = await response.blob();
-    meter.add(file.size);
-    if (bytes !== null && file.size !== bytes) {
-      fail("file", `${name} has ${file.size} bytes, and the catalogue says ${bytes}`, "Reload the page.");
-    }
-    const found = file.size > LARGEST_DIGEST_BYTES ? null : await digest(file);
-    if (found !== null && sha256 !== null && found !== sha256) {
-      fail("file", `the sha256 of ${name} is ${found}, and the catalogue says ${sha256}`, "Reload the page.");
-    }
-    return { name, file };
-  }));
+  const files = await Promise.all(
+    entry.files.map(async ({ name, bytes, sha256, sources }) => {
+      const local = sources.find((source) => source.kind === "local");
+      const url = new URL(local?.path ?? name, page);
+      const hint = "Check the connection, and reload the page.";
+      const response = await fetch(url, { signal }).catch(() => fail("download", `${name} cannot be fetched`, hint));
+      // A host may answer a missing file with a page: that is no model.
+      const isPage = (response.headers.get("content-type") ?? "").startsWith("text/html");
+      if (!response.ok || isPage) fail("download", `${name} cannot be fetched (${url.host}: status ${response.status})`, hint);
+      const file = await response.blob();
+      meter.add(file.size);
+      if (bytes !== null && file.size !== bytes) {
+        fail("file", `${name} has ${file.size} bytes, and the catalogue says ${bytes}`, "Reload the page.");
+      }
+      const found = file.size > LARGEST_DIGEST_BYTES ? null : await digest(file);
+      if (found !== null && sha256 !== null && found !== sha256) {
+        fail("file", `the sha256 of ${name} is ${found}, and the catalogue says ${sha256}`, "Reload the page.");
+      }
+      return { name, file };
+    }),
+  );
   return { id: entry.id, name: entry.name, files, kept: true, ...weightsHash(entry.files) };
 }
 
@@ -89,7 +91,11 @@ async function fromPlan(plan: DownloadPlan, onProgress: OnProgress, signal: Abor
   const { files, sha256, kept } = await download(plan, onProgress, signal);
   const hashes = plan.files.map(({ name }, index) => ({ name, sha256: sha256[index] ?? null }));
   return {
-    id: plan.id, name: plan.name, files, kept, ...weightsHash(hashes),
+    id: plan.id,
+    name: plan.name,
+    files,
+    kept,
+    ...weightsHash(hashes),
     ...(kept ? {} : { warning: "This browser keeps no files: the model has to be fetched again at the next visit." }),
   };
 }
@@ -105,9 +111,7 @@ function bytesOf(picked: readonly File[]): number {
   return picked.reduce((sum, file) => sum + file.size, 0);
 }
 
-async function copyAll(
-  model: StoredModel, picked: readonly File[], onProgress: OnProgress, signal: AbortSignal,
-): Promise<ModelFile[]> {
+async function copyAll(model: StoredModel, picked: readonly File[], onProgress: OnProgress, signal: AbortSignal): Promise<ModelFile[]> {
   await storage.remove(model.id);
   const meter = new Meter("copying", model.bytes, onProgress);
   for (const file of picked) {
@@ -132,8 +136,11 @@ async function checkConfig(picked: readonly File[], { memory_bytes: limit, preci
   const size: Estimate = estimate(new Uint8Array(await config.arrayBuffer()));
   const needed = loadBytes(size, precision);
   if (limit !== null && needed > limit) {
-    fail("too_large", `the model needs ${megabytes(needed)} of memory, and this device holds ${megabytes(limit)}`,
-      `Choose a model of up to ${Math.floor(parametersWithin(limit, size, precision) / 1e6).toLocaleString("en")} million parameters.`);
+    fail(
+      "too_large",
+      `the model needs ${megabytes(needed)} of memory, and this device holds ${megabytes(limit)}`,
+      `Choose a model of up to ${Math.floor(parametersWithin(limit, size, precision) / 1e6).toLocaleString("en")} million parameters.`,
+    );
   }
 }
 
@@ -153,7 +160,9 @@ async function freeNames(wanted: string, catalog: readonly CatalogEntry[]): Prom
  * hashes: what is kept already is not copied once more, and nothing that is kept makes room for them.
  */
 async function fromUser(
-  { name: wanted, files: picked, catalog }: ModelSource & { kind: "files" }, places: Places, onProgress: OnProgress,
+  { name: wanted, files: picked, catalog }: ModelSource & { kind: "files" },
+  places: Places,
+  onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<Opened> {
   await checkConfig(picked, places);
@@ -161,9 +170,14 @@ async function fromUser(
   const kept = (await storage.info()).models.find((model) => hasContents(model.files, hashed));
   if (kept) return fromStorage(kept);
   const entry = catalog.find((other) => hasContents(other.files, hashed));
-  const { id, name } = entry ?? await freeNames(wanted, catalog);
+  const { id, name } = entry ?? (await freeNames(wanted, catalog));
   const model: StoredModel = {
-    id, name, bytes: bytesOf(picked), stored_at: Date.now(), files: hashed, ...weightsHash(hashed),
+    id,
+    name,
+    bytes: bytesOf(picked),
+    stored_at: Date.now(),
+    files: hashed,
+    ...weightsHash(hashed),
     ...(entry ? { licence: entry.licence } : {}),
   };
   const opened = { id, name, ...weightsHash(hashed) };
@@ -199,15 +213,19 @@ async function fromStorage({ id, sha256 }: { id: string; sha256?: string }): Pro
 }
 
 /** Makes a model's files readable, and keeps them where the source says so. */
-export function open(
-  source: ModelSource, places: Places, onProgress: OnProgress, signal: AbortSignal,
-): Promise<Opened> {
+export function open(source: ModelSource, places: Places, onProgress: OnProgress, signal: AbortSignal): Promise<Opened> {
   switch (source.kind) {
-    case "site": return fromSite(source.entry, places.page, onProgress, signal);
-    case "catalog": return fromPlan(planOf(source.entry, places), onProgress, signal);
-    case "hub": return fromPlan(source.plan, onProgress, signal);
-    case "unfinished": return resume(source.id, onProgress, signal);
-    case "files": return fromUser(source, places, onProgress, signal);
-    case "stored": return fromStorage(source);
+    case "site":
+      return fromSite(source.entry, places.page, onProgress, signal);
+    case "catalog":
+      return fromPlan(planOf(source.entry, places), onProgress, signal);
+    case "hub":
+      return fromPlan(source.plan, onProgress, signal);
+    case "unfinished":
+      return resume(source.id, onProgress, signal);
+    case "files":
+      return fromUser(source, places, onProgress, signal);
+    case "stored":
+      return fromStorage(source);
   }
 }

@@ -15,10 +15,12 @@ export async function digest(file: Blob): Promise<string | null> {
 }
 
 /** Hashes files of any size, piece by piece. */
-export async function hashAll(
-  files: readonly File[], onProgress: OnProgress, signal: AbortSignal,
-): Promise<StoredModel["files"]> {
-  const meter = new Meter("verifying", files.reduce((sum, file) => sum + file.size, 0), onProgress);
+export async function hashAll(files: readonly File[], onProgress: OnProgress, signal: AbortSignal): Promise<StoredModel["files"]> {
+  const meter = new Meter(
+    "verifying",
+    files.reduce((sum, file) => sum + file.size, 0),
+    onProgress,
+  );
   const hashed = [];
   for (const file of files) {
     const hash = new Sha256();

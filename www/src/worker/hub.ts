@@ -40,17 +40,24 @@ interface Entry {
 
 /** `owner/name`, with `@revision` where wanted, or the address of a page of the hub. */
 export function parse(text: string): Asked {
-  const trimmed = text.trim().replace(/^https?:\/\//, "").replace(/^(www\.)?(huggingface\.co|hf\.co)\//, "");
+  const trimmed = text
+    .trim()
+    .replace(/^https?:\/\//, "")
+    .replace(/^(www\.)?(huggingface\.co|hf\.co)\//, "");
   const match = /^([\w.-]+\/[\w.-]+?)(?:@([^\s?#]+)|\/(?:tree|blob|resolve)\/([^/?#]+)[^?#]*)?\/?(?:[?#].*)?$/.exec(trimmed);
   const repo = match?.[1];
   if (!repo) {
-    return fail("hub", `“${text.trim()}” is no name of a model on the hub`,
-      "Type owner/name, such as HuggingFaceTB/SmolLM2-135M, or paste the address of the model's page.");
+    return fail(
+      "hub",
+      `“${text.trim()}” is no name of a model on the hub`,
+      "Type owner/name, such as HuggingFaceTB/SmolLM2-135M, or paste the address of the model's page.",
+    );
   }
   return { repo, revision: match[2] ?? (match[3] ? decodeURIComponent(match[3]) : "main") };
 }
 
-const BY_HAND = "Download the model's files on the hub's own page (signed in, where it asks for that), and drop them under “Your own files”.";
+const BY_HAND =
+  "Download the model's files on the hub's own page (signed in, where it asks for that), and drop them under “Your own files”.";
 
 async function ask(url: string, what: string, signal: AbortSignal): Promise<Response> {
   let response: Response;
@@ -58,8 +65,11 @@ async function ask(url: string, what: string, signal: AbortSignal): Promise<Resp
     response = await fetch(url, { signal });
   } catch {
     signal.throwIfAborted();
-    return fail("hub_unreachable", `the hub (${new URL(url).host}) cannot be reached`,
-      "Check the connection. Where the hub is blocked, fetch the files elsewhere and drop them under “Your own files”.");
+    return fail(
+      "hub_unreachable",
+      `the hub (${new URL(url).host}) cannot be reached`,
+      "Check the connection. Where the hub is blocked, fetch the files elsewhere and drop them under “Your own files”.",
+    );
   }
   if (response.ok) return response;
   const reason = response.headers.get("x-error-code");
@@ -68,8 +78,11 @@ async function ask(url: string, what: string, signal: AbortSignal): Promise<Resp
     return fail("hub_gated", `${what} is open only to those whom its owner lets in`, BY_HAND);
   }
   if (response.status === 401 || response.status === 404) {
-    return fail("hub_absent", `the hub has no public ${what}`,
-      `Check the spelling, capitals included. If it is private or has to be asked for: ${BY_HAND}`);
+    return fail(
+      "hub_absent",
+      `the hub has no public ${what}`,
+      `Check the spelling, capitals included. If it is private or has to be asked for: ${BY_HAND}`,
+    );
   }
   const hint = response.status === 429 ? "Too many requests came from here; wait some minutes." : "Try again later.";
   return fail("hub", `the hub answered with status ${response.status} for ${what}`, hint);
@@ -105,9 +118,7 @@ async function list(repo: string, commit: string, hub: string, signal: AbortSign
 function planned({ path, size, oid, lfs }: Entry, root: string): PlannedFile {
   const url = `${root}/${path.split("/").map(encodeURIComponent).join("/")}`;
   const name = path.slice(path.lastIndexOf("/") + 1);
-  return lfs
-    ? { name, bytes: lfs.size, sha256: lfs.oid, urls: [url] }
-    : { name, bytes: size, sha256: null, git_sha1: oid, urls: [url] };
+  return lfs ? { name, bytes: lfs.size, sha256: lfs.oid, urls: [url] } : { name, bytes: size, sha256: null, git_sha1: oid, urls: [url] };
 }
 
 /** A GGUF model: one file, or the parts of one. */
@@ -137,8 +148,12 @@ class Repository {
   #root: string;
 
   constructor(
-    readonly repo: string, readonly commit: string, entries: readonly Entry[], hub: string,
-    readonly info: Info, readonly signal: AbortSignal,
+    readonly repo: string,
+    readonly commit: string,
+    entries: readonly Entry[],
+    hub: string,
+    readonly info: Info,
+    readonly signal: AbortSignal,
   ) {
     this.#files = new Map(entries.map((entry) => [entry.path, entry]));
     this.#root = `${hub}/${repo}/resolve/${commit}`;
@@ -147,20 +162,25 @@ class Repository {
   get licence(): string | null {
     const { license, license_name } = this.info.cardData ?? {};
     const known = Array.isArray(license) ? license.join(", ") : license;
-    return known === "other" && license_name ? license_name : known ?? null;
+    return known === "other" && license_name ? license_name : (known ?? null);
   }
 
   async choices(): Promise<HubChoice[]> {
     const safetensors = await this.#safetensors();
     // One that lacks a part is the last choice.
-    const gguf = ggufModels([...this.#files.values()]).map((model) => this.#gguf(model))
+    const gguf = ggufModels([...this.#files.values()])
+      .map((model) => this.#gguf(model))
       .sort((a, b) => Number("problem" in a) - Number("problem" in b) || a.bytes - b.bytes);
     const choices = safetensors ? [safetensors, ...gguf] : gguf;
     if (choices.length > 0) return choices;
     const pickles = [...this.#files.keys()].some((path) => path.endsWith(".bin"));
-    return fail("hub", `${this.repo} has neither safetensors nor a GGUF file`,
-      pickles ? "It has PyTorch's own files only, which can hold programs: look for another repository of the same model."
-        : "It may hold an adapter, or no language model at all.");
+    return fail(
+      "hub",
+      `${this.repo} has neither safetensors nor a GGUF file`,
+      pickles
+        ? "It has PyTorch's own files only, which can hold programs: look for another repository of the same model."
+        : "It may hold an adapter, or no language model at all.",
+    );
   }
 
   #plan(suffix: string, name: string, entries: readonly Entry[]): DownloadPlan {
@@ -213,8 +233,10 @@ class Repository {
     const response = await ask(`${this.#root}/${INDEX}`, what, this.signal);
     const { weight_map } = await json<{ weight_map?: Record<string, string> }>(response, what);
     const names = [...new Set(Object.values(weight_map ?? {}))].sort();
-    const shards = names.map((name) => this.#files.get(name)
-      ?? fail("hub", `${this.repo} has no ${name}, which ${index.path} names`, "The repository is incomplete."));
+    const shards = names.map(
+      (name) =>
+        this.#files.get(name) ?? fail("hub", `${this.repo} has no ${name}, which ${index.path} names`, "The repository is incomplete."),
+    );
     return shards.length > 0 ? shards : fail("hub", `${what} names no file`, "The repository is damaged.");
   }
 

@@ -22,7 +22,9 @@ declare const self: { kernels: Kernels };
 
 const PLAIN = { name: "kernels.wasm", url: new URL("../../engine/kernels.wasm", import.meta.url), instructions: "SIMD" } as const;
 const RELAXED = {
-  name: "kernels-relaxed.wasm", url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url), instructions: "relaxed SIMD",
+  name: "kernels-relaxed.wasm",
+  url: new URL("../../engine/kernels-relaxed.wasm", import.meta.url),
+  instructions: "relaxed SIMD",
 } as const;
 
 export interface Compiled {
@@ -53,11 +55,14 @@ let helpers: Helpers | null = null;
 
 /** Has the kernels work for an engine while it starts, and from then on where it does start. */
 export async function workFor<T>(
-  { module, instructions }: Compiled, { memory, stacks }: EngineMemory, start: () => Promise<T>,
+  { module, instructions }: Compiled,
+  { memory, stacks }: EngineMemory,
+  start: () => Promise<T>,
 ): Promise<T> {
   const [own = 0, ...others] = stacks;
   const [{ product }, started] = await Promise.all([
-    startKernels(module, memory, own), others.length > 0 ? startHelpers(module, memory, others) : null,
+    startKernels(module, memory, own),
+    others.length > 0 ? startHelpers(module, memory, others) : null,
   ]);
   const before = self.kernels;
   const count = 1 + (started?.count ?? 0);

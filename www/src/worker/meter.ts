@@ -8,7 +8,12 @@ const INTERVAL_MS = 100;
 export class Meter {
   #last = 0;
 
-  constructor(readonly stage: string, readonly total: number, readonly onProgress: OnProgress, private done = 0) {}
+  constructor(
+    readonly stage: string,
+    readonly total: number,
+    readonly onProgress: OnProgress,
+    private done = 0,
+  ) {}
 
   add(bytes: number): void {
     this.done += bytes;

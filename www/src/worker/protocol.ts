@@ -1,9 +1,7 @@
 // What the page and its worker say to each other. One request, any number of progress messages, one answer; or the end.
 
 import type { CatalogEntry } from "../site";
-import type {
-  AttributionSettings, DeviceInfo, Engine, ModelInfo, Precision, Progress, SecateurError, Template,
-} from "../wire/engine";
+import type { AttributionSettings, DeviceInfo, Engine, ModelInfo, Precision, Progress, SecateurError, Template } from "../wire/engine";
 import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";
@@ -53,8 +51,7 @@ export interface StorageInfo {
 }
 
 export type EngineMethod = keyof Engine;
-export type EngineArguments<M extends EngineMethod> =
-  Parameters<Engine[M]> extends [infer First, ...unknown[]] ? [First] : [];
+export type EngineArguments<M extends EngineMethod> = Parameters<Engine[M]> extends [infer First, ...unknown[]] ? [First] : [];
 export type EngineResult<M extends EngineMethod> = Awaited<ReturnType<Engine[M]>>;
 
 export type Request =

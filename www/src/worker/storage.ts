@@ -41,7 +41,9 @@ function inTime<T>(ask: () => Promise<T>): Promise<T> {
     };
     const timer = setTimeout(giveUp, isSilent ? 0 : PATIENCE_MS);
     // In an async function, a browser without what is asked of it fails no other way than one that refuses.
-    (async () => ask())().then(resolve, reject).finally(() => clearTimeout(timer));
+    (async () => ask())()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
   });
 }
 

@@ -28,7 +28,17 @@ export interface ThreadStart {
 /** What lies where on the board. */
 enum At {
   /** The job's number in the upper half, the next piece that nobody has taken in the lower one. */
-  Next, Pieces, Done, Failed, Call, Out, Columns, Piece, Scratch, Share, Length,
+  Next,
+  Pieces,
+  Done,
+  Failed,
+  Call,
+  Out,
+  Columns,
+  Piece,
+  Scratch,
+  Share,
+  Length,
 }
 
 /** No piece of a job: the board is being written. */
@@ -53,13 +63,21 @@ export class Board {
     // Nobody takes a piece of the last job as one of this.
     Atomics.store(words, At.Next, (number << 16) | CLOSED);
     const entries: [At, number][] = [
-      [At.Pieces, pieces], [At.Done, 0], [At.Call, call], [At.Out, out], [At.Columns, columns], [At.Piece, piece],
-      [At.Scratch, scratch], [At.Share, share],
+      [At.Pieces, pieces],
+      [At.Done, 0],
+      [At.Call, call],
+      [At.Out, out],
+      [At.Columns, columns],
+      [At.Piece, piece],
+      [At.Scratch, scratch],
+      [At.Share, share],
     ];
     for (const [at, value] of entries) Atomics.store(words, at, value);
     Atomics.store(words, At.Next, (number + 1) << 16);
     Atomics.notify(words, At.Next);
-    while (this.#work(0, fill)) { /* the next piece */ }
+    while (this.#work(0, fill)) {
+      /* the next piece */
+    }
     for (let done = 0; (done = Atomics.load(words, At.Done)) < pieces;) {
       if (Atomics.load(words, At.Failed)) throw new WebAssembly.RuntimeError("a thread of the engine failed");
       Atomics.wait(words, At.Done, done, LOOK_MS);
@@ -106,23 +124,26 @@ export interface Helpers {
 }
 
 /** Starts threads beside the engine's own, one for each stack; none where one does not start. */
-export async function startHelpers(
-  module: WebAssembly.Module, memory: WebAssembly.Memory, stacks: readonly number[],
-): Promise<Helpers> {
+export async function startHelpers(module: WebAssembly.Module, memory: WebAssembly.Memory, stacks: readonly number[]): Promise<Helpers> {
   const board = new Board();
   const workers: Worker[] = [];
-  const end = (): void => { for (const worker of workers) worker.terminate(); };
-  const started = stacks.map((stack, at) => new Promise<void>((resolve, reject) => {
-    const worker = new Worker(new URL("./thread.ts", import.meta.url), { type: "module" });
-    workers.push(worker);
-    worker.onmessage = () => resolve();
-    worker.onerror = (event) => {
-      event.preventDefault();
-      board.fail();
-      reject(new Error(event.message));
-    };
-    worker.postMessage({ module, memory, stack, board: board.buffer, index: at + 1 } satisfies ThreadStart);
-  }));
+  const end = (): void => {
+    for (const worker of workers) worker.terminate();
+  };
+  const started = stacks.map(
+    (stack, at) =>
+      new Promise<void>((resolve, reject) => {
+        const worker = new Worker(new URL("./thread.ts", import.meta.url), { type: "module" });
+        workers.push(worker);
+        worker.onmessage = () => resolve();
+        worker.onerror = (event) => {
+          event.preventDefault();
+          board.fail();
+          reject(new Error(event.message));
+        };
+        worker.postMessage({ module, memory, stack, board: board.buffer, index: at + 1 } satisfies ThreadStart);
+      }),
+  );
   try {
     await Promise.all(started);
     return { count: workers.length, board, end };

@@ -1,7 +1,13 @@
 // The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes.
 
 import {
-  LONG_CALLS, type DeviceInfo, type Engine, type ModelFile, type OnProgress, type Progress, type SecateurError,
+  LONG_CALLS,
+  type DeviceInfo,
+  type Engine,
+  type ModelFile,
+  type OnProgress,
+  type Progress,
+  type SecateurError,
 } from "../wire/engine";
 import { startLarge, startSmall, type Running, type Wanted } from "./engines";
 import { fail } from "./errors";
@@ -95,7 +101,7 @@ function deviceNow(): DeviceInfo {
 }
 
 function lookForGpu(): Promise<gpu.Found> {
-  return search ??= gpu.find().then((it) => found = it);
+  return (search ??= gpu.find().then((it) => (found = it)));
 }
 
 /** Starts the engine on a device; what the device is. */
@@ -103,10 +109,13 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
   isAuto = choice === "auto";
   gpu.watch((reason) => {
     if (!isOnGpu) return;
-    self.postMessage({ ended: {
-      code: "device_lost", message: `the graphics card was lost (${reason})`,
-      hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
-    } });
+    self.postMessage({
+      ended: {
+        code: "device_lost",
+        message: `the graphics card was lost (${reason})`,
+        hint: "The engine is started again with the study at hand; what was under way has to be started once more.",
+      },
+    });
   });
   if (choice === "webgpu") {
     const { adapter, missing } = await lookForGpu();
@@ -135,7 +144,7 @@ async function takeGpu(files: readonly ModelFile[], onProgress: OnProgress): Pro
     engine.free();
   } catch (thrown) {
     // The model is loaded all the same.
-    search = Promise.resolve(found = gpu.none(`its engine cannot be loaded (${toError(thrown).message})`));
+    search = Promise.resolve((found = gpu.none(`its engine cannot be loaded (${toError(thrown).message})`)));
   }
 }
 
@@ -155,9 +164,7 @@ async function load(request: Request & { kind: "load" }, onProgress: OnProgress)
   return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress));
 }
 
-async function loadFiles(
-  request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress,
-): Promise<Loaded> {
+async function loadFiles(request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress): Promise<Loaded> {
   try {
     const { precision } = request;
     await takeGpu(files, onProgress);
@@ -184,13 +191,20 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
       hub = request.hub;
       const device = await startOn(request.device);
       return {
-        version: now?.surface.version() ?? "", device, templates: running().templates(), presets: running().presets(),
+        version: now?.surface.version() ?? "",
+        device,
+        templates: running().templates(),
+        presets: running().presets(),
       } satisfies Started;
     }
-    case "load": return load(request, onProgress);
-    case "storage": return storage.info();
-    case "forget": return storage.locked(request.id, "exclusive", () => storage.remove(request.id));
-    case "look": return look(request.text, hub, aborter.signal);
+    case "load":
+      return load(request, onProgress);
+    case "storage":
+      return storage.info();
+    case "forget":
+      return storage.locked(request.id, "exclusive", () => storage.remove(request.id));
+    case "look":
+      return look(request.text, hub, aborter.signal);
     case "call": {
       const target = running();
       const method = target[request.method] as (...values: unknown[]) => unknown;
