@@ -12,13 +12,36 @@ use crate::scoring::Rule;
 
 /// How items are put to the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(optional_fields, rename = "PromptingInUse"))]
 pub struct Prompting {
     /// The prompt.
+    #[serde(with = "named")]
+    #[cfg_attr(test, ts(as = "TemplateSpec"))]
     pub template: Template,
     /// Solved items before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub few_shot: Option<FewShot>,
     /// Seed of the choices' order; the file's order without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice_order: Option<u64>,
+}
+
+/// A template in a document: the shortest way to name it.
+mod named {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::items::{Template, TemplateSpec};
+
+    pub fn serialize<S: Serializer>(template: &Template, serializer: S) -> Result<S::Ok, S::Error> {
+        TemplateSpec::of(template).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
+        let spec = TemplateSpec::deserialize(deserializer)?;
+        spec.resolve().map_err(D::Error::custom)
+    }
 }
 
 impl From<Template> for Prompting {

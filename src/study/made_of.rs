@@ -9,30 +9,86 @@ use crate::attribution::Settings;
 use crate::items::{FewShot, TemplateSpec};
 use crate::model::{Model, Precision};
 use crate::pruning::Mask;
-use crate::scoring::Rule;
+use crate::scoring::{Rule, SetScores};
 
 /// Everything that decides a result but the device. A part that is absent is not part of the result or, in documents of
 /// older versions, not known.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct MadeOf {
     /// SHA-256 of the model's weight file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// How the model's matrices were held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Version of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// SHA-256 of the items as they were given, in canonical form. What their set is called decides nothing.
+    /// What the set was called. It decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// SHA-256 of the items as they were given, in canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<String>,
     /// SHA-256 of the items that shots are drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shots: Option<String>,
     /// How the items are put to the model, without the name of the shots' set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompting: Option<Prompting>,
     /// How predictions are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
     /// The attribution's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Settings>,
     /// What is pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<Mask>,
+}
+
+/// A result with what it was made of: a part for each of its sets, and one for the attribution that it rests on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stamped<T> {
+    /// What it was made of.
+    pub made_of: Vec<MadeOf>,
+    /// The result.
+    #[serde(flatten)]
+    pub result: T,
+}
+
+/// Derived, it could not be flattened: `typescript` declares it.
+#[cfg(test)]
+impl<T: ts_rs::TS + 'static> ts_rs::TS for Stamped<T> {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+
+    fn name(config: &ts_rs::Config) -> String {
+        format!("Stamped<{}>", T::name(config))
+    }
+
+    fn inline(config: &ts_rs::Config) -> String {
+        Self::name(config)
+    }
+
+    fn visit_dependencies(visitor: &mut impl ts_rs::TypeVisitor) {
+        visitor.visit::<T>();
+        visitor.visit::<MadeOf>();
+    }
+}
+
+impl Stamped<SetScores> {
+    /// The same log-likelihoods counted by another rule; none where scores by that one need more than was measured.
+    pub fn by_rule(&self, rule: Rule) -> Option<Self> {
+        let result = self.result.by_rule(rule)?;
+        let counted = |of: &MadeOf| MadeOf {
+            rule: Some(rule),
+            ..of.clone()
+        };
+        let made_of = self.made_of.iter().map(counted).collect();
+        Some(Self { made_of, result })
+    }
 }
 
 fn known(sha256: &str) -> Option<String> {
@@ -89,6 +145,7 @@ impl MadeOf {
             None => None,
         };
         Ok(Self {
+            set: Some(set.to_owned()),
             items: known(hash_of(set)?),
             shots,
             prompting: Some(prompting),
@@ -104,6 +161,27 @@ impl MadeOf {
             model: Some(model.sha256.clone()),
             precision: Some(model.report.precision),
             engine: Some(EngineInfo::VERSION.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same under a mask.
+    #[must_use]
+    pub fn under(self, mask: &Mask) -> Self {
+        Self {
+            mask: Some(mask.clone()),
+            ..self
+        }
+    }
+
+    /// The same, attributed: what the settings are called decides nothing.
+    #[must_use]
+    pub fn attributed(self, settings: &Settings) -> Self {
+        Self {
+            settings: Some(Settings {
+                preset: None,
+                ..settings.clone()
+            }),
             ..self
         }
     }
@@ -271,6 +349,44 @@ mod tests {
         };
         assert!(pruned([3, 1]).is_same(&pruned([1, 3])));
         assert_eq!(pruned([3, 1]).differences(&pruned([1, 2])), [Part::Mask]);
+    }
+
+    /// The page compares stamps as well: both are held to the same cases.
+    #[test]
+    fn stamps_differ_as_the_page_has_it() {
+        #[derive(Deserialize)]
+        struct Case {
+            what: String,
+            a: MadeOf,
+            b: MadeOf,
+            differences: Vec<String>,
+        }
+        let text = include_str!("../../tests/fixtures/made-of.json");
+        for case in serde_json::from_str::<Vec<Case>>(text).unwrap() {
+            for (a, b) in [(&case.a, &case.b), (&case.b, &case.a)] {
+                let found = a.differences(b).into_iter();
+                let found: Vec<String> = found
+                    .map(|part| format!("{part:?}").to_lowercase())
+                    .collect();
+                assert_eq!(found, case.differences, "{}", case.what);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_written_as_the_page_reads_it() {
+        let of = bench("c").made_of("b").unwrap().attributed(&Settings {
+            preset: Some("fast".into()),
+            ..Settings::preset("fast").unwrap()
+        });
+        let written = serde_json::to_value(&of).unwrap();
+        assert_eq!(written["set"], "b");
+        assert_eq!(
+            written["prompting"],
+            serde_json::json!({ "template": "plain@1", "few_shot": { "k": 1, "seed": 3 } })
+        );
+        assert!(written["settings"].get("preset").is_none());
+        assert_eq!(serde_json::from_value::<MadeOf>(written).unwrap(), of);
     }
 
     /// What a document says and what is on the bench are compared as two benches are.

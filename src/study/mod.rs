@@ -26,7 +26,7 @@ pub mod warm_up;
 use serde::{Deserialize, Serialize};
 
 pub use bench::{Bench, Prompting};
-pub use made_of::MadeOf;
+pub use made_of::{MadeOf, Stamped};
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;

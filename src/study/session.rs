@@ -95,6 +95,30 @@ impl Session {
         Ok(self.bench.made_of(set)?.with_model(&self.model))
     }
 
+    /// What a result of several sets is made of, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::made_of`].
+    pub fn made_of_all(&self, sets: &[String]) -> Result<Vec<MadeOf>, StudyError> {
+        sets.iter().map(|set| self.made_of(set)).collect()
+    }
+
+    /// The same, where the sets are run under a mask.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::made_of`].
+    pub fn made_under(&self, mask: &Mask, sets: &[String]) -> Result<Vec<MadeOf>, StudyError> {
+        let all = self.made_of_all(sets)?;
+        Ok(all.into_iter().map(|of| of.under(mask)).collect())
+    }
+
+    /// What the attribution at hand was made of.
+    pub fn attribution_made_of(&self) -> Option<&MadeOf> {
+        self.results.attribution().map(|made| &made.of)
+    }
+
     /// The model as a study names it.
     pub fn model_spec(&self) -> ModelSpec {
         ModelSpec::of(&self.model)
@@ -114,10 +138,7 @@ impl Session {
     }
 
     fn made_of_attribution(&self, set: &str, settings: &Settings) -> Result<MadeOf, StudyError> {
-        Ok(MadeOf {
-            settings: Some(settings.clone()),
-            ..self.made_of(set)?
-        })
+        Ok(self.made_of(set)?.attributed(settings))
     }
 
     /// The scores of a set without any mask, if it was scored.

@@ -24,13 +24,13 @@ use crate::study::link::{self, Shared};
 use crate::study::report::ModelInfo;
 use crate::study::session::TuneRequest;
 use crate::study::warm_up::warm_up;
-use crate::study::{Bench, Expected, Session, StudyError, runner};
+use crate::study::{Bench, Expected, Session, Stamped, StudyError, runner};
 use crate::tuning::TuneReport;
 use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
-    AttributeRequest, ControlRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest,
-    NeuronRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest, SearchRequest, SetRequest,
-    SnippetRequest, TextRequest,
+    AttributeRequest, ControlRequest, CountRequest, ItemsRequest, LinkRequest, MaskRequest,
+    ModelRequest, NeuronRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest,
+    SearchRequest, SetRequest, SnippetRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -175,32 +175,40 @@ impl Bound {
         Ok(())
     }
 
-    pub fn set_rule(&mut self, request: RuleRequest) -> Result<Vec<SetScores>> {
-        let RuleRequest { rule, scores } = request;
-        self.held.change(|bench| bench.set_rule(rule));
-        let follow = scores.iter().filter_map(|scores| scores.by_rule(rule));
-        Ok(follow.collect())
+    pub fn set_rule(&mut self, request: RuleRequest) -> Result<()> {
+        self.held.change(|bench| bench.set_rule(request.rule));
+        Ok(())
     }
 
-    pub async fn score(&mut self, request: SetRequest, job: Job<'_>) -> Result<&SetScores> {
-        Ok(self.session()?.score(&request.set, job).await?)
+    pub fn by_rule(&self, request: CountRequest) -> Result<Vec<Stamped<SetScores>>> {
+        let CountRequest { rule, scores } = request;
+        Ok(scores.iter().filter_map(|one| one.by_rule(rule)).collect())
+    }
+
+    pub async fn score(&mut self, request: SetRequest, job: Job<'_>) -> Result<Stamped<SetScores>> {
+        let session = self.session()?;
+        let made_of = vec![session.made_of(&request.set)?];
+        let result = session.score(&request.set, job).await?.clone();
+        Ok(Stamped { made_of, result })
     }
 
     pub async fn attribute(
         &mut self,
         request: AttributeRequest,
         job: Job<'_>,
-    ) -> Result<Attribution> {
-        let AttributeRequest {
-            set,
-            settings,
-            known,
-        } = request;
+    ) -> Result<Stamped<Attribution>> {
+        let AttributeRequest { set, settings } = request;
         let session = self.session()?;
-        if !(known && session.is_attributed(&set, &settings)) {
-            session.attribute(&set, &settings, job).await?;
-        }
-        Ok(session.attributed()?.into())
+        session.attribute(&set, &settings, job).await?;
+        let made_of = session.attribution_made_of().cloned().into_iter().collect();
+        let result = session.attributed()?.into();
+        Ok(Stamped { made_of, result })
+    }
+
+    pub fn is_attributed(&self, request: AttributeRequest) -> Result<bool> {
+        let AttributeRequest { set, settings } = request;
+        let session = self.held.session();
+        Ok(session.is_some_and(|session| session.is_attributed(&set, &settings)))
     }
 
     pub fn ranked(&mut self, request: RankedRequest) -> Result<Vec<RankedNeuron>> {
@@ -209,42 +217,81 @@ impl Bound {
         Ok(ranked(found, layer, top, mask.as_ref()))
     }
 
-    pub async fn neuron(&mut self, request: NeuronRequest, job: Job<'_>) -> Result<NeuronCard> {
+    pub async fn neuron(
+        &mut self,
+        request: NeuronRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<NeuronCard>> {
         let NeuronRequest { neuron, set } = request;
-        Ok(self.session()?.neuron(neuron, &set, job).await?)
+        let session = self.session()?;
+        let of_set = session.made_of(&set)?;
+        let of_attribution = session.attribution_made_of().cloned();
+        let made_of = [of_set].into_iter().chain(of_attribution).collect();
+        let result = session.neuron(neuron, &set, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     pub fn mask_top(&mut self, selection: TopPercent) -> Result<Mask> {
         Ok(self.session()?.mask_top(selection)?)
     }
 
-    pub async fn prune(&mut self, request: PruneRequest, job: Job<'_>) -> Result<PruneReport> {
+    pub async fn prune(
+        &mut self,
+        request: PruneRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<PruneReport>> {
         let PruneRequest { mask, sets } = request;
-        Ok(self.session()?.prune(mask, &sets, job).await?)
+        let session = self.session()?;
+        let made_of = session.made_under(&mask, &sets)?;
+        let result = session.prune(mask, &sets, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     pub async fn control(
         &mut self,
         request: ControlRequest,
         job: Job<'_>,
-    ) -> Result<ControlReport> {
-        let count = (request.masks, request.seed);
+    ) -> Result<Stamped<ControlReport>> {
+        let ControlRequest {
+            mask,
+            sets,
+            masks,
+            seed,
+        } = request;
         let session = self.session()?;
-        Ok(session
-            .control(request.mask, &request.sets, count, job)
-            .await?)
+        let made_of = session.made_under(&mask, &sets)?;
+        let result = session.control(mask, &sets, (masks, seed), job).await?;
+        Ok(Stamped { made_of, result })
     }
 
-    pub async fn search(&mut self, request: SearchRequest, job: Job<'_>) -> Result<SearchReport> {
-        let layers = request.layers.as_deref();
+    pub async fn search(
+        &mut self,
+        request: SearchRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<SearchReport>> {
+        let SearchRequest {
+            sets,
+            layers,
+            percents,
+        } = request;
         let session = self.session()?;
-        Ok(session
-            .search(&request.sets, layers, &request.percents, job)
-            .await?)
+        let mut made_of = session.made_of_all(&sets)?;
+        made_of.extend(session.attribution_made_of().cloned());
+        let search = session.search(&sets, layers.as_deref(), &percents, job);
+        let result = search.await?;
+        Ok(Stamped { made_of, result })
     }
 
-    pub async fn tune(&mut self, request: TuneRequest, job: Job<'_>) -> Result<TuneReport> {
-        Ok(self.session()?.tune(&request, job).await?)
+    pub async fn tune(
+        &mut self,
+        request: TuneRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<TuneReport>> {
+        let session = self.session()?;
+        let sets = [request.train.as_slice(), &request.validation, &request.test].concat();
+        let made_of = session.made_under(&request.mask, &sets)?;
+        let result = session.tune(&request, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     /// Runs the study in a session of its own: only once it is through does that take the place of the one at hand.

@@ -9,7 +9,7 @@ use crate::items::{Item, canonical_jsonl};
 use crate::job::Job;
 use crate::scoring::paired::flips;
 use crate::scoring::{Paired, PositionBias, encode};
-use crate::study::{ChoiceOrder, Prompting, StudyError};
+use crate::study::{ChoiceOrder, Prompting, Stamped, StudyError};
 use crate::wire::answers::{ChoiceView, Comparison, Placeholder, PromptView};
 use crate::wire::{
     BiasRequest, CompareRequest, ExportFormat, ExportRequest, PromptRequest, PromptingRequest,
@@ -30,10 +30,10 @@ impl Bound {
         Ok(PLACEHOLDERS.map(of).into())
     }
 
-    pub fn set_prompting(&mut self, request: PromptingRequest) -> Result<()> {
+    pub fn set_prompting(&mut self, request: PromptingRequest) -> Result<&Prompting> {
         let prompting = prompting(request)?;
         self.held.change(|bench| bench.set_prompting(prompting));
-        Ok(())
+        Ok(self.held.bench().prompting())
     }
 
     pub fn prompt(&self, request: PromptRequest) -> Result<PromptView> {
@@ -96,9 +96,12 @@ impl Bound {
         &mut self,
         request: BiasRequest,
         job: Job<'_>,
-    ) -> Result<PositionBias> {
+    ) -> Result<Stamped<PositionBias>> {
         let BiasRequest { set, orders } = request;
-        Ok(self.session()?.position_bias(&set, orders, job).await?)
+        let session = self.session()?;
+        let made_of = vec![session.made_of(&set)?];
+        let result = session.position_bias(&set, orders, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     pub fn compare(&self, request: CompareRequest) -> Result<Comparison> {

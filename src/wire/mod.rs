@@ -24,7 +24,7 @@ use crate::model::{Neuron, Precision};
 use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::scoring::{ItemScore, Orders, Rule, SetScores};
-use crate::study::{Expected, Study};
+use crate::study::{Expected, Stamped, Study};
 
 /// Which model its files are.
 #[derive(Debug, Deserialize)]
@@ -76,14 +76,22 @@ pub struct PromptingRequest {
     pub choice_order: Option<u64>,
 }
 
-/// Another rule, and the scores that are to follow it.
+/// Another rule.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RuleRequest {
     /// By which number choices are predicted from now on.
     pub rule: Rule,
-    /// Scores by another rule.
-    pub scores: Vec<SetScores>,
+}
+
+/// Scores that are to be counted by another rule.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CountRequest {
+    /// The rule.
+    pub rule: Rule,
+    /// Scores by another one.
+    pub scores: Vec<Stamped<SetScores>>,
 }
 
 /// An item whose prompt is wanted.
@@ -183,16 +191,12 @@ pub struct BiasRequest {
 
 /// A set to be attributed.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AttributeRequest {
     /// The set's name.
     pub set: String,
     /// How.
     pub settings: Settings,
-    /// Whether one that was made of the same before will do.
-    #[serde(default)]
-    #[cfg_attr(test, ts(as = "Option<bool>"))]
-    pub known: bool,
 }
 
 /// The strongest neurons that are wanted.

@@ -10,10 +10,10 @@ pub use super::answers::{
     Reproduced,
 };
 pub use super::{
-    AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ControlRequest, ExportRequest,
-    ForwardRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
-    PromptRequest, PromptingRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest,
-    SearchRequest, SetRequest, SnippetRequest, SplitRequest, TextRequest,
+    AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ControlRequest, CountRequest,
+    ExportRequest, ForwardRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest,
+    NeuronRequest, PromptRequest, PromptingRequest, PruneRequest, RankedRequest, RuleRequest,
+    RunRequest, SearchRequest, SetRequest, SnippetRequest, SplitRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
 pub use crate::items::{Item, ParsedItems, Template};
@@ -22,10 +22,10 @@ pub use crate::pruning::effect::{ControlReport, NeuronCard, PruneReport};
 pub use crate::pruning::selection::{RankedNeuron, TopPercent};
 pub use crate::pruning::{Mask, SearchReport};
 pub use crate::scoring::{PositionBias, SetScores};
-pub use crate::study::Bench;
 pub use crate::study::link::Shared;
 pub use crate::study::report::ModelInfo;
 pub use crate::study::session::TuneRequest;
+pub use crate::study::{Bench, Prompting, Stamped};
 pub use crate::tuning::TuneReport;
 
 /// Hands the table to another macro.
@@ -53,10 +53,14 @@ macro_rules! surface {
                 fn set_items(request: ItemsRequest) -> ItemsHash;
                 /// Removes an item set.
                 fn remove_items(name: String) -> ();
-                /// Changes template, few shots and order of the choices.
-                fn set_prompting(request: PromptingRequest) -> ();
-                /// Changes how predictions are made; of the given scores, those that could follow.
-                fn set_rule(request: RuleRequest) -> Vec<SetScores>;
+                /// Changes template, few shots and order of the choices; a template that has a name is called by it in the answer.
+                fn set_prompting(request: PromptingRequest) -> Prompting;
+                /// Changes how predictions are made.
+                fn set_rule(request: RuleRequest) -> ();
+                /// Scores counted by another rule: those of the given ones that could follow.
+                fn by_rule(request: CountRequest) -> Vec<Stamped<SetScores>>;
+                /// Whether the attribution that `attribute` would make is at hand.
+                fn is_attributed(request: AttributeRequest) -> bool;
                 /// The exact prompt of an item and, with a model, its tokens.
                 fn prompt(request: PromptRequest) -> PromptView;
                 /// The placeholders of a template.
@@ -94,21 +98,21 @@ macro_rules! surface {
                 /// What the largest logit after a prompt loses by each neuron, `[n_layers · d_mlp]`.
                 fn ablate(request: AblateRequest) -> Floats;
                 /// Scores a set.
-                fn score(request: SetRequest) -> SetScores;
+                fn score(request: SetRequest) -> Stamped<SetScores>;
                 /// A set with its choices in several orders.
-                fn position_bias(request: BiasRequest) -> PositionBias;
+                fn position_bias(request: BiasRequest) -> Stamped<PositionBias>;
                 /// Attributes a set.
-                fn attribute(request: AttributeRequest) -> Attribution;
+                fn attribute(request: AttributeRequest) -> Stamped<Attribution>;
                 /// One neuron's card.
-                fn neuron(request: NeuronRequest) -> NeuronCard;
+                fn neuron(request: NeuronRequest) -> Stamped<NeuronCard>;
                 /// Sets before and after a mask.
-                fn prune(request: PruneRequest) -> PruneReport;
+                fn prune(request: PruneRequest) -> Stamped<PruneReport>;
                 /// Random masks of the same size.
-                fn control(request: ControlRequest) -> ControlReport;
+                fn control(request: ControlRequest) -> Stamped<ControlReport>;
                 /// Layer × percentage on validation sets.
-                fn search(request: SearchRequest) -> SearchReport;
+                fn search(request: SearchRequest) -> Stamped<SearchReport>;
                 /// Trains gains.
-                fn tune(request: TuneRequest) -> TuneReport;
+                fn tune(request: TuneRequest) -> Stamped<TuneReport>;
                 /// Re-runs a study and says what reproduced. From then on its items and settings are the ones at hand; a
                 /// run that fails or is cancelled leaves them as they were.
                 fn reproduce(request: RunRequest) -> Reproduced;

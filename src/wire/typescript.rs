@@ -28,6 +28,9 @@ export interface ModelFile {
 
 /** Is told how far a call is. */
 export type OnProgress = (progress: Progress) => void;
+
+/** A result with what it was made of: a part for each of its sets, and one for the attribution that it rests on. */
+export type Stamped<T> = T & { made_of: MadeOf[] };
 ";
 
 /// One call of the table.

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import "../../www/src/views/item-list";
+import { EMPTY_STUDY } from "../../www/src/services/edited";
 import { store } from "../../www/src/services/store";
 import type { Item } from "../../www/src/wire/engine";
 import { control, drawn, enter, set, show, type } from "./support";
@@ -7,7 +8,8 @@ import { control, drawn, enter, set, show, type } from "./support";
 const item = (id: string, context: string): Item => ({ id, context, choices: ["left", "right", "middle"], gold: 1 });
 const SETS = [{ name: "quiz", roles: [], sha256: "", items: [item("one", "First?"), item("two", "Second?")] }];
 
-const list = (): Promise<HTMLElement> => show("item-list", { sets: SETS, engine: "ready" }, { "data-set": "quiz" });
+const list = (): Promise<HTMLElement> =>
+  show("item-list", { study: { ...EMPTY_STUDY, item_sets: SETS }, engine: "ready" }, { "data-set": "quiz" });
 
 async function press(view: HTMLElement, key: string): Promise<void> {
   control<HTMLButtonElement>(view, key).click();
@@ -46,7 +48,8 @@ test("the mark of the right choice goes with its text when one before it is remo
 
 test("long lists come in pages, and a new item opens on the last", async () => {
   const many = Array.from({ length: 60 }, (_, at) => item(`i${at}`, `Question ${at}?`));
-  const view = await show("item-list", { sets: [{ name: "quiz", roles: [], sha256: "", items: many }], engine: "ready" }, { "data-set": "quiz" });
+  const study = { ...EMPTY_STUDY, item_sets: [{ name: "quiz", roles: [], sha256: "", items: many }] };
+  const view = await show("item-list", { study, engine: "ready" }, { "data-set": "quiz" });
   expect(view.querySelectorAll(".item")).toHaveLength(25);
   await press(view, "page1");
   expect(view.querySelector(".item .context")?.textContent).toBe("Question 25?");

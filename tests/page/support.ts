@@ -1,7 +1,7 @@
 // What the tests of services and views share: a page without an engine, and a store with what a test needs.
 
 import { render } from "lit";
-import { store, type State } from "../../www/src/services/store";
+import { store, type Held } from "../../www/src/services/store";
 
 /** Resolves once everything that was asked for is drawn. */
 export function drawn(): Promise<void> {
@@ -9,14 +9,14 @@ export function drawn(): Promise<void> {
 }
 
 /** Writes to the store, and waits until that is drawn. */
-export async function set(state: Partial<State>): Promise<void> {
-  store.set(state);
+export async function set(held: Partial<Held>): Promise<void> {
+  store.set(held);
   await drawn();
 }
 
 /** Puts a view into the page. */
-export async function show(tag: string, state: Partial<State> = {}, attributes: Readonly<Record<string, string>> = {}): Promise<HTMLElement> {
-  store.set(state);
+export async function show(tag: string, held: Partial<Held> = {}, attributes: Readonly<Record<string, string>> = {}): Promise<HTMLElement> {
+  store.set(held);
   const view = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) view.setAttribute(name, value);
   document.body.append(view);

@@ -3,7 +3,8 @@
 // - types.ts, site.ts the engine's documents; the index files beside the page
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
-// - services/         state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
+// - services/         edited, history, made-of, results: the study, its changes, and what of the results fits it, as pure
+//                     functions; state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it
 // - views/            lit elements, one a file: app-shell holds the rail, the map, the step, the neuron's card; view.ts draws
 //                     an element again when what it reads of the store changes
@@ -75,4 +76,6 @@ addEventListener("drop", (event) => {
   if (file) void openFile(file);
 });
 document.body.append(document.createElement("app-shell"));
-reloadIsolated().then((isReloading) => isReloading ? undefined : boot()).catch(report);
+reloadIsolated()
+  .then((isReloading) => (isReloading ? undefined : boot()))
+  .catch(report);

@@ -1,11 +1,13 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { Attribution, Mask, Orders, Progress, Selection } from "../wire/engine";
+import type { AttributionSettings, MadeOf, Mask, Orders, Progress, Selection } from "../wire/engine";
+import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
+import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, setMask, attributionSource } from "./mask";
-import { asked, attributionIsGone, attributionIsThere, isAttributionThere, put, putRanking, putScores, tunedSets } from "./results";
-import { reportedSets, setsOf, store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
+import { holds, withResult, type Found, type Kind, type Results } from "./results";
+import { store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
 
 /** Rows of the ranked table. */
 const RANKED = 200;
@@ -13,6 +15,13 @@ const RANKED = 200;
 /** Models up to this size are measured after every change of the mask without being asked. */
 export const LIVE_PARAMETERS = 5_000_000;
 
+/** Takes what the engine found; whether it fits the study by now. */
+function put<K extends Kind>(kind: K, stamped: Results[K] & { made_of: MadeOf[] }): boolean {
+  const { made_of, ...result } = stamped;
+  const found: Found = { kind, result: result as unknown as Results[K], made_of };
+  store.set({ results: withResult(store.state.results, found) });
+  return holds(found, store.state.study, store.state);
+}
 
 export function scoreAll(): Promise<boolean> {
   return runJob("Scoring", async (onProgress) => {
@@ -26,8 +35,10 @@ export function scoreAll(): Promise<boolean> {
 
 /** Scores a set; quick where the engine has its scores. */
 async function score(set: string, onProgress: OnProgress): Promise<void> {
-  const of = asked();
-  putScores(await engine.call("score", [{ set }], onProgress), of);
+  const scored = await engine.call("score", [{ set }], onProgress);
+  put("scores", scored);
+  // The rule was changed meanwhile.
+  if (scored.made_of[0]?.rule !== store.state.rule) await countByRule();
 }
 
 async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promise<void> {
@@ -41,37 +52,38 @@ function hasItems(name: string): boolean {
 /** A set with its choices in several orders. */
 export function measureBias(set: string, orders: Orders): Promise<boolean> {
   return runJob("Position bias", async (onProgress) => {
-    const of = asked();
-    put("bias", await engine.call("position_bias", [{ set, orders }], onProgress), of);
+    put("bias", await engine.call("position_bias", [{ set, orders }], onProgress));
   });
+}
+
+/** What is asked of an attribution. */
+interface Attributing {
+  set: string;
+  settings: AttributionSettings;
 }
 
 /** The engine's own attribution, as the page's results have it; run again where the engine has none. */
 async function ensureAttribution(onProgress: OnProgress): Promise<void> {
   const { attribution } = store.state;
-  if (isAttributionThere() || !attribution) return;
-  await runAttribution({ ...attribution, known: true }, onProgress);
+  if (!attribution) return;
+  const { set, settings } = attribution;
+  if (!(await engine.call("is_attributed", [{ set, settings }]))) await runAttribution({ set, settings }, onProgress);
 }
 
 /** Whether it is of what is at hand by now. */
-async function runAttribution(
-  { set, settings, known = false }: Pick<Attribution, "set" | "settings"> & { known?: boolean }, onProgress: OnProgress,
-): Promise<boolean> {
-  const of = asked();
-  const found = await engine.call("attribute", [{ set, settings, known }], onProgress);
-  const holds = put("attribution", found, of);
-  if (holds) attributionIsThere();
-  else attributionIsGone();
-  return holds;
+async function runAttribution(asked: Attributing, onProgress: OnProgress): Promise<boolean> {
+  return put("attribution", await engine.call("attribute", [asked], onProgress));
 }
 
 export function attribute(): Promise<boolean> {
   return runJob("Attribution", async (onProgress) => {
-    const { settings } = store.state;
-    const [set] = setsOf(store.state, "attribution");
+    const { settings, study } = store.state;
+    const [set] = setsOf(study, "attribution");
     if (!set) {
       throw {
-        code: "no_items", message: "no item set has the role attribution", hint: "Give one that role in step 2.",
+        code: "no_items",
+        message: "no item set has the role attribution",
+        hint: "Give one that role in step 2.",
       };
     }
     await score(set, onProgress);
@@ -91,8 +103,9 @@ export function attribute(): Promise<boolean> {
 
 /** The engine's ranking with the spread over items; without one the table shows the scores alone. */
 async function rank(): Promise<void> {
-  const { mask } = store.state;
-  putRanking(await engine.call("ranked", [{ top: RANKED, mask }]));
+  const { mask, attributed } = store.state;
+  const result = await engine.call("ranked", [{ top: RANKED, mask }]);
+  store.set({ results: withResult(store.state.results, { kind: "ranked", result, made_of: [...(attributed ?? [])] }) });
 }
 
 /** A selection is of the attribution at hand: after another one it is taken anew. */
@@ -108,9 +121,7 @@ async function takeSelection(selection: Selection): Promise<void> {
 
 /** Shows a neuron; what zeroing it does is asked for separately. */
 export function select(address: NeuronAddress | null): void {
-  const { card } = store.state;
-  const same = card && address && card.layer === address.layer && card.neuron === address.neuron;
-  store.set({ selected: address, card: same ? card : null });
+  store.set({ selected: address });
 }
 
 export function measureNeuron(set: string): Promise<boolean> {
@@ -118,10 +129,7 @@ export function measureNeuron(set: string): Promise<boolean> {
     const { selected } = store.state;
     if (!selected) return;
     await ensureAttribution(onProgress);
-    const of = asked();
-    const card = await engine.call("neuron", [{ ...selected, set }], onProgress);
-    const now = store.state.selected;
-    if (now?.layer === selected.layer && now.neuron === selected.neuron) put("card", card, of);
+    put("card", await engine.call("neuron", [{ ...selected, set }], onProgress));
   });
 }
 
@@ -155,7 +163,7 @@ export async function takeTop(selection: Selection): Promise<void> {
 /** Measures after a change, where that is quick and wanted. */
 export async function measureIfLive(): Promise<void> {
   const { live, model, pruned, mask, job, engine: state } = store.state;
-  if (job || state !== "ready" || reportedSets(store.state).length === 0) return;
+  if (job || state !== "ready" || reportedSets(store.state.study).length === 0) return;
   const isCurrent = pruned !== null && unmeasuredSets(store.state).length === 0;
   if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
   await measure();
@@ -182,20 +190,21 @@ export function measure(): Promise<boolean> {
 }
 
 async function measureWith(onProgress: OnProgress): Promise<void> {
-  const sets = reportedSets(store.state);
+  const sets = reportedSets(store.state.study);
   await scoreSets(sets, onProgress);
-  const of = asked();
-  put("pruned", await engine.call("prune", [{ mask: of.mask, sets }], onProgress), of);
+  put("pruned", await engine.call("prune", [{ mask: store.state.mask, sets }], onProgress));
 }
 
 export function runControl(): Promise<boolean> {
   return runJob("Random masks of the same size", async (onProgress) => {
-    const { control_masks: masks, seed } = store.state;
+    const {
+      control_masks: masks,
+      study: { seed },
+    } = store.state;
     if (!store.state.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
-    const of = asked();
-    const sets = reportedSets(of);
-    const control = await engine.call("control", [{ mask: of.mask, sets, masks, seed }], onProgress);
-    if (!put("control", control, of)) {
+    const { mask, study } = store.state;
+    const control = await engine.call("control", [{ mask, sets: reportedSets(study), masks, seed }], onProgress);
+    if (!put("control", control)) {
       store.set({ notice: "The control was dropped: something that it rests on was changed while it ran. It comes back with that." });
     }
   });
@@ -203,16 +212,17 @@ export function runControl(): Promise<boolean> {
 
 export function runSearch(): Promise<boolean> {
   return runJob("Searching layer × percentage", async (onProgress) => {
-    const sets = setsOf(store.state, "validation");
+    const sets = setsOf(store.state.study, "validation");
     if (sets.length === 0) {
       throw {
-        code: "no_items", message: "no item set has the role validation", hint: "Give one that role in step 2.",
+        code: "no_items",
+        message: "no item set has the role validation",
+        hint: "Give one that role in step 2.",
       };
     }
     await scoreSets(sets, onProgress);
     await ensureAttribution(onProgress);
-    const of = asked();
-    put("search", await engine.call("search", [{ sets, percents: of.percents }], onProgress), of);
+    put("search", await engine.call("search", [{ sets, percents: store.state.percents }], onProgress));
   });
 }
 
@@ -220,39 +230,45 @@ export function runSearch(): Promise<boolean> {
 const TUNING_PATIENCE_MS = 1000;
 
 export function tune(): Promise<boolean> {
-  const curves: LiveCurve[] = [{ points: [], validation: [] }, { points: [], validation: [] }];
-  const done = runJob("Tuning", async (onProgress) => {
-    await scoreSets(tunedSets(store.state).test, onProgress);
-    const of = asked();
-    const { mask, tuning_settings: settings, seed } = of;
-    // As the command line does it: without a role, every set serves.
-    const request = {
-      mask,
-      ...tunedSets(of),
-      settings,
-      seed,
-      compare: true,
-    };
-    const follow = (progress: Progress): void => {
-      onProgress(progress);
-      const { detail } = progress;
-      if (!detail) return;
-      const curve = curves[detail.curve];
-      // Losses come with the evaluations.
-      if (typeof detail.loss === "number") curve?.points.push(detail);
-      if (detail.validation) {
-        curve?.validation.push({
-          step: detail.step, accuracy: detail.validation, loss: detail.validation_loss ?? Number.NaN,
-        });
+  const curves: LiveCurve[] = [
+    { points: [], validation: [] },
+    { points: [], validation: [] },
+  ];
+  const done = runJob(
+    "Tuning",
+    async (onProgress) => {
+      const setsNow = (): ReturnType<typeof tunedSets> => tunedSets(store.state.study, store.state.attribution);
+      await scoreSets(setsNow().test, onProgress);
+      const {
+        mask,
+        tuning_settings: settings,
+        study: { seed },
+      } = store.state;
+      const request = { mask, ...setsNow(), settings, seed, compare: true };
+      const follow = (progress: Progress): void => {
+        onProgress(progress);
+        const { detail } = progress;
+        if (!detail) return;
+        const curve = curves[detail.curve];
+        // Losses come with the evaluations.
+        if (typeof detail.loss === "number") curve?.points.push(detail);
+        if (detail.validation) {
+          curve?.validation.push({
+            step: detail.step,
+            accuracy: detail.validation,
+            loss: detail.validation_loss ?? Number.NaN,
+          });
+        }
+        store.set({ live_curves: [...curves] });
+      };
+      const { signal } = onProgress;
+      const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
+      if (!put("tuning", { ...tuning, settings, seed })) {
+        store.set({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
       }
-      store.set({ live_curves: [...curves] });
-    };
-    const { signal } = onProgress;
-    const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
-    if (!put("tuning", { ...tuning, settings, seed }, of)) {
-      store.set({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
-    }
-  }, TUNING_PATIENCE_MS);
+    },
+    TUNING_PATIENCE_MS,
+  );
   // What is on screen from then on is the result.
   return done.finally(() => store.set({ live_curves: [] }));
 }

@@ -2,7 +2,7 @@
 // its own for as long as it is open.
 
 import * as database from "./database";
-import { isReadable, type Saved } from "./saved";
+import { readable, type Saved } from "./saved";
 import { store } from "./store";
 
 /** The oldest of more are let go. */
@@ -19,17 +19,17 @@ function take(next: Saved[]): void {
 }
 
 async function readAll(): Promise<Saved[]> {
-  const found = await database.read<Saved[] | Saved>("earlier");
+  const found = await database.read("earlier");
   // An earlier version kept one.
-  const all = Array.isArray(found) ? found : [found];
-  return all.filter(isReadable);
+  const all: unknown[] = Array.isArray(found) ? found : [found];
+  return all.map(readable).filter((saved) => saved !== null);
 }
 
 /** This tab keeps its study from now on. What another one had and left behind is put aside. Fails where that cannot be. */
 export async function own(isAfterAnother: boolean): Promise<void> {
   const before = await readAll();
-  const left = isAfterAnother ? await database.read<Saved>("current") : undefined;
-  const all = [...before, ...(isReadable(left) && !left.of_link ? [left] : []), ...studies].slice(-MOST);
+  const left = isAfterAnother ? readable(await database.read("current")) : null;
+  const all = [...before, ...(left && !left.of_link ? [left] : []), ...studies].slice(-MOST);
   if (isAfterAnother) await database.write("earlier", all);
   take(all);
   isWritten = true;
@@ -45,9 +45,9 @@ export function disown(): void {
  * cannot be kept there, and leaves all as it is.
  */
 export async function move(here: Saved | null): Promise<boolean> {
-  const saved = here ?? (isWritten ? await database.read<Saved>("current") : undefined);
+  const saved = here ?? (isWritten ? readable(await database.read("current")) : null);
   // The study of a link that ran here before is in the link.
-  if (!isReadable(saved) || saved.of_link) return false;
+  if (!saved || saved.of_link) return false;
   const all = [...studies, saved].slice(-MOST);
   if (isWritten) await database.move("earlier", all, "current");
   take(all);
@@ -56,7 +56,7 @@ export async function move(here: Saved | null): Promise<boolean> {
 
 /** Whether two studies are of the same items. */
 function isOfSameItems(a: Saved, b: Saved): boolean {
-  const items = ({ sets }: Saved): string => JSON.stringify(sets.map(({ name, sha256 }) => [name, sha256]));
+  const items = ({ study }: Saved): string => JSON.stringify(study.item_sets.map(({ name, sha256 }) => [name, sha256]));
   return items(a) === items(b);
 }
 

@@ -6,15 +6,14 @@ import type { Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
 import { engine, isEnd, type DeviceKnown, type Ended } from "./engine";
-import { forgetHistory, sendAll } from "./items";
+import { sendAll } from "./items";
 import { attempt, report, toError, whenIdle } from "./jobs";
 import { closeLink, isLink, openLink } from "./links";
 import { tell } from "./messages";
 import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
-import * as results from "./results";
 import * as session from "./session";
 import { INITIAL, store } from "./store";
-import { setsOfStudy, showItems, showReport } from "./study";
+import { setsOfStudy, showReport } from "./study";
 
 async function json<T>(path: string): Promise<T | null> {
   try {
@@ -33,7 +32,6 @@ function deviceFromAddress(): DeviceChoice {
 /** Starts a worker on a device; whether the engine is there. It counts as ready once it is about to get the model. */
 async function startEngine(device: DeviceChoice): Promise<boolean> {
   store.set({ device, engine: "starting", device_info: null });
-  results.attributionIsGone();
   try {
     const { version, device: device_info, templates, presets } = await engine.start(device);
     store.set({ version, device_info, templates, presets });
@@ -84,7 +82,8 @@ async function bringBack(): Promise<void> {
     const { model } = store.state;
     if (model) {
       tell("notice", {
-        code: "model_gone", message: `The model “${model.name}” is not kept in this browser, and is gone.`,
+        code: "model_gone",
+        message: `The model “${model.name}” is not kept in this browser, and is gone.`,
         hint: "Choose it again in step 1; the study is as it was.",
       });
     }
@@ -98,8 +97,7 @@ async function bringBack(): Promise<void> {
 async function showLesson(): Promise<Report | null> {
   const found = await json<Report>(`models/${LESSON}/report.json`);
   if (found?.format === "secateur-report") {
-    showReport(found);
-    results.cameWithPage();
+    showReport(found, true);
     return found;
   }
   return null;
@@ -108,14 +106,19 @@ async function showLesson(): Promise<Report | null> {
 /** The sets of the lesson: those of its report, else the bundled ones by their names. */
 async function lessonSets(found: Report | null): Promise<void> {
   if (found) {
-    showItems(await setsOfStudy(found.study.item_sets));
+    store.edit({ item_sets: await setsOfStudy(found.study.item_sets) });
     return;
   }
   const names = store.state.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
-  const sets = await setsOfStudy(names.map((name) => ({
-    name: name.slice(LESSON.length + 1), sample: name, sha256: "", roles: rolesOf(name),
-  })));
-  store.set({ sets });
+  const sets = await setsOfStudy(
+    names.map((name) => ({
+      name: name.slice(LESSON.length + 1),
+      sample: name,
+      sha256: "",
+      roles: rolesOf(name),
+    })),
+  );
+  store.edit({ item_sets: sets });
 }
 
 function rolesOf(name: string): ("attribution" | "validation" | "test")[] {
@@ -133,7 +136,6 @@ export async function openLesson(): Promise<void> {
   if (store.state.job) return;
   if (!isLessonAsItCame(store.state) && (await attempt(session.setAside())) === null) return;
   session.clearStudy();
-  forgetHistory();
   const found = await showLesson();
   try {
     await lessonSets(found);
@@ -169,7 +171,8 @@ async function restart(reason: SecateurError): Promise<void> {
     const name = store.state.model?.name ?? "";
     store.set({ model: null });
     tell("notice", {
-      code: "not_back", message: `The model “${name}” is not loaded again, since the engine ended while it was.`,
+      code: "not_back",
+      message: `The model “${name}” is not loaded again, since the engine ended while it was.`,
       hint: "Choose a model in step 1; the study is as it was.",
     });
   }
@@ -185,7 +188,6 @@ async function restart(reason: SecateurError): Promise<void> {
 }
 
 export async function boot(): Promise<void> {
-  results.install();
   session.install();
   followMask();
   engine.addEventListener("device", (event) => store.set({ device_info: (event as DeviceKnown).device }));
@@ -196,9 +198,7 @@ export async function boot(): Promise<void> {
   const started = startEngine(device);
   const isRestored = !hasLink && (await session.restore());
   const found = isRestored || hasLink ? null : await showLesson();
-  const [catalog, samples] = await Promise.all([
-    json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json"),
-  ]);
+  const [catalog, samples] = await Promise.all([json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json")]);
   store.set({ catalog: catalog ?? INITIAL.catalog, samples: samples ?? INITIAL.samples });
   if (!(await started)) {
     if (!hasLink) session.keep();

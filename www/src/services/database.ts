@@ -33,9 +33,7 @@ function open(): Promise<IDBDatabase> {
   });
 }
 
-function begin<T>(
-  database: IDBDatabase, mode: IDBTransactionMode, run: (records: IDBObjectStore) => IDBRequest<T>,
-): Promise<T> {
+function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, run: (records: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode);
     transaction.oncomplete = () => resolve(request.result);
@@ -58,8 +56,8 @@ function transact<T>(mode: IDBTransactionMode, run: (records: IDBObjectStore) =>
   return inTime(answer);
 }
 
-export function read<T>(key: Key): Promise<T | undefined> {
-  return transact("readonly", (records) => records.get(key) as IDBRequest<T | undefined>);
+export function read(key: Key): Promise<unknown> {
+  return transact<unknown>("readonly", (records) => records.get(key));
 }
 
 export async function write(key: Key, value: unknown): Promise<void> {

@@ -1,7 +1,8 @@
 // How long an attribution will take, guessed from how long the last one took, or scoring: a hint for the user, no result.
 
 import type { AttributionSettings } from "../wire/engine";
-import { setsOf, type State } from "./store";
+import { setsOf } from "./edited";
+import type { State } from "./store";
 
 /** A backward pass costs about twice a forward one. */
 const GRADIENT_COST = 3;
@@ -16,7 +17,7 @@ function relativeCost(settings: AttributionSettings, n_layers: number, tokens: n
 
 /** Seconds, or null where nothing was run that could tell. */
 export function attributionSeconds(state: Readonly<State>): number | null {
-  const [set] = setsOf(state, "attribution");
+  const [set] = setsOf(state.study, "attribution");
   const scored = set === undefined ? undefined : state.scores[set];
   if (!scored || scored.items.length === 0) return null;
   const items = state.sets.find((other) => other.name === set)?.items ?? [];
@@ -36,7 +37,7 @@ export function attributionSeconds(state: Readonly<State>): number | null {
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */
 export function confidentItems(state: Readonly<State>): { used: number; total: number } | null {
-  const [set] = setsOf(state, "attribution");
+  const [set] = setsOf(state.study, "attribution");
   const scored = set === undefined ? undefined : state.scores[set];
   if (!scored) return null;
   const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;

@@ -1,13 +1,12 @@
 // A page opened by a link, or a file that holds what a link does: what it wants to do, the model it needs, what reproduced.
 
 import { engine, type OnProgress } from "./engine";
-import { forgetHistory, sendAll } from "./items";
+import { sendAll } from "./items";
 import { attempt, report, runJob } from "./jobs";
 import { adopt, isSame, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
-import { attributionIsThere } from "./results";
 import * as session from "./session";
 import { store } from "./store";
-import { samplesOf, setsOfStudy, showItems, showReport } from "./study";
+import { samplesOf, setsOfStudy, showReport } from "./study";
 import type { CatalogEntry } from "../site";
 import type { SecateurError, SharedStudy } from "../wire/engine";
 import type { StoredModel } from "../worker/plan";
@@ -38,9 +37,9 @@ export function neededModel(shared: SharedStudy): NeededModel {
   const { id, sha256 } = shared.study.model;
   const { model, catalog, storage } = store.state;
   if (model && isOf(shared, model.info)) return { state: "loaded" };
-  const hasHash = (files: readonly { sha256: string | null }[]): boolean =>
-    sha256 !== "" && files.some((file) => file.sha256 === sha256);
-  const entry = catalog.find((other) => hasHash(other.files))
+  const hasHash = (files: readonly { sha256: string | null }[]): boolean => sha256 !== "" && files.some((file) => file.sha256 === sha256);
+  const entry =
+    catalog.find((other) => hasHash(other.files))
     ?? catalog.find((other) => other.id === id && (sha256 === "" || other.files.every((file) => file.sha256 === null)));
   if (entry) {
     const source = sourceOfEntry(entry);
@@ -48,7 +47,9 @@ export function neededModel(shared: SharedStudy): NeededModel {
     return { state: "known", entry, bytes: entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0) };
   }
   // A file of the user's is known by its name alone, until it is loaded.
-  const isNamed = (other: StoredModel): boolean => other.id === id && model?.info.id !== id
+  const isNamed = (other: StoredModel): boolean =>
+    other.id === id
+    && model?.info.id !== id
     && (sha256 === "" || [other.sha256 ?? null, ...other.files.map((file) => file.sha256)].every((hash) => hash === null));
   const models = storage?.models ?? [];
   const stored = models.find((other) => hasHash([...other.files, { sha256: other.sha256 ?? null }])) ?? models.find(isNamed);
@@ -83,10 +84,14 @@ export function openText(text: string): Promise<void> {
 /** Where the model of a link comes from; null where it is at hand. */
 function sourceFor(needed: NeededModel, brought: ModelSource | undefined): ModelSource | null | undefined {
   switch (needed.state) {
-    case "loaded": return null;
-    case "here": return brought ?? needed.source;
-    case "known": return brought ?? { kind: "catalog", entry: needed.entry };
-    case "unknown": return brought;
+    case "loaded":
+      return null;
+    case "here":
+      return brought ?? needed.source;
+    case "known":
+      return brought ?? { kind: "catalog", entry: needed.entry };
+    case "unknown":
+      return brought;
   }
 }
 
@@ -100,8 +105,7 @@ export async function runLink(brought?: ModelSource): Promise<void> {
   const source = sourceFor(neededModel(shared), brought);
   if (source === undefined) return;
   const isDone = await runJob("Re-running the study", (onProgress) => rerun(shared, source, onProgress));
-  if (isDone) forgetHistory();
-  else await bringOwnBack(source !== null);
+  if (!isDone) await bringOwnBack(source !== null);
   await refreshStorage();
 }
 
@@ -110,7 +114,8 @@ async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress
   const loaded = source && (await engine.load(source, store.state.precision, onProgress));
   if (loaded && !isOf(shared, loaded.info)) {
     throw {
-      code: "other_model", message: `the model “${loaded.name}” is another one than the study needs: its weights differ`,
+      code: "other_model",
+      message: `the model “${loaded.name}” is another one than the study needs: its weights differ`,
       hint: "Choose the file of the study's model.",
     } satisfies SecateurError;
   }
@@ -122,8 +127,7 @@ async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress
   if (source && loaded) adopt(source, loaded);
   showReport(found);
   const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
-  showItems(sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })));
-  attributionIsThere();
+  store.edit({ item_sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })) });
   store.set({ reproduction, of_link: true });
   session.keep();
 }
@@ -152,7 +156,6 @@ export function closeLink(): void {
 export async function backToEarlier(): Promise<boolean> {
   const loadedModel = store.state.model;
   if (!(await attempt(session.bringBack()))) return false;
-  forgetHistory();
   closeLink();
   store.set({ reproduction: null });
   session.keep();

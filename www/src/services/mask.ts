@@ -1,10 +1,10 @@
 // The mask as the user edits it, with undo and redo.
 
 import type { Mask, Selection } from "../wire/engine";
-import { ofAttribution } from "./results";
-import { EMPTY_MASK, store, type MaskState, type SelectionSource, type State } from "./store";
-
-const HISTORY = 100;
+import { EMPTY_MASK, type Pruning, type SelectionSource } from "./edited";
+import { remembered, step } from "./history";
+import { isSame } from "./made-of";
+import { store, type State } from "./store";
 
 export function neuronCount(mask: Mask): number {
   return mask.layers.reduce((sum, layer) => sum + layer.neurons.length, 0);
@@ -27,34 +27,23 @@ function normal({ operation, site, layers }: Mask): Mask {
   return { operation, site, layers: kept };
 }
 
-function current(): MaskState {
-  const { mask, selection, selection_source: source } = store.state;
-  return { mask, ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
-}
-
-function take({ mask, selection, source }: MaskState): void {
-  store.set({ mask, selection: selection ?? null, selection_source: source ?? null });
-}
-
 /** The attribution at hand as the source of a selection. */
-export function attributionSource(state: Readonly<State>): SelectionSource | undefined {
-  const { attribution } = state;
-  const made = ofAttribution(state);
-  return attribution && made !== null ? { set: attribution.set, settings: attribution.settings, made } : undefined;
+export function attributionSource({ attribution, attributed }: Readonly<State>): SelectionSource | undefined {
+  return attribution && attributed ? { set: attribution.set, settings: attribution.settings, made_of: [...attributed] } : undefined;
 }
 
 /** The selection that made the mask, where it selected from the attribution at hand. */
-export function selectionAtHand(state: Readonly<State>): Selection | null {
-  const { selection, selection_source: source } = state;
-  return selection && source && source.made === attributionSource(state)?.made ? selection : null;
+export function selectionAtHand({ study: { pruning }, attributed }: Readonly<State>): Selection | null {
+  const made_of = pruning.source?.made_of;
+  return pruning.selection && made_of && attributed && isSame(made_of, attributed) ? pruning.selection : null;
 }
 
 /** Replaces the mask; the old one can be had back. A selection is of the attribution `source`. */
 export function setMask(mask: Mask, selection?: Selection, source?: SelectionSource): void {
-  const { undo } = store.state;
-  const next: MaskState = { mask: normal(mask), ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
-  if (!sameMask(next.mask, store.state.mask)) store.set({ undo: [...undo, current()].slice(-HISTORY), redo: [] });
-  take(next);
+  const { study, history } = store.state;
+  const pruning: Pruning = { mask: normal(mask), ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
+  if (!sameMask(pruning.mask, study.pruning.mask)) store.set({ history: remembered(history, study, "mask") });
+  store.edit({ pruning });
 }
 
 export function toggleNeuron(layer: number, neuron: number): void {
@@ -71,18 +60,18 @@ export function clearMask(): void {
   setMask(EMPTY_MASK);
 }
 
+function take(way: "undo" | "redo"): void {
+  const { study, history } = store.state;
+  const taken = step(history, way, study, "mask");
+  if (taken?.change.of !== "mask") return;
+  store.set({ history: taken.history });
+  store.edit({ pruning: taken.change.pruning });
+}
+
 export function undoMask(): void {
-  const { undo, redo } = store.state;
-  const last = undo.at(-1);
-  if (!last) return;
-  store.set({ undo: undo.slice(0, -1), redo: [...redo, current()] });
-  take(last);
+  take("undo");
 }
 
 export function redoMask(): void {
-  const { undo, redo } = store.state;
-  const next = redo.at(-1);
-  if (!next) return;
-  store.set({ redo: redo.slice(0, -1), undo: [...undo, current()] });
-  take(next);
+  take("redo");
 }

@@ -2,15 +2,16 @@
 
 import { hasContents, isWeights } from "../contents";
 import type { CatalogEntry } from "../site";
-import type { Item, ModelInfo, Precision, SecateurError } from "../wire/engine";
+import type { Item, ItemSetSpec, ModelInfo, Precision, SecateurError } from "../wire/engine";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { engine } from "./engine";
+import { EMPTY_MASK, modelOf, type PageSet, type StudyModel } from "./edited";
 import { replaceSets, sampleItems, sendAll, setPrompting } from "./items";
 import { report, runJob, toError } from "./jobs";
+import { isEqual } from "./made-of";
 import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
-import { attributionIsGone, settle } from "./results";
-import { EMPTY_MASK, store, type Model, type ModelIdentity, type PageSet, type Precomputed, type State } from "./store";
+import { store, type Model, type State } from "./store";
 
 /** The lesson's id in the catalogue. */
 export const LESSON = "lesson-planted";
@@ -19,12 +20,12 @@ export const LESSON = "lesson-planted";
 const FIRST_SAMPLE = "general-knowledge";
 
 export function isShipped(entry: CatalogEntry): boolean {
-  return entry.files.every((file) =>
-    file.sources.some((source) => source.kind === "local" && !source.path.startsWith("models/cache/")));
+  return entry.files.every((file) => file.sources.some((source) => source.kind === "local" && !source.path.startsWith("models/cache/")));
 }
 
 const SILENT: SecateurError = {
-  code: "storage_silent", message: "This browser's storage of files does not answer: models that it keeps cannot be had, and no other is kept.",
+  code: "storage_silent",
+  message: "This browser's storage of files does not answer: models that it keeps cannot be had, and no other is kept.",
   hint: "Reload the page, or start the browser anew.",
 };
 
@@ -62,41 +63,36 @@ export function sourceAtHand(): ModelSource | undefined {
   return model?.source ?? (model && unkept?.sha256 === model.info.sha256 ? unkept.source : undefined);
 }
 
-export function identityOf({ sha256, report: { precision } }: ModelInfo): ModelIdentity {
-  return { sha256, precision };
-}
-
-/** Whether two loads give the same numbers: the same weights, held the same way. */
+/** Whether two models give the same numbers: the same weights, held the same way. */
 export function isSame(a: Model | null, b: Model | null): boolean {
-  return isIdentical(a && identityOf(a.info), b && identityOf(b.info));
-}
-
-function isIdentical(a: ModelIdentity | null, b: ModelIdentity | null): boolean {
-  return a?.sha256 === b?.sha256 && a?.precision === b?.precision;
+  return a?.info.sha256 === b?.info.sha256 && a?.info.report.precision === b?.info.report.precision;
 }
 
 /** A model that was loaded is the one at hand. */
 export function adopt(source: ModelSource, loaded: Loaded): void {
   const { info, device, name, warning } = loaded;
-  const { shape: before, model: loadedBefore, made_with } = store.state;
-  // An earlier version kept no such word.
-  const former = made_with ?? (loadedBefore && identityOf(loadedBefore.info));
+  const { study } = store.state;
   const kept = sourceAfter(source, loaded);
-  const identity = identityOf(info);
-  attributionIsGone();
   unkept = source.kind === "files" && !kept ? { sha256: info.sha256, source } : null;
   store.set({
     model: { info, name, ...(kept ? { source: kept } : {}) },
     device_info: device,
-    made_with: identity,
-    shape: { n_layers: info.n_layers, d_mlp: info.d_mlp },
   });
   if (warning) tell("notice", { code: "model_not_kept", message: warning, hint: "" });
-  settle();
-  if (former && !isIdentical(former, identity)) {
-    const fits = before?.n_layers === info.n_layers && before.d_mlp === info.d_mlp;
-    store.set({ selected: null, ...(fits ? {} : { mask: EMPTY_MASK, selection: null, undo: [], redo: [] }) });
-  }
+  takeModel(study.model, modelOf(info, name));
+}
+
+/** The study is of this model from now on. */
+function takeModel(former: StudyModel, model: StudyModel): void {
+  if (isEqual(former, model)) return;
+  store.edit({ model });
+  if (former.sha256 === "" || (former.sha256 === model.sha256 && former.precision === model.precision)) return;
+  store.set({ selected: null });
+  if (isEqual(former.shape, model.shape)) return;
+  const { history } = store.state;
+  const withoutMasks = ({ of }: { of: string }): boolean => of !== "mask";
+  store.edit({ pruning: { mask: EMPTY_MASK } });
+  store.set({ history: { undo: history.undo.filter(withoutMasks), redo: history.redo.filter(withoutMasks) } });
 }
 
 /** What a load brings with it. */
@@ -107,9 +103,7 @@ interface Companions {
 }
 
 /** Loads a model as a job; whether it is there. */
-export async function load(
-  source: ModelSource, title = "Loading the model", { onLoaded, onFailure }: Companions = {},
-): Promise<boolean> {
+export async function load(source: ModelSource, title = "Loading the model", { onLoaded, onFailure }: Companions = {}): Promise<boolean> {
   const isDone = await runJob(title, async (onProgress) => {
     const loaded = await engine.load(source, store.state.precision, onProgress);
     adopt(source, loaded);
@@ -145,24 +139,24 @@ export async function choose(source: ModelSource): Promise<void> {
 }
 
 /** Whether a set is of the lesson's own items. */
-function isOfLesson(set: PageSet): boolean {
-  return set.sample?.name.startsWith(LESSON) ?? false;
+function isOfLesson(set: ItemSetSpec): boolean {
+  return set.sample?.startsWith(LESSON) ?? false;
 }
 
-const RESULTS: readonly Precomputed[] = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"];
+const RESULTS = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"] as const;
 
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
 export function isLessonAsItCame(state: Readonly<State>): boolean {
-  const { precomputed, sets, undo, made_with } = state;
+  const { precomputed, study, canUndoMask } = state;
   const isComputedHere = RESULTS.some((kind) => Object.keys(state[kind] ?? {}).length > 0 && !precomputed.includes(kind));
-  const isChanged = isComputedHere || precomputed.length === 0 || undo.length > 0;
-  return !isChanged && isLesson(made_with) && sets.every(isOfLesson);
+  const isChanged = isComputedHere || precomputed.length === 0 || canUndoMask;
+  return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }
 
 /** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
-export function isLessonAtHand({ made_with, sets }: Readonly<State>): boolean {
-  const isWhole = sets.length === 0 || sets.some((set) => set.sample?.name.endsWith("-shifted"));
-  return isLesson(made_with) && sets.every(isOfLesson) && isWhole;
+export function isLessonAtHand({ study: { model, item_sets } }: Readonly<State>): boolean {
+  const isWhole = item_sets.length === 0 || item_sets.some((set) => set.sample?.endsWith("-shifted"));
+  return isLesson(model) && item_sets.every(isOfLesson) && isWhole;
 }
 
 /** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */
@@ -176,7 +170,13 @@ async function offerSample(): Promise<void> {
     if (store.state.sets !== sets) return;
     const third = Math.floor(items.length / 3);
     const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
-      name, roles, items: part, sha256: "", sample: { name: FIRST_SAMPLE, first, count: part.length },
+      name,
+      roles,
+      items: part,
+      sha256: "",
+      sample: FIRST_SAMPLE,
+      first,
+      count: part.length,
     });
     await setPrompting(() => ({ template: "question-answer@1", few_shot: null, choice_order: null }));
     if (store.state.sets !== sets) return;

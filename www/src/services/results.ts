@@ -1,453 +1,313 @@
-// Which results hold. Each is bound to what it was made of: the model as it is held, the items, how they are asked, the
-// rule, the mask; not to what its sets are called. One that is of something else than what is at hand leaves the page; it
-// waits, and comes back with that.
+// What was found, each result with what it was made of, and which of it fits the study at hand: that is shown. Nothing is
+// ever taken away for what is changed; it is shown again as soon as the study is as it was. Pure functions.
 
 import type {
-  Attribution, AttributionSettings, Item, Mask, RankedNeuron, ScoringRule, SetScores, TuneSettings,
+  Attribution,
+  ControlReport,
+  MadeOf,
+  NeuronCard,
+  PositionBias,
+  PruneReport,
+  RankedNeuron,
+  SearchReport,
+  SetScores,
+  TuneReport,
+  TuneSettings,
 } from "../wire/engine";
-import { RENAMED, renamedScores, renamedSets, type Names } from "./renaming";
-import {
-  reportedSets, setsOf, store, type MaskState, type PageSet, type Results, type SelectionSource, type State,
-} from "./store";
+import { reportedSets, setsOf, tunedSets, type EditedStudy } from "./edited";
+import { differences, isSame } from "./made-of";
+import { renamed } from "./renaming";
 
-/** What a part of a result was made of; null for what is not there. */
-type Made = string | null;
-
-type Kind = keyof Results;
-/** In an order in which each comes after those that it hangs on. */
-const KINDS: readonly Kind[] = ["attribution", "bias", "card", "search", "pruned", "control", "tuning"];
-
-/** Results that wait, at most; of scores there may be as many as sets. */
-const WAITING_AT_MOST = 12;
-const SCORES_AT_MOST = 128;
-/** Of those, as many are kept for a later visit. */
-const KEPT_OF_KIND = 3;
-const KEPT_SCORES = 16;
-
-const made = new WeakMap<object, readonly Made[]>();
-/** The whole of a result of which some sets do not hold. */
-const whole = new WeakMap<object, object>();
-/** Results that came with the page. */
-const beforehand = new WeakSet<object>();
-/** Results that do not hold now, the latest first. */
-const waiting = new Map<Kind, object[]>();
-let waitingScores: SetScores[] = [];
-/** The engine's ranking of an attribution. */
-const rankings = new WeakMap<Attribution, RankedNeuron[]>();
-
-const prints = new WeakMap<readonly Item[], string>();
-
-/** A short text that other items have another one of. */
-function printOf(items: readonly Item[]): string {
-  const known = prints.get(items);
-  if (known) return known;
-  const text = JSON.stringify(items.map(({ id, context, choices, gold }) => [id, context, choices, gold]));
-  // Two hashes of 32 bits (FNV-1a with two primes).
-  let [a, b] = [0x811c9dc5, 0xcbf29ce4];
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    a = Math.imul(a ^ code, 0x01000193);
-    b = Math.imul(b ^ code, 0x85ebca6b);
-  }
-  const print = `${text.length}/${a >>> 0}/${b >>> 0}`;
-  prints.set(items, print);
-  return print;
+/** A tuning with the settings that it was made with. */
+export interface Tuned extends TuneReport {
+  settings: TuneSettings;
+  seed: number;
 }
 
-function printOfSet(state: Readonly<State>, name: string): Made {
-  const items = state.sets.find((set) => set.name === name)?.items ?? [];
-  return items.length > 0 ? printOf(items) : null;
+/** What is found, by its kind. */
+export interface Results {
+  /** Of one set. */
+  scores: SetScores;
+  attribution: Attribution;
+  /** The engine's ranking of an attribution. */
+  ranked: RankedNeuron[];
+  bias: PositionBias;
+  card: NeuronCard;
+  search: SearchReport;
+  pruned: PruneReport;
+  control: ControlReport;
+  tuning: Tuned;
 }
 
-function ofSet(state: Readonly<State>, name: string, rule: ScoringRule = state.rule): Made {
-  const { made_with, template, few_shot, choice_order } = state;
-  const print = printOfSet(state, name);
-  const shots = few_shot ? [few_shot.k, few_shot.seed, printOfSet(state, few_shot.set ?? name)] : null;
-  return print === null ? null : JSON.stringify([made_with?.sha256, made_with?.precision, template, shots, choice_order, rule, print]);
+export type Kind = keyof Results;
+
+/** Of these one is shown at a time; each comes after those that it rests on. */
+const SINGLE = ["attribution", "ranked", "bias", "card", "search", "pruned", "control", "tuning"] as const satisfies readonly Kind[];
+type Single = (typeof SINGLE)[number];
+
+/** A result with what it was made of: a part for each of its sets, and one for the attribution that it rests on. */
+export interface Found<K extends Kind = Kind> {
+  kind: K;
+  result: Results[K];
+  made_of: MadeOf[];
+  /** It came with the page. */
+  beforehand?: boolean;
 }
 
-function ofSets(state: Readonly<State>, names: readonly string[]): Made {
-  const parts = names.map((name) => ofSet(state, name));
-  return parts.includes(null) ? null : JSON.stringify(parts);
+/** The results that fit a study. */
+export type Shown = { [K in Single]: Results[K] | null } & {
+  scores: Record<string, SetScores>;
+  /** The kinds of which some came with the page. */
+  precomputed: readonly Kind[];
+  /** What the attribution was made of. */
+  attributed: readonly MadeOf[] | null;
+  /** The results that all this is of. */
+  chosen: readonly Found[];
+};
+
+/** Of scores there may be as many as sets. */
+const AT_MOST: Partial<Record<Kind, number>> = { scores: 128 };
+const AT_MOST_OF_KIND = 13;
+
+/** Whether a later result takes the place of another one for good: the same was asked. */
+function isOfSame(a: Found, b: Found): boolean {
+  const isOther = a.kind === "card" && !isOf(a.result as NeuronCard, b.result as NeuronCard);
+  return a.kind === b.kind && !isOther && isSame(a.made_of, b.made_of) && a.made_of.every((of, index) => of.set === b.made_of[index]?.set);
 }
 
-function ofMask({ site, layers }: Mask): string {
-  return JSON.stringify([site, layers.map(({ layer, neurons }) => [layer, neurons])]);
+interface Neuron {
+  layer: number;
+  neuron: number;
 }
 
-/** What an attribution is made of; null without its items. */
-export function ofAttribution(
-  state: Readonly<State>, of: { set: string; settings: AttributionSettings } | null = state.attribution,
-): Made {
-  const set = of ? ofSet(state, of.set) : null;
-  if (!of || set === null) return null;
-  const { preset: _, ...settings } = of.settings;
-  return JSON.stringify([set, Object.entries(settings).sort(([a], [b]) => a.localeCompare(b))]);
+function isOf(card: NeuronCard, at: Neuron | null): boolean {
+  return at !== null && card.layer === at.layer && card.neuron === at.neuron;
 }
 
-/** The sets of a tuning: it learns from some and is checked on others. Without a role, every set serves; the set of the
- * attribution at hand has that role in its study. */
-export function tunedSets(state: Readonly<State>): { train: string[]; validation: string[]; test: string[] } {
-  const all = state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
-  const orAll = (names: string[]): string[] => (names.length > 0 ? names : all);
-  const { attribution } = state;
+/** The results with another one, the latest first. */
+export function withResult(results: readonly Found[], found: Found): Found[] {
+  let left = AT_MOST[found.kind] ?? AT_MOST_OF_KIND;
+  const others = results.filter((other) => !isOfSame(found, other));
+  return [found, ...others].filter(({ kind }) => kind !== found.kind || left-- > 0);
+}
+
+/** What a result of a set is made of in a study; what is not known is not there. */
+function ofSet(study: EditedStudy, name: string): MadeOf | null {
+  const hashOf = (set: string): string => study.item_sets.find((other) => other.name === set)?.sha256 ?? "";
+  const { model, template, few_shot, choice_order, scoring, pruning } = study;
+  const items = hashOf(name);
+  const shots = few_shot ? hashOf(few_shot.set ?? name) : null;
+  if (items === "" || shots === "") return null;
+  const { set: _, ...drawn } = few_shot ?? { k: 0 };
   return {
-    train: attribution ? [attribution.set] : orAll(setsOf(state, "attribution")), validation: orAll(setsOf(state, "validation")), test: reportedSets(state),
+    ...(model.sha256 ? { model: model.sha256 } : {}),
+    ...(model.precision ? { precision: model.precision } : {}),
+    set: name,
+    items,
+    ...(shots === null ? {} : { shots }),
+    prompting: { template, ...(few_shot ? { few_shot: drawn } : {}), ...(choice_order ? { choice_order: choice_order.seed } : {}) },
+    rule: scoring.rule,
+    mask: pruning.mask,
   };
 }
 
-function ofTuning(state: Readonly<State>, settings: TuneSettings, seed: number): Made {
-  const { train, validation, test } = tunedSets(state);
-  const sets = ofSets(state, [...train, ...validation, ...test]);
-  const roles = [train, validation, test].map((names) => names.length);
-  return sets === null ? null : JSON.stringify([sets, roles, ofMask(state.mask), Object.entries(settings).sort(), seed]);
+/** The name of a set with the items of a part: its own where it has them still. */
+function nameOf(study: EditedStudy, of: MadeOf): string | null {
+  const same = study.item_sets.filter(({ sha256 }) => sha256 === of.items);
+  return (same.find(({ name }) => name === of.set) ?? same[0])?.name ?? null;
 }
 
-/** A part for each set: of those that are reported on, and of the mask at hand. */
-function underMask(state: Readonly<State>, sets: readonly { set: string }[]): Made[] {
-  const reported = reportedSets(state);
-  return sets.map(({ set }) => {
-    const print = reported.includes(set) ? ofSet(state, set) : null;
-    return print === null ? null : JSON.stringify([print, ofMask(state.mask)]);
+/** A study, and the attribution of it that others rest on. */
+interface AtHand {
+  study: EditedStudy;
+  attribution: Attribution | null;
+  attributed: readonly MadeOf[] | null;
+}
+
+/** Under which name a part's set is at hand, where all that it was made of is; else null. */
+function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string | null {
+  const name = nameOf(study, of);
+  const now = name === null ? null : ofSet(study, name);
+  if (name === null || now === null || differences(of, now).length > 0) return null;
+  // Shots are a part of what has them, and no part of what has none.
+  if (of.shots === undefined && now.shots !== undefined) return null;
+  const isOnAttribution = of.settings !== undefined && kind !== "attribution";
+  return isOnAttribution && !(attributed && isSame([of], attributed)) ? null : name;
+}
+
+/** Which sets a study asks a result of: all of these and no others, or some of these. */
+function asked(kind: Kind, { study, attribution }: AtHand): { all: string[] } | { some: string[] } | null {
+  switch (kind) {
+    case "pruned":
+    case "control":
+      return { some: reportedSets(study) };
+    case "search":
+      return { all: setsOf(study, "validation") };
+    case "tuning": {
+      const { train, validation, test } = tunedSets(study, attribution);
+      return { all: [...train, ...validation, ...test] };
+    }
+    default:
+      return null;
+  }
+}
+
+/** The places of a result's parts, null for those that do not fit. */
+function places(found: Found, at: AtHand): (string | null)[] {
+  const names = found.made_of.map((of) => placeOf(found.kind, of, at));
+  // A card has its neuron's scores where there is an attribution.
+  const isOnAttribution = found.made_of.some((of) => of.settings !== undefined);
+  if (found.kind === "card" && isOnAttribution !== (at.attributed !== null)) return names.map(() => null);
+  const ask = asked(found.kind, at);
+  if (!ask) return names;
+  if ("some" in ask) return names.map((name) => (name !== null && ask.some.includes(name) ? name : null));
+  const ofSets = found.kind === "search" ? names.slice(0, -1) : names;
+  const isAsked = ofSets.length === ask.all.length && ofSets.every((name, index) => name === ask.all[index]);
+  return isAsked ? names : names.map(() => null);
+}
+
+/** A result as it was last shown: views compare by identity. */
+const fitted = new WeakMap<Found, { names: string; result: unknown }>();
+
+/** A result with the names that its sets have now, and without those that do not fit. */
+function fit<K extends Kind>(found: Found<K>, names: readonly (string | null)[]): Results[K] {
+  const key = JSON.stringify(names);
+  const known = fitted.get(found);
+  if (known?.names === key) return known.result as Results[K];
+  const places = found.made_of.flatMap(({ set = "" }, index) => {
+    const name = names[index] ?? null;
+    return name === null ? [] : [[set, name] as const];
   });
-}
-
-/** What a result of each kind would be made of in a state, part by part. */
-const PARTS: { [K in Kind]: (state: Readonly<State>, result: Results[K]) => Made[] } = {
-  attribution: (state, found) => [ofAttribution(state, found)],
-  bias: (state, { set }) => [ofSet(state, set)],
-  card: (state, { effect }) => {
-    const set = ofSet(state, effect.set);
-    return [set === null ? null : JSON.stringify([set, ofAttribution(state)])];
-  },
-  search: (state, { sets }) => {
-    const isOfThese = JSON.stringify(sets) === JSON.stringify(setsOf(state, "validation"));
-    const [validation, attribution] = [ofSets(state, sets), ofAttribution(state)];
-    return [isOfThese && validation !== null && attribution !== null ? JSON.stringify([validation, attribution]) : null];
-  },
-  pruned: (state, { sets }) => underMask(state, sets),
-  control: (state, { sets }) => underMask(state, sets),
-  tuning: (state, { settings, seed }) => [ofTuning(state, settings, seed)],
-};
-
-function parts(kind: Kind, state: Readonly<State>, result: object): Made[] {
-  return (PARTS[kind] as (state: Readonly<State>, result: object) => Made[])(state, result);
-}
-
-function wait(kind: Kind, result: object): void {
-  const others = (waiting.get(kind) ?? []).filter((other) => other !== result);
-  waiting.set(kind, [result, ...others].slice(0, WAITING_AT_MOST));
-}
-
-/** A result without the sets that do not hold. */
-function without(result: object, holds: readonly boolean[]): object | null {
-  if (holds.length === 1 || !("sets" in result)) return null;
-  const sets = (result.sets as unknown[]).filter((_, index) => holds[index]);
-  return sets.length > 0 ? { ...result, sets } : null;
-}
-
-/** As much of a result as holds in a state. */
-function holding(kind: Kind, state: Readonly<State>, result: object): object | null {
-  const own = made.get(result);
-  // A study that is being opened has its results before its items.
-  if (!own) return state.sets.length === 0 ? result : null;
-  const now = parts(kind, state, result);
-  const holds = own.map((part, index) => part !== null && part === now[index]);
-  if (holds.length > 0 && holds.every((does) => does)) return result;
-  const rest = without(result, holds);
-  if (!rest) return null;
-  made.set(rest, own.filter((_, index) => holds[index]));
-  whole.set(rest, whole.get(result) ?? result);
-  if (beforehand.has(result)) beforehand.add(rest);
-  return rest;
-}
-
-function sizeOf(result: object): number {
-  return made.get(result)?.length ?? 0;
-}
-
-/** The result of a kind that holds: the one at hand, or one that waits for what is at hand now. */
-function best(kind: Kind, state: Readonly<State>): object | null {
-  const here = state[kind];
-  let found = here && holding(kind, state, here);
-  for (const other of waiting.get(kind) ?? []) {
-    const candidate = holding(kind, state, other);
-    if (candidate && (!found || sizeOf(candidate) > sizeOf(found))) found = candidate;
+  let result = found.result;
+  if (names.includes(null) && "sets" in result) {
+    const sets = (result.sets as unknown[]).filter((_, index) => names[index] !== null);
+    result = { ...result, sets };
   }
-  if (here && found !== here && made.has(here)) wait(kind, whole.get(here) ?? here);
-  return found;
-}
-
-/** The scores at hand that hold, and those that wait for what is at hand now. */
-function bestScores(state: Readonly<State>): Record<string, SetScores> {
-  const all = [...Object.values(state.scores), ...waitingScores];
-  const next: Record<string, SetScores> = {};
-  for (const { name } of state.sets) {
-    const now = ofSet(state, name);
-    const found = now === null ? undefined : all.find((scores) => scores.set === name && made.get(scores)?.[0] === now);
-    if (found) next[name] = found;
-  }
-  const here = Object.values(next);
-  waitingScores = all.filter((scores) => !here.includes(scores) && made.has(scores)).slice(0, SCORES_AT_MOST);
-  return next;
-}
-
-/** Takes from the page what does not hold, and brings back what does. */
-export function settle(): void {
-  let { state } = store;
-  const { sets, scores } = state;
-  const patch: Partial<State> = {};
-  if (sets.length > 0 || Object.values(scores).some((found) => made.has(found))) {
-    const next = bestScores(state);
-    const isSame = Object.keys(next).length === Object.keys(scores).length && Object.entries(next).every(([name, found]) => scores[name] === found);
-    if (!isSame) patch.scores = next;
-  }
-  for (const kind of KINDS) {
-    const found = best(kind, state);
-    if (found !== state[kind]) Object.assign(patch, { [kind]: found });
-    state = { ...state, ...patch };
-  }
-  if (patch.attribution !== undefined) {
-    patch.ranked = (patch.attribution && rankings.get(patch.attribution)) ?? null;
-    // The engine forgot its own with what it was made of.
-    engineHasAttribution = false;
-  }
-  const precomputed = precomputedOf(state);
-  if (precomputed.join() !== store.state.precomputed.join()) patch.precomputed = precomputed;
-  if (Object.keys(patch).length > 0) store.set(patch);
-}
-
-function precomputedOf(state: Readonly<State>): State["precomputed"] {
-  const isBeforehand = (result: object | null): boolean => result !== null && beforehand.has(result);
-  const kinds = KINDS.filter((kind) => isBeforehand(state[kind]));
-  return Object.values(state.scores).some(isBeforehand) ? ["scores", ...kinds] : kinds;
-}
-
-/** Whether the engine has the attribution at hand: it forgets it with its worker, and with the items and settings. */
-let engineHasAttribution = false;
-
-export function attributionIsGone(): void {
-  engineHasAttribution = false;
-}
-
-export function attributionIsThere(): void {
-  engineHasAttribution = true;
-}
-
-export function isAttributionThere(): boolean {
-  return engineHasAttribution;
-}
-
-/** Takes the engine's ranking of the attribution at hand. */
-export function putRanking(ranked: RankedNeuron[]): void {
-  const { attribution } = store.state;
-  if (!attribution) return;
-  rankings.set(attribution, ranked);
-  store.set({ ranked });
-}
-
-/** What the engine was told, though the page shows it only once the engine has answered. */
-let told: Partial<State> = {};
-
-export function setTold(settings: Partial<State>): void {
-  told = settings;
-}
-
-/** The state as the engine has it: what it is asked now is answered for this. */
-export function asked(): Readonly<State> {
-  return { ...store.state, ...told };
-}
-
-/** A result that takes the place of another one: the same of sets that are called otherwise. */
-function inPlaceOf<T extends object>(former: T, result: T): T {
-  const own = made.get(former);
-  if (own) made.set(result, own);
-  if (beforehand.has(former)) beforehand.add(result);
+  if (places.some(([set, name]) => set !== name)) result = renamed(result, new Map(places));
+  fitted.set(found, { names: key, result });
   return result;
 }
 
-/** Gives results of some sets the names that those have now. What is known of other items stays as it is. */
-class Follower {
-  readonly #names: Names;
-  readonly #prints: readonly string[];
-
-  /** Of the sets as they were. */
-  constructor(before: readonly PageSet[]) {
-    this.#names = renamedSets(before, store.state.sets);
-    this.#prints = before.filter(({ name }) => this.#names.has(name)).map(({ items }) => printOf(items));
-  }
-
-  get isIdle(): boolean {
-    return this.#names.size === 0;
-  }
-
-  readonly rename = (set: string): string => this.#names.get(set) ?? set;
-
-  #isOf(result: object): boolean {
-    const own = made.get(result) ?? [];
-    return own.some((part) => this.#prints.some((print) => part?.includes(print)));
-  }
-
-  scores(scores: SetScores): SetScores {
-    return this.#isOf(scores) ? inPlaceOf(scores, renamedScores(scores, this.rename)) : scores;
-  }
-
-  result<K extends Kind>(kind: K, result: Results[K]): Results[K] {
-    if (!this.#isOf(result)) return result;
-    const renamed = inPlaceOf(result, RENAMED[kind](result, this.rename));
-    const all = whole.get(result) as Results[K] | undefined;
-    if (all) whole.set(renamed, this.result(kind, all));
-    const ranking = kind === "attribution" ? rankings.get(result as Attribution) : undefined;
-    if (ranking) rankings.set(renamed as Attribution, ranking);
-    return renamed;
-  }
-
-  source(source: SelectionSource | null): SelectionSource | null {
-    return source && { ...source, set: this.rename(source.set) };
-  }
-
-  mask({ source, ...state }: MaskState): MaskState {
-    return source ? { ...state, source: { ...source, set: this.rename(source.set) } } : state;
-  }
+interface Fitting {
+  found: Found;
+  names: (string | null)[];
+  /** How many of its parts fit. */
+  size: number;
 }
 
-/** Results follow their sets, which were called otherwise before. */
-export function followNames(before: readonly PageSet[]): void {
-  const { state } = store;
-  const follower = new Follower(before);
-  if (follower.isIdle) return;
-  const scores = Object.values(state.scores).map((found) => follower.scores(found));
-  const patch: Partial<State> = {
-    scores: Object.fromEntries(scores.map((found) => [found.set, found])),
-    selection_source: follower.source(state.selection_source),
-    undo: state.undo.map((step) => follower.mask(step)),
-    redo: state.redo.map((step) => follower.mask(step)),
+/** How much of a result fits; all of it, or some of its sets where it says something of each. */
+function fitting(found: Found, at: AtHand): Fitting | null {
+  const names = places(found, at);
+  const size = names.filter((name) => name !== null).length;
+  const isPartial = found.kind === "pruned" || found.kind === "control";
+  return size > 0 && (isPartial || size === names.length) ? { found, names, size } : null;
+}
+
+/** Whether the whole of a result fits a study. */
+export function holds(found: Found, study: EditedStudy, shown: Shown): boolean {
+  const { attribution, attributed } = shown;
+  return fitting(found, { study, attribution, attributed })?.size === found.made_of.length;
+}
+
+/** Of the results of a kind that of which most fits, and of several the latest. */
+function best(kind: Single, results: readonly Found[], at: AtHand, selected: Neuron | null): Fitting | null {
+  let best: Fitting | null = null;
+  for (const found of results) {
+    if (found.kind !== kind || (kind === "card" && !isOf(found.result as NeuronCard, selected))) continue;
+    const candidate = fitting(found, at);
+    if (candidate && candidate.size > (best?.size ?? 0)) best = candidate;
+  }
+  return best;
+}
+
+/** The results that fit a study. */
+export function shownResults(study: EditedStudy, results: readonly Found[], selected: Neuron | null): Shown {
+  const at: AtHand = { study, attribution: null, attributed: null };
+  const chosen: Found[] = [];
+  const single = Object.fromEntries(
+    SINGLE.map((kind) => {
+      const found = best(kind, results, at, selected);
+      if (!found) return [kind, null];
+      chosen.push(found.found);
+      const result = fit(found.found, found.names);
+      if (kind === "attribution") Object.assign(at, { attribution: result, attributed: found.found.made_of });
+      return [kind, result];
+    }),
+  ) as { [K in Single]: Results[K] | null };
+  const scores: Record<string, SetScores> = {};
+  for (const found of results) {
+    const [name] = found.kind === "scores" ? (fitting(found, at)?.names ?? []) : [];
+    if (!name || scores[name]) continue;
+    scores[name] = fit(found as Found<"scores">, [name]);
+    chosen.push(found);
+  }
+  const inOrder = study.item_sets.flatMap(({ name }) => (scores[name] ? [[name, scores[name]] as const] : []));
+  return {
+    ...single,
+    scores: Object.fromEntries(inOrder),
+    attributed: at.attributed,
+    precomputed: [...new Set(chosen.filter(({ beforehand }) => beforehand).map(({ kind }) => kind))],
+    chosen,
   };
-  waitingScores = waitingScores.map((found) => follower.scores(found));
-  const follow = <K extends Kind>(kind: K): void => {
-    const here = state[kind] as Results[K] | null;
-    if (here) Object.assign(patch, { [kind]: follower.result(kind, here) });
-    const others = (waiting.get(kind) ?? []) as Results[K][];
-    waiting.set(kind, others.map((other) => follower.result(kind, other)));
-  };
-  for (const kind of KINDS) follow(kind);
-  store.set(patch);
 }
 
-/** Takes a result of what the engine had when it was asked; whether it holds by now. */
-export function put<K extends Kind>(kind: K, found: Results[K], of: Readonly<State>): boolean {
-  made.set(found, parts(kind, of, found));
-  // A set may have been renamed since.
-  const result = new Follower(of.sets).result(kind, found);
-  const holds = holding(kind, store.state, result) === result;
-  if (holds) {
-    const { attribution: former, ranked } = store.state;
-    store.set({ [kind]: result } as Partial<State>);
-    // The same attribution, run again, has the same ranking.
-    const isSame = former !== null && made.get(former)?.[0] === made.get(result)?.[0];
-    if (kind === "attribution" && !(isSame && ranked)) store.set({ ranked: null });
-  } else wait(kind, result);
-  settle();
-  return holds;
-}
-
-export function putScores(found: SetScores, of: Readonly<State>): void {
-  made.set(found, [ofSet(of, found.set, of.rule)]);
-  const scores = new Follower(of.sets).scores(found);
-  waitingScores = [scores, ...waitingScores];
-  // Of two that hold, the later one does.
-  const { [scores.set]: former, ...others } = store.state.scores;
-  if (former && made.get(former)?.[0] === made.get(scores)?.[0]) store.set({ scores: others });
-  settle();
-}
-
-const RULES: readonly ScoringRule[] = ["sum", "per_character", "per_byte", "per_token", "mutual_information"];
-
-/** Scores of each set by any rule, where they hold but for the rule; of several those by most that was measured. */
-export function scoresByAnyRule(): SetScores[] {
-  const all = [...Object.values(store.state.scores), ...waitingScores];
-  const isOfThese = (scores: SetScores): boolean => {
-    const [of] = made.get(scores) ?? [];
-    return typeof of === "string" && RULES.some((rule) => ofSet(store.state, scores.set, rule) === of);
-  };
-  const found = all.filter(isOfThese);
-  const isFirst = (scores: SetScores): boolean => {
-    const ofSame = found.filter(({ set }) => set === scores.set);
-    return scores === (ofSame.find((other) => other.accuracy_mutual_information) ?? ofSame[0]);
-  };
-  return found.filter(isFirst);
-}
-
-/** The results at hand were made of the study at hand: it was opened with them. */
-export function adopt(): void {
-  const { state } = store;
-  const take = (kind: Kind | "scores", result: object, of: readonly Made[]): void => {
-    made.set(result, of);
-    if (state.precomputed.includes(kind)) beforehand.add(result);
-  };
-  for (const scores of Object.values(state.scores)) take("scores", scores, [ofSet(state, scores.set)]);
-  for (const kind of KINDS) {
-    const result = state[kind];
-    if (result) take(kind, result, parts(kind, state, result));
-  }
-  settle();
-}
-
-/** The results at hand came with the page. */
-export function cameWithPage(): void {
-  const { state } = store;
-  for (const result of [...Object.values(state.scores), ...KINDS.map((kind) => state[kind])]) {
-    if (result) beforehand.add(result);
-  }
-  settle();
-}
-
-/** A result that waits, as it is kept for a later visit. */
-export interface Waiting {
-  kind: Kind | "scores";
-  result: object;
-  of: readonly Made[];
-  beforehand: boolean;
-}
-
-/** What waits, the latest of each kind: as much as is written quickly at every change. */
-export function waitingResults(): Waiting[] {
-  const { state } = store;
-  const kept = (kind: Kind | "scores", results: readonly object[], atMost: number): Waiting[] =>
-    results.slice(0, atMost).flatMap((result) => {
-      const of = made.get(result);
-      return of ? [{ kind, result, of, beforehand: beforehand.has(result) }] : [];
+/** Scores of each set that fit but for the rule, where none by it do; of several those by most that was measured. */
+export function scoresByOtherRules(study: EditedStudy, results: readonly Found[]): Found<"scores">[] {
+  const { scores } = shownResults(study, results, null);
+  return study.item_sets
+    .filter(({ name }) => !scores[name])
+    .flatMap(({ name }) => {
+      const now = ofSet(study, name);
+      const isOfAll = (of: MadeOf): boolean => now !== null && of.shots === now.shots && differences(of, now).join() === "rule";
+      const others = results.filter((found): found is Found<"scores"> => found.kind === "scores" && found.made_of.every(isOfAll));
+      const [first] = [...others.filter(({ result }) => result.accuracy_mutual_information), ...others];
+      return first ? [first] : [];
     });
-  const ofKind = (kind: Kind): object[] => {
-    const here = state[kind];
-    const all = here ? whole.get(here) : undefined;
-    return [...(all ? [all] : []), ...(waiting.get(kind) ?? [])];
-  };
-  return [...kept("scores", waitingScores, KEPT_SCORES), ...KINDS.flatMap((kind) => kept(kind, ofKind(kind), KEPT_OF_KIND))];
 }
 
-/** What waited when a study was kept waits again. */
-export function waitAgain(kept: readonly Waiting[]): void {
-  for (const { kind, result, of, beforehand: isBeforehand } of [...kept].reverse()) {
-    made.set(result, of);
-    if (isBeforehand) beforehand.add(result);
-    if (kind === "scores") waitingScores = [result as SetScores, ...waitingScores];
-    else wait(kind, result);
+/** Which sets a result is of, in the order of its parts; whether a mask was on; whether it rests on an attribution. */
+function groundsOf<K extends Kind>(
+  kind: K,
+  result: Results[K],
+  at: AtHand,
+): { sets: string[]; isPruned?: boolean; isAttributed?: boolean } {
+  switch (kind) {
+    case "card":
+      return { sets: [(result as NeuronCard).effect.set], isAttributed: true };
+    case "search":
+      return { sets: (result as SearchReport).sets, isAttributed: true };
+    case "pruned":
+    case "control":
+      return { sets: (result as PruneReport).sets.map(({ set }) => set), isPruned: true };
+    case "tuning": {
+      const { train, validation, test } = tunedSets(at.study, at.attribution);
+      return { sets: [...train, ...validation, ...test], isPruned: true };
+    }
+    case "ranked":
+      return { sets: [], isAttributed: true };
+    default:
+      return { sets: [(result as SetScores).set] };
   }
 }
 
-/** Another study takes the place of this one: nothing of it waits any more. */
-export function forgetWaiting(): void {
-  waitingScores = [];
-  waiting.clear();
-}
-
-/** What a result hangs on. */
-const GROUNDS: readonly (keyof State)[] = ["made_with", "sets", "template", "few_shot", "choice_order", "rule", "mask", "seed"];
-
-/** From now on only what holds stays on the page. */
-export function install(): void {
-  store.listen((changed) => {
-    if (GROUNDS.some((key) => changed.has(key))) settle();
-  });
+/** Results of documents, which do not say what they were made of: of the study that they stand beside. */
+export function ofStudy(study: EditedStudy, found: readonly { [K in Kind]: { kind: K; result: Results[K] } }[Kind][]): Found[] {
+  const at: AtHand = { study, attribution: null, attributed: null };
+  const made: Found[] = [];
+  const isFirst = (kind: Kind): number => (kind === "attribution" ? 0 : 1);
+  for (const { kind, result } of [...found].sort((a, b) => isFirst(a.kind) - isFirst(b.kind))) {
+    const { sets, isPruned, isAttributed } = groundsOf(kind, result, at);
+    const parts = sets.map((set) => {
+      const { mask, ...of } = ofSet(study, set) ?? { set };
+      return { ...of, ...(isPruned && mask ? { mask } : {}) };
+    });
+    if (kind === "attribution") {
+      const { preset: _, ...settings } = (result as Attribution).settings;
+      at.attribution = result as Attribution;
+      at.attributed = parts.map((of) => ({ ...of, settings }));
+    }
+    const made_of = kind === "attribution" ? (at.attributed ?? []) : [...parts, ...(isAttributed ? (at.attributed ?? []) : [])];
+    made.push({ kind, result, made_of: [...made_of] });
+  }
+  return made;
 }

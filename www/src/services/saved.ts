@@ -1,54 +1,59 @@
-// A study with its results, as it is kept for a later visit.
+// A study with its results, as it is kept for a later visit: as the page holds it.
 
-import type { TuneSettings } from "../wire/engine";
-import { identityOf } from "./models";
-import { waitingResults, type Waiting } from "./results";
-import { INITIAL, store, type State, type Tuned } from "./store";
+import { EMPTY_STUDY } from "./edited";
+import type { Found, Kind } from "./results";
+import { ofFirstVersion, type FirstVersion } from "./saved-v1";
+import { INITIAL, store, type State } from "./store";
 
-/** Where the user is, and how a neuron is shown: no part of the study. */
-const VIEW = ["step", "selected", "card", "ranked"] as const satisfies readonly (keyof State)[];
-/** The model as it is loaded: it may come and go with the study as it is. */
-const LOADED = ["model", "made_with", "shape", "precision"] as const satisfies readonly (keyof State)[];
-/** The study and what was found. */
-export const STUDY = [
-  "sets", "template", "few_shot", "choice_order", "rule", "wanted", "seed", "scores", "bias", "settings", "attribution",
-  "mask", "selection", "selection_source", "undo", "redo", "live", "pruned", "control_masks", "control", "percents", "search",
-  "tuning_settings", "tuning", "precomputed", "of_link",
+/** What is kept of the state: the study and its results, the model as it is loaded, and where the user is. */
+export const KEPT = [
+  "study",
+  "history",
+  "results",
+  "of_link",
+  "live",
+  "model",
+  "precision",
+  "step",
+  "selected",
 ] as const satisfies readonly (keyof State)[];
-export const KEPT = [...VIEW, ...LOADED, ...STUDY] as const;
 
-/** Raised when the kept fields change their meaning: older ones are then left alone. */
-const VERSION = 1;
+/** Raised when the kept fields change their meaning. */
+const VERSION = 2;
 
-/** A study with its results, as it is kept; those that wait for what they were made of were not kept by older visits. */
-export type Saved = Pick<State, (typeof KEPT)[number]> & { saved_version: number; waiting?: Waiting[] };
+export type Kept = Pick<State, (typeof KEPT)[number]>;
+export type Saved = Kept & { saved_version: typeof VERSION };
 
-export function isReadable(saved: Saved | undefined): saved is Saved {
-  return saved?.saved_version === VERSION;
+/** Of results that are not shown now, as many of a kind are kept: what is written quickly at every change. */
+const KEPT_OF_KIND = 3;
+const KEPT_SCORES = 16;
+
+/** Any kept record as a study of this version; null where it is none. */
+export function readable(record: unknown): Saved | null {
+  const saved = record as Saved | FirstVersion | undefined;
+  if (saved?.saved_version === 1) return { ...initial(), ...ofFirstVersion(saved), saved_version: VERSION };
+  return saved?.saved_version === VERSION ? { ...initial(), ...saved } : null;
 }
 
-/** A kept study as the state is now: older visits wrote some of it in another way. */
-export function stateOf(saved: Saved): Partial<State> {
-  const { tuned_with, ...state } = saved as Saved & { tuned_with?: TuneSettings | null };
-  const tuning = state.tuning && !("settings" in state.tuning) ? null : state.tuning;
-  const ofOlder = state.tuning && tuned_with ? { ...(state.tuning as Tuned), settings: tuned_with, seed: state.seed } : null;
-  return {
-    // What an older visit did not keep yet is as at the beginning, not as another study left it.
-    ...initial(KEPT),
-    ...(Object.fromEntries(KEPT.filter((key) => key in state).map((key) => [key, state[key]])) as Partial<State>),
-    made_with: state.made_with ?? (state.model && identityOf(state.model.info)),
-    tuning: tuning ?? ofOlder,
-    precomputed: Array.isArray(state.precomputed) ? state.precomputed : [],
-  };
+/** What is written of the results. */
+function kept({ results, chosen }: Readonly<State>): readonly Found[] {
+  const others = new Map<Kind, number>();
+  return results.filter((found) => {
+    if (chosen.includes(found)) return true;
+    const count = (others.get(found.kind) ?? 0) + 1;
+    others.set(found.kind, count);
+    return count <= (found.kind === "scores" ? KEPT_SCORES : KEPT_OF_KIND);
+  });
 }
 
 /** The study at hand. */
 export function snapshot(): Saved {
-  const entries = KEPT.map((key) => [key, store.state[key]]);
-  return { ...(Object.fromEntries(entries) as Omit<Saved, "saved_version">), saved_version: VERSION, waiting: waitingResults() };
+  const { state } = store;
+  const fields = Object.fromEntries(KEPT.map((key) => [key, state[key]])) as Kept;
+  return { ...fields, results: kept(state), saved_version: VERSION };
 }
 
-/** Fields as they are at the first visit. */
-export function initial(keys: readonly (keyof State)[]): Partial<State> {
-  return Object.fromEntries(keys.map((key) => [key, INITIAL[key]])) as Partial<State>;
+/** Everything that a study fills, as it is at the first visit. */
+export function initial(): Kept {
+  return { ...(Object.fromEntries(KEPT.map((key) => [key, INITIAL[key]])) as Kept), study: EMPTY_STUDY };
 }

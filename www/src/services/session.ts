@@ -4,9 +4,9 @@ import * as aside from "./aside";
 import * as database from "./database";
 import { tell, withdraw } from "./messages";
 import { isLessonAsItCame } from "./models";
-import { adopt, forgetWaiting, waitAgain } from "./results";
-import { initial, isReadable, KEPT, snapshot, stateOf, STUDY, type Saved } from "./saved";
-import { store, type State } from "./store";
+import { initial, KEPT, readable, snapshot, type Saved } from "./saved";
+import type { EditedStudy } from "./edited";
+import { store } from "./store";
 import type { SecateurError } from "../wire/engine";
 
 /** Shortest time between two writes; the first of several changes is written at once. */
@@ -170,41 +170,53 @@ async function own(): Promise<void> {
   }
 }
 
+/** What is changed by work on a study, beside the study itself. */
+const WORK = ["results", "history", "of_link", "live"] as const;
+
+/** Whether anything of a study was changed; which model it is of may only have been learned. */
+function isChanged(before: EditedStudy, after: EditedStudy): boolean {
+  const keys = Object.keys({ ...before, ...after }) as (keyof EditedStudy)[];
+  const { sha256, precision } = before.model;
+  const isOfOther = sha256 !== "" && (sha256 !== after.model.sha256 || precision !== after.model.precision);
+  return isOfOther || keys.some((key) => key !== "model" && before[key] !== after[key]);
+}
+
 export function install(): void {
-  const kept = new Set<keyof State>(KEPT);
-  const ofStudy = new Set<keyof State>(STUDY);
+  let { study: before } = store.state;
   store.listen((keys) => {
+    const isWork = WORK.some((key) => keys.has(key)) || isChanged(before, store.state.study);
+    before = store.state.study;
     // Work on a link's study makes it one's own, and work on one's own is not to give way to a link that did not run; the
     // run itself says of what it brings that it is the link's.
-    const isWork = [...keys].some((key) => ofStudy.has(key));
     const isOfLink = store.state.of_link || (store.state.shared_fragment !== null && !isPaused);
     if (isOfLink && !keys.has("of_link") && isWork) leaveAddress();
     // What the page measures by itself of the study that it found is no work of this tab's.
     if (isWork && !isPaused && isUsed) touch();
-    if ([...keys].some((key) => kept.has(key))) changed();
+    if (KEPT.some((key) => keys.has(key))) changed();
   });
   for (const input of ["pointerdown", "keydown", "drop"]) {
-    addEventListener(input, () => {
-      isUsed = true;
-    }, { capture: true });
+    addEventListener(
+      input,
+      () => {
+        isUsed = true;
+      },
+      { capture: true },
+    );
   }
   void own();
   addEventListener("pagehide", writeLast);
 }
 
 /** Puts a kept study into the store. */
-function bring(saved: Saved): void {
-  forgetWaiting();
-  waitAgain(saved.waiting ?? []);
-  store.set(stateOf(saved));
-  adopt();
+function bring({ saved_version: _, ...kept }: Saved): void {
+  store.set(kept);
 }
 
 /** The study of the last visit, put into the store; false where there is none. */
 export async function restore(): Promise<boolean> {
   try {
-    const saved = await database.read<Saved>("current");
-    if (!isReadable(saved)) return false;
+    const saved = readable(await database.read("current"));
+    if (!saved) return false;
     bring(saved);
     return true;
   } catch {
@@ -216,7 +228,8 @@ export async function restore(): Promise<boolean> {
 function cannotBeAside(thrown: unknown): SecateurError {
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   return {
-    code: "not_aside", message: `your own study cannot be put aside, so it stays: the browser's storage fails (${reason})`,
+    code: "not_aside",
+    message: `your own study cannot be put aside, so it stays: the browser's storage fails (${reason})`,
     hint: "Delete a stored model or free space on the disk, or save the study in step 7 and remove its items.",
   };
 }
@@ -251,8 +264,8 @@ export async function setAside(): Promise<boolean> {
  */
 export async function bringBack(): Promise<boolean> {
   await settled;
-  const { of_link, sets } = store.state;
-  const isOwn = !of_link && sets.length > 0 && !isLessonAsItCame(store.state);
+  const { of_link, study } = store.state;
+  const isOwn = !of_link && study.item_sets.length > 0 && !isLessonAsItCame(store.state);
   const saved = await aside.exchange(isOwn ? snapshot() : null).catch((thrown: unknown) => {
     throw cannotBeAside(thrown);
   });
@@ -269,6 +282,6 @@ export function leaveAddress(): void {
 
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
-  const stays: readonly (keyof State)[] = ["model", "step"];
-  store.set(initial(KEPT.filter((key) => !stays.includes(key))));
+  const { model: _, step: __, ...empty } = initial();
+  store.set(empty);
 }

@@ -1,28 +1,30 @@
-// Everything that the page shows, in one typed object, and who is told when it changes. Views read it and never write
-// to it; services write.
+// What the page holds: one study, its history, what was found of it, the engine, and what is on screen; and who is told when it
+// changes. Views read it; services write.
 
 import type { CatalogEntry, SampleSet } from "../site";
-import { isReported } from "../roles";
 import type {
-  Accuracy, Attribution, AttributionSettings, ControlReport, DeviceInfo, FewShot, Item, Mask, ModelInfo, NeuronCard,
-  PositionBias, Precision, PruneReport, RankedNeuron, Reproduction, Role, ScoringRule, SearchReport, SecateurError,
-  Selection, SetScores, SharedStudy, SplitPart, Template, TuneDetail, TuneReport, TuneSettings,
+  Accuracy,
+  AttributionSettings,
+  DeviceInfo,
+  ModelInfo,
+  Precision,
+  Reproduction,
+  SecateurError,
+  SharedStudy,
+  Template,
+  TuneDetail,
+  TuneSettings,
 } from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
+import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet, type Shape } from "./edited";
+import { canStep, NO_HISTORY, type History } from "./history";
+import { shownResults, type Found, type Shown } from "./results";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
 
-export interface PageSet {
-  name: string;
-  roles: Role[];
-  items: Item[];
-  sha256: string;
-  /** The bundled sample that the items are, or a slice of; gone once an item is edited. */
-  sample?: { name: string; first?: number; count?: number; split?: SplitPart };
-}
-
+/** The model that is loaded. */
 export interface Model {
   info: ModelInfo;
   name: string;
@@ -57,66 +59,23 @@ export interface NeuronAddress {
   neuron: number;
 }
 
-/** The attribution that a selection was taken from. */
-export interface SelectionSource {
-  set: string;
-  settings: AttributionSettings;
-  /** What that attribution was made of. */
-  made: string;
-}
-
-/** A step in the history of the mask. */
-export interface MaskState {
-  mask: Mask;
-  selection?: Selection;
-  /** Absent where it is not known, as in studies of older visits. */
-  source?: SelectionSource;
-}
-
-/** A tuning with the settings that it was made with. */
-export interface Tuned extends TuneReport {
-  settings: TuneSettings;
-  seed: number;
-}
-
-/** Results that may have come with the page. */
-export type Precomputed = "scores" | "bias" | "attribution" | "card" | "search" | "pruned" | "control" | "tuning";
-
-/** Which weights, and how they are held: what two models have in common that give the same numbers. */
-export interface ModelIdentity {
-  sha256: string;
-  precision: Precision;
-}
-
 /** What stays on screen until it is read. */
 export interface Message extends SecateurError {
   kind: "error" | "notice";
 }
 
-/** What is found of sets, the scores aside: of those there are some for every set. */
-export interface Results {
-  bias: PositionBias;
-  attribution: Attribution;
-  card: NeuronCard;
-  search: SearchReport;
-  pruned: PruneReport;
-  control: ControlReport;
-  tuning: Tuned;
+/** The study that is edited, and what was found. */
+interface OfWork {
+  study: EditedStudy;
+  history: History;
+  /** Everything that was found, the latest first, whether it fits the study or not. */
+  results: readonly Found[];
+  /** Whether the study came by a link and its items are as they came. */
+  of_link: boolean;
 }
 
-/** Settings that the engine has to take before they are in force. */
-export type Wanted = Partial<Pick<State, "template" | "few_shot" | "choice_order" | "rule">>;
-
-export interface State {
-  // The page.
-  step: Step;
-  /** The next job takes its place. */
-  error: SecateurError | null;
-  /** The next notice takes its place. */
-  notice: string | null;
-  messages: readonly Message[];
-  job: Job | null;
-  // The engine.
+/** The engine and what it can have. */
+interface OfEngine {
   device: DeviceChoice;
   precision: Precision;
   device_info: DeviceInfo | null;
@@ -124,90 +83,77 @@ export interface State {
   version: string;
   templates: Template[];
   presets: Record<string, AttributionSettings>;
-  // Models.
   catalog: CatalogEntry[];
-  storage: StorageInfo | null;
-  hub: HubLookup;
-  model: Model | null;
-  /** The model that the study and its results are of; known before that is there, and after it is gone. */
-  made_with: ModelIdentity | null;
-  /** Shape of the model at hand, known from a report before the model itself is there. */
-  shape: { n_layers: number; d_mlp: number } | null;
-  // Items.
   samples: SampleSet[];
-  sets: PageSet[];
-  /** `name@version`, or one of the user's own. */
-  template: string | Template;
-  few_shot: FewShot | null;
-  /** Seed of the choices' order. */
-  choice_order: number | null;
-  rule: ScoringRule;
-  /** What of these is to be otherwise, once the engine is free to take it. */
-  wanted: Wanted;
-  seed: number;
-  // Results.
-  scores: Record<string, SetScores>;
-  /** Of the set that it was last measured on. */
-  bias: PositionBias | null;
-  settings: AttributionSettings;
-  attribution: Attribution | null;
-  ranked: RankedNeuron[] | null;
+  storage: StorageInfo | null;
+  model: Model | null;
+}
+
+/** What is on screen beside the study. */
+interface OfView {
+  step: Step;
   selected: NeuronAddress | null;
-  card: NeuronCard | null;
-  mask: Mask;
-  selection: Selection | null;
-  selection_source: SelectionSource | null;
-  undo: MaskState[];
-  redo: MaskState[];
+  /** Whether a small model's mask is measured after every change. */
   live: boolean;
-  pruned: PruneReport | null;
-  control_masks: number;
-  control: ControlReport | null;
-  percents: number[];
-  search: SearchReport | null;
-  tuning_settings: TuneSettings;
-  tuning: Tuned | null;
+  /** The next job takes its place. */
+  error: SecateurError | null;
+  /** The next notice takes its place. */
+  notice: string | null;
+  messages: readonly Message[];
+  job: Job | null;
   live_curves: LiveCurve[];
-  // A link that was opened.
+  hub: HubLookup;
+  /** The study of a link, opened and perhaps not run. */
   shared: SharedStudy | null;
   shared_fragment: string | null;
   reproduction: Reproduction | null;
-  /** Which results at hand were computed beforehand and came with the page. */
-  precomputed: readonly Precomputed[];
-  /** Whether the study came by a link and its items are as they came. */
-  of_link: boolean;
   has_earlier: boolean;
   /** A change is not written to the browser's storage yet. */
   is_unsaved: boolean;
 }
+
+/** What is held; all else that the page shows follows from it. */
+export type Held = OfWork & OfEngine & OfView;
+
+/** The study as views read it. */
+interface OfStudy {
+  sets: PageSet[];
+  template: EditedStudy["template"];
+  few_shot: NonNullable<EditedStudy["few_shot"]> | null;
+  choice_order: number | null;
+  rule: EditedStudy["scoring"]["rule"];
+  settings: AttributionSettings;
+  percents: number[];
+  mask: EditedStudy["pruning"]["mask"];
+  selection: NonNullable<EditedStudy["pruning"]["selection"]> | null;
+  control_masks: number;
+  tuning_settings: TuneSettings;
+  shape: Shape | null;
+  canUndoItems: boolean;
+  canUndoMask: boolean;
+  canRedoMask: boolean;
+}
+
+export type State = Held & OfStudy & Shown;
 
 export interface LiveCurve {
   points: TuneDetail[];
   validation: { step: number; accuracy: Accuracy; loss: number }[];
 }
 
-export const DEFAULT_SETTINGS: AttributionSettings = {
-  preset: "fast",
-  method: "integrated_gradients",
-  path: "per_layer",
-  site: "post",
-  positions: "last",
-  target: "choice_first_token",
-  steps: 8,
-  rule: "middle",
-  baseline: "zero",
-  aggregate: "signed_mean",
-  confidence_threshold: 0.5,
-};
-
-export const EMPTY_MASK: Mask = { operation: "zero", site: "post", layers: [] };
-
-export const INITIAL: State = {
+export const INITIAL: Held = {
+  study: EMPTY_STUDY,
+  history: NO_HISTORY,
+  results: [],
   step: "start",
   error: null,
   notice: null,
   messages: [],
   job: null,
+  selected: null,
+  live: true,
+  live_curves: [],
+  hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
   device: "auto",
   precision: "f32",
   device_info: null,
@@ -216,44 +162,12 @@ export const INITIAL: State = {
   templates: [],
   presets: {},
   catalog: [],
-  storage: null,
-  hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
-  model: null,
-  made_with: null,
-  shape: null,
   samples: [],
-  sets: [],
-  template: "question-answer@1",
-  few_shot: null,
-  choice_order: null,
-  rule: "sum",
-  wanted: {},
-  seed: 0,
-  scores: {},
-  bias: null,
-  settings: DEFAULT_SETTINGS,
-  attribution: null,
-  ranked: null,
-  selected: null,
-  card: null,
-  mask: EMPTY_MASK,
-  selection: null,
-  selection_source: null,
-  undo: [],
-  redo: [],
-  live: true,
-  pruned: null,
-  control_masks: 20,
-  control: null,
-  percents: [1, 2, 5, 10, 20, 30],
-  search: null,
-  tuning_settings: { layer: 0, steps: 50, learning_rate: 0.05, weight_decay: 0.01, batch_size: 16, evaluate_every: 5 },
-  tuning: null,
-  live_curves: [],
+  storage: null,
+  model: null,
   shared: null,
   shared_fragment: null,
   reproduction: null,
-  precomputed: [],
   of_link: false,
   has_earlier: false,
   is_unsaved: false,
@@ -262,28 +176,89 @@ export const INITIAL: State = {
 type Key = keyof State;
 type Listener = (changed: ReadonlySet<Key>) => void;
 
+/** The result of a function of the same arguments as the last time. */
+function remembering<A extends unknown[], R>(compute: (...from: A) => R): (...from: A) => R {
+  let last: { from: A; result: R } | null = null;
+  return (...from) => {
+    if (!last || from.some((value, index) => value !== last?.from[index])) last = { from, result: compute(...from) };
+    return last.result;
+  };
+}
+
+const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] =>
+  item_sets.filter((set): set is PageSet => set.items !== undefined),
+);
+
+const ofStudy = remembering((study: EditedStudy, { undo, redo }: History): OfStudy => ({
+  sets: setsAtHand(study.item_sets),
+  template: study.template,
+  few_shot: study.few_shot ?? null,
+  choice_order: study.choice_order?.seed ?? null,
+  rule: study.scoring.rule,
+  settings: study.attribution,
+  percents: study.search.percents,
+  mask: study.pruning.mask,
+  selection: study.pruning.selection ?? null,
+  control_masks: study.control.masks,
+  tuning_settings: study.tuning,
+  shape: study.model.shape ?? null,
+  canUndoItems: canStep(undo, "items"),
+  canUndoMask: canStep(undo, "mask"),
+  canRedoMask: canStep(redo, "mask"),
+}));
+
+/** What is shown of a kind stays the same object for as long as it says the same. */
+let shown: Shown | null = null;
+const ofResults = remembering((...from: Parameters<typeof shownResults>): Shown => {
+  const next = shownResults(...from);
+  for (const key of ["scores", "precomputed"] as const) {
+    if (shown && isShallowlyEqual(shown[key], next[key])) Object.assign(next, { [key]: shown[key] });
+  }
+  shown = next;
+  return next;
+});
+
+function isShallowlyEqual(a: object, b: object): boolean {
+  const [one, other] = [Object.entries(a), Object.entries(b)];
+  return one.length === other.length && one.every(([key, value], index) => key === other[index]?.[0] && value === other[index]?.[1]);
+}
+
 class Store {
-  #state: State = { ...INITIAL };
+  #held: Held = INITIAL;
+  #state: State | null = null;
+  /** As the listeners were told last. */
+  #told: State | null = null;
   #listeners = new Set<Listener>();
-  #changed = new Set<Key>();
+  #written = new Set<Key>();
   #scheduled = false;
 
   get state(): Readonly<State> {
-    return this.#state;
+    const { study, history, results, selected } = this.#held;
+    return (this.#state ??= { ...this.#held, ...ofStudy(study, history), ...ofResults(study, results, selected) });
   }
 
   /** Writes; listeners are told once a turn, after all writes of it. */
-  set(patch: Partial<State>): void {
-    this.#state = { ...this.#state, ...patch };
-    for (const key of Object.keys(patch) as Key[]) this.#changed.add(key);
+  set(patch: Partial<Held>): void {
+    this.#told ??= this.state;
+    this.#held = { ...this.#held, ...patch };
+    this.#state = null;
+    for (const key of Object.keys(patch) as Key[]) this.#written.add(key);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => {
-      const changed = this.#changed;
-      this.#changed = new Set();
+      const { state } = this;
+      const changed = this.#written;
+      for (const key of Object.keys(state) as Key[]) if (state[key] !== this.#told?.[key]) changed.add(key);
+      this.#written = new Set();
+      this.#told = null;
       this.#scheduled = false;
       for (const listener of [...this.#listeners]) listener(changed);
     });
+  }
+
+  /** Changes the study. */
+  edit(patch: Partial<EditedStudy>): void {
+    this.set({ study: { ...this.#held.study, ...patch } });
   }
 
   /** Returns the function that ends the listening. */
@@ -295,19 +270,8 @@ class Store {
 
 export const store = new Store();
 
-/** Names of the sets of a role. */
-export function setsOf(state: Readonly<State>, role: Role): string[] {
-  return state.sets.filter((set) => set.roles.includes(role) && set.items.length > 0).map((set) => set.name);
-}
-
 /** Reported sets that the mask's effect is not known of. */
-export function unmeasuredSets(state: Readonly<State>): string[] {
-  const measured = new Set(state.pruned?.sets.map((set) => set.set));
-  return reportedSets(state).filter((name) => !measured.has(name));
-}
-
-/** The sets that results are reported on: those of the role test, else all. */
-export function reportedSets(state: Readonly<State>): string[] {
-  const test = state.sets.filter((set) => set.items.length > 0 && set.roles.some(isReported)).map((set) => set.name);
-  return test.length > 0 ? test : state.sets.filter((set) => set.items.length > 0).map((set) => set.name);
+export function unmeasuredSets({ study, pruned }: Readonly<State>): string[] {
+  const measured = new Set(pruned?.sets.map((set) => set.set));
+  return reported(study).filter((name) => !measured.has(name));
 }

@@ -1,69 +1,71 @@
-// The study that the page edits: written out of the page's state, and a report or a link read back into it.
+// The study as documents have it: written out of the one that is edited, and a report or a link read into that; pure functions
+// first, then those that ask the engine.
 
 import { isReported } from "../roles";
-import type { Attribution, ItemSetSpec, Report, SearchReport, Study, TuneReport } from "../wire/engine";
+import type { Attribution, Item, ItemSetSpec, Report, SearchReport, Study, TuneReport } from "../wire/engine";
+import { EMPTY_STUDY, modelOf, type EditedStudy, type PageSet } from "./edited";
 import { engine } from "./engine";
+import { NO_HISTORY } from "./history";
 import { sampleItems } from "./items";
 import { runJob } from "./jobs";
-import { neuronCount, selectionAtHand, attributionSource } from "./mask";
-import { identityOf } from "./models";
-import { adopt, forgetWaiting } from "./results";
-import { EMPTY_MASK, store, type PageSet, type State, type Tuned } from "./store";
+import { selectionAtHand } from "./mask";
+import { ofStudy, type Found, type Tuned } from "./results";
+import { store, type State } from "./store";
 
 /** Links longer than this are cut by some mail and chat programs. */
 export const LONGEST_LINK = 8000;
 
-function setSpec({ name, roles, sha256, items, sample }: PageSet): ItemSetSpec {
-  const named = { name, roles, sha256 };
-  if (!sample) return { ...named, items };
-  const { name: sampleName, first, count, split } = sample;
-  return {
-    ...named,
-    sample: sampleName,
-    ...(first === undefined ? {} : { first }),
-    ...(count === undefined ? {} : { count }),
-    ...(split ? { split } : {}),
-  };
-}
-
 /** A set with the role attribution where the attribution at hand is its own, and only there. */
-function asAttributed(set: PageSet, attributed: string | undefined): PageSet {
+function asAttributed(set: ItemSetSpec, attributed: string | undefined): ItemSetSpec {
   if (attributed === undefined || set.roles.includes("attribution") === (set.name === attributed)) return set;
   const others = set.roles.filter((role) => role !== "attribution");
   return { ...set, roles: set.name === attributed ? ["attribution", ...others] : others };
 }
 
 /** In a study every set has a role. Where no set is reported on by its role, all are, also those that have one. */
-function withRoles(sets: readonly PageSet[]): PageSet[] {
-  const isWithout = ({ roles }: PageSet): boolean => roles.length === 0;
+function withRoles(sets: readonly ItemSetSpec[]): ItemSetSpec[] {
+  const isWithout = ({ roles }: ItemSetSpec): boolean => roles.length === 0;
   const all = sets.some(isWithout) && !sets.some((set) => set.roles.some(isReported));
   return sets.map((set) => (all || isWithout(set) ? { ...set, roles: [...set.roles, "test" as const] } : set));
+}
+
+/** A set of a sample is named by it, without its items. */
+function written({ items, ...set }: ItemSetSpec): ItemSetSpec {
+  return set.sample === undefined ? { ...set, items: items ?? [] } : set;
 }
 
 function percentsOf({ cells }: SearchReport): number[] {
   return [...new Set(cells.map((cell) => cell.percent))];
 }
 
-/** The page's state as a study document. `with_results` says which parts were run. */
+/** The study of what is shown: the one that is edited, with those parts that were run, as they were run. */
 export function study(state: Readonly<State>): Study {
-  const { model, sets, template, few_shot, choice_order, rule, attribution, search, mask, control, tuning, seed } = state;
-  const hasMask = neuronCount(mask) > 0;
+  const { study: edited, attribution, search, control, tuning } = state;
+  const {
+    model: { id, sha256, name },
+    template,
+    few_shot,
+    choice_order,
+    scoring,
+    pruning: { mask },
+  } = edited;
   const selection = selectionAtHand(state);
+  const filled = edited.item_sets.filter(({ items }) => items === undefined || items.length > 0);
   return {
     format: "secateur-study",
     version: 1,
-    model: { id: model?.info.id ?? "", sha256: model?.info.sha256 ?? "", ...(model ? { name: model.name } : {}) },
-    item_sets: withRoles(sets.filter((set) => set.items.length > 0).map((set) => asAttributed(set, attribution?.set))).map(setSpec),
+    model: { id, sha256, ...(name === undefined ? {} : { name }) },
+    item_sets: withRoles(filled.map((set) => asAttributed(set, attribution?.set))).map(written),
     template,
     ...(few_shot ? { few_shot } : {}),
-    ...(choice_order === null ? {} : { choice_order: { seed: choice_order } }),
-    scoring: { rule },
+    ...(choice_order ? { choice_order } : {}),
+    scoring,
     ...(attribution ? { attribution: attribution.settings } : {}),
     ...(attribution && search ? { search: { percents: percentsOf(search) } } : {}),
-    ...(hasMask ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
+    ...(mask.layers.length > 0 ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
     ...(tuning ? { tuning: tuning.settings } : {}),
-    seed: tuning?.seed ?? seed,
+    seed: tuning?.seed ?? edited.seed,
   };
 }
 
@@ -74,20 +76,69 @@ function flat(attribution: NonNullable<Report["attribution"]>): Attribution {
   return { ...attribution, scores };
 }
 
+function rows({ n_layers, d_mlp, scores }: Attribution): number[][] {
+  return Array.from({ length: n_layers }, (_, layer) => Array.from(scores.subarray(layer * d_mlp, (layer + 1) * d_mlp)));
+}
+
+/** A report's study, to be edited. What it says nothing of is as at a first visit. */
+export function editedStudy({ study: made, model, pruned }: Report): EditedStudy {
+  const { item_sets, template, few_shot, choice_order, scoring, attribution, search, pruning, control, tuning, seed } = made;
+  const mask = pruned?.mask ?? pruning?.mask ?? EMPTY_STUDY.pruning.mask;
+  return {
+    ...EMPTY_STUDY,
+    model: modelOf(model, made.model.name),
+    item_sets,
+    template,
+    ...(few_shot ? { few_shot } : {}),
+    ...(choice_order ? { choice_order } : {}),
+    scoring: scoring ?? EMPTY_STUDY.scoring,
+    ...(attribution ? { attribution } : {}),
+    ...(search ? { search: { percents: search.percents } } : {}),
+    pruning: { mask, ...(pruning?.selection ? { selection: pruning.selection } : {}) },
+    ...(control ? { control: { masks: control.masks } } : {}),
+    ...(tuning ? { tuning } : {}),
+    seed,
+  };
+}
+
+/** A report's results. */
+export function foundIn(report: Report, edited: EditedStudy): Found[] {
+  const { study: made, baseline, attribution, search, pruned, control, tuning } = report;
+  const found: Parameters<typeof ofStudy>[1] = [
+    ...baseline.map((result) => ({ kind: "scores" as const, result })),
+    ...(attribution ? [{ kind: "attribution" as const, result: flat(attribution) }] : []),
+    ...(search ? [{ kind: "search" as const, result: search }] : []),
+    ...(pruned ? [{ kind: "pruned" as const, result: pruned }] : []),
+    ...(control ? [{ kind: "control" as const, result: control }] : []),
+    ...(tuning && made.tuning ? [{ kind: "tuning" as const, result: { ...tuning, settings: made.tuning, seed: made.seed } }] : []),
+  ];
+  return ofStudy(edited, found);
+}
+
+/** Shows a report. Items of samples may still have to be read. */
+export function showReport(report: Report, beforehand = false): void {
+  const edited = editedStudy(report);
+  const results = foundIn(report, edited).map((found) => (beforehand ? { ...found, beforehand } : found));
+  const attribution = results.find((found): found is Found<"attribution"> => found.kind === "attribution");
+  const { pruning } = edited;
+  if (pruning.selection && attribution) {
+    const {
+      result: { set, settings },
+      made_of,
+    } = attribution;
+    edited.pruning = { ...pruning, source: { set, settings, made_of } };
+  }
+  store.set({ study: edited, history: NO_HISTORY, results, selected: null, live_curves: [] });
+}
+
 /** The items that a study's set stands for. */
 async function itemsOf(spec: ItemSetSpec): Promise<PageSet> {
-  const { name, roles, sha256, first, count, split } = spec;
-  const all = spec.items ?? await sampleItems(spec.sample ?? name);
+  if (spec.items) return { ...spec, items: spec.items };
+  const { first, count, split } = spec;
+  const all = await sampleItems(spec.sample ?? spec.name);
   const slice = all.slice(first ?? 0, count === undefined ? undefined : (first ?? 0) + count);
-  const items = split ? (await engine.call("split", [{ items: slice, ...split }]))[split.part] ?? [] : slice;
-  if (spec.items) return { name, roles, sha256, items };
-  const sample = {
-    name: spec.sample ?? name,
-    ...(first === undefined ? {} : { first }),
-    ...(count === undefined ? {} : { count }),
-    ...(split ? { split } : {}),
-  };
-  return { name, roles, sha256, items, sample };
+  const items = split ? ((await engine.call("split", [{ items: slice, ...split }]))[split.part] ?? []) : slice;
+  return { ...spec, items, sample: spec.sample ?? spec.name };
 }
 
 /** A study's sets with their items; needs the engine to read the samples. */
@@ -96,60 +147,10 @@ export function setsOfStudy(specs: readonly ItemSetSpec[]): Promise<PageSet[]> {
 }
 
 /** All bundled items that a study names, by the sample's name. */
-export async function samplesOf({ item_sets }: Study): Promise<Record<string, PageSet["items"]>> {
+export async function samplesOf({ item_sets }: Study): Promise<Record<string, Item[]>> {
   const names = item_sets.filter((set) => !set.items).map((set) => set.sample ?? set.name);
   const entries = await Promise.all([...new Set(names)].map(async (name) => [name, await sampleItems(name)] as const));
   return Object.fromEntries(entries);
-}
-
-/** Shows a report's settings and results. Its items are there, and its results bound to them, only once `showItems` has had
- * them. */
-export function showReport(report: Report): void {
-  const { study: made, model, pruned, control, search, tuning } = report;
-  const attribution = report.attribution ? flat(report.attribution) : null;
-  forgetWaiting();
-  const mask = pruned?.mask ?? made.pruning?.mask ?? EMPTY_MASK;
-  const scores = Object.fromEntries(report.baseline.map((scored) => [scored.set, scored]));
-  store.set({
-    shape: { n_layers: model.n_layers, d_mlp: model.d_mlp },
-    made_with: identityOf(model),
-    template: made.template,
-    few_shot: made.few_shot ?? null,
-    choice_order: made.choice_order?.seed ?? null,
-    rule: made.scoring?.rule ?? "sum",
-    wanted: {},
-    seed: made.seed,
-    scores,
-    bias: null,
-    attribution,
-    ranked: null,
-    selected: null,
-    card: null,
-    mask,
-    selection: made.pruning?.selection ?? null,
-    selection_source: null,
-    undo: [],
-    redo: [],
-    pruned: pruned ?? null,
-    control: control ?? null,
-    search: search ?? null,
-    tuning: tuning && made.tuning ? { ...tuning, settings: made.tuning, seed: made.seed } : null,
-    live_curves: [],
-    precomputed: [],
-    ...(made.attribution ? { settings: made.attribution } : {}),
-    ...(made.search ? { percents: made.search.percents } : {}),
-    ...(made.control ? { control_masks: made.control.masks } : {}),
-    ...(made.tuning ? { tuning_settings: made.tuning } : {}),
-  });
-}
-
-/** Takes the items of the report that is shown: its results are of them. */
-export function showItems(sets: PageSet[]): void {
-  store.set({ sets });
-  adopt();
-  const { selection } = store.state;
-  const source = attributionSource(store.state);
-  if (selection && source) store.set({ selection_source: source });
 }
 
 /** The address of a page that shows and re-runs this study; none when its making was cancelled. */
@@ -176,7 +177,9 @@ export function maskFile(): Promise<string> {
   const { pruned, control } = store.state;
   if (!pruned) {
     return Promise.reject({
-      code: "not_yet", message: "the mask is not measured yet", hint: "Measure it in step 5: the file carries what it does.",
+      code: "not_yet",
+      message: "the mask is not measured yet",
+      hint: "Measure it in step 5: the file carries what it does.",
     });
   }
   return engine.call("export_mask", [{ study: study(store.state), prune: pruned, ...(control ? { control } : {}) }]);
@@ -186,17 +189,13 @@ function withoutSettings({ settings: _, seed: __, ...tuning }: Tuned): TuneRepor
   return tuning;
 }
 
-/** Everything at hand as a report document. */
+/** Everything that is shown as a report document. */
 export function reportDocument(state: Readonly<State>): Report | null {
   const { model, device_info, version, scores, attribution, pruned, control, search } = state;
   if (!model || !device_info) return null;
   const tuning = state.tuning && withoutSettings(state.tuning);
-  const rows = (found: Attribution): number[][] =>
-    Array.from({ length: found.n_layers }, (_, layer) =>
-      Array.from(found.scores.subarray(layer * found.d_mlp, (layer + 1) * found.d_mlp)));
   const baseline = Object.values(scores);
-  const seconds = [attribution, pruned, control, search, tuning, ...baseline]
-    .reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
+  const seconds = [attribution, pruned, control, search, tuning, ...baseline].reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
   return {
     format: "secateur-report",
     version: 1,

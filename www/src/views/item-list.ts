@@ -6,7 +6,7 @@ import { clip, count, visible } from "../format";
 import { saveFile } from "../save-file";
 import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
 import { report } from "../services/jobs";
-import type { PageSet } from "../services/store";
+import type { PageSet } from "../services/edited";
 import type { Item } from "../wire/engine";
 import { typed } from "./typed";
 import { View, type Drawn } from "./view";
@@ -39,14 +39,22 @@ class ItemList extends View {
       <div class="table-head"><h2>Items of “${clip(visible(set.name), 50)}”</h2><span class="tools">
         <button class="small" data-key="add-item" @click=${() => this.#add(set)}>Add an item</button>
         ${(["jsonl", "csv"] as const).map((format) => this.#export(set, format))}
-        ${pager("page", this.#page, pages,
-          `${first + 1}–${Math.min(set.items.length, first + PAGE)} of ${count(set.items.length, "item")}`, (page) => {
+        ${pager(
+          "page",
+          this.#page,
+          pages,
+          `${first + 1}–${Math.min(set.items.length, first + PAGE)} of ${count(set.items.length, "item")}`,
+          (page) => {
             this.#page = page;
             this.#edit(null);
-          })}
+          },
+        )}
       </span></div>
-      <ol class="items">${set.items.slice(first, first + PAGE).map((item, offset) =>
-        (item.id === this.#editing ? this.#form(set, item, first + offset) : this.#row(set, item, first + offset)))}</ol>`;
+      <ol class="items">${set.items
+        .slice(first, first + PAGE)
+        .map((item, offset) =>
+          item.id === this.#editing ? this.#form(set, item, first + offset) : this.#row(set, item, first + offset),
+        )}</ol>`;
   }
 
   #found(): PageSet | undefined {
@@ -54,8 +62,10 @@ class ItemList extends View {
   }
 
   #export({ name, items }: PageSet, format: "jsonl" | "csv"): TemplateResult {
-    const save = (): void => void exportItems(name, format).then((text) =>
-      saveFile(`${name}.${format}`, text, format === "csv" ? "text/csv" : "application/jsonl")).catch(report);
+    const save = (): void =>
+      void exportItems(name, format)
+        .then((text) => saveFile(`${name}.${format}`, text, format === "csv" ? "text/csv" : "application/jsonl"))
+        .catch(report);
     return html`<button class="small" data-key=${`export-${format}`} ?disabled=${items.length === 0 || this.state.engine !== "ready"}
       title="Save these items as ${format.toUpperCase()}" @click=${save}>Save as ${format.toUpperCase()}</button>`;
   }
@@ -76,9 +86,9 @@ class ItemList extends View {
   #row(set: PageSet, item: Item, index: number): TemplateResult {
     return html`<li class="item" data-item=${item.id}>
       <span class="id">${clip(visible(item.id), 22)}</span>
-      <span class="text"><span class="context">${clip(item.context || "(no context)", 180)}</span><span class="choices">${
-        item.choices.map((choice, at) =>
-          html`<span class=${at === item.gold ? "gold" : ""}>${clip(choice, 80)}${at === item.gold ? " ✓" : ""}</span>`)}</span></span>
+      <span class="text"><span class="context">${clip(item.context || "(no context)", 180)}</span><span class="choices">${item.choices.map(
+        (choice, at) => html`<span class=${at === item.gold ? "gold" : ""}>${clip(choice, 80)}${at === item.gold ? " ✓" : ""}</span>`,
+      )}</span></span>
       <span class="tools">
         <button class="small" data-key=${`edit-${index}`} aria-label="Edit ${item.id}"
           @click=${() => this.#edit(item, "edit-context")}>Edit</button>
@@ -115,10 +125,11 @@ function choiceRow(item: Item, text: string, at: number, change: (patch: (now: I
     const value = valueOf(event);
     change(({ choices }) => ({ choices: choices.map((other, place) => (place === at ? value : other)) }));
   };
-  const drop = (): void => change(({ choices, gold }) => ({
-    choices: choices.filter((_, place) => place !== at),
-    gold: gold > at || gold >= choices.length - 1 ? Math.max(0, gold - 1) : gold,
-  }));
+  const drop = (): void =>
+    change(({ choices, gold }) => ({
+      choices: choices.filter((_, place) => place !== at),
+      gold: gold > at || gold >= choices.length - 1 ? Math.max(0, gold - 1) : gold,
+    }));
   return html`<div class="choice-row">
     <input type="radio" name="gold" data-key=${`gold-${at}`} .checked=${live(at === item.gold)} aria-label="Choice ${at + 1} is right"
       @change=${() => change(() => ({ gold: at }))}>

@@ -3,9 +3,10 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { count, visible } from "../format";
-import { addSet, canUndoItems, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems } from "../services/items";
+import { addSet, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems } from "../services/items";
 import { report } from "../services/jobs";
-import { store, type PageSet } from "../services/store";
+import { type PageSet } from "../services/edited";
+import { store } from "../services/store";
 import { ROLES } from "../roles";
 import { openSet, View, type Drawn } from "./view";
 import { isChecked, numeric, valueOf } from "./widgets";
@@ -16,13 +17,14 @@ const ROLE_HINTS = {
   test: "Results are reported on these items.",
   out_of_distribution: "Results are reported on these items too: of another kind than those the mask is made with.",
 };
-const SPLIT_HINT = "Deal the items out to three sets, attribution, validation and test, each with its share of every place of the right choice";
+const SPLIT_HINT =
+  "Deal the items out to three sets, attribution, validation and test, each with its share of every place of the right choice";
 /** Fewest items that can be split. */
 const FEWEST = 6;
 
 class ItemSets extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["sets", "samples", "job", "engine", "model"] as const;
+  protected readonly keys = ["sets", "history", "samples", "job", "engine", "model"] as const;
   /** Name of the set that is open. */
   declare set: string | undefined;
   #shares = [1, 1, 1];
@@ -44,8 +46,12 @@ class ItemSets extends View {
         </tr></thead>
         <tbody>${sets.map((set) => this.#row(set))}</tbody>
       </table></div>
-      ${isReused ? html`<p class="note">A set that is tested on and also picks the neurons makes pruning look better than it is. “Split in 3”
-        deals it out.</p>` : nothing}
+      ${
+        isReused
+          ? html`<p class="note">A set that is tested on and also picks the neurons makes pruning look better than it is. “Split in 3”
+        deals it out.</p>`
+          : nothing
+      }
     </div>`;
   }
 
@@ -53,13 +59,18 @@ class ItemSets extends View {
     return html`<tr class=${name === this.set ? "selected" : ""} data-set=${name}>
       <td><button class="link" data-key=${`open-${name}`} @click=${() => openSet(this, name)}>${visible(name)}</button></td>
       <td class="number">${items.length}</td>
-      ${ROLES.map((role) => html`<td class="center"><input type="checkbox" data-key=${`role-${name}-${role}`} title=${ROLE_HINTS[role]}
+      ${ROLES.map(
+        (role) => html`<td class="center"><input type="checkbox" data-key=${`role-${name}-${role}`} title=${ROLE_HINTS[role]}
         aria-label="${name}: ${role}" .checked=${live(roles.includes(role))}
-        @change=${(event: Event) => setRole(name, role, isChecked(event))}></td>`)}
-      <td><small>${sample ? `sample ${visible(sample.name)}` : "inline"}</small></td>
+        @change=${(event: Event) => setRole(name, role, isChecked(event))}></td>`,
+      )}
+      <td><small>${sample ? `sample ${visible(sample)}` : "inline"}</small></td>
       <td class="tools"><button class="small" data-key=${`rename-${name}`} @click=${() => rename(name)}>Rename</button>${
-        items.length >= FEWEST ? html`<button class="small" data-key=${`split-${name}`} title=${SPLIT_HINT}
-          @click=${() => void splitSet(name, this.#shares, this.#splitSeed).catch(report)}>Split in 3</button>` : nothing}<button class="small"
+        items.length >= FEWEST
+          ? html`<button class="small" data-key=${`split-${name}`} title=${SPLIT_HINT}
+          @click=${() => void splitSet(name, this.#shares, this.#splitSeed).catch(report)}>Split in 3</button>`
+          : nothing
+      }<button class="small"
         data-key=${`remove-${name}`} aria-label="Remove ${name}" @click=${() => removeSet(name)}>Remove</button></td>
     </tr>`;
   }
@@ -69,32 +80,49 @@ class ItemSets extends View {
     return html`<div class="tools">
       <select data-key="sample" aria-label="Add a sample set" @change=${(event: Event) => void this.#addSample(valueOf(event))}>
         <option value="" .selected=${live(true)}>Add a sample set …</option>
-        ${samples.map((sample) => html`<option value=${sample.name} title=${sample.description}>${sample.title} (${
-          count(sample.items, "item")}, ${sample.licence})</option>`)}
+        ${samples.map(
+          (sample) =>
+            html`<option value=${sample.name} title=${sample.description}>${sample.title} (${count(
+              sample.items,
+              "item",
+            )}, ${sample.licence})</option>`,
+        )}
       </select>
-      <button data-key="undo-items" ?disabled=${!canUndoItems()} @click=${undoItems}>Undo</button>
+      <button data-key="undo-items" ?disabled=${!this.state.canUndoItems} @click=${undoItems}>Undo</button>
       <button data-key="remove-all" ?disabled=${sets.length === 0} @click=${() => replaceSets([])}>Remove all sets</button>
       ${sets.some((set) => set.items.length >= FEWEST) ? this.#splitting() : nothing}
     </div>`;
   }
 
   #splitting(): Drawn {
-    const share = (part: number): TemplateResult => numeric(part === 0 ? "Split" : ":", `share-${part}`, this.#shares[part] ?? 1,
-      { min: 0.01, max: 1000, step: "any" }, (value) => {
-        this.#shares[part] = value;
-        this.requestUpdate();
-      }, `Share of ${ROLES[part]}`);
-    return html`<span class="split-shares">${share(0)}${share(1)}${share(2)}${
-      numeric("seed", "split-seed", this.#splitSeed, { min: 0, max: 2 ** 31, step: 1 }, (value) => {
+    const share = (part: number): TemplateResult =>
+      numeric(
+        part === 0 ? "Split" : ":",
+        `share-${part}`,
+        this.#shares[part] ?? 1,
+        { min: 0.01, max: 1000, step: "any" },
+        (value) => {
+          this.#shares[part] = value;
+          this.requestUpdate();
+        },
+        `Share of ${ROLES[part]}`,
+      );
+    return html`<span class="split-shares">${share(0)}${share(1)}${share(2)}${numeric(
+      "seed",
+      "split-seed",
+      this.#splitSeed,
+      { min: 0, max: 2 ** 31, step: 1 },
+      (value) => {
         this.#splitSeed = value;
         this.requestUpdate();
-      })}</span>`;
+      },
+    )}</span>`;
   }
 
   async #addSample(name: string): Promise<void> {
     if (name === "") return;
     try {
-      addSet(name, await sampleItems(name), { name });
+      addSet(name, await sampleItems(name), name);
       openSet(this, store.state.sets.at(-1)?.name ?? "");
     } catch (thrown) {
       report(thrown);

@@ -4,25 +4,26 @@ import { html, nothing, type TemplateResult } from "lit";
 import { clip, count, duration, visible } from "../format";
 import { runSearch, takeTop } from "../services/actions";
 import { selectionAtHand } from "../services/mask";
-import { setsOf, store } from "../services/store";
+import { setsOf } from "../services/edited";
+import { store } from "../services/store";
 import { searchTable } from "./search-table";
 import { typed } from "./typed";
 import { View } from "./view";
 import { valueOf } from "./widgets";
 
 class LayerSearch extends View {
-  protected readonly keys = [
-    "attribution", "selection", "selection_source", "made_with", "search", "percents", "sets", "job", "engine", "model",
-  ] as const;
+  protected readonly keys = ["attribution", "selection", "study", "search", "percents", "sets", "job", "engine", "model"] as const;
 
   protected override render(): TemplateResult {
     const { search, percents, attribution } = this.state;
-    const validation = setsOf(this.state, "validation");
+    const validation = setsOf(this.state.study, "validation");
     return html`
       <div class="table-head"><h3>Search: layer × percentage</h3></div>
-      <p class="note">${validation.length > 0
-        ? `Tries every layer on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
-        : "Give a set the role validation in step 2: the search picks by its items."}</p>
+      <p class="note">${
+        validation.length > 0
+          ? `Tries every layer on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
+          : "Give a set the role validation in step 2: the search picks by its items."
+      }</p>
       <div class="tools">
         <label class="field"><span>Percentages</span><input type="text" data-key="percents" .value=${typed(percents.join(", "))}
           @change=${(event: Event) => this.#take(valueOf(event))}></label>
@@ -35,7 +36,8 @@ class LayerSearch extends View {
   #take(text: string): void {
     const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
     const wrong = parts.find((part) => !(Number(part) > 0 && Number(part) <= 100));
-    if (parts.length > 0 && wrong === undefined) store.set({ percents: [...new Set(parts.map(Number))].sort((a, b) => a - b) });
+    if (parts.length > 0 && wrong === undefined)
+      store.edit({ search: { percents: [...new Set(parts.map(Number))].sort((a, b) => a - b) } });
     else {
       const reason = wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`;
       store.set({ notice: `Percentages are numbers above 0 and up to 100, separated by commas${reason}.` });

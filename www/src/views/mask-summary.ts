@@ -10,11 +10,24 @@ import { View, type Drawn } from "./view";
 
 class MaskSummary extends View {
   protected readonly keys = [
-    "mask", "pruned", "scores", "sets", "undo", "redo", "job", "engine", "model", "shape", "precomputed", "selection", "attribution", "made_with", "rule",
+    "mask",
+    "pruned",
+    "scores",
+    "sets",
+    "history",
+    "job",
+    "engine",
+    "model",
+    "shape",
+    "precomputed",
+    "selection",
+    "attribution",
+    "study",
+    "rule",
   ] as const;
 
   protected override render(): Drawn {
-    const { mask, pruned, undo, redo, shape, precomputed } = this.state;
+    const { mask, pruned, canUndoMask, canRedoMask, shape, precomputed } = this.state;
     const total = neuronCount(mask);
     const layers = mask.layers.map(({ layer, neurons }) => {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
@@ -23,26 +36,35 @@ class MaskSummary extends View {
     const isMeasured = pruned !== null && unmeasuredSets(this.state).length === 0;
     return html`
       <div class="card-head"><h2>Pruned</h2><div class="tools">
-        ${tool("Undo", "undo", undo.length === 0, undoMask)}
-        ${tool("Redo", "redo", redo.length === 0, redoMask)}
+        ${tool("Undo", "undo", !canUndoMask, undoMask)}
+        ${tool("Redo", "redo", !canRedoMask, redoMask)}
         ${tool("Prune nothing", "clear", total === 0, clearMask)}
       </div></div>
       <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
-        total > 0 ? html`<small>${selectionText(this.state)}</small>` : nothing}</p>
+        total > 0 ? html`<small>${selectionText(this.state)}</small>` : nothing
+      }</p>
       ${this.#effects()}
-      ${total > 0 && !isMeasured ? html`<button class="primary" data-key="measure" ?disabled=${this.isBusy}
-        @click=${() => void measure()}>Measure this mask</button>` : nothing}
+      ${
+        total > 0 && !isMeasured
+          ? html`<button class="primary" data-key="measure" ?disabled=${this.isBusy}
+        @click=${() => void measure()}>Measure this mask</button>`
+          : nothing
+      }
       ${precomputed.includes("pruned") ? html`<p class="note">Computed beforehand on the command line.</p>` : nothing}`;
   }
 
   #effects(): Drawn {
     const { pruned, scores, rule } = this.state;
     const measured = pruned?.sets.map((set) => beforeAfter(set.set, set.before, accuracyOf(set.after, rule))) ?? [];
-    const sets = measured.concat(unmeasuredSets(this.state).flatMap((name) => {
-      const scored = scores[name];
-      return scored ? [beforeAfter(name, accuracyOf(scored, rule), undefined)] : [];
-    }));
-    return sets.length === 0 ? nothing : html`<div class="effects" aria-label="Accuracy before and after">${sets}<p class="key"><i
+    const sets = measured.concat(
+      unmeasuredSets(this.state).flatMap((name) => {
+        const scored = scores[name];
+        return scored ? [beforeAfter(name, accuracyOf(scored, rule), undefined)] : [];
+      }),
+    );
+    return sets.length === 0
+      ? nothing
+      : html`<div class="effects" aria-label="Accuracy before and after">${sets}<p class="key"><i
       class="dot before"></i>before <i class="dot after"></i>after, with 95 % Wilson intervals</p></div>`;
   }
 }
@@ -53,7 +75,7 @@ function tool(label: string, text: string, isDisabled: boolean, act: () => void)
 
 /** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */
 function selectionText(state: Readonly<State>): string {
-  const { selection, selection_source: source } = state;
+  const { selection, source } = state.study.pruning;
   if (!selection) return "";
   const text = ` top ${selection.percent} % by |IG|`;
   if (selectionAtHand(state)) return text;

@@ -43,8 +43,11 @@ class ModelHub extends View {
     const taken = listing.choices[this.state.hub.choice] ?? listing.choices[0];
     return html`<div class="hub-listing">
       <p><b>${listing.repo}</b> <small>commit ${listing.commit.slice(0, 10)}, licence ${listing.licence ?? "not stated"}</small></p>
-      ${listing.choices.length > 1 ? html`<fieldset><legend>Which file?</legend>${
-        listing.choices.map((choice, index) => this.#option(choice, index))}</fieldset>` : nothing}
+      ${
+        listing.choices.length > 1
+          ? html`<fieldset><legend>Which file?</legend>${listing.choices.map((choice, index) => this.#option(choice, index))}</fieldset>`
+          : nothing
+      }
       ${taken ? html`${this.#costs(taken)}<p class="tools">${this.#load(taken, listing.commit)}</p>` : nothing}
     </div>`;
   }
@@ -55,21 +58,25 @@ class ModelHub extends View {
     const isPossible = taken.problem === undefined && fitOf(taken.size, precision, device_info).verdict !== "no";
     return html`<button class="primary" data-key="hub-load" ?disabled=${this.#isBlocked || !isPossible}
       @click=${() => void choose(isKept ? { kind: "stored", id: taken.plan.id } : { kind: "hub", plan: taken.plan })}>${
-      isKept ? "Load" : `Download ${bytes(taken.bytes)}`}</button>`;
+        isKept ? "Load" : `Download ${bytes(taken.bytes)}`
+      }</button>`;
   }
 
   #option(choice: HubChoice, index: number): TemplateResult {
     return html`<label class="check"><input type="radio" name="hub-choice" data-key=${`hub-choice-${index}`}
-      .checked=${live(index === this.state.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${
-      bytes(choice.bytes)}</small></span></label>`;
+      .checked=${live(index === this.state.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${bytes(
+        choice.bytes,
+      )}</small></span></label>`;
   }
 
   #costs(choice: HubChoice): TemplateResult {
     const { precision } = this.state;
     const fit = fitOf(choice.size, precision, this.state.device_info);
     const size = choice.n_parameters === null ? "" : `${parameters(choice.n_parameters)} parameters, `;
-    const memory = choice.size === null ? `${bytesPerWeight(precision)} bytes of memory a parameter`
-      : `about ${bytes(loadBytes(choice.size, precision))} of memory`;
+    const memory =
+      choice.size === null
+        ? `${bytesPerWeight(precision)} bytes of memory a parameter`
+        : `about ${bytes(loadBytes(choice.size, precision))} of memory`;
     return html`<div>
       <p>${size}${bytes(choice.bytes)} to download, ${memory}.</p>
       ${choice.problem ? html`<p class="warning">The engine cannot run it: ${choice.problem}.</p>` : nothing}

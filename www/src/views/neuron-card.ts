@@ -4,7 +4,8 @@ import { html, nothing, type TemplateResult } from "lit";
 import { address, change, clip, fixed, percent, short, visible } from "../format";
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
-import { reportedSets, type NeuronAddress } from "../services/store";
+import { reportedSets } from "../services/edited";
+import { type NeuronAddress } from "../services/store";
 import { isDark } from "../services/theme";
 import type { NeuronCard as Card } from "../wire/engine";
 import { css, place } from "./scale";
@@ -15,18 +16,18 @@ import { options, valueOf } from "./widgets";
 const BARS = 60;
 
 class NeuronCard extends View {
-  protected readonly keys = [
-    "selected", "card", "attribution", "ranked", "mask", "job", "engine", "model", "sets",
-  ] as const;
+  protected readonly keys = ["selected", "card", "attribution", "ranked", "mask", "job", "engine", "model", "sets"] as const;
   /** The set that the effect is measured on; the last one of the lesson is the shifted. */
   #set: string | null = null;
 
   protected override render(): TemplateResult {
     const { selected, card, attribution } = this.state;
     if (!selected) {
-      return html`<h2>Neuron</h2><p class="note">${attribution
-        ? "Click a neuron in the map or a row of the table to see its scores here, and what happens without it."
-        : "After the attribution, a click on the map shows a neuron here."}</p>`;
+      return html`<h2>Neuron</h2><p class="note">${
+        attribution
+          ? "Click a neuron in the map or a row of the table to see its scores here, and what happens without it."
+          : "After the attribution, a click on the map shows a neuron here."
+      }</p>`;
     }
     const { layer, neuron } = selected;
     const known = card?.layer === layer && card.neuron === neuron ? card : null;
@@ -35,8 +36,12 @@ class NeuronCard extends View {
       <p class="address">${address(layer, neuron)}</p>
       ${this.#facts(selected, known)}
       ${this.#tools(selected)}
-      ${known ? effect(known, this.#contexts()) : html`<p class="note">“Effect of zeroing it” runs every test item without this neuron, and
-        shows its score for each attributed item.</p>`}
+      ${
+        known
+          ? effect(known, this.#contexts())
+          : html`<p class="note">“Effect of zeroing it” runs every test item without this neuron, and
+        shows its score for each attributed item.</p>`
+      }
       ${known && known.items.length > 0 ? itemBars(known, this.#contexts()) : nothing}`;
   }
 
@@ -53,15 +58,23 @@ class NeuronCard extends View {
 
   #tools({ layer, neuron }: NeuronAddress): TemplateResult {
     const pruned = isPruned(this.state.mask, layer, neuron);
-    const sets = reportedSets(this.state);
+    const sets = reportedSets(this.state.study);
     if (this.#set === null || !sets.includes(this.#set)) this.#set = sets.at(-1) ?? null;
     return html`<div class="tools">
       <button data-key="card-toggle" aria-pressed=${pruned ? "true" : "false"} @click=${() => toggleNeuron(layer, neuron)}>${
-        pruned ? "Take it back" : "Prune it"}</button>
+        pruned ? "Take it back" : "Prune it"
+      }</button>
       <button data-key="card-effect" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void this.#measure()}>Effect of zeroing it</button>
-      ${sets.length > 1 ? html`<select data-key="card-set" aria-label="Item set of the effect" @change=${(event: Event) => {
-        this.#set = valueOf(event);
-      }}>${options(sets.map((set) => [set, `on ${visible(set)}`]), this.#set)}</select>` : nothing}
+      ${
+        sets.length > 1
+          ? html`<select data-key="card-set" aria-label="Item set of the effect" @change=${(event: Event) => {
+              this.#set = valueOf(event);
+            }}>${options(
+              sets.map((set) => [set, `on ${visible(set)}`]),
+              this.#set,
+            )}</select>`
+          : nothing
+      }
     </div>`;
   }
 
@@ -106,8 +119,19 @@ function effect({ effect: { set, before, after, margin_change, items } }: Card, 
       <dt>Gold margin</dt><dd>${change(margin_change, 4)} nats<small> mean; ${verdict}</small></dd>
       <dt>Flipped</dt><dd>${flipped.length} of ${items.length} items</dd>
     </dl>
-    ${flipped.length > 0 ? html`<ul class="flip-list">${flipped.slice(0, 8).map((item) => html`<li title=${contexts.get(item.id) ?? ""}>${
-      clip(item.id, 18)}: choice ${item.predicted_before} → ${item.predicted_after} (${fixed(item.margin_change, 2)})</li>`)}</ul>` : nothing}
+    ${
+      flipped.length > 0
+        ? html`<ul class="flip-list">${flipped
+            .slice(0, 8)
+            .map(
+              (item) =>
+                html`<li title=${contexts.get(item.id) ?? ""}>${clip(
+                  item.id,
+                  18,
+                )}: choice ${item.predicted_before} → ${item.predicted_after} (${fixed(item.margin_change, 2)})</li>`,
+            )}</ul>`
+        : nothing
+    }
   </section>`;
 }
 

@@ -4,9 +4,9 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { engine } from "../services/engine";
-import { prompting, type PromptingChange, setPrompting } from "../services/items";
+import { prompting } from "../services/edited";
+import { type PromptingChange, setPrompting } from "../services/items";
 import { report, toError } from "../services/jobs";
-import type { State } from "../services/store";
 import { templateId } from "../roles";
 import type { FewShot, Item, Prompting, PromptView, Template } from "../wire/engine";
 import { promptView } from "./prompt-view";
@@ -18,11 +18,16 @@ const OWN = "own";
 const MOST_SHOTS = 64;
 
 /** An item as the model gets it, or why it cannot be shown. */
-interface Preview { id: string; index: number; total: number; found: PromptView | string }
+interface Preview {
+  id: string;
+  index: number;
+  total: number;
+  found: PromptView | string;
+}
 
 class PromptSettings extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["sets", "template", "templates", "few_shot", "choice_order", "wanted", "job", "engine", "model"] as const;
+  protected readonly keys = ["sets", "template", "templates", "few_shot", "choice_order", "job", "engine", "model"] as const;
   /** Name of the set whose items are shown. */
   declare set: string | undefined;
   /** The template that is being written. */
@@ -45,8 +50,7 @@ class PromptSettings extends View {
     // An editor that holds the template in use, unchanged, follows it.
     if (template !== this.#inUse && isSame(this.#draft, this.#inUse)) this.#close();
     this.#inUse = template;
-    const isOwn = typeof template !== "string" && typeof this.#wanted.template !== "string";
-    if (isOwn && this.#draft === null && templates.length > 0) this.#open();
+    if (typeof template !== "string" && this.#draft === null && templates.length > 0) this.#open();
   }
 
   protected override render(): TemplateResult {
@@ -58,16 +62,9 @@ class PromptSettings extends View {
     void this.#look();
   }
 
-  /** The prompting as it was asked for: the engine may be busy for long. */
-  get #wanted(): Pick<State, "template" | "few_shot" | "choice_order"> {
-    const { template, few_shot, choice_order } = { ...this.state, ...this.state.wanted };
-    return { template, few_shot, choice_order };
-  }
-
   #controls(): Drawn {
-    const { templates, engine: status } = this.state;
+    const { templates, engine: status, template, choice_order } = this.state;
     if (templates.length === 0) return nothing;
-    const { template, choice_order } = this.#wanted;
     const named = templates.map((other) => [templateId(other), other.name] as const);
     const isOwn = this.#draft !== null || typeof template !== "string";
     const current = templates.find((other) => templateId(other) === templateId(template));
@@ -76,32 +73,53 @@ class PromptSettings extends View {
       ${this.#shots()}
       <label class="check"><input type="checkbox" data-key="choice-order" .checked=${live(choice_order !== null)} ?disabled=${status !== "ready"}
         @change=${(event: Event) => this.#takeOrder(isChecked(event) ? 0 : null)}>shuffle the choices</label>
-      ${choice_order === null ? nothing : numeric("Order's seed", "choice-order-seed", choice_order, { min: 0, max: 2 ** 31, step: 1 },
-        (seed) => this.#takeOrder(seed))}
+      ${
+        choice_order === null
+          ? nothing
+          : numeric("Order's seed", "choice-order-seed", choice_order, { min: 0, max: 2 ** 31, step: 1 }, (seed) => this.#takeOrder(seed))
+      }
     </div>
-    <p class="note">${this.#isWritten() ? "Being written: items are scored with it once you use it."
-      : isOwn ? "A template of your own; it travels in the study and its link." : current?.description ?? ""}</p>`;
+    <p class="note">${
+      this.#isWritten()
+        ? "Being written: items are scored with it once you use it."
+        : isOwn
+          ? "A template of your own; it travels in the study and its link."
+          : (current?.description ?? "")
+    }</p>`;
   }
 
   #shots(): TemplateResult {
-    const { few_shot } = this.#wanted;
+    const { few_shot } = this.state;
     const shots = few_shot ?? { k: 0 };
-    const change = (patch: Partial<FewShot>): void => this.#apply((now) => {
-      const next = { ...(now.few_shot ?? { k: 0 }), ...patch };
-      return { few_shot: next.k > 0 ? next : null };
-    });
-    const from = [["", "the same set"] as const,
-      ...this.state.sets.filter((set) => set.items.length > 0).map((set) => [set.name, set.name] as const)];
-    const takeFrom = (set: string): void => this.#apply(({ few_shot: now }) => {
-      if (!now) return null;
-      const { set: _, ...rest } = now;
-      return { few_shot: set === "" ? rest : { ...rest, set } };
-    });
+    const change = (patch: Partial<FewShot>): void =>
+      this.#apply((now) => {
+        const next = { ...(now.few_shot ?? { k: 0 }), ...patch };
+        return { few_shot: next.k > 0 ? next : null };
+      });
+    const from = [
+      ["", "the same set"] as const,
+      ...this.state.sets.filter((set) => set.items.length > 0).map((set) => [set.name, set.name] as const),
+    ];
+    const takeFrom = (set: string): void =>
+      this.#apply(({ few_shot: now }) => {
+        if (!now) return null;
+        const { set: _, ...rest } = now;
+        return { few_shot: set === "" ? rest : { ...rest, set } };
+      });
     return html`${numeric("Shots", "few-shot-k", shots.k, { min: 0, max: MOST_SHOTS, step: 1 }, (k) => change({ k }), "Solved items before each prompt")}${
-      shots.k > 0 ? html`
+      shots.k > 0
+        ? html`
         ${choice("Shots from", "few-shot-set", from, few_shot?.set ?? "", takeFrom, "From the same set, an item is never its own shot")}
-        ${numeric("Shots' seed", "few-shot-seed", few_shot?.seed ?? 0, { min: 0, max: 2 ** 31, step: 1 }, (seed) => change({ seed }),
-          "The same seed draws the same shots")}` : nothing}`;
+        ${numeric(
+          "Shots' seed",
+          "few-shot-seed",
+          few_shot?.seed ?? 0,
+          { min: 0, max: 2 ** 31, step: 1 },
+          (seed) => change({ seed }),
+          "The same seed draws the same shots",
+        )}`
+        : nothing
+    }`;
   }
 
   #choose(value: string): void {
@@ -130,7 +148,11 @@ class PromptSettings extends View {
 
   #apply(change: PromptingChange): void {
     this.#say("");
-    setPrompting(change).catch((thrown) => this.#say(toError(thrown).message));
+    setPrompting(change).catch((thrown) => {
+      // What is refused was in use for a moment: its editor stays open on it.
+      this.#inUse = this.state.template;
+      this.#say(toError(thrown).message);
+    });
   }
 
   #say(message: string): void {
@@ -159,12 +181,19 @@ class PromptSettings extends View {
   }
 
   #editor(draft: Template): TemplateResult {
-    const write = (key: keyof Template) => (event: Event): void => {
-      this.#draft = { ...(this.#draft ?? draft), [key]: valueOf(event) };
-      this.requestUpdate();
-    };
-    const area = (label: string, key: "preamble" | "prompt" | "choice", rows: number): TemplateResult => html`<label class="field wide"><span>${
-      label}</span><textarea rows=${rows} spellcheck="false" data-key=${`template-${key}`} .value=${typed(draft[key] ?? "")}
+    const write =
+      (key: keyof Template) =>
+      (event: Event): void => {
+        this.#draft = { ...(this.#draft ?? draft), [key]: valueOf(event) };
+        this.requestUpdate();
+      };
+    const area = (
+      label: string,
+      key: "preamble" | "prompt" | "choice",
+      rows: number,
+    ): TemplateResult => html`<label class="field wide"><span>${
+      label
+    }</span><textarea rows=${rows} spellcheck="false" data-key=${`template-${key}`} .value=${typed(draft[key] ?? "")}
       @input=${write(key)}></textarea></label>`;
     return html`<fieldset class="template-editor"><legend>My template</legend>
       <div class="fields">
@@ -175,8 +204,9 @@ class PromptSettings extends View {
       ${area("Once, before everything (may be empty)", "preamble", 1)}
       ${area("Prompt", "prompt", 3)}
       ${area("What is scored of a choice", "choice", 1)}
-      <details><summary>Placeholders</summary><dl class="facts">${this.#placeholders.map(({ name, becomes }) =>
-        html`<dt><code>{${name}}</code></dt><dd>${becomes}</dd>`)}</dl></details>
+      <details><summary>Placeholders</summary><dl class="facts">${this.#placeholders.map(
+        ({ name, becomes }) => html`<dt><code>{${name}}</code></dt><dd>${becomes}</dd>`,
+      )}</dl></details>
       <div class="tools">
         <button class="primary" data-key="use-template" @click=${() => this.#apply(() => ({ template: this.#draft ?? draft }))}>Use this template</button>
         <button data-key="close-template" @click=${() => this.#discard()}>Discard</button>
@@ -207,7 +237,7 @@ class PromptSettings extends View {
     const items = this.#items();
     const index = Math.min(this.#index, Math.max(0, items.length - 1));
     const item = items[index];
-    const asked: Prompting = { ...prompting(this.state), ...(this.#draft ? { template: this.#draft } : {}) };
+    const asked: Prompting = { ...prompting(this.state.study), ...(this.#draft ? { template: this.#draft } : {}) };
     const wanted = JSON.stringify([asked, item, this.set, model?.info.sha256, items.length]);
     if (!item || status !== "ready") {
       this.#previewed = "";
@@ -234,14 +264,20 @@ class PromptSettings extends View {
   }
 
   #shown({ id, index, total, found }: Preview): TemplateResult {
-    const turn = (by: number, text: string, label: string): TemplateResult => html`<button class="small" data-key=${`preview${by}`} aria-label=${label}
+    const turn = (
+      by: number,
+      text: string,
+      label: string,
+    ): TemplateResult => html`<button class="small" data-key=${`preview${by}`} aria-label=${label}
       ?disabled=${index + by < 0 || index + by >= total} @click=${() => {
         this.#index = index + by;
         this.requestUpdate();
       }}>${text}</button>`;
     return html`<div class="table-head"><h3>What the model gets</h3><span class="tools">${turn(-1, "‹", "Previous item")}<small>item ${
-      index + 1} of ${total}</small>${turn(1, "›", "Next item")}</span></div>${
-      typeof found === "string" ? html`<p class="note">${found}</p>` : promptView(found, id)}`;
+      index + 1
+    } of ${total}</small>${turn(1, "›", "Next item")}</span></div>${
+      typeof found === "string" ? html`<p class="note">${found}</p>` : promptView(found, id)
+    }`;
   }
 }
 

@@ -19,7 +19,7 @@ class RandomControl extends View {
       <div class="table-head"><h3>Random control</h3></div>
       <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that.</p>
       <div class="tools">
-        ${numeric("Masks", "control-masks", control_masks, { min: 1, max: 1000, step: 1 }, (masks) => store.set({ control_masks: masks }))}
+        ${numeric("Masks", "control-masks", control_masks, { min: 1, max: 1000, step: 1 }, (masks) => store.edit({ control: { masks } }))}
         <button data-key="control" ?disabled=${this.isBusy || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>
         ${control ? html`<small>${control.masks} masks, seed ${control.seed}, ${duration(control.seconds)}</small>` : nothing}
       </div>

@@ -4,14 +4,16 @@ import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, percent, settingsText, visible } from "../format";
 import { attribute } from "../services/actions";
 import { attributionSeconds, confidentItems } from "../services/estimate";
-import { setsOf, store } from "../services/store";
+import { setsOf } from "../services/edited";
+import { store } from "../services/store";
 import type { AttributionSettings } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { choice, heading, numeric } from "./widgets";
 
 /** What a reader of scores should know of a family. */
 const OF_FAMILY: Readonly<Record<string, string>> = {
-  gemma3_text: "Gemma 3 norms what its FFN gives, so a factor on all activations of a layer matters only near zero: expect gaps as large as "
+  gemma3_text:
+    "Gemma 3 norms what its FFN gives, so a factor on all activations of a layer matters only near zero: expect gaps as large as "
     + "the difference, compare neurons within a layer, and check them by their exact effect.",
   gpt2: ofBias("GPT-2"),
   gpt_neox: ofBias("This family"),
@@ -22,16 +24,17 @@ function ofBias(name: string): string {
 }
 
 class StepAttribution extends View {
-  protected readonly keys = [
-    "settings", "presets", "attribution", "sets", "scores", "job", "engine", "model", "precomputed",
-  ] as const;
+  protected readonly keys = ["settings", "presets", "attribution", "sets", "scores", "job", "engine", "model", "precomputed"] as const;
 
   protected override render(): TemplateResult {
     const { model } = this.state;
     const ofFamily = model ? OF_FAMILY[model.info.family] : undefined;
     return html`<section class="panel">
-      ${heading("Attribution", "How much does each neuron push the model towards the answer it is sure of?",
-        "Integrated Gradients (IG) of every FFN neuron: its activation grows from zero, and the gradients of the target on the way are added up.")}
+      ${heading(
+        "Attribution",
+        "How much does each neuron push the model towards the answer it is sure of?",
+        "Integrated Gradients (IG) of every FFN neuron: its activation grows from zero, and the gradients of the target on the way are added up.",
+      )}
       <div>
         <div class="fields">${this.#preset()}${this.#settings()}</div>
         <p class="exact">Baseline zero, signed mean over the items.</p>
@@ -45,48 +48,117 @@ class StepAttribution extends View {
   /** Builds on the settings as they are by now: a change may come before the form is drawn anew for the last one. */
   #change(patch: Partial<AttributionSettings>): void {
     const { preset: _, ...rest } = this.state.settings;
-    store.set({ settings: { ...rest, ...patch } });
+    store.edit({ attribution: { ...rest, ...patch } });
   }
 
   #preset(): TemplateResult {
     const { settings, presets } = this.state;
     const names = Object.keys(presets).map((name) => [name, name] as const);
-    return choice("Preset", "preset", [...names, ["", "own settings"] as const], settings.preset ?? "", (name) => {
-      const found = presets[name];
-      if (found) store.set({ settings: { ...found, confidence_threshold: this.state.settings.confidence_threshold } });
-      else this.#change({});
-    }, "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer");
+    return choice(
+      "Preset",
+      "preset",
+      [...names, ["", "own settings"] as const],
+      settings.preset ?? "",
+      (name) => {
+        const found = presets[name];
+        if (found) store.edit({ attribution: { ...found, confidence_threshold: this.state.settings.confidence_threshold } });
+        else this.#change({});
+      },
+      "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer",
+    );
   }
 
   #settings(): TemplateResult {
     const { path, site, positions, target, steps, rule, confidence_threshold: threshold } = this.state.settings;
     return html`
-      ${choice("Path", "path", [["per_layer", "per layer"], ["joint", "joint"]], path, (to) => this.#change({ path: to }),
-        "per layer: one layer grows while the others are as they are; joint: all grow together")}
-      ${choice("Site", "site", [["post", "post"], ["gate_pre", "gate_pre"]], site, (to) => this.#change({ site: to }),
-        "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)")}
-      ${choice("Positions", "positions", [["last", "last"], ["all", "all"]], positions, (to) => this.#change({ positions: to }),
-        "Positions of the prompt whose activation grows")}
-      ${choice("Target", "target", [["top_logit", "top_logit"], ["choice_first_token", "choice_first_token"]], target,
-        (to) => this.#change({ target: to }), "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token")}
-      ${numeric("Steps", "steps", steps, { min: 1, max: 1000, step: 1 }, (to) => this.#change({ steps: to }),
-        "Points on the path; more steps, smaller gaps, more time")}
-      ${choice("Rule", "quadrature", [["middle", "middle"], ["right", "right"], ["left", "left"]], rule, (to) => this.#change({ rule: to }),
-        "Where in each step the gradient is taken; right is the paper's")}
-      ${numeric("Confidence at least", "threshold", threshold, { min: 0, max: 1, step: "any" },
-        (to) => this.#change({ confidence_threshold: to }), "Only items whose predicted choice has at least this probability")}`;
+      ${choice(
+        "Path",
+        "path",
+        [
+          ["per_layer", "per layer"],
+          ["joint", "joint"],
+        ],
+        path,
+        (to) => this.#change({ path: to }),
+        "per layer: one layer grows while the others are as they are; joint: all grow together",
+      )}
+      ${choice(
+        "Site",
+        "site",
+        [
+          ["post", "post"],
+          ["gate_pre", "gate_pre"],
+        ],
+        site,
+        (to) => this.#change({ site: to }),
+        "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)",
+      )}
+      ${choice(
+        "Positions",
+        "positions",
+        [
+          ["last", "last"],
+          ["all", "all"],
+        ],
+        positions,
+        (to) => this.#change({ positions: to }),
+        "Positions of the prompt whose activation grows",
+      )}
+      ${choice(
+        "Target",
+        "target",
+        [
+          ["top_logit", "top_logit"],
+          ["choice_first_token", "choice_first_token"],
+        ],
+        target,
+        (to) => this.#change({ target: to }),
+        "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token",
+      )}
+      ${numeric(
+        "Steps",
+        "steps",
+        steps,
+        { min: 1, max: 1000, step: 1 },
+        (to) => this.#change({ steps: to }),
+        "Points on the path; more steps, smaller gaps, more time",
+      )}
+      ${choice(
+        "Rule",
+        "quadrature",
+        [
+          ["middle", "middle"],
+          ["right", "right"],
+          ["left", "left"],
+        ],
+        rule,
+        (to) => this.#change({ rule: to }),
+        "Where in each step the gradient is taken; right is the paper's",
+      )}
+      ${numeric(
+        "Confidence at least",
+        "threshold",
+        threshold,
+        { min: 0, max: 1, step: "any" },
+        (to) => this.#change({ confidence_threshold: to }),
+        "Only items whose predicted choice has at least this probability",
+      )}`;
   }
 
   #run(): TemplateResult {
-    const [set] = setsOf(this.state, "attribution");
+    const [set] = setsOf(this.state.study, "attribution");
     const confident = confidentItems(this.state);
     const seconds = attributionSeconds(this.state);
     return html`<div class="tools">
       <button class="primary" data-key="attribute" ?disabled=${this.isBusy || set === undefined} @click=${() => void attribute()}>${
-        this.state.attribution ? "Run the attribution again" : "Run the attribution"}</button>
-      <span class="note">${set === undefined ? "No item set has the role attribution (step 2)."
-        : `On “${visible(set)}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
-          + `${seconds === null ? "" : `, about ${duration(seconds)}`}.`}</span>
+        this.state.attribution ? "Run the attribution again" : "Run the attribution"
+      }</button>
+      <span class="note">${
+        set === undefined
+          ? "No item set has the role attribution (step 2)."
+          : `On “${visible(set)}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
+            + `${seconds === null ? "" : `, about ${duration(seconds)}`}.`
+      }</span>
     </div>`;
   }
 
@@ -94,9 +166,12 @@ class StepAttribution extends View {
     const { attribution, precomputed } = this.state;
     if (!attribution) return nothing;
     const { set, settings, items_used, items_skipped, seconds } = attribution;
-    return html`<p class="result-line" data-result="attribution">On screen: “${visible(set)}”, ${settingsText(settings)}; ${
-      count(items_used.length, "item")} used, ${items_skipped} below ${percent(settings.confidence_threshold, 0)}; ${duration(seconds)}${
-      precomputed.includes("attribution") ? " on the command line" : ""}.</p>`;
+    return html`<p class="result-line" data-result="attribution">On screen: “${visible(set)}”, ${settingsText(settings)}; ${count(
+      items_used.length,
+      "item",
+    )} used, ${items_skipped} below ${percent(settings.confidence_threshold, 0)}; ${duration(seconds)}${
+      precomputed.includes("attribution") ? " on the command line" : ""
+    }.</p>`;
   }
 }
 

@@ -3,7 +3,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, visible } from "../format";
 import { neuronCount } from "../services/mask";
-import { reportedSets, STEPS, store, type State, type Step } from "../services/store";
+import { reportedSets } from "../services/edited";
+import { STEPS, store, type State, type Step } from "../services/store";
 import { accuracyOf } from "./accuracy";
 import { View } from "./view";
 
@@ -21,30 +22,45 @@ const TITLES: Record<Step, string> = {
 function status(step: Step, state: Readonly<State>): string {
   const { model, engine, sets, scores, attribution, mask, pruned, tuning, shared } = state;
   switch (step) {
-    case "start": return shared ? "a link was opened" : "";
-    case "model": return (model && visible(model.name)) ?? (engine === "failed" ? "the engine failed" : engine === "starting" ? "starting …" : "none");
+    case "start":
+      return shared ? "a link was opened" : "";
+    case "model":
+      return (model && visible(model.name)) ?? (engine === "failed" ? "the engine failed" : engine === "starting" ? "starting …" : "none");
     case "items": {
       const items = sets.reduce((sum, set) => sum + set.items.length, 0);
       return sets.length === 0 ? "none" : `${count(sets.length, "set")}, ${count(items, "item")}`;
     }
     case "scores": {
-      const [first] = reportedSets(state);
+      const [first] = reportedSets(state.study);
       const scored = first === undefined ? undefined : scores[first];
       return scored ? `${visible(first ?? "")}: ${percent(accuracyOf(scored, state.rule).value)}` : "not yet";
     }
-    case "attribution": return attribution ? count(attribution.items_used.length, "item") : "not yet";
+    case "attribution":
+      return attribution ? count(attribution.items_used.length, "item") : "not yet";
     case "pruning": {
       const total = neuronCount(mask);
       return total === 0 ? "nothing" : `${count(total, "neuron")}${pruned ? "" : ", not measured"}`;
     }
-    case "tuning": return tuning ? `layer ${tuning.layer}` : "optional";
-    case "result": return pruned ? "mask, link, report" : "";
+    case "tuning":
+      return tuning ? `layer ${tuning.layer}` : "optional";
+    case "result":
+      return pruned ? "mask, link, report" : "";
   }
 }
 
 class StepRail extends View {
   protected readonly keys = [
-    "step", "model", "engine", "sets", "scores", "attribution", "mask", "pruned", "tuning", "shared", "rule",
+    "step",
+    "model",
+    "engine",
+    "sets",
+    "scores",
+    "attribution",
+    "mask",
+    "pruned",
+    "tuning",
+    "shared",
+    "rule",
   ] as const;
 
   protected override render(): TemplateResult {
@@ -55,7 +71,8 @@ class StepRail extends View {
     const isCurrent = this.state.step === step;
     return html`<li><button data-key=${`step-${step}`} data-step=${step} class=${isCurrent ? "current" : ""}
       aria-current=${isCurrent ? "step" : nothing} @click=${() => store.set({ step })}><span class="number" aria-hidden="true">${
-      index === 0 ? "" : index}</span><span class="step-text"><b>${TITLES[step]}</b><small>${status(step, this.state)}</small></span></button></li>`;
+        index === 0 ? "" : index
+      }</span><span class="step-text"><b>${TITLES[step]}</b><small>${status(step, this.state)}</small></span></button></li>`;
   }
 }
 

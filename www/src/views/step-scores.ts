@@ -5,38 +5,48 @@ import { accuracyText, duration, percent, visible } from "../format";
 import { scoreAll } from "../services/actions";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
-import { reportedSets } from "../services/store";
+import { reportedSets } from "../services/edited";
 import type { ScoringRule, SetScores } from "../wire/engine";
 import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
 import { View, type Drawn } from "./view";
 import { choice, columns, heading } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
-  ["sum", "largest sum of log-likelihoods (acc)"], ["per_character", "largest per character (acc_norm)"],
-  ["per_byte", "largest per byte (acc_bytes)"], ["per_token", "largest per token"],
+  ["sum", "largest sum of log-likelihoods (acc)"],
+  ["per_character", "largest per character (acc_norm)"],
+  ["per_byte", "largest per byte (acc_bytes)"],
+  ["per_token", "largest per token"],
   ["mutual_information", "largest gain over no context (acc_mutual_info)"],
 ];
 /** Columns of the summary, in the words of lm-evaluation-harness where it has them. */
 const METRICS: readonly (readonly [ScoringRule, string])[] = [
-  ["sum", "acc"], ["per_character", "acc_norm"], ["per_byte", "acc_bytes"], ["per_token", "per token"], ["mutual_information", "mutual info"],
+  ["sum", "acc"],
+  ["per_character", "acc_norm"],
+  ["per_byte", "acc_bytes"],
+  ["per_token", "per token"],
+  ["mutual_information", "mutual info"],
 ];
 
 class StepScores extends View {
-  protected readonly keys = ["scores", "sets", "rule", "wanted", "job", "engine", "model", "precomputed"] as const;
+  protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
   /** Name of the set whose items are shown. */
   #open: string | null = null;
 
   protected override willUpdate(): void {
-    const { scores } = this.state;
-    if (!this.#open || !scores[this.#open]) {
-      this.#open = reportedSets(this.state).find((name) => scores[name]) ?? Object.keys(scores)[0] ?? null;
+    const { scores, sets } = this.state;
+    // Scores may be counted anew by another rule: the set stays open meanwhile.
+    if (!sets.some(({ name }) => name === this.#open) || (!scores[this.#open ?? ""] && Object.keys(scores).length > 0)) {
+      this.#open = reportedSets(this.state.study).find((name) => scores[name]) ?? Object.keys(scores)[0] ?? null;
     }
   }
 
   protected override render(): TemplateResult {
     return html`<section class="panel">
-      ${heading("Scores", "The model rates every choice; the one it finds most likely is its answer.",
-        "Log-likelihood of each choice's tokens given the prompt, tokenised jointly and split at the prompt's end, as in lm-evaluation-harness.")}
+      ${heading(
+        "Scores",
+        "The model rates every choice; the one it finds most likely is its answer.",
+        "Log-likelihood of each choice's tokens given the prompt, tokenised jointly and split at the prompt's end, as in lm-evaluation-harness.",
+      )}
       ${this.#tools()}
       ${this.#table()}
       ${this.#warnings()}
@@ -56,19 +66,22 @@ class StepScores extends View {
   }
 
   #tools(): TemplateResult {
-    const { sets, wanted, rule, engine } = this.state;
+    const { sets, rule, engine } = this.state;
     // The scores follow in the engine.
     const take = (value: ScoringRule): void => void setRule(value).catch(report);
     return html`<div class="tools">
       <button class="primary" data-key="score" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void scoreAll()}>${
-        this.#missing > 0 ? "Score the items" : "Score again"}</button>
-      ${choice("Prediction", "rule", RULES, wanted.rule ?? rule, take, undefined, engine !== "ready")}
+        this.#missing > 0 ? "Score the items" : "Score again"
+      }</button>
+      ${choice("Prediction", "rule", RULES, rule, take, undefined, engine !== "ready")}
     </div>`;
   }
 
   #table(): TemplateResult {
     const scored = Object.values(this.state.scores);
-    return scored.length === 0 ? html`<p class="note">Nothing is scored yet.</p>` : html`<div class="table-scroll"><table class="summary">
+    return scored.length === 0
+      ? html`<p class="note">Nothing is scored yet.</p>`
+      : html`<div class="table-scroll"><table class="summary">
       ${columns(["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"])}
       <tbody>${scored.map((scores) => this.#row(scores))}</tbody>
     </table></div>`;
@@ -82,7 +95,8 @@ class StepScores extends View {
       <td><button class="link" data-key=${`scores-${scored.set}`} @click=${() => this.#show(scored.set)}>${visible(scored.set)}</button><small
         class="block">${duration(scored.seconds)}</small></td>
       <td class="accuracy-text">${accuracyText(accuracy)}${
-        pairs ? html`<small class="block">both of a mirrored pair: ${accuracyText(pairs)}</small>` : nothing}</td>
+        pairs ? html`<small class="block">both of a mirrored pair: ${accuracyText(pairs)}</small>` : nothing
+      }</td>
       <td>${accuracyBar(accuracy)}</td>
       ${METRICS.map(([name]) => {
         const value = accuracyBy(scored, name);
@@ -96,8 +110,11 @@ class StepScores extends View {
     const { scores, rule } = this.state;
     const warnings = Object.values(scores).flatMap((scored) => scored.warnings ?? []);
     return html`${warnings.map((warning) => html`<p class="warning" data-warning="scores">${warning}.</p>`)}${
-      rule === "mutual_information" && this.#missing > 0 ? html`<p class="note">Mutual information needs every choice scored without its context as
-        well: score the items. Another prediction brings back the scores at hand.</p>` : nothing}`;
+      rule === "mutual_information" && this.#missing > 0
+        ? html`<p class="note">Mutual information needs every choice scored without its context as
+        well: score the items. Another prediction brings back the scores at hand.</p>`
+        : nothing
+    }`;
   }
 }
 

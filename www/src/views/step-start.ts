@@ -11,7 +11,16 @@ import { filePicker } from "./widgets";
 
 class StepStart extends View {
   protected readonly keys = [
-    "shared", "attribution", "made_with", "catalog", "sets", "pruned", "job", "has_earlier", "precomputed", "engine",
+    "shared",
+    "attribution",
+    "study",
+    "catalog",
+    "sets",
+    "pruned",
+    "job",
+    "has_earlier",
+    "precomputed",
+    "engine",
   ] as const;
 
   protected override render(): TemplateResult {
@@ -29,8 +38,10 @@ class StepStart extends View {
         that does. All of it runs in this tab; nothing is sent anywhere.</p>
       ${isLesson ? this.#lesson() : nothing}
       <ol class="ways">
-        <li><b>${isLesson ? "Follow the lesson. " : "Go on. "}</b>See how the model ${go("scores", "answers")}, which neurons ${
-          go("attribution", "drive its answers")}, and ${go("pruning", "prune")} others than those on screen.</li>
+        <li><b>${isLesson ? "Follow the lesson. " : "Go on. "}</b>See how the model ${go("scores", "answers")}, which neurons ${go(
+          "attribution",
+          "drive its answers",
+        )}, and ${go("pruning", "prune")} others than those on screen.</li>
         <li><b>Bring your own. </b>Choose a ${go("model", "model")} and ${go("items", "items")}, then go down the steps at the left.</li>
         <li><b>Take it along. </b>A mask file, a Python snippet and a link that re-runs all of it are in ${go("result", "the result")}.</li>
       </ol>
@@ -43,10 +54,14 @@ class StepStart extends View {
 
   #lesson(): Drawn {
     const { attribution, pruned } = this.state;
-    return attribution ? html`<p>On screen is a small model that learned a quiz <em>and</em> a shortcut: a cue that points to the right answer in
+    return attribution
+      ? html`<p>On screen is a small model that learned a quiz <em>and</em> a shortcut: a cue that points to the right answer in
       most of its training items. In the <b>shifted</b> set the cue points to a wrong one. The map shows every neuron${
-      pruned ? `; the ticks below its rows are the ${count(pruned.neurons, "pruned neuron")}; the accuracies at the right say what pruning them did.`
-        : "."}</p>` : nothing;
+        pruned
+          ? `; the ticks below its rows are the ${count(pruned.neurons, "pruned neuron")}; the accuracies at the right say what pruning them did.`
+          : "."
+      }</p>`
+      : nothing;
   }
 }
 

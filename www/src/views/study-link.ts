@@ -7,8 +7,22 @@ import { copyButton } from "./widgets";
 
 class StudyLink extends View {
   protected readonly keys = [
-    "mask", "pruned", "control", "job", "engine", "model", "sets", "tuning", "attribution", "search", "selection",
-    "template", "few_shot", "choice_order", "rule", "made_with",
+    "mask",
+    "pruned",
+    "control",
+    "job",
+    "engine",
+    "model",
+    "sets",
+    "tuning",
+    "attribution",
+    "search",
+    "selection",
+    "template",
+    "few_shot",
+    "choice_order",
+    "rule",
+    "study",
   ] as const;
   #link = "";
   /** The study that the link is of. */
@@ -27,10 +41,18 @@ class StudyLink extends View {
           @click=${() => void this.#make()}>Make the link</button>
         ${text ? copyButton("Copy", "copy-link", () => this.#link) : nothing}
       </div>
-      ${text ? html`<input class="link-text" type="text" readonly .value=${text} data-key="link" aria-label="Link"
-        @focus=${({ currentTarget }: Event) => (currentTarget as HTMLInputElement).select()}>` : nothing}
-      ${text.length > LONGEST_LINK ? html`<p class="warning">The link has ${text.length.toLocaleString("en")} characters, and some programs cut it
-        off. Send the study file instead: “secateur run” executes it.</p>` : nothing}
+      ${
+        text
+          ? html`<input class="link-text" type="text" readonly .value=${text} data-key="link" aria-label="Link"
+        @focus=${({ currentTarget }: Event) => (currentTarget as HTMLInputElement).select()}>`
+          : nothing
+      }
+      ${
+        text.length > LONGEST_LINK
+          ? html`<p class="warning">The link has ${text.length.toLocaleString("en")} characters, and some programs cut it
+        off. Send the study file instead: “secateur run” executes it.</p>`
+          : nothing
+      }
     </section>`;
   }
 

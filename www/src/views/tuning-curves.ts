@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, percent, visible } from "../format";
-import type { Tuned } from "../services/store";
+import type { Tuned } from "../services/results";
 import type { TuneCurve } from "../wire/engine";
 import { accuracyCell } from "./accuracy";
 import { lineChart, type Line } from "./line-chart";
@@ -18,9 +18,13 @@ class TuningCurves extends View {
   protected override render(): Drawn {
     const { tuning, live_curves, tuning_settings } = this.state;
     if (live_curves.length > 0) {
-      return charts(live_curves.map(({ points, validation }) => ({
-        steps: points.map(({ step, loss }) => ({ step, loss: loss ?? Number.NaN })), validation,
-      })), tuning_settings.steps);
+      return charts(
+        live_curves.map(({ points, validation }) => ({
+          steps: points.map(({ step, loss }) => ({ step, loss: loss ?? Number.NaN })),
+          validation,
+        })),
+        tuning_settings.steps,
+      );
     }
     return tuning ? html`${charts(tuning.curves, tuning.settings.steps)}${results(tuning)}` : nothing;
   }
@@ -28,13 +32,31 @@ class TuningCurves extends View {
 
 function charts(curves: readonly (Pick<TuneCurve, "steps" | "validation"> & Partial<TuneCurve>)[], steps: number): TemplateResult {
   const line = (index: number, points: Line["points"], best?: number): Line => ({
-    name: NAMES[index] ?? "", kind: KINDS[index] ?? "first", points, ...(best === undefined ? {} : { best }),
+    name: NAMES[index] ?? "",
+    kind: KINDS[index] ?? "first",
+    points,
+    ...(best === undefined ? {} : { best }),
   });
-  const losses = curves.map((curve, index) => line(index, curve.steps.map(({ step, loss }) => ({ x: step, y: loss }))));
-  const checks = curves.map((curve, index) => line(index,
-    curve.validation.map(({ step, accuracy }) => ({ x: step, y: accuracy.value, low: accuracy.low, high: accuracy.high })), curve.best_step));
-  return html`<div class="two halves">${lineChart("Training loss, nats per item", losses, steps, null)}${
-    lineChart("Validation accuracy", checks, steps, { low: 0, high: 1 }, (value) => percent(value, 0))}</div>`;
+  const losses = curves.map((curve, index) =>
+    line(
+      index,
+      curve.steps.map(({ step, loss }) => ({ x: step, y: loss })),
+    ),
+  );
+  const checks = curves.map((curve, index) =>
+    line(
+      index,
+      curve.validation.map(({ step, accuracy }) => ({ x: step, y: accuracy.value, low: accuracy.low, high: accuracy.high })),
+      curve.best_step,
+    ),
+  );
+  return html`<div class="two halves">${lineChart("Training loss, nats per item", losses, steps, null)}${lineChart(
+    "Validation accuracy",
+    checks,
+    steps,
+    { low: 0, high: 1 },
+    (value) => percent(value, 0),
+  )}</div>`;
 }
 
 function results({ layer, trained_gains, curves, seconds, settings }: Tuned): TemplateResult {
@@ -44,7 +66,8 @@ function results({ layer, trained_gains, curves, seconds, settings }: Tuned): Te
   return html`<section data-result="tuning">
     <p class="result-line">${count(trained_gains, "gain")} of layer ${layer} trained in ${duration(seconds)}: ${count(steps, "step")}, learning
       rate ${learning_rate}, weight decay ${weight_decay}, ${count(batch_size, "item")} a step. ${best}${
-      wasStopped ? "It was stopped; the best state until then is kept." : ""}</p>
+        wasStopped ? "It was stopped; the best state until then is kept." : ""
+      }</p>
     ${table(curves)}
     <p class="note">Accuracies with 95 % Wilson intervals. The mask file carries the mask, not the gains.</p>
   </section>`;
@@ -56,13 +79,17 @@ function table(curves: readonly TuneCurve[]): Drawn {
     const found = curve.sets.find(({ set }) => set === name);
     return found ? accuracyCell(found.after) : "–";
   };
-  return sets.length === 0 ? nothing : html`<div class="table-scroll"><table class="summary">
+  return sets.length === 0
+    ? nothing
+    : html`<div class="table-scroll"><table class="summary">
     ${columns(["Set", "Model as it was", ...curves.map((_, index) => `Tuned ${NAMES[index]}`)])}
-    <tbody>${sets.map(({ set, before }) => html`<tr>
+    <tbody>${sets.map(
+      ({ set, before }) => html`<tr>
       <td>${visible(set)}</td>
       <td>${accuracyCell(before)}</td>
       ${curves.map((curve) => html`<td>${after(curve, set)}</td>`)}
-    </tr>`)}</tbody>
+    </tr>`,
+    )}</tbody>
   </table></div>`;
 }
 

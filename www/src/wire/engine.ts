@@ -10,6 +10,9 @@ export interface ModelFile {
 /** Is told how far a call is. */
 export type OnProgress = (progress: Progress) => void;
 
+/** A result with what it was made of: a part for each of its sets, and one for the attribution that it rests on. */
+export type Stamped<T> = T & { made_of: MadeOf[] };
+
 /** A prompt that every neuron is taken out of, one by one. */
 export interface AblateRequest {
   /** The prompt. */
@@ -44,8 +47,6 @@ export interface AttributeRequest {
   set: string;
   /** How. */
   settings: AttributionSettings;
-  /** Whether one that was made of the same before will do. */
-  known?: boolean;
 }
 
 /** Scores of every neuron for a set of items. */
@@ -254,6 +255,14 @@ export interface ControlSpec {
   masks: number;
   /** Their seed. */
   seed: number;
+}
+
+/** Scores that are to be counted by another rule. */
+export interface CountRequest {
+  /** The rule. */
+  rule: ScoringRule;
+  /** Scores by another one. */
+  scores: Array<Stamped<SetScores>>;
 }
 
 /** A device and what is known of it. */
@@ -532,6 +541,33 @@ export interface LoadReport {
   tensor_types: { [key in string]: number };
 }
 
+/**
+ * Everything that decides a result but the device. A part that is absent is not part of the result or, in documents of
+ * older versions, not known.
+ */
+export interface MadeOf {
+  /** SHA-256 of the model's weight file. */
+  model?: string;
+  /** How the model's matrices were held. */
+  precision?: Precision;
+  /** Version of the engine. */
+  engine?: string;
+  /** What the set was called. It decides nothing. */
+  set?: string;
+  /** SHA-256 of the items as they were given, in canonical form. */
+  items?: string;
+  /** SHA-256 of the items that shots are drawn from. */
+  shots?: string;
+  /** How the items are put to the model, without the name of the shots' set. */
+  prompting?: PromptingInUse;
+  /** How predictions are made. */
+  rule?: ScoringRule;
+  /** The attribution's settings. */
+  settings?: AttributionSettings;
+  /** What is pruned. */
+  mask?: Mask;
+}
+
 /** Which neurons are pruned. */
 export interface Mask {
   /** What pruning does to a neuron. */
@@ -808,6 +844,16 @@ export interface Prompting {
   choice_order: number | null;
 }
 
+/** How items are put to the model. */
+export interface PromptingInUse {
+  /** The prompt. */
+  template: TemplateSpec;
+  /** Solved items before it. */
+  few_shot?: FewShot;
+  /** Seed of the choices' order; the file's order without it. */
+  choice_order?: number;
+}
+
 /** A mask's effect on some sets. */
 export interface PruneReport {
   /** The mask. */
@@ -978,12 +1024,10 @@ export interface Reproduction {
 /** What an item set is used for. */
 export type Role = "attribution" | "validation" | "test" | "out_of_distribution";
 
-/** Another rule, and the scores that are to follow it. */
+/** Another rule. */
 export interface RuleRequest {
   /** By which number choices are predicted from now on. */
   rule: ScoringRule;
-  /** Scores by another rule. */
-  scores: Array<SetScores>;
 }
 
 /** A study to be run again. */
@@ -1354,10 +1398,14 @@ export interface Engine {
   set_items(request: ItemsRequest): ItemsHash;
   /** Removes an item set. */
   remove_items(name: string): void;
-  /** Changes template, few shots and order of the choices. */
-  set_prompting(request: Prompting): void;
-  /** Changes how predictions are made; of the given scores, those that could follow. */
-  set_rule(request: RuleRequest): Array<SetScores>;
+  /** Changes template, few shots and order of the choices; a template that has a name is called by it in the answer. */
+  set_prompting(request: Prompting): PromptingInUse;
+  /** Changes how predictions are made. */
+  set_rule(request: RuleRequest): void;
+  /** Scores counted by another rule: those of the given ones that could follow. */
+  by_rule(request: CountRequest): Array<Stamped<SetScores>>;
+  /** Whether the attribution that `attribute` would make is at hand. */
+  is_attributed(request: AttributeRequest): boolean;
   /** The exact prompt of an item and, with a model, its tokens. */
   prompt(request: PromptRequest): PromptView;
   /** The placeholders of a template. */
@@ -1391,21 +1439,21 @@ export interface Engine {
   /** What the largest logit after a prompt loses by each neuron, `[n_layers · d_mlp]`. */
   ablate(request: AblateRequest, progress: OnProgress): Promise<Floats>;
   /** Scores a set. */
-  score(request: SetRequest, progress: OnProgress): Promise<SetScores>;
+  score(request: SetRequest, progress: OnProgress): Promise<Stamped<SetScores>>;
   /** A set with its choices in several orders. */
-  position_bias(request: BiasRequest, progress: OnProgress): Promise<PositionBias>;
+  position_bias(request: BiasRequest, progress: OnProgress): Promise<Stamped<PositionBias>>;
   /** Attributes a set. */
-  attribute(request: AttributeRequest, progress: OnProgress): Promise<Attribution>;
+  attribute(request: AttributeRequest, progress: OnProgress): Promise<Stamped<Attribution>>;
   /** One neuron's card. */
-  neuron(request: NeuronRequest, progress: OnProgress): Promise<NeuronCard>;
+  neuron(request: NeuronRequest, progress: OnProgress): Promise<Stamped<NeuronCard>>;
   /** Sets before and after a mask. */
-  prune(request: PruneRequest, progress: OnProgress): Promise<PruneReport>;
+  prune(request: PruneRequest, progress: OnProgress): Promise<Stamped<PruneReport>>;
   /** Random masks of the same size. */
-  control(request: ControlRequest, progress: OnProgress): Promise<ControlReport>;
+  control(request: ControlRequest, progress: OnProgress): Promise<Stamped<ControlReport>>;
   /** Layer × percentage on validation sets. */
-  search(request: SearchRequest, progress: OnProgress): Promise<SearchReport>;
+  search(request: SearchRequest, progress: OnProgress): Promise<Stamped<SearchReport>>;
   /** Trains gains. */
-  tune(request: TuneRequest, progress: OnProgress): Promise<TuneReport>;
+  tune(request: TuneRequest, progress: OnProgress): Promise<Stamped<TuneReport>>;
   /**
    * Re-runs a study and says what reproduced. From then on its items and settings are the ones at hand; a
    * run that fails or is cancelled leaves them as they were.

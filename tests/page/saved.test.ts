@@ -1,0 +1,163 @@
+// Studies that earlier visits left, links and reports are opened as the study that the page edits, and written as they were.
+
+import { expect, test } from "vitest";
+import { readable, snapshot } from "../../www/src/services/saved";
+import { INITIAL, store } from "../../www/src/services/store";
+import { editedStudy, foundIn, reportDocument, showReport, study as documentOf } from "../../www/src/services/study";
+import type { FirstVersion } from "../../www/src/services/saved-v1";
+import type { Report } from "../../www/src/wire/engine";
+import lesson from "../../models/lesson-planted/report.json";
+import { attribution, items, mask, pruned, scores, search, SETTINGS, study } from "./studies";
+
+const REPORT = lesson as unknown as Report;
+
+/** As a visit of the first version kept a study: with its results beside it. */
+function first(patch: Partial<FirstVersion> = {}): FirstVersion {
+  const set = (name: string, role: "attribution" | "validation" | "test") => ({
+    name,
+    roles: [role],
+    items: items(2),
+    sha256: name.toUpperCase(),
+  });
+  const under = pruned(mask(1), "t").result;
+  return {
+    saved_version: 1,
+    step: "pruning",
+    selected: { layer: 0, neuron: 1 },
+    card: null,
+    ranked: null,
+    model: null,
+    made_with: { sha256: "model", precision: "int8" },
+    shape: { n_layers: 2, d_mlp: 4 },
+    precision: "int8",
+    sets: [set("a", "attribution"), { ...set("v", "validation"), sample: { name: "sample", first: 1, count: 2 } }, set("t", "test")],
+    template: "plain@1",
+    few_shot: { k: 1, seed: 2, set: "t" },
+    choice_order: 3,
+    rule: "per_byte",
+    wanted: {},
+    seed: 4,
+    scores: { t: scores("t").result },
+    bias: null,
+    settings: { ...SETTINGS, steps: 2 },
+    attribution: attribution().result,
+    mask: mask(1),
+    selection: { layer: 0, percent: 25 },
+    selection_source: { set: "a", settings: attribution().result.settings },
+    undo: [{ mask: mask(2) }],
+    redo: [],
+    live: false,
+    pruned: under,
+    control_masks: 7,
+    control: null,
+    percents: [5],
+    search: search().result,
+    tuning_settings: study().tuning,
+    tuning: null,
+    precomputed: ["pruned"],
+    of_link: false,
+    ...patch,
+  };
+}
+
+function open(saved: unknown): void {
+  const read = readable(saved);
+  if (!read) throw new Error("it cannot be read");
+  const { saved_version: _, ...kept } = read;
+  store.set({ ...INITIAL, ...kept });
+}
+
+test("a study of the first version is opened with its results, its mask and the way back", () => {
+  open(first());
+  const { state } = store;
+  expect(state.study).toMatchObject({
+    model: { sha256: "model", precision: "int8" },
+    template: "plain@1",
+    few_shot: { k: 1, seed: 2, set: "t" },
+    choice_order: { seed: 3 },
+    scoring: { rule: "per_byte" },
+    seed: 4,
+    control: { masks: 7 },
+    search: { percents: [5] },
+  });
+  expect(state.sets[1]).toMatchObject({ name: "v", sample: "sample", first: 1, count: 2 });
+  expect([state.scores["t"], state.attribution, state.search, state.pruned].filter((found) => found)).toHaveLength(4);
+  expect(state.precomputed).toEqual(["pruned"]);
+  expect([state.canUndoMask, state.canRedoMask, state.live, state.step]).toEqual([true, false, false, "pruning"]);
+  // The selection is of the attribution at hand, and what is written says so; the form's settings were not run.
+  expect(documentOf(state).pruning?.selection).toEqual({ layer: 0, percent: 25 });
+  expect(documentOf(state).attribution?.steps).toBe(8);
+  expect(state.settings.steps).toBe(2);
+});
+
+test("a change that the engine had no time to take is made, and takes its results along", () => {
+  open(first({ wanted: { template: "lettered@1", few_shot: null } }));
+  expect(store.state.study.template).toBe("lettered@1");
+  expect(store.state.few_shot).toBeNull();
+  expect(store.state.scores).toEqual({});
+  store.edit({ template: "plain@1", few_shot: { k: 1, seed: 2, set: "t" } });
+  expect(Object.keys(store.state.scores)).toEqual(["t"]);
+});
+
+test("a selection of another attribution than the one at hand stays one", () => {
+  open(first({ selection_source: { set: "a", settings: { ...SETTINGS, steps: 99 } } }));
+  expect(store.state.study.pruning.source?.settings.steps).toBe(99);
+  expect(documentOf(store.state).pruning?.selection).toBeUndefined();
+});
+
+test("the earliest visits kept less", () => {
+  const {
+    made_with: _,
+    wanted: __,
+    few_shot: ___,
+    choice_order: ____,
+    precomputed: _____,
+    bias: ______,
+    ...less
+  } = first({ tuning: null });
+  open(less);
+  expect(store.state.scores["t"]).toBeDefined();
+  expect(store.state.choice_order).toBeNull();
+});
+
+test("a study is kept and opened as it is, results that do not fit it now included", () => {
+  open(first());
+  store.edit({ template: "lettered@1" });
+  const saved = structuredClone(snapshot());
+  store.set(INITIAL);
+  open(saved);
+  expect(store.state.attribution).toBeNull();
+  store.edit({ template: "plain@1" });
+  expect(store.state.attribution?.scores).toBeInstanceOf(Float32Array);
+  expect(store.state.pruned).not.toBeNull();
+});
+
+test("records of no or of an unknown version are left alone", () => {
+  for (const record of [undefined, null, {}, { saved_version: 3 }]) expect(readable(record)).toBeNull();
+});
+
+test("a report is written as it was read", () => {
+  showReport(REPORT, true);
+  store.set({
+    model: { info: REPORT.model, name: REPORT.study.model.name ?? "" },
+    device_info: REPORT.engine.device,
+    version: REPORT.engine.version,
+  });
+  const { state } = store;
+  expect(state.precomputed).toEqual(expect.arrayContaining(["scores", "attribution", "search", "pruned", "control"]));
+  const { seconds: _, attribution: found, study: written, ...rest } = reportDocument(state) as Report;
+  const { seconds: __, attribution: expected, study: read, ...others } = REPORT;
+  expect(rest).toEqual({ ...others, engine: { ...others.engine, precision: "f32" } });
+  expect(found?.scores.map((layer) => layer.map(Math.fround))).toEqual(expected?.scores.map((layer) => layer.map(Math.fround)));
+  expect(written).toEqual(read);
+});
+
+test("a study's parts that were not run are not written", () => {
+  const edited = editedStudy(REPORT);
+  const found = foundIn(REPORT, edited).filter(({ kind }) => kind === "scores");
+  store.set({ ...INITIAL, study: edited, results: found });
+  const { attribution, search, control, tuning, pruning } = documentOf(store.state);
+  expect([attribution, search, control, tuning]).toEqual([undefined, undefined, undefined, undefined]);
+  // Nothing is selected from an attribution that is not there.
+  expect(pruning).toEqual({ mask: edited.pruning.mask });
+});

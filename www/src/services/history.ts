@@ -1,0 +1,51 @@
+// What was changed in the study, and back: the items and the mask, each for itself.
+
+import type { ItemSetSpec } from "../wire/engine";
+import type { EditedStudy, Pruning } from "./edited";
+
+/** What can be had back. */
+export type Change =
+  /** `shots` is the set that shots were drawn from. */
+  { of: "items"; item_sets: ItemSetSpec[]; shots?: string } | { of: "mask"; pruning: Pruning };
+export type Changed = Change["of"];
+
+/** The study as it was before each change, the latest last; and as it was before changes were taken back. */
+export interface History {
+  undo: readonly Change[];
+  redo: readonly Change[];
+}
+
+export const NO_HISTORY: History = { undo: [], redo: [] };
+
+const LONGEST = 100;
+
+function asItIs(study: EditedStudy, of: Changed): Change {
+  if (of === "mask") return { of, pruning: study.pruning };
+  const shots = study.few_shot?.set;
+  return { of, item_sets: study.item_sets, ...(shots === undefined ? {} : { shots }) };
+}
+
+/** The history once something is about to be changed. */
+export function remembered({ undo, redo }: History, study: EditedStudy, of: Changed): History {
+  return { undo: [...undo, asItIs(study, of)].slice(-LONGEST), redo: redo.filter((change) => change.of !== of) };
+}
+
+export function canStep(steps: readonly Change[], of: Changed): boolean {
+  return steps.some((change) => change.of === of);
+}
+
+interface Step {
+  change: Change;
+  history: History;
+}
+
+/** Takes the latest change back, or back again: what was before it, and the history from then on. */
+export function step(history: History, way: "undo" | "redo", study: EditedStudy, of: Changed): Step | null {
+  const at = history[way].findLastIndex((change) => change.of === of);
+  const change = history[way][at];
+  if (!change) return null;
+  const rest = history[way].filter((_, index) => index !== at);
+  const other = way === "undo" ? "redo" : "undo";
+  const others = [...history[other], asItIs(study, of)].slice(-LONGEST);
+  return { change, history: way === "undo" ? { undo: rest, redo: others } : { undo: others, redo: rest } };
+}
