@@ -11,8 +11,17 @@ const FAMILIES = ["tiny-llama3", "tiny-qwen2", "tiny-qwen3", "tiny-gemma3", "tin
 /** Both sides compute in f32. */
 const TOLERANCE = 1e-4;
 
-interface Prompt { text: string; ids: number[]; greedy: number[] }
-interface Forward { ids: number[]; continuation: number[]; logits: number[]; residuals: number[] }
+interface Prompt {
+  text: string;
+  ids: number[];
+  greedy: number[];
+}
+interface Forward {
+  ids: number[];
+  continuation: number[];
+  logits: number[];
+  residuals: number[];
+}
 
 function folder(name: string): string {
   return resolve("tests/fixtures", name);
@@ -39,7 +48,12 @@ function tensors(path: string): Map<string, Float32Array> {
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: [number, number] }>;
   const found = new Map<string, Float32Array>();
-  for (const [name, { data_offsets: [from, to] }] of Object.entries(header).filter(([name]) => name !== "__metadata__")) {
+  for (const [
+    name,
+    {
+      data_offsets: [from, to],
+    },
+  ] of Object.entries(header).filter(([name]) => name !== "__metadata__")) {
     found.set(name, new Float32Array(Uint8Array.from(bytes.subarray(8 + length + from, 8 + length + to)).buffer));
   }
   return found;
@@ -59,7 +73,13 @@ for (const device of ["wasm", "webgpu"] as const) {
     test.setTimeout(600_000);
     await reachEngine(page);
     await open(page, device);
-    for (const [name, id] of FAMILIES.flatMap((name) => [[name, name], [name, `${name}-gguf`]] as const)) {
+    for (const [name, id] of FAMILIES.flatMap(
+      (name) =>
+        [
+          [name, name],
+          [name, `${name}-gguf`],
+        ] as const,
+    )) {
       await step(page, "model");
       if (id === name) await page.locator("step-model input[webkitdirectory]").setInputFiles(modelFolder(name));
       else await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(ggufFile(name));

@@ -142,13 +142,28 @@ pub fn check_types() -> Result<()> {
     tools::run(tools::program(npx()).args(["tsc", "--noEmit"]))
 }
 
-/// Checks the page's TypeScript against the rules of `eslint.config.js`.
+/// What Prettier writes: the page and its tests.
+const FORMATTED: [&str; 4] = ["www/src", "tests/page", "tests/browser", "*.{js,ts}"];
+
+/// Checks the page's source against the rules of `eslint.config.js` and the form that Prettier gives it.
 ///
 /// # Errors
-/// When a rule is broken, or npm's packages cannot be installed.
+/// When a rule is broken or a file has another form, or npm's packages cannot be installed.
 pub fn check_style() -> Result<()> {
     install_packages()?;
-    tools::run(tools::program(npx()).args(["eslint", "."]))
+    // Each takes some seconds of one core.
+    std::thread::scope(|scope| {
+        let form = scope.spawn(|| {
+            let mut prettier = tools::program(npx());
+            tools::run(prettier.args(["prettier", "--check"]).args(FORMATTED))
+                .context("`npx prettier --write` with the same paths gives the files their form")
+        });
+        let rules = tools::run(tools::program(npx()).args(["eslint", "."]));
+        let form = form
+            .join()
+            .unwrap_or_else(|_| bail!("the check of the form came to no end"));
+        rules.and(form)
+    })
 }
 
 /// What vitest counted.
