@@ -1,5 +1,6 @@
 // How long an attribution will take, guessed from how long the last one took, or scoring: a hint for the user, no result.
 
+import { hasTarget } from "../format";
 import type { AttributionSettings } from "../wire/engine";
 import { setsOf } from "./edited";
 import type { State } from "./store";
@@ -7,12 +8,20 @@ import type { State } from "./store";
 /** A backward pass costs about twice a forward one. */
 const GRADIENT_COST = 3;
 
+/** What most layers take to a tolerance, and a few that take many more. */
+const ADAPTIVE_STEPS = 12;
+
+function stepsOf({ method, rule, steps }: AttributionSettings): number {
+  if (!hasTarget(method)) return 0;
+  return rule === "adaptive" ? Math.min(steps, ADAPTIVE_STEPS) : steps;
+}
+
 /** Token-layers of an attribution, per token-layer of a forward pass over the same prompt. */
 function relativeCost(settings: AttributionSettings, n_layers: number, tokens: number): number {
   const positions = settings.positions === "all" ? tokens : 1;
   // Forks of all layers travel upward together: layer l carries the forks born in the l layers below.
   const layers = settings.path === "joint" ? n_layers : (n_layers * (n_layers + 1)) / 2;
-  return 1 + (GRADIENT_COST * settings.steps * layers * positions) / (tokens * n_layers);
+  return 1 + (GRADIENT_COST * stepsOf(settings) * layers * positions) / (tokens * n_layers);
 }
 
 /** Seconds, or null where nothing was run that could tell. */

@@ -1,14 +1,17 @@
 // Step 4: how much each neuron drives the confident answers.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { count, duration, percent, settingsText, visible } from "../format";
+import { count, duration, hasTarget, METHODS, percent, settingsText, TOLERANCE, visible } from "../format";
 import { attribute } from "../services/actions";
 import { attributionSeconds, confidentItems } from "../services/estimate";
 import { setsOf } from "../services/edited";
 import { store } from "../services/store";
-import type { AttributionSettings } from "../wire/engine";
+import type { AttributionSettings, Method, Quadrature } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { choice, heading, numeric } from "./widgets";
+
+/** The most steps of a layer and an item, where as many are taken as it takes. */
+const ADAPTIVE_STEPS = 500;
 
 /** What a reader of scores should know of a family. */
 const OF_FAMILY: Readonly<Record<string, string>> = {
@@ -47,17 +50,20 @@ class StepAttribution extends View {
 
   /** Builds on the settings as they are by now: a change may come before the form is drawn anew for the last one. */
   #change(patch: Partial<AttributionSettings>): void {
-    const { preset: _, ...rest } = this.state.settings;
-    store.edit({ attribution: { ...rest, ...patch } });
+    const { preset: _, tolerance: before, ...rest } = this.state.settings;
+    const { tolerance = before, ...others } = patch;
+    const settings = { ...rest, ...others };
+    // A tolerance is for one rule alone.
+    store.edit({ attribution: settings.rule === "adaptive" && tolerance !== undefined ? { ...settings, tolerance } : settings });
   }
 
   #preset(): TemplateResult {
     const { settings, presets } = this.state;
-    const names = Object.keys(presets).map((name) => [name, name] as const);
+    const named = Object.entries(presets).filter(([, preset]) => preset.preset !== undefined);
     return choice(
       "Preset",
       "preset",
-      [...names, ["", "own settings"] as const],
+      [...named.map(([name]) => [name, name] as const), ["", "own settings"] as const],
       settings.preset ?? "",
       (name) => {
         const found = presets[name];
@@ -68,20 +74,67 @@ class StepAttribution extends View {
     );
   }
 
+  /** What a method starts with, for the items and positions chosen. */
+  #method(method: Method): void {
+    const found = this.state.presets[method] ?? this.state.presets["fast"];
+    if (!found) return;
+    const { preset: _, ...start } = found;
+    const { positions, confidence_threshold } = this.state.settings;
+    this.#change({ ...start, positions, confidence_threshold });
+  }
+
   #settings(): TemplateResult {
-    const { path, site, positions, target, steps, rule, confidence_threshold: threshold } = this.state.settings;
+    const { method, positions, confidence_threshold: threshold } = this.state.settings;
     return html`
       ${choice(
-        "Path",
-        "path",
-        [
-          ["per_layer", "per layer"],
-          ["joint", "joint"],
-        ],
-        path,
-        (to) => this.#change({ path: to }),
-        "per layer: one layer grows while the others are as they are; joint: all grow together",
+        "Method",
+        "method",
+        Object.entries(METHODS) as [Method, string][],
+        method,
+        (to) => this.#method(to),
+        "Integrated Gradients is the paper's; the others are for comparison",
       )}
+      ${method === "integrated_gradients" ? this.#path() : nothing}
+      ${choice(
+        "Positions",
+        "positions",
+        [
+          ["last", "last"],
+          ["all", "all"],
+        ],
+        positions,
+        (to) => this.#change({ positions: to }),
+        "Positions of the prompt whose activation counts",
+      )}
+      ${hasTarget(method) ? this.#target() : nothing} ${method === "integrated_gradients" ? this.#rule() : nothing}
+      ${numeric(
+        "Confidence at least",
+        "threshold",
+        threshold,
+        { min: 0, max: 1, step: "any" },
+        (to) => this.#change({ confidence_threshold: to }),
+        "Only items whose predicted choice has at least this probability",
+      )}
+    `;
+  }
+
+  #path(): TemplateResult {
+    return choice(
+      "Path",
+      "path",
+      [
+        ["per_layer", "per layer"],
+        ["joint", "joint"],
+      ],
+      this.state.settings.path,
+      (to) => this.#change({ path: to }),
+      "per layer: one layer grows while the others are as they are; joint: all grow together",
+    );
+  }
+
+  #target(): TemplateResult {
+    const { site, target } = this.state.settings;
+    return html`
       ${choice(
         "Site",
         "site",
@@ -94,17 +147,6 @@ class StepAttribution extends View {
         "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)",
       )}
       ${choice(
-        "Positions",
-        "positions",
-        [
-          ["last", "last"],
-          ["all", "all"],
-        ],
-        positions,
-        (to) => this.#change({ positions: to }),
-        "Positions of the prompt whose activation grows",
-      )}
-      ${choice(
         "Target",
         "target",
         [
@@ -115,14 +157,13 @@ class StepAttribution extends View {
         (to) => this.#change({ target: to }),
         "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token",
       )}
-      ${numeric(
-        "Steps",
-        "steps",
-        steps,
-        { min: 1, max: 1000, step: 1 },
-        (to) => this.#change({ steps: to }),
-        "Points on the path; more steps, smaller gaps, more time",
-      )}
+    `;
+  }
+
+  #rule(): TemplateResult {
+    const { steps, rule, tolerance } = this.state.settings;
+    const isAdaptive = rule === "adaptive";
+    return html`
       ${choice(
         "Rule",
         "quadrature",
@@ -130,19 +171,42 @@ class StepAttribution extends View {
           ["middle", "middle"],
           ["right", "right"],
           ["left", "left"],
+          ["trapezoid", "trapezoid"],
+          ["gauss_legendre", "Gauss–Legendre"],
+          ["adaptive", "to a tolerance"],
         ],
         rule,
-        (to) => this.#change({ rule: to }),
-        "Where in each step the gradient is taken; right is the paper's",
+        (to) => this.#ruleBy(to),
+        "Where on the path the gradient is taken; right is the paper's; to a tolerance: wherever it takes to miss no more than you allow",
       )}
+      ${
+        isAdaptive
+          ? numeric(
+              "Gap of at most",
+              "tolerance",
+              tolerance ?? TOLERANCE,
+              { min: 0.0001, max: 0.5, step: "any" },
+              (to) => this.#change({ tolerance: to }),
+              "Share of M(1) − M(0) that the scores of a layer may miss, for each item",
+            )
+          : nothing
+      }
       ${numeric(
-        "Confidence at least",
-        "threshold",
-        threshold,
-        { min: 0, max: 1, step: "any" },
-        (to) => this.#change({ confidence_threshold: to }),
-        "Only items whose predicted choice has at least this probability",
-      )}`;
+        isAdaptive ? "Steps at most" : "Steps",
+        "steps",
+        steps,
+        { min: isAdaptive ? 8 : rule === "trapezoid" ? 2 : 1, max: 1000, step: 1 },
+        (to) => this.#change({ steps: to }),
+        isAdaptive ? "For a layer and an item" : "Points on the path; more steps, smaller gaps, more time",
+      )}
+    `;
+  }
+
+  #ruleBy(rule: Quadrature): void {
+    const { rule: before, steps } = this.state.settings;
+    const fast = this.state.presets["fast"]?.steps ?? steps;
+    if (rule === "adaptive") this.#change({ rule, tolerance: TOLERANCE, steps: ADAPTIVE_STEPS });
+    else this.#change({ rule, steps: before === "adaptive" ? fast : Math.max(steps, 2) });
   }
 
   #run(): TemplateResult {
