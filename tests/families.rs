@@ -35,13 +35,14 @@ struct Prompt {
     greedy: Vec<u32>,
 }
 
-const FOLDERS: [(&str, Family); 6] = [
+const FOLDERS: [(&str, Family); 7] = [
     ("tiny-llama3", Family::Llama),
     ("tiny-qwen2", Family::Qwen2),
     ("tiny-qwen3", Family::Qwen3),
     ("tiny-gemma3", Family::Gemma3),
     ("tiny-gpt2", Family::Gpt2),
     ("tiny-gpt-neox", Family::GptNeox),
+    ("tiny-olmo2", Family::Olmo2),
 ];
 
 /// Both sides compute in f32.

@@ -6,7 +6,8 @@
 use burn::tensor::Tensor;
 
 use super::Config;
-use super::layers::Linear;
+use super::config::NormKind;
+use super::layers::{Linear, Norm};
 use super::positions::LayerPositions;
 use crate::kernels::{self, AttentionShape};
 
@@ -77,32 +78,66 @@ impl KeyValues {
 pub(super) struct Attention {
     /// Queries, keys and values side by side.
     pub(super) qkv: Linear,
-    /// Over each head's queries and keys, where there is such a norm.
-    pub(super) qk_norm: Option<HeadNorm>,
+    pub(super) qk_norm: Option<QkNorm>,
     pub(super) o: Linear,
 }
 
-/// A root-mean-square norm over each head.
+/// Root-mean-square norms of queries and keys, before they are rotated.
 #[derive(Clone, Debug)]
-pub(super) struct HeadNorm {
-    /// Of every head of the queries, then of the keys, `[n_heads + n_kv_heads, d_head]`: equal among the queries, and
-    /// among the keys.
-    pub(super) weight: Tensor<2>,
+#[allow(clippy::large_enum_variant, reason = "there is one a block")]
+pub(super) enum QkNorm {
+    /// Over each head. Weights of every head of the queries, then of the keys, `[n_heads + n_kv_heads, d_head]`: equal among
+    /// the queries, and among the keys.
+    OfHeads(Tensor<2>),
+    /// Over all queries, `[n_heads · d_head]`, and over all keys, `[n_kv_heads · d_head]`.
+    Whole([Norm; 2]),
 }
 
-impl HeadNorm {
-    /// Of one weight for the queries and one for the keys, `[d_head]`.
-    pub(super) fn new(config: &Config, q: Tensor<1>, k: Tensor<1>) -> Self {
-        let rows = |weight: Tensor<1>, heads| weight.unsqueeze::<2>().repeat_dim(0, heads);
+impl QkNorm {
+    /// Of the queries' norm and the keys'.
+    pub(super) fn new(config: &Config, q: Norm, k: Norm) -> Self {
+        if q.weight.dims() != [config.d_head] {
+            return Self::Whole([q, k]);
+        }
+        let rows = |norm: Norm, heads| norm.weight.unsqueeze::<2>().repeat_dim(0, heads);
         let parts = vec![rows(q, config.n_heads), rows(k, config.n_kv_heads)];
-        Self {
-            weight: Tensor::cat(parts, 0),
+        Self::OfHeads(Tensor::cat(parts, 0))
+    }
+
+    /// Those two.
+    pub(super) fn parts(&self, config: &Config) -> (Norm, Norm) {
+        let of_head = |weights: &Tensor<2>, head| Norm {
+            kind: NormKind::Rms,
+            eps: config.norm_eps,
+            weight: weights.clone().narrow(0, head, 1).reshape([-1]),
+            bias: None,
+        };
+        match self {
+            Self::OfHeads(weights) => (of_head(weights, 0), of_head(weights, config.n_heads)),
+            Self::Whole([q, k]) => (q.clone(), k.clone()),
         }
     }
 
-    /// Those weights.
-    pub(super) fn weights(&self, config: &Config) -> [Tensor<1>; 2] {
-        [0, config.n_heads].map(|head| self.weight.clone().narrow(0, head, 1).reshape([-1]))
+    /// `[forks, tail, n_heads + 2 · n_kv_heads, d_head]` in and out; the values stay as they are.
+    fn apply(&self, config: &Config, heads: Tensor<4>) -> Tensor<4> {
+        let [q, k] = match self {
+            Self::OfHeads(weight) => {
+                return kernels::norm_heads(heads, weight, false, config.norm_eps);
+            }
+            Self::Whole(norms) => norms,
+        };
+        let [forks, tail, _, d_head] = heads.dims();
+        let normed = |first, n_heads, norm: &Norm| {
+            let heads = heads.clone().narrow(2, first, n_heads);
+            let all = norm.apply(heads.reshape([forks, tail, n_heads * d_head]));
+            all.reshape([forks, tail, n_heads, d_head])
+        };
+        let (n_heads, kv_heads) = (config.n_heads, config.n_kv_heads);
+        let values = heads.clone().narrow(2, n_heads + kv_heads, kv_heads);
+        Tensor::cat(
+            vec![normed(0, n_heads, q), normed(n_heads, kv_heads, k), values],
+            2,
+        )
     }
 }
 
@@ -126,8 +161,8 @@ impl Attention {
         let (n_heads, kv_heads, d_head) = (config.n_heads, config.n_kv_heads, config.d_head);
         let all = n_heads + 2 * kv_heads;
         let mut heads = (self.qkv.apply(x)).reshape([batch * rows, tail, all, d_head]);
-        if let Some(HeadNorm { weight }) = &self.qk_norm {
-            heads = kernels::norm_heads(heads, weight, false, config.norm_eps);
+        if let Some(norm) = &self.qk_norm {
+            heads = norm.apply(config, heads);
         }
         let heads = positions.rotate(heads, n_heads + kv_heads);
         let own = KeyValues {

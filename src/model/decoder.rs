@@ -1,28 +1,17 @@
 //! A decoder: embedding, blocks of attention and feed-forward layer around a residual stream, output projection.
 //!
-//! Which parts a model has is said by its [`Config`]. The parts of a block are separate functions, because a fork
+//! Which parts a model has is said by its [`Config`] and by its family's list of weights. The parts of a block are separate functions, because a fork
 //! enters a block in its middle.
 
 use burn::tensor::{Device, Tensor};
 
-use super::attention::{Attention, Geometry, KeyValues};
-use super::feed_forward::{FirstProjections, PreActivation, last};
-use super::layers::{Linear, Norm, Table};
+use super::attention::{Geometry, KeyValues};
+use super::block::Block;
+use super::feed_forward::{PreActivation, last};
+use super::layers::{Norm, Table};
 use super::positions::{Padding, TailPositions, position_ids};
 use super::{Config, ModelError, Pace};
 use crate::kernels;
-
-/// The weights of one block.
-#[derive(Clone)]
-pub struct Block {
-    pub(super) attention_norm: Norm,
-    pub(super) attention: Attention,
-    pub(super) attention_post_norm: Option<Norm>,
-    pub(super) feed_forward_norm: Norm,
-    pub(super) first: FirstProjections,
-    pub(super) down: Linear,
-    pub(super) feed_forward_post_norm: Option<Norm>,
-}
 
 /// A decoder on a device.
 pub struct Decoder {
@@ -197,7 +186,7 @@ impl Decoder {
     ) -> (State, KeyValues) {
         let block = &self.blocks[layer];
         let config = &self.config;
-        let normed = block.attention_norm.apply(x.clone());
+        let normed = normed_by(&block.attention_norm, x.clone());
         let positions = positions.of_layer(config, layer);
         let post_norm = block.attention_post_norm.as_ref();
         // Without a norm after it, what attention gives is added to the residual stream in the same product.
@@ -214,7 +203,7 @@ impl Decoder {
         } else {
             resid_mid.clone()
         };
-        let normed = block.feed_forward_norm.apply(read);
+        let normed = normed_by(&block.feed_forward_norm, read);
         let pre = PreActivation::new(normed, &block.first, config);
         (State { resid_mid, pre }, own)
     }
@@ -231,5 +220,13 @@ impl Decoder {
             Some(norm) => resid_mid + norm.apply(block.down.apply(activation)),
             None => block.down.apply_onto(resid_mid, activation),
         }
+    }
+}
+
+/// A residual stream through a norm, where there is one.
+fn normed_by(norm: &Option<Norm>, x: Tensor<3>) -> Tensor<3> {
+    match norm {
+        Some(norm) => norm.apply(x),
+        None => x,
     }
 }

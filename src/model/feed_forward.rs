@@ -33,28 +33,40 @@ pub(super) struct FirstProjections {
 }
 
 impl FirstProjections {
-    /// Of the gate, or the only projection, and `up_proj`, all in f32.
-    pub(super) fn new(gate: Linear, up: Option<Linear>) -> Self {
-        let bias = gate.bias.clone();
-        let gate = Linear { bias: None, ..gate };
+    /// Of the gate, or the only projection, and `up_proj` side by side.
+    pub(super) fn new(config: &Config, whole: Linear) -> Self {
+        let (gate, beside) = match whole.bias {
+            Some(bias) if config.is_gated() => {
+                let part = |first| bias.clone().narrow(0, first, config.d_mlp);
+                let gate = part(0);
+                let beside = Tensor::cat(vec![gate.zeros_like(), part(config.d_mlp)], 0);
+                (Some(gate), Some(beside))
+            }
+            bias => (bias, None),
+        };
         Self {
-            linear: match up {
-                Some(up) => Linear::join(vec![gate, up]),
-                None => gate,
+            linear: Linear {
+                weight: whole.weight,
+                bias: beside,
             },
-            bias,
+            bias: gate,
         }
     }
 
-    /// Those two, in f32.
-    pub(super) fn split(&self, config: &Config) -> (Linear, Option<Linear>) {
-        let n_parts = if config.gated { 2 } else { 1 };
-        let mut parts = self.linear.split(&vec![config.d_mlp; n_parts]).into_iter();
-        let gate = parts.next().map(|gate| Linear {
-            bias: self.bias.clone(),
-            ..gate
-        });
-        (gate.unwrap_or_else(|| self.linear.clone()), parts.next())
+    /// Those, with their biases beside each other.
+    pub(super) fn whole(&self) -> Linear {
+        let bias = match (&self.bias, &self.linear.bias) {
+            (Some(gate), Some(beside)) => {
+                let d_mlp = gate.dims()[0];
+                let up = beside.clone().narrow(0, d_mlp, d_mlp);
+                Some(Tensor::cat(vec![gate.clone(), up], 0))
+            }
+            (gate, _) => gate.clone(),
+        };
+        Linear {
+            weight: self.linear.weight.clone(),
+            bias,
+        }
     }
 }
 
@@ -62,7 +74,7 @@ impl PreActivation {
     pub(super) fn new(x: Tensor<3>, first: &FirstProjections, config: &Config) -> Self {
         Self {
             projected: first.linear.apply(x),
-            gated: config.gated,
+            gated: config.is_gated(),
             bias: first.bias.clone(),
             function: config.activation,
         }

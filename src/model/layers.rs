@@ -17,17 +17,21 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    /// Projections side by side, held in f32. Those without a bias beside others with one get one of zeros.
-    pub(super) fn join(parts: Vec<Self>) -> Self {
+    /// Projections side by side, held in f32 where there are several. Those without a bias beside others with one get one
+    /// of zeros.
+    pub(super) fn join(mut parts: Vec<Self>) -> Option<Self> {
+        if parts.len() < 2 {
+            return parts.pop();
+        }
         let has_bias = parts.iter().any(|part| part.bias.is_some());
         let bias = |part: &Self| match &part.bias {
             Some(bias) => bias.clone(),
             None => Tensor::zeros([part.weight.dims()[1]], &part.weight.device()),
         };
-        Self {
+        Some(Self {
             bias: has_bias.then(|| Tensor::cat(parts.iter().map(bias).collect(), 0)),
             weight: Tensor::cat(parts.into_iter().map(|part| part.weight).collect(), 1),
-        }
+        })
     }
 
     /// The projections that [`Self::join`] put side by side, by their widths, in f32.

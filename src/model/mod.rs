@@ -7,6 +7,7 @@
 //! - [`device`]: CPU or WebGPU, what it holds, and the self-test that says whether to believe it
 //! - [`choice`]: the faster of two devices for a model
 //! - [`decoder`]: a block's halves, out of [`attention`], [`feed_forward`], [`positions`] and `layers`
+//! - `block`: a block's weights by its family's list; `weights`: those of all
 //! - [`pace`]: how large one pass of a run may be on the device at hand
 //! - [`run`]: base runs and their continuations; what a run keeps so that others can leave from it
 //! - [`forks`]: many forks of a run at once, each with altered activations
@@ -15,6 +16,7 @@
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
 pub mod attention;
+mod block;
 pub mod choice;
 pub mod config;
 pub mod decoder;

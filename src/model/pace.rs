@@ -116,7 +116,7 @@ impl Pace {
 /// Multiplications of one token in the matrix products of a block.
 pub fn products_per_token(config: &Config) -> usize {
     let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
-    let projections = if config.gated { 3 } else { 2 };
+    let projections = if config.is_gated() { 3 } else { 2 };
     attention + projections * config.d_model * config.d_mlp
 }
 

@@ -2,10 +2,8 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 
-use super::attention::{Attention, HeadNorm};
-use super::config::NormKind;
-use super::decoder::Block;
-use super::feed_forward::FirstProjections;
+use super::block::{Block, Part};
+use super::family::list::{Shape, Weight};
 use super::layers::{Linear, Norm, Table};
 use super::{Config, Decoder, Pace};
 
@@ -35,45 +33,29 @@ impl Draw<'_> {
     }
 
     /// A norm of weight one.
-    fn norm(&self, width: usize) -> Norm {
-        let kind = self.config.norm;
+    fn norm(&self, weight: &Weight) -> Norm {
+        let width = weight.dims(self.config).iter().product();
         Norm {
-            kind,
+            kind: self.config.norm_of(weight.slot),
             eps: self.config.norm_eps,
             weight: Tensor::ones([width], self.device),
-            bias: (kind == NormKind::Layer).then(|| self.vector(width)),
+            bias: (self.config.has_bias(weight)).then(|| self.vector(width)),
         }
     }
 
-    fn norm_where(&self, has: bool, width: usize) -> Option<Norm> {
-        has.then(|| self.norm(width))
+    fn part(&self, weight: &Weight) -> Part {
+        match weight.shape {
+            Shape::Vector(_) => Part::Norm(self.norm(weight)),
+            Shape::Matrix(shape) => {
+                let [output, input] = shape.map(|width| self.config.width(width));
+                Part::Projection(self.linear(input, output, self.config.has_bias(weight)))
+            }
+        }
     }
 
     fn block(&self) -> Block {
-        let config = self.config;
-        let (d_model, d_mlp, d_head) = (config.d_model, config.d_mlp, config.d_head);
-        let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
-        let qkv = [d_q, d_kv, d_kv].map(|width| self.linear(d_model, width, config.qkv_bias));
-        let ones = || Tensor::ones([d_head], self.device);
-        let attention = Attention {
-            qkv: Linear::join(qkv.into()),
-            qk_norm: (config.qk_norm).then(|| HeadNorm::new(config, ones(), ones())),
-            o: self.linear(d_q, d_model, config.attention_output_bias),
-        };
-        let attention_norm = self.norm(d_model);
-        let attention_post_norm = self.norm_where(config.sandwich_norms, d_model);
-        let feed_forward_norm = self.norm(d_model);
-        let first = |has: bool| has.then(|| self.linear(d_model, d_mlp, config.mlp_bias));
-        let gate = self.linear(d_model, d_mlp, config.mlp_bias);
-        Block {
-            attention_norm,
-            attention,
-            attention_post_norm,
-            feed_forward_norm,
-            first: FirstProjections::new(gate, first(config.gated)),
-            down: self.linear(d_mlp, d_model, config.mlp_bias),
-            feed_forward_post_norm: self.norm_where(config.sandwich_norms, d_model),
-        }
+        let each = self.config.weights.block.iter();
+        Block::of_each(self.config, each.map(|weight| (weight, self.part(weight))))
     }
 }
 
@@ -95,12 +77,11 @@ impl Decoder {
         } else {
             table(draw.matrix(d_model, vocabulary).transpose())
         };
-        let position_embedding = match config.rope {
-            Some(_) => None,
-            None => Some(table(draw.matrix(config.context_length, d_model))),
-        };
+        let positions = config.weights.position_embedding;
+        let position_embedding =
+            positions.map(|_| table(draw.matrix(config.context_length, d_model)));
         Self {
-            final_norm: draw.norm(d_model),
+            final_norm: draw.norm(&config.weights.final_norm),
             device: device.clone(),
             pace: Pace::default(),
             embedding,

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use super::family::list::Layout;
 use super::run::read;
 use super::{Decoder, ModelError};
 use crate::kernels::plain::unpacked;
@@ -17,13 +18,19 @@ impl Decoder {
     /// [`ModelError::Unsupported`] for a family whose files hold its weights in another form,
     /// [`ModelError::Device`] when a weight cannot be read or is no number.
     pub async fn to_safetensors(&self) -> Result<Vec<u8>, ModelError> {
-        let layout = self.config.family.layout(WeightKind::Safetensors);
-        if layout.fused.is_some() || layout.in_out || layout.norm_offset != 0.0 {
+        let weights = self.config.weights;
+        let mut layouts = self
+            .config
+            .every_weight()
+            .map(|(_, weight)| weight.in_file(WeightKind::Safetensors).layout);
+        if layouts.any(|layout| layout != Layout::Plain) {
             let family = self.config.family.name();
             return Err(ModelError::Unsupported(format!("storing a {family} model")));
         }
-        let tables =
-            [layout.names.embedding, layout.names.lm_head].map(|name| format!("{name}.weight"));
+        let tables = [&weights.embedding, &weights.lm_head].map(|weight| {
+            let name = weight.in_file(WeightKind::Safetensors).name;
+            format!("{name}.weight")
+        });
         let mut vectors = Vec::new();
         let mut matrices: Vec<(String, Tensor<2>)> = Vec::new();
         self.map(

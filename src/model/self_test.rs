@@ -4,12 +4,37 @@ use burn::tensor::{Device, Tensor};
 
 #[cfg(any(feature = "gpu", test))]
 use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
+#[cfg(any(feature = "gpu", test))]
+use super::family::list::{Slot, Weights, Width, matrix, norm};
 use super::run::read;
 use super::{Capture, Config, Decoder, Gains, Link, ModelError, Run};
 use crate::job::Job;
 
 /// Of the decoders' weights: every start tests the same ones.
 const SEED: u64 = 0;
+
+/// Every norm that a family has, and no gate. It is in no file, so nothing has a name.
+#[cfg(any(feature = "gpu", test))]
+const EVERY_PART: Weights = Weights {
+    base: "",
+    blocks: "",
+    embedding: matrix(Slot::Embedding, [Width::Vocabulary, Width::Model], "", ""),
+    position_embedding: None,
+    block: &[
+        norm(Slot::AttentionNorm, Width::Model, "", ""),
+        matrix(Slot::Qkv, [Width::QueriesKeysValues, Width::Model], "", ""),
+        norm(Slot::QNorm, Width::Head, "", ""),
+        norm(Slot::KNorm, Width::Head, "", ""),
+        matrix(Slot::Output, [Width::Model, Width::Queries], "", ""),
+        norm(Slot::AttentionPostNorm, Width::Model, "", ""),
+        norm(Slot::FeedForwardNorm, Width::Model, "", ""),
+        matrix(Slot::Gate, [Width::Neurons, Width::Model], "", ""),
+        matrix(Slot::Down, [Width::Model, Width::Neurons], "", ""),
+        norm(Slot::FeedForwardPostNorm, Width::Model, "", ""),
+    ],
+    final_norm: norm(Slot::FinalNorm, Width::Model, "", ""),
+    lm_head: matrix(Slot::LmHead, [Width::Vocabulary, Width::Model], "", ""),
+};
 
 /// Two shapes that have between them every part that the families have: grouped heads and a gated feed-forward
 /// layer in the first, all the rest in the second.
@@ -36,6 +61,7 @@ pub(super) fn configs() -> [Config; 2] {
         ..Config::default()
     };
     let second = Config {
+        weights: &EVERY_PART,
         norm: NormKind::Layer,
         rope: Some(rope(4)),
         local: Some(LocalAttention {
@@ -45,11 +71,8 @@ pub(super) fn configs() -> [Config; 2] {
         }),
         qkv_bias: true,
         attention_output_bias: true,
-        qk_norm: true,
-        sandwich_norms: true,
         parallel_residual: true,
         activation: Activation::Gelu,
-        gated: false,
         mlp_bias: true,
         embedding_scale: 2.0,
         tied: false,

@@ -4,12 +4,12 @@ use burn::tensor::{Device, Tensor};
 
 use super::Config;
 use super::Decoder;
-use super::attention::{Attention, HeadNorm};
-use super::decoder::Block;
-use super::family::Layout;
-use super::feed_forward::FirstProjections;
+use super::block::{Block, Part};
+use super::family::list::Weight;
 use super::layers::{Linear, Norm, Table};
 use crate::weights::WeightKind;
+
+const TRANSFORMERS: WeightKind = WeightKind::Safetensors;
 
 /// What is done with every vector and every matrix.
 struct Visitor<'a> {
@@ -46,52 +46,17 @@ impl Visitor<'_> {
         }
     }
 
-    fn block(&mut self, config: &Config, layout: &Layout, layer: usize, block: &Block) -> Block {
-        let names = layout.names;
-        let name = |part: &str| layout.in_block(layer, part);
-        let optional = |visitor: &mut Self, part: &str, norm: &Option<Norm>| {
-            norm.as_ref().map(|norm| visitor.norm(&name(part), norm))
-        };
-        // Parts of a fused projection go by its name.
-        let qkv = |part: &'static str| if part.is_empty() { names.qkv } else { part };
-        let attention = &block.attention;
-        let attention_norm = self.norm(&name(names.attention_norm), &block.attention_norm);
-        let (d_q, d_kv) = (
-            config.n_heads * config.d_head,
-            config.n_kv_heads * config.d_head,
-        );
-        let parts = attention.qkv.split(&[d_q, d_kv, d_kv]);
-        let parts = [names.q, names.k, names.v].into_iter().zip(parts);
-        let parts = parts.map(|(part, linear)| self.linear(&name(qkv(part)), &linear));
-        let attention = Attention {
-            qkv: Linear::join(parts.collect()),
-            qk_norm: attention.qk_norm.as_ref().map(|norm| {
-                let [q, k] = norm.weights(config);
-                let q = (self.vector)(&format!("{}.weight", name(names.q_norm)), q);
-                let k = (self.vector)(&format!("{}.weight", name(names.k_norm)), k);
-                HeadNorm::new(config, q, k)
-            }),
-            o: self.linear(&name(names.o), &attention.o),
-        };
-        let attention_post_norm =
-            optional(self, names.attention_post_norm, &block.attention_post_norm);
-        let feed_forward_norm = self.norm(&name(names.feed_forward_norm), &block.feed_forward_norm);
-        let (gate, up) = block.first.split(config);
-        let gate = self.linear(&name(names.gate), &gate);
-        let up = up.map(|up| self.linear(&name(names.up), &up));
-        Block {
-            attention_norm,
-            attention,
-            attention_post_norm,
-            feed_forward_norm,
-            first: FirstProjections::new(gate, up),
-            down: self.linear(&name(names.down), &block.down),
-            feed_forward_post_norm: optional(
-                self,
-                names.feed_forward_post_norm,
-                &block.feed_forward_post_norm,
-            ),
-        }
+    fn block(&mut self, config: &Config, layer: usize, block: &Block) -> Block {
+        let each = block.each(config).into_iter();
+        let changed = each.map(|(weight, part)| {
+            let name = config.weights.name_in(TRANSFORMERS, Some(layer), weight);
+            let part = match part {
+                Part::Norm(norm) => Part::Norm(self.norm(&name, &norm)),
+                Part::Projection(linear) => Part::Projection(self.linear(&name, &linear)),
+            };
+            (weight, part)
+        });
+        Block::of_each(config, changed)
     }
 }
 
@@ -107,26 +72,25 @@ impl Decoder {
         mut vector: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
         mut matrix: impl FnMut(&str, Tensor<2>) -> Tensor<2>,
     ) -> Self {
-        let layout = self.config.family.layout(WeightKind::Safetensors);
-        let names = layout.names;
+        let weights = self.config.weights;
+        let name = |weight: &Weight| weight.in_file(TRANSFORMERS).name;
         let mut visitor = Visitor {
             vector: &mut vector,
             matrix: &mut matrix,
         };
-        let embedding = visitor.table(names.embedding, &self.embedding);
-        let position_embedding = self
-            .position_embedding
-            .as_ref()
-            .map(|table| visitor.table(names.position_embedding, table));
+        let embedding = visitor.table(name(&weights.embedding), &self.embedding);
+        let positions = weights.position_embedding.as_ref();
+        let position_embedding = (positions.zip(self.position_embedding.as_ref()))
+            .map(|(weight, table)| visitor.table(name(weight), table));
         let blocks = self.blocks.iter().enumerate();
         let blocks = blocks
-            .map(|(layer, block)| visitor.block(&self.config, &layout, layer, block))
+            .map(|(layer, block)| visitor.block(&self.config, layer, block))
             .collect();
-        let final_norm = visitor.norm(names.final_norm, &self.final_norm);
+        let final_norm = visitor.norm(name(&weights.final_norm), &self.final_norm);
         let lm_head = if self.config.tied {
             embedding.clone()
         } else {
-            visitor.table(names.lm_head, &self.lm_head)
+            visitor.table(name(&weights.lm_head), &self.lm_head)
         };
         Self {
             config: self.config.clone(),

@@ -64,7 +64,7 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
         ModelError::TooLong { .. } => ("too_long", "Shorten the item's text."),
         ModelError::Unsupported(_) | ModelError::UnusedTensors { .. } => (
             "unsupported",
-            "This version runs the Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX families.",
+            "This version runs the Llama, Qwen2, Qwen3, Gemma 3, GPT-2, GPT-NeoX and OLMo 2 families.",
         ),
         ModelError::NoRow { .. } => (
             "token",

@@ -24,13 +24,14 @@ use serde::de::DeserializeOwned;
 pub const SCORED: [&str; 2] = ["tiny-llama-tied", "tiny-llama-untied"];
 
 /// A model of every family.
-pub const FAMILIES: [&str; 6] = [
+pub const FAMILIES: [&str; 7] = [
     "tiny-llama3",
     "tiny-qwen2",
     "tiny-qwen3",
     "tiny-gemma3",
     "tiny-gpt2",
     "tiny-gpt-neox",
+    "tiny-olmo2",
 ];
 
 pub fn fixture(path: &str) -> PathBuf {

@@ -10,6 +10,7 @@ mod size;
 
 use super::ModelError;
 use super::family::Family;
+use super::family::list::Weights;
 use crate::weights::gguf::{Metadata, Value};
 pub use gguf::Stored;
 use raw::RawConfig;
@@ -17,8 +18,10 @@ use raw::RawConfig;
 /// Shape and constants of a decoder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The family whose names and file layouts the weights have.
+    /// Its family.
     pub family: Family,
+    /// Which weights there are: a decoder has the parts that are listed.
+    pub(super) weights: &'static Weights,
     /// Width of the residual stream.
     pub d_model: usize,
     /// Neurons of one feed-forward layer.
@@ -49,16 +52,10 @@ pub struct Config {
     pub qkv_bias: bool,
     /// Whether attention's output projection has a bias.
     pub attention_output_bias: bool,
-    /// Whether queries and keys are normed, head by head.
-    pub qk_norm: bool,
-    /// Whether attention and feed-forward layer are normed once more before they join the residual stream.
-    pub sandwich_norms: bool,
     /// Whether the feed-forward layer reads the same residual stream as attention.
     pub parallel_residual: bool,
     /// The feed-forward layer's activation function.
     pub activation: Activation,
-    /// Whether the feed-forward layer multiplies two projections.
-    pub gated: bool,
     /// Whether the feed-forward layer's projections have a bias.
     pub mlp_bias: bool,
     /// Factor on the embeddings.
@@ -180,6 +177,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             family: Family::Llama,
+            weights: Family::Llama.weights(),
             d_model: 0,
             d_mlp: 0,
             n_layers: 0,
@@ -195,11 +193,8 @@ impl Default for Config {
             attention_scale: 1.0,
             qkv_bias: false,
             attention_output_bias: false,
-            qk_norm: false,
-            sandwich_norms: false,
             parallel_residual: false,
             activation: Activation::Silu,
-            gated: true,
             mlp_bias: false,
             embedding_scale: 1.0,
             tied: false,

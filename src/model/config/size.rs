@@ -1,32 +1,19 @@
 //! How large a model is, by its configuration.
 
-use super::{Config, NormKind};
+use super::Config;
 use crate::model::Precision;
 
 impl Config {
     /// Parameters of the decoder, the tied embedding counted once.
     pub fn n_parameters(&self) -> u64 {
-        let (d_model, d_mlp) = (self.d_model as u64, self.d_mlp as u64);
-        let d_head = self.d_head as u64;
-        let (d_q, d_kv) = (
-            self.n_heads as u64 * d_head,
-            self.n_kv_heads as u64 * d_head,
-        );
-        let when = |is: bool, count: u64| if is { count } else { 0 };
-        let norm = d_model + when(self.norm == NormKind::Layer, d_model);
-        let attention = 2 * d_model * (d_q + d_kv)
-            + when(self.qkv_bias, d_q + 2 * d_kv)
-            + when(self.attention_output_bias, d_model)
-            + when(self.qk_norm, 2 * d_head);
-        let projections = if self.gated { 2 } else { 1 };
-        let feed_forward = (projections + 1) * d_model * d_mlp
-            + when(self.mlp_bias, projections * d_mlp + d_model);
-        let norms = norm * if self.sandwich_norms { 4 } else { 2 };
-        let tables = if self.tied { 1 } else { 2 };
-        self.n_layers as u64 * (attention + feed_forward + norms)
-            + norm
-            + tables * self.vocabulary as u64 * d_model
-            + when(self.rope.is_none(), self.context_length as u64 * d_model)
+        self.every_weight()
+            .map(|(_, weight)| {
+                let dims = weight.dims(self);
+                let bias = dims.first().filter(|_| self.has_bias(weight));
+                let count = |width: &usize| *width as u64;
+                dims.iter().map(count).product::<u64>() + bias.map_or(0, count)
+            })
+            .sum()
     }
 
     /// Bytes of the largest tensor in f32.
@@ -39,7 +26,7 @@ impl Config {
     /// the first projections of a feed-forward layer.
     pub fn largest_projection_bytes(&self) -> u64 {
         let qkv = (self.n_heads + 2 * self.n_kv_heads) as u64 * self.d_head as u64;
-        let first = self.d_mlp as u64 * if self.gated { 2 } else { 1 };
+        let first = self.d_mlp as u64 * if self.is_gated() { 2 } else { 1 };
         4 * self.d_model as u64 * first.max(qkv)
     }
 

@@ -5,8 +5,10 @@
 //! five local layers for each global one, with their own rotary base; embeddings times `sqrt(d_model)`; a gated
 //! feed-forward layer with GELU; logits that may be bounded.
 
-use super::names::LLAMA_CPP;
-use super::{Layout, Names, llama};
+use super::list::Layout::LessOne;
+use super::list::Width::{self, Head, Keys, Model, Neurons, Queries};
+use super::list::{Slot, Weight, Weights, matrix, norm};
+use super::llama;
 use crate::model::config::raw::RawConfig;
 use crate::model::config::{LocalAttention, Rope, RopeScaling, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
@@ -53,8 +55,6 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         attention_scale,
         qkv_bias: bias,
         attention_output_bias: bias,
-        qk_norm: true,
-        sandwich_norms: true,
         activation: activation_named_or(raw.hidden_activation.as_deref(), Activation::GeluTanh)?,
         embedding_scale: (common.d_model as f64).sqrt(),
         tied: raw.tie_word_embeddings.unwrap_or(true),
@@ -76,17 +76,52 @@ fn local_rope(raw: &RawConfig, d_head: usize) -> Result<Rope, ModelError> {
     })
 }
 
-const NAMES: Names = Names {
-    attention_post_norm: "post_attention_layernorm",
-    feed_forward_norm: "pre_feedforward_layernorm",
-    feed_forward_post_norm: "post_feedforward_layernorm",
-    ..llama::NAMES
-};
+/// Stored weights are added to one.
+const fn one_more(
+    slot: Slot,
+    width: Width,
+    transformers: &'static str,
+    llama_cpp: &'static str,
+) -> Weight {
+    norm(slot, width, transformers, llama_cpp).in_transformers(LessOne)
+}
 
-pub(super) const LAYOUTS: (Layout, Layout) = (
-    Layout {
-        norm_offset: 1.0,
-        ..Layout::plain(&NAMES, "model.")
-    },
-    Layout::plain(&LLAMA_CPP, ""),
-);
+pub(super) const WEIGHTS: Weights = Weights {
+    block: &[
+        one_more(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
+        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q"),
+        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k"),
+        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
+        one_more(Slot::QNorm, Head, "self_attn.q_norm", "attn_q_norm"),
+        one_more(Slot::KNorm, Head, "self_attn.k_norm", "attn_k_norm"),
+        matrix(
+            Slot::Output,
+            [Model, Queries],
+            "self_attn.o_proj",
+            "attn_output",
+        ),
+        one_more(
+            Slot::AttentionPostNorm,
+            Model,
+            "post_attention_layernorm",
+            "post_attention_norm",
+        ),
+        one_more(
+            Slot::FeedForwardNorm,
+            Model,
+            "pre_feedforward_layernorm",
+            "ffn_norm",
+        ),
+        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
+        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
+        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+        one_more(
+            Slot::FeedForwardPostNorm,
+            Model,
+            "post_feedforward_layernorm",
+            "post_ffw_norm",
+        ),
+    ],
+    final_norm: one_more(Slot::FinalNorm, Model, "model.norm", "output_norm"),
+    ..llama::WEIGHTS
+};

@@ -4,8 +4,9 @@
 //! keys and values, a feed-forward layer without a gate, with GELU by tanh, biases everywhere. transformers keeps the
 //! blocks' projections as `Conv1D`, `[in, out]`.
 
-use super::names::LLAMA_CPP_UNGATED;
-use super::{Fused, Layout, Names};
+use super::list::Layout::InOut;
+use super::list::Width::{Context, Model, Neurons, Queries, QueriesKeysValues, Vocabulary};
+use super::list::{Slot, Weights, matrix, norm};
 use crate::model::config::raw::{RawConfig, either};
 use crate::model::config::{NormKind, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
@@ -45,43 +46,41 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         qkv_bias: true,
         attention_output_bias: true,
         activation: activation_named_or(raw.activation_function.as_deref(), Activation::GeluTanh)?,
-        gated: false,
         mlp_bias: true,
         tied: raw.tie_word_embeddings.unwrap_or(true),
         ..common
     })
 }
 
-const NAMES: Names = Names {
-    embedding: "transformer.wte",
-    position_embedding: "transformer.wpe",
+pub(super) const WEIGHTS: Weights = Weights {
+    base: "transformer.",
     blocks: "transformer.h",
-    attention_norm: "ln_1",
-    q: "",
-    k: "",
-    v: "",
-    qkv: "attn.c_attn",
-    q_norm: "",
-    k_norm: "",
-    o: "attn.c_proj",
-    attention_post_norm: "",
-    feed_forward_norm: "ln_2",
-    gate: "mlp.c_fc",
-    up: "",
-    down: "mlp.c_proj",
-    feed_forward_post_norm: "",
-    final_norm: "transformer.ln_f",
-    lm_head: "lm_head",
+    embedding: matrix(
+        Slot::Embedding,
+        [Vocabulary, Model],
+        "transformer.wte",
+        "token_embd",
+    ),
+    position_embedding: Some(matrix(
+        Slot::PositionEmbedding,
+        [Context, Model],
+        "transformer.wpe",
+        "position_embd",
+    )),
+    block: &[
+        norm(Slot::AttentionNorm, Model, "ln_1", "attn_norm"),
+        matrix(
+            Slot::Qkv,
+            [QueriesKeysValues, Model],
+            "attn.c_attn",
+            "attn_qkv",
+        )
+        .in_transformers(InOut),
+        matrix(Slot::Output, [Model, Queries], "attn.c_proj", "attn_output").in_transformers(InOut),
+        norm(Slot::FeedForwardNorm, Model, "ln_2", "ffn_norm"),
+        matrix(Slot::Gate, [Neurons, Model], "mlp.c_fc", "ffn_up").in_transformers(InOut),
+        matrix(Slot::Down, [Model, Neurons], "mlp.c_proj", "ffn_down").in_transformers(InOut),
+    ],
+    final_norm: norm(Slot::FinalNorm, Model, "transformer.ln_f", "output_norm"),
+    lm_head: matrix(Slot::LmHead, [Vocabulary, Model], "lm_head", "output"),
 };
-
-pub(super) const LAYOUTS: (Layout, Layout) = (
-    Layout {
-        fused: Some(Fused::Concatenated),
-        in_out: true,
-        ..Layout::plain(&NAMES, "transformer.")
-    },
-    Layout {
-        fused: Some(Fused::Concatenated),
-        ..Layout::plain(&LLAMA_CPP_UNGATED, "")
-    },
-);

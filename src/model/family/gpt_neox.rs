@@ -5,8 +5,9 @@
 //! and values (head by head; llama.cpp's converter sorts them), a feed-forward layer without a gate, with GELU, biases
 //! everywhere.
 
-use super::names::LLAMA_CPP_UNGATED;
-use super::{Fused, Layout, Names};
+use super::list::Layout::HeadByHead;
+use super::list::Width::{Model, Neurons, Queries, QueriesKeysValues, Vocabulary};
+use super::list::{Slot, Weights, matrix, norm};
 use crate::model::config::raw::RawConfig;
 use crate::model::config::{NormKind, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
@@ -26,41 +27,55 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         attention_output_bias: bias,
         parallel_residual: raw.use_parallel_residual != Some(false),
         activation: activation_named_or(raw.hidden_act.as_deref(), Activation::Gelu)?,
-        gated: false,
         mlp_bias: true,
         ..raw.config()?
     })
 }
 
-const NAMES: Names = Names {
-    embedding: "gpt_neox.embed_in",
-    position_embedding: "",
+pub(super) const WEIGHTS: Weights = Weights {
+    base: "gpt_neox.",
     blocks: "gpt_neox.layers",
-    attention_norm: "input_layernorm",
-    q: "",
-    k: "",
-    v: "",
-    qkv: "attention.query_key_value",
-    q_norm: "",
-    k_norm: "",
-    o: "attention.dense",
-    attention_post_norm: "",
-    feed_forward_norm: "post_attention_layernorm",
-    gate: "mlp.dense_h_to_4h",
-    up: "",
-    down: "mlp.dense_4h_to_h",
-    feed_forward_post_norm: "",
-    final_norm: "gpt_neox.final_layer_norm",
-    lm_head: "embed_out",
+    embedding: matrix(
+        Slot::Embedding,
+        [Vocabulary, Model],
+        "gpt_neox.embed_in",
+        "token_embd",
+    ),
+    position_embedding: None,
+    block: &[
+        norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
+        matrix(
+            Slot::Qkv,
+            [QueriesKeysValues, Model],
+            "attention.query_key_value",
+            "attn_qkv",
+        )
+        .in_transformers(HeadByHead),
+        matrix(
+            Slot::Output,
+            [Model, Queries],
+            "attention.dense",
+            "attn_output",
+        ),
+        norm(
+            Slot::FeedForwardNorm,
+            Model,
+            "post_attention_layernorm",
+            "ffn_norm",
+        ),
+        matrix(Slot::Gate, [Neurons, Model], "mlp.dense_h_to_4h", "ffn_up"),
+        matrix(
+            Slot::Down,
+            [Model, Neurons],
+            "mlp.dense_4h_to_h",
+            "ffn_down",
+        ),
+    ],
+    final_norm: norm(
+        Slot::FinalNorm,
+        Model,
+        "gpt_neox.final_layer_norm",
+        "output_norm",
+    ),
+    lm_head: matrix(Slot::LmHead, [Vocabulary, Model], "embed_out", "output"),
 };
-
-pub(super) const LAYOUTS: (Layout, Layout) = (
-    Layout {
-        fused: Some(Fused::HeadByHead),
-        ..Layout::plain(&NAMES, "gpt_neox.")
-    },
-    Layout {
-        fused: Some(Fused::Concatenated),
-        ..Layout::plain(&LLAMA_CPP_UNGATED, "")
-    },
-);

@@ -4,8 +4,9 @@
 //! scale their frequencies), grouped-query attention, a gated feed-forward layer with SiLU. llama.cpp's converter
 //! permutes the rows of queries and keys for an interleaved rotation.
 
-use super::names::LLAMA_CPP;
-use super::{Layout, Names};
+use super::list::Layout::Interleaved;
+use super::list::Width::{Keys, Model, Neurons, Queries, Vocabulary};
+use super::list::{Slot, Weights, matrix, norm};
 use crate::model::config::activation_named_or;
 use crate::model::config::raw::RawConfig;
 use crate::model::{Activation, Config, ModelError};
@@ -21,33 +22,37 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     })
 }
 
-/// transformers' names, which Qwen and Gemma share but for their own parts.
-pub(super) const NAMES: Names = Names {
-    embedding: "model.embed_tokens",
-    position_embedding: "",
+pub(super) const WEIGHTS: Weights = Weights {
+    base: "model.",
     blocks: "model.layers",
-    attention_norm: "input_layernorm",
-    q: "self_attn.q_proj",
-    k: "self_attn.k_proj",
-    v: "self_attn.v_proj",
-    qkv: "",
-    q_norm: "self_attn.q_norm",
-    k_norm: "self_attn.k_norm",
-    o: "self_attn.o_proj",
-    attention_post_norm: "",
-    feed_forward_norm: "post_attention_layernorm",
-    gate: "mlp.gate_proj",
-    up: "mlp.up_proj",
-    down: "mlp.down_proj",
-    feed_forward_post_norm: "",
-    final_norm: "model.norm",
-    lm_head: "lm_head",
+    embedding: matrix(
+        Slot::Embedding,
+        [Vocabulary, Model],
+        "model.embed_tokens",
+        "token_embd",
+    ),
+    position_embedding: None,
+    block: &[
+        norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
+        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q").in_llama_cpp(Interleaved),
+        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k").in_llama_cpp(Interleaved),
+        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
+        matrix(
+            Slot::Output,
+            [Model, Queries],
+            "self_attn.o_proj",
+            "attn_output",
+        ),
+        norm(
+            Slot::FeedForwardNorm,
+            Model,
+            "post_attention_layernorm",
+            "ffn_norm",
+        ),
+        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
+        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
+        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+    ],
+    final_norm: norm(Slot::FinalNorm, Model, "model.norm", "output_norm"),
+    lm_head: matrix(Slot::LmHead, [Vocabulary, Model], "lm_head", "output"),
 };
-
-pub(super) const LAYOUTS: (Layout, Layout) = (
-    Layout::plain(&NAMES, "model."),
-    Layout {
-        interleaved_rotary: true,
-        ..Layout::plain(&LLAMA_CPP, "")
-    },
-);

@@ -1,19 +1,20 @@
-//! The model families, one file each: what a family's configuration means, and what its weights are called.
+//! The model families, one file each: what a family's configuration means, and the list of its weights.
 //!
-//! Everything a family computes is a part of the decoder that others share; a family's file says which parts it
-//! has. Its header cites the reference implementation.
+//! Everything a family computes is a part of the decoder that others share; a family has the parts whose weights it
+//! lists. Its file's header cites the reference implementation.
 
 mod gemma3;
 mod gpt2;
 mod gpt_neox;
+pub(super) mod list;
 mod llama;
-mod names;
+mod olmo2;
 mod qwen2;
 mod qwen3;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use names::{Fused, Layout, Names};
+use list::{InFile, Layout, Slot, Weights};
 
 use super::config::raw::RawConfig;
 use super::{Config, ModelError};
@@ -37,17 +38,21 @@ pub enum Family {
     Gpt2,
     /// GPT-NeoX: Pythia.
     GptNeox,
+    /// OLMo 2.
+    #[serde(rename = "olmo2")]
+    Olmo2,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Llama,
         Self::Qwen2,
         Self::Qwen3,
         Self::Gemma3,
         Self::Gpt2,
         Self::GptNeox,
+        Self::Olmo2,
     ];
 
     /// Its name in files and on screen: transformers' `model_type`.
@@ -59,6 +64,7 @@ impl Family {
             Self::Gemma3 => "gemma3_text",
             Self::Gpt2 => "gpt2",
             Self::GptNeox => "gpt_neox",
+            Self::Olmo2 => "olmo2",
         }
     }
 
@@ -71,6 +77,7 @@ impl Family {
             Self::Gemma3 => "gemma3",
             Self::Gpt2 => "gpt2",
             Self::GptNeox => "gptneox",
+            Self::Olmo2 => "olmo2",
         }
     }
 
@@ -95,38 +102,63 @@ impl Family {
             Self::Gemma3 => gemma3::config(raw),
             Self::Gpt2 => gpt2::config(raw),
             Self::GptNeox => gpt_neox::config(raw),
+            Self::Olmo2 => olmo2::config(raw),
         }?;
         Ok(Config {
             family: self,
+            weights: self.weights(),
             ..config
         })
     }
 
-    /// How the family's weights are named and laid out in a kind of file.
-    pub(super) fn layout(self, kind: WeightKind) -> Layout {
-        let (hugging_face, llama_cpp) = match self {
-            Self::Llama => llama::LAYOUTS,
-            Self::Qwen2 => qwen2::LAYOUTS,
-            Self::Qwen3 => qwen3::LAYOUTS,
-            Self::Gemma3 => gemma3::LAYOUTS,
-            Self::Gpt2 => gpt2::LAYOUTS,
-            Self::GptNeox => gpt_neox::LAYOUTS,
-        };
-        match kind {
-            WeightKind::Safetensors => hugging_face,
-            WeightKind::Gguf => llama_cpp,
+    /// What weights a model of the family has.
+    pub(super) fn weights(self) -> &'static Weights {
+        match self {
+            Self::Llama => &llama::WEIGHTS,
+            Self::Qwen2 => &qwen2::WEIGHTS,
+            Self::Qwen3 => &qwen3::WEIGHTS,
+            Self::Gemma3 => &gemma3::WEIGHTS,
+            Self::Gpt2 => &gpt2::WEIGHTS,
+            Self::GptNeox => &gpt_neox::WEIGHTS,
+            Self::Olmo2 => &olmo2::WEIGHTS,
         }
     }
 
     /// Where transformers keeps the projection that neurons write through: the list of blocks and the
     /// projection in one of them, as attributes of the model.
     pub fn output_projection(self) -> (&'static str, &'static str) {
-        let names = self.layout(WeightKind::Safetensors).names;
-        (names.blocks, names.down)
+        let down = self.down();
+        (self.weights().blocks, down.map_or("", |down| down.name))
     }
 
     /// Whether that projection's weight is `[d_mlp, d_model]`.
     pub fn is_output_projection_in_out(self) -> bool {
-        self.layout(WeightKind::Safetensors).in_out
+        self.down().is_some_and(|down| down.layout == Layout::InOut)
+    }
+
+    fn down(self) -> Option<InFile> {
+        let down = self.weights().in_block(Slot::Down)?;
+        Some(down.in_file(WeightKind::Safetensors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a block is put together from.
+    #[test]
+    fn every_family_lists_every_projection_of_a_block() {
+        for family in Family::ALL {
+            let groups: Vec<Slot> = family
+                .weights()
+                .groups()
+                .filter_map(|group| Some(group.first()?.slot.held_in()))
+                .collect();
+            for slot in [Slot::Qkv, Slot::Output, Slot::Gate, Slot::Down] {
+                let count = groups.iter().filter(|&&group| group == slot).count();
+                assert_eq!(count, 1, "{family:?} {slot:?}");
+            }
+        }
     }
 }

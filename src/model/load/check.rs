@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use super::loader::Loader;
 use super::report::is_buffer;
-use crate::model::config::NormKind;
 use crate::model::{Config, MissingTensor, ModelError};
 
 /// Most missing tensors that are named; the others are counted.
@@ -60,21 +59,15 @@ impl Loader<'_> {
 
     /// Whether a name is that of a part of a decoder: of a block, an embedding, a norm, a rotary embedding or an output.
     fn is_of_decoder(&self, name: &str) -> bool {
-        let names = self.layout.names;
         let bare = self.bare(name);
         let is_below = |part: &str| {
             let rest = bare.strip_prefix(self.bare(part));
-            !part.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
+            rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        [
-            names.blocks,
-            names.embedding,
-            names.position_embedding,
-            names.final_norm,
-            names.lm_head,
-        ]
-        .into_iter()
-        .any(is_below)
+        let outside = self.weights.outside().map(|weight| self.name_of(weight));
+        outside
+            .chain([self.weights.blocks_in(self.file.kind())])
+            .any(is_below)
             || bare.contains("norm")
             || bare.starts_with("rope_")
     }
@@ -86,9 +79,10 @@ impl Loader<'_> {
     ///
     /// [`ModelError::Shape`] for an output matrix of another shape, and when either cannot be read.
     pub(super) async fn has_other_output(&mut self, config: &Config) -> Result<bool, ModelError> {
-        let names = self.layout.names;
-        let [embedding, output] = [names.embedding, names.lm_head]
-            .map(|name| self.in_file(&format!("{name}.weight")).to_owned());
+        let [embedding, output] = [&self.weights.embedding, &self.weights.lm_head].map(|weight| {
+            let name = format!("{}.weight", self.name_of(weight));
+            self.in_file(&name).to_owned()
+        });
         if !config.tied || self.file.tensor(&output).is_none() {
             return Ok(false);
         }
@@ -129,66 +123,16 @@ impl Loader<'_> {
 
     /// What is read of a model with this configuration.
     fn expected(&self, config: &Config) -> Vec<Expected> {
-        let names = self.layout.names;
-        let d_model = config.d_model;
-        let table = |name: &str, rows: usize| (format!("{name}.weight"), vec![rows, d_model]);
-        let mut expected = vec![table(names.embedding, config.vocabulary)];
-        if config.rope.is_none() {
-            expected.push(table(names.position_embedding, config.context_length));
-        }
-        for layer in 0..config.n_layers {
-            self.expect_block(layer, config, &mut expected);
-        }
-        expect_norm(names.final_norm, d_model, config, &mut expected);
-        if !config.tied {
-            expected.push(table(names.lm_head, config.vocabulary));
-        }
-        expected
-    }
-
-    fn expect_block(&self, layer: usize, config: &Config, expected: &mut Vec<Expected>) {
-        let names = self.layout.names;
-        let (d_model, d_mlp, d_head) = (config.d_model, config.d_mlp, config.d_head);
-        let (d_q, d_kv) = (config.n_heads * d_head, config.n_kv_heads * d_head);
-        let mut norms = vec![
-            (names.attention_norm, d_model),
-            (names.feed_forward_norm, d_model),
-        ];
-        if config.qk_norm {
-            norms.extend([(names.q_norm, d_head), (names.k_norm, d_head)]);
-        }
-        if config.sandwich_norms {
-            norms.extend([
-                (names.attention_post_norm, d_model),
-                (names.feed_forward_post_norm, d_model),
-            ]);
-        }
-        for (part, width) in norms {
-            expect_norm(&self.layout.in_block(layer, part), width, config, expected);
-        }
-        let qkv = match self.layout.fused {
-            Some(_) => vec![(names.qkv, d_q + 2 * d_kv)],
-            None => vec![(names.q, d_q), (names.k, d_kv), (names.v, d_kv)],
-        };
-        let mut projections: Vec<_> = qkv
-            .into_iter()
-            .map(|(part, output)| (part, [output, d_model], config.qkv_bias))
-            .collect();
-        projections.extend([
-            (names.o, [d_model, d_q], config.attention_output_bias),
-            (names.gate, [d_mlp, d_model], config.mlp_bias),
-            (names.down, [d_model, d_mlp], config.mlp_bias),
-        ]);
-        if config.gated {
-            projections.push((names.up, [d_mlp, d_model], config.mlp_bias));
-        }
-        for (part, [output, input], has_bias) in projections {
-            let name = self.layout.in_block(layer, part);
-            expected.push((format!("{name}.weight"), self.stored(output, input)));
-            if has_bias {
-                expected.push((format!("{name}.bias"), vec![output]));
+        let mut expected = Vec::new();
+        for (layer, weight) in config.every_weight() {
+            let name = self.weights.name_in(self.file.kind(), layer, weight);
+            expected.push((format!("{name}.weight"), self.stored(weight, config)));
+            if config.has_bias(weight) {
+                let width = weight.dims(config).into_iter().take(1).collect();
+                expected.push((format!("{name}.bias"), width));
             }
         }
+        expected
     }
 }
 
@@ -225,11 +169,4 @@ fn nearest(name: &str, names: &[&str]) -> Option<String> {
         .max_by_key(|other| (common(other), numbers(other) == wanted))
         .filter(|other| common(other) * 2 > name.len())
         .map(|&other| other.to_owned())
-}
-
-fn expect_norm(name: &str, width: usize, config: &Config, expected: &mut Vec<Expected>) {
-    expected.push((format!("{name}.weight"), vec![width]));
-    if config.norm == NormKind::Layer {
-        expected.push((format!("{name}.bias"), vec![width]));
-    }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::loader::Loader;
-use crate::model::config::NormKind;
+use crate::model::family::list::{Layout, Slot, Weight};
 use crate::model::layers::{Linear, Norm, Table};
 use crate::model::{Config, ModelError, Precision};
 
@@ -80,12 +80,22 @@ impl Projection {
 }
 
 impl Loader<'_> {
-    /// The stored shape of a projection from `input` to `output`.
-    pub(super) fn stored(&self, output: usize, input: usize) -> Vec<usize> {
-        match self.layout.in_out {
-            true => vec![input, output],
-            false => vec![output, input],
+    /// The stored shape of a weight.
+    pub(super) fn stored(&self, weight: &Weight, config: &Config) -> Vec<usize> {
+        let mut shape = weight.dims(config);
+        if self.layout_of(weight) == Layout::InOut {
+            shape.reverse();
         }
+        shape
+    }
+
+    fn layout_of(&self, weight: &Weight) -> Layout {
+        weight.in_file(self.file.kind()).layout
+    }
+
+    /// A weight's name, without `.weight` or `.bias`.
+    fn name(&self, layer: Option<usize>, weight: &Weight) -> String {
+        self.weights.name_in(self.file.kind(), layer, weight)
     }
 
     async fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
@@ -113,77 +123,98 @@ impl Loader<'_> {
         Tensor::from_data(TensorData::new(values, [width]), self.device)
     }
 
-    pub(super) async fn bias(
+    /// The bias beside a weight, where there is one.
+    async fn bias(
         &mut self,
         name: &str,
-        width: usize,
-        has: bool,
+        weight: &Weight,
+        config: &Config,
     ) -> Result<Option<Vec<f32>>, ModelError> {
-        match has {
-            true => self.vector(&format!("{name}.bias"), width).await.map(Some),
-            false => Ok(None),
+        match (config.has_bias(weight), weight.dims(config).first()) {
+            (true, Some(&width)) => self.vector(&format!("{name}.bias"), width).await.map(Some),
+            _ => Ok(None),
         }
     }
 
     pub(super) async fn norm(
         &mut self,
-        name: &str,
+        layer: Option<usize>,
+        weight: &Weight,
         config: &Config,
-        width: usize,
     ) -> Result<Norm, ModelError> {
-        let mut weight = self.vector(&format!("{name}.weight"), width).await?;
-        for value in &mut weight {
-            *value += self.layout.norm_offset;
+        let name = self.name(layer, weight);
+        let shape = weight.dims(config);
+        let mut values = self.values(&format!("{name}.weight"), &shape).await?;
+        if self.layout_of(weight) == Layout::LessOne {
+            for value in &mut values {
+                *value += 1.0;
+            }
         }
-        let bias = self
-            .bias(name, width, config.norm == NormKind::Layer)
-            .await?;
+        let bias = self.bias(&name, weight, config).await?;
         Ok(Norm {
-            kind: config.norm,
+            kind: config.norm_of(weight.slot),
             eps: config.norm_eps,
-            weight: self.upload(weight),
+            weight: self.upload(values),
             bias: bias.map(|bias| self.upload(bias)),
         })
     }
 
-    /// A projection's weight as `[out, in]`.
-    pub(super) async fn matrix(
+    /// A projection of a block, of the shape `[out, in]`.
+    pub(super) async fn projection(
         &mut self,
-        name: &str,
+        layer: usize,
+        weight: &Weight,
         [rows, columns]: [usize; 2],
-    ) -> Result<Matrix, ModelError> {
-        let name = format!("{name}.weight");
-        let shape = self.stored(rows, columns);
-        let values = self.values(&name, &shape).await?;
-        self.precision.check_range(&name, &values)?;
-        let stored = Matrix {
+        config: &Config,
+    ) -> Result<Projection, ModelError> {
+        let layout = self.layout_of(weight);
+        if layout == Layout::HeadByHead && config.n_heads != config.n_kv_heads {
+            return Err(ModelError::Unsupported(
+                "grouped queries in a projection stored head by head".into(),
+            ));
+        }
+        let name = self.name(Some(layer), weight);
+        let of_weight = format!("{name}.weight");
+        let values = self
+            .values(&of_weight, &self.stored(weight, config))
+            .await?;
+        self.precision.check_range(&of_weight, &values)?;
+        let bias = self.bias(&name, weight, config).await?;
+        let stored = |rows, columns| Matrix {
             values,
-            rows: shape[0],
-            columns: shape[1],
+            rows,
+            columns,
         };
-        Ok(match self.layout.in_out {
-            true => stored.transposed(),
-            false => stored,
+        let in_file = |row| row_in_file(layout, config, row);
+        Ok(match layout {
+            Layout::InOut => Projection {
+                weight: stored(columns, rows).transposed(),
+                bias,
+            },
+            Layout::Interleaved | Layout::HeadByHead => Projection {
+                weight: stored(rows, columns).rows_by(in_file),
+                bias: bias.map(|bias| (0..rows).map(|row| bias[in_file(row)]).collect()),
+            },
+            Layout::Plain | Layout::LessOne => Projection {
+                weight: stored(rows, columns),
+                bias,
+            },
         })
     }
 
-    /// A projection of the shape `[out, in]`.
-    pub(super) async fn projection(
-        &mut self,
-        name: &str,
-        shape: [usize; 2],
-        has_bias: bool,
-    ) -> Result<Projection, ModelError> {
-        let weight = self.matrix(name, shape).await?;
-        let bias = self.bias(name, shape[0], has_bias).await?;
-        Ok(Projection { weight, bias })
-    }
-
-    pub(super) fn upload_linear(&self, Projection { weight, bias }: Projection) -> Linear {
+    /// A projection on the device. The last one of a feed-forward layer is laid out anew as `[in, out]`: a product with the
+    /// wide side inside is half as fast again as with a transposed view, and its way back no slower (`cargo xtask bench`).
+    pub(super) fn upload_linear(
+        &self,
+        slot: Slot,
+        Projection { weight, bias }: Projection,
+    ) -> Linear {
         let weight = match self.precision {
-            Precision::F32 => weight.upload(self.device, self.precision).transpose(),
+            Precision::F32 if slot != Slot::Down => {
+                weight.upload(self.device, Precision::F32).transpose()
+            }
             // Blocks are rows of the matrix as it is used.
-            packed => weight.transposed().upload(self.device, packed),
+            precision => weight.transposed().upload(self.device, precision),
         };
         Linear {
             weight,
@@ -191,27 +222,17 @@ impl Loader<'_> {
         }
     }
 
-    /// The last projection, laid out anew as `[in, out]`: a product with the wide side inside is half as fast
-    /// again as with a transposed view, and its way back no slower (`cargo xtask bench`).
-    pub(super) async fn down(&mut self, name: &str, config: &Config) -> Result<Linear, ModelError> {
-        let (d_model, d_mlp) = (config.d_model, config.d_mlp);
-        let weight = self.matrix(name, [d_model, d_mlp]).await?;
-        let weight = weight.transposed().upload(self.device, self.precision);
-        let bias = self.bias(name, d_model, config.mlp_bias).await?;
-        Ok(Linear {
-            weight,
-            bias: bias.map(|bias| self.upload(bias)),
-        })
-    }
-
     /// A table in pieces of whole rows.
     pub(super) async fn table(
         &mut self,
-        name: &str,
-        rows: usize,
-        width: usize,
+        weight: &Weight,
+        config: &Config,
     ) -> Result<Table, ModelError> {
-        let name = self.in_file(&format!("{name}.weight")).to_owned();
+        let name = format!("{}.weight", self.name_of(weight));
+        let name = self.in_file(&name).to_owned();
+        let &[rows, width] = weight.dims(config).as_slice() else {
+            return Err(ModelError::Config(format!("`{name}` is no table")));
+        };
         self.check(&name, &[rows, width])?;
         let most = match self.precision {
             Precision::F32 => self.piece_bytes,
@@ -237,5 +258,28 @@ impl Loader<'_> {
         }
         self.note(name);
         Ok(Table { pieces })
+    }
+}
+
+/// Which row of a projection in a file, whose layout orders them so, is its `row`.
+fn row_in_file(layout: Layout, config: &Config, row: usize) -> usize {
+    let d_head = config.d_head;
+    match layout {
+        // A row `(head, j, i)` for `j` in 0..2 and `i` in 0..dimensions/2 is stored as `(head, i, j)`. Rows of a head that are
+        // not rotated follow in their own order.
+        Layout::Interleaved => {
+            let rotated = config.rope.as_ref().map_or(0, |rope| rope.dimensions);
+            let half = rotated / 2;
+            match row % d_head {
+                place if place < rotated => row - place + place % half * 2 + place / half,
+                _ => row,
+            }
+        }
+        Layout::HeadByHead => {
+            let d_q = config.n_heads * d_head;
+            let (which, row) = (row / d_q, row % d_q);
+            (row / d_head * 3 + which) * d_head + row % d_head
+        }
+        _ => row,
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     SmolLm,
     /// Llama 3.
     Llama3,
+    /// DBRX and OLMo 2: as Llama 3, each word merged.
+    Dbrx,
     /// Qwen 2, 2.5 and 3.
     Qwen2,
 }
@@ -39,6 +41,7 @@ impl Kind {
             "mpt" | "olmo" => Self::Neox,
             "smollm" => Self::SmolLm,
             "llama-bpe" | "llama3" | "llama-v3" => Self::Llama3,
+            "dbrx" => Self::Dbrx,
             "qwen2" | "deepseek-r1-qwen" => Self::Qwen2,
             other => return Err(TokenizerError::Unsupported(format!("BPE, {other}"))),
         })
@@ -51,6 +54,7 @@ impl Kind {
         match architecture {
             "qwen2" | "qwen3" => Self::Qwen2,
             "gptneox" => Self::Neox,
+            "olmo2" => Self::Dbrx,
             "llama" if is_llama_3() => Self::Llama3,
             _ => Self::Gpt2,
         }
@@ -63,6 +67,7 @@ impl Kind {
             Self::Neox => "GPT-NeoX",
             Self::SmolLm => "SmolLM",
             Self::Llama3 => "Llama 3",
+            Self::Dbrx => "DBRX",
             Self::Qwen2 => "Qwen 2",
         }
     }
@@ -83,7 +88,7 @@ impl Kind {
         Ok(Cutter::Sequence(match self {
             Self::Gpt2 | Self::Neox => vec![bytes(true)],
             Self::SmolLm => vec![Cutter::Other(Digits::new(true).into()), bytes(true)],
-            Self::Llama3 => vec![split(LLAMA_3)?, bytes(false)],
+            Self::Llama3 | Self::Dbrx => vec![split(LLAMA_3)?, bytes(false)],
             Self::Qwen2 => vec![split(QWEN_2)?, bytes(false)],
         }))
     }

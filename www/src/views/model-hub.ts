@@ -20,7 +20,7 @@ class ModelHub extends View {
           autocapitalize="none" aria-label="Name of a model on the hub" .defaultValue=${hub.text}>
         <button type="submit" data-key="hub-look" ?disabled=${this.#isBlocked || hub.isAsking}>Look up</button>
       </form>
-      <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2 and GPT-NeoX: owner/name, or its page’s address.</p>
+      <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2, GPT-NeoX and OLMo 2: owner/name, or its page’s address.</p>
       <div class="hub-answer" aria-live="polite">
         ${hub.isAsking ? html`<p class="note">Asking the hub …</p>` : nothing}
         ${hub.error ? html`<p class="warning" role="alert" data-code=${hub.error.code}>${sentence(hub.error.message)} ${hub.error.hint}</p>` : nothing}
