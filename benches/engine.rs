@@ -28,7 +28,7 @@ use secateur::attribution::target::Target;
 use secateur::attribution::{Settings, TargetKind};
 use secateur::items::{Item, Template, parse_items};
 use secateur::job::{Job, Silent};
-use secateur::model::{Capture, Compute, Config, Gains, Model, Site};
+use secateur::model::{Capture, Compute, Config, Edit, Model, Site};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
 use secateur::study::Session;
@@ -173,7 +173,7 @@ fn main() {
     let forward = |tokens: usize| {
         let run = pollster::block_on(model.decoder.base_run(
             &[&ids[..tokens]],
-            &Gains::none(),
+            &Edit::none(),
             Capture::KeyValues,
             job,
         ))
@@ -199,7 +199,7 @@ fn main() {
         pollster::block_on(async {
             let base = model
                 .decoder
-                .base_run(&prompts, &Gains::none(), Capture::All, job)
+                .base_run(&prompts, &Edit::none(), Capture::All, job)
                 .await?;
             let target =
                 Target::freeze(&model.decoder, &base, settings.target, &[prompt[0]]).await?;
@@ -322,7 +322,7 @@ fn few_shots(model: &Model, job: Job<'_>) {
         })
         .collect();
     let run = |batches: &[Batch]| {
-        let none = Gains::none();
+        let none = Edit::none();
         pollster::block_on(async {
             let mut kept = SharedRun::default();
             for batch in batches {

@@ -25,7 +25,7 @@ use secateur::attribution::{
 };
 use secateur::job::{Host, Job};
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Compute, Decoder, Gains, Model, Neuron, Run, Site};
+use secateur::model::{Capture, Compute, Decoder, Edit, Model, Neuron, Run, Site};
 use secateur::scoring::{self, SetScores};
 use secateur::weights::MemorySource;
 use serde::Deserialize;
@@ -109,7 +109,7 @@ fn key(prompt: usize, settings: &Settings) -> String {
 }
 
 fn base(decoder: &Decoder, prompts: &[&[u32]]) -> Run {
-    wait(decoder.base_run(prompts, &Gains::none(), Capture::All, job())).unwrap()
+    wait(decoder.base_run(prompts, &Edit::none(), Capture::All, job())).unwrap()
 }
 
 fn target_of(decoder: &Decoder, run: &Run, settings: &Settings, tokens: &[u32]) -> Target {
@@ -447,7 +447,7 @@ fn a_gradient_is_the_finite_difference_of_the_target_in_the_gain() {
                 let mut gains = vec![alpha; d_mlp];
                 gains[neuron] = gain;
                 let data = TensorData::new(gains, [d_mlp]);
-                let gains = Gains::of_layer(layer, Tensor::from_data(data, decoder.device()));
+                let gains = Edit::scaling(layer, Tensor::from_data(data, decoder.device()));
                 let fork = fork(decoder, &run, &gains);
                 host(target.value(decoder, fork.last_resid()))[0]
             };
@@ -731,7 +731,7 @@ const FOLDER: &str = "tiny-llama-tied";
 
 fn baseline(model: &Model) -> SetScores {
     let items = items(FOLDER);
-    let gains = Gains::none();
+    let gains = Edit::none();
     let rule = scoring::Rule::Sum;
     wait(scoring::score(
         model,
@@ -954,7 +954,7 @@ fn exact_ablation_is_the_difference_to_a_run_without_the_neuron() {
             let mut gains = vec![1.0f32; d_mlp];
             gains[neuron] = 0.0;
             let gains = Tensor::<1>::from_data(TensorData::new(gains, [d_mlp]), decoder.device());
-            let gains = Gains::of_layer(layer, gains);
+            let gains = Edit::scaling(layer, gains);
             let without = wait(decoder.base_run(&prompts, &gains, Capture::KeyValues, job()));
             let without = host(target.value(decoder, without.unwrap().last_resid()));
             let expected: Vec<f32> = at_one.iter().zip(without).map(|(a, b)| a - b).collect();

@@ -10,12 +10,13 @@
 
 mod common;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::{IntegrationPath, Positions, Settings, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
+use secateur::model::edit::{LowRank, Projection};
 use secateur::model::run::log_probabilities_of;
-use secateur::model::{Capture, Gains, Model, ModelError, Precision, Site};
+use secateur::model::{Capture, Edit, Model, ModelError, Precision, Site};
 use secateur::pruning::Trial;
 use secateur::pruning::effect::prune;
 use secateur::scoring::{Rule, SetScores, score};
@@ -57,6 +58,7 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
     }
     every_family_and_precision(&compute);
     every_family_s_gradients(&compute);
+    every_family_s_edits(&compute);
 }
 
 const PROMPT: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
@@ -68,11 +70,11 @@ fn every_family_s_gradients(gpu: &Compute) {
         let gradient = |compute: Compute| {
             let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
             let decoder = &model.decoder;
-            let none = Gains::none();
+            let none = Edit::none();
             let base = wait(decoder.base_run(&PROMPT, &none, Capture::All, job())).unwrap();
             let gains = Tensor::<1>::full([model.config().d_mlp], 0.5, decoder.device());
             let gains = gains.autodiff().require_grad();
-            let of_layer = Gains::of_layer(0, gains.clone());
+            let of_layer = Edit::scaling(0, gains.clone());
             let fork = fork(decoder, &base, &of_layer);
             let mut gradients = log_probabilities_of(decoder.last_logits(&fork), &[9])
                 .unwrap()
@@ -98,6 +100,60 @@ fn every_family_s_gradients(gpu: &Compute) {
     println!("gradients of every family: agree");
 }
 
+/// Logits under factors, offsets and low-rank additions, and what trains those: their gradients.
+fn every_family_s_edits(gpu: &Compute) {
+    for folder in FAMILIES {
+        let numbers = |compute: Compute| {
+            let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
+            let decoder = &model.decoder;
+            let (config, device) = (&decoder.config, decoder.device());
+            let d_kv = config.n_kv_heads * config.d_head;
+            let spread = |shape: [usize; 2]| {
+                let count = shape[0] * shape[1];
+                let values: Vec<f32> = (0..count)
+                    .map(|i| (i * 37 % 29) as f32 / 29.0 - 0.5)
+                    .collect();
+                let values = Tensor::<2>::from_data(TensorData::new(values, shape), device);
+                values.autodiff().require_grad()
+            };
+            let factors = Tensor::<1>::full([config.d_mlp], 0.5, device);
+            let offsets = spread([1, config.d_mlp]);
+            let (a, b) = (spread([config.d_model, 2]), spread([2, d_kv]));
+            let addition = LowRank {
+                projection: Projection::V,
+                a: a.clone(),
+                b: b.clone(),
+            };
+            let edit = Edit::scaling(0, factors)
+                .offset(0, offsets.clone().reshape([-1]))
+                .add(1, addition);
+            let base = wait(decoder.base_run(&PROMPT, &Edit::none(), Capture::Blocks, job()));
+            let logits = decoder.last_logits(&fork(decoder, &base.unwrap(), &edit));
+            let values = host(logits.clone().inner());
+            let log_probability = log_probabilities_of(logits, &[9]).unwrap().sum();
+            let mut gradients = log_probability.backward();
+            let gradient = |of: Tensor<2>, from: &mut _| host(of.grad_remove(from).unwrap());
+            [
+                values,
+                gradient(offsets, &mut gradients),
+                gradient(a, &mut gradients),
+                gradient(b, &mut gradients),
+            ]
+        };
+        let (found, expected) = (numbers(gpu.clone()), numbers(Compute::flex()));
+        for (found, expected) in found.iter().zip(&expected) {
+            let largest = expected.iter().fold(1.0, |most: f32, x| most.max(x.abs()));
+            let share = |values: &[f32]| -> Vec<f64> {
+                values.iter().map(|x| f64::from(x / largest)).collect()
+            };
+            let what = format!("{folder}'s edit");
+            assert_close(&share(found), &share(expected), VALUE, &what);
+        }
+        gpu.faults.check().unwrap();
+    }
+    println!("edits of every family: agree");
+}
+
 /// Logits of every family as each device holds its weights; the smaller forms are the same numbers on both.
 fn every_family_and_precision(gpu: &Compute) {
     let precisions = [Precision::F32, Precision::F16, Precision::Int8];
@@ -113,7 +169,7 @@ fn every_family_and_precision(gpu: &Compute) {
                     ..compute
                 };
                 let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
-                let none = Gains::none();
+                let none = Edit::none();
                 let run = model
                     .decoder
                     .base_run(&PROMPT, &none, Capture::KeyValues, job());
@@ -137,7 +193,7 @@ struct Bench {
 impl Bench {
     fn new(device: &Device) -> Self {
         let model = model_on(FOLDER, device);
-        let (items, none) = (items(FOLDER), Gains::none());
+        let (items, none) = (items(FOLDER), Edit::none());
         let scores = wait(score(
             &model,
             ("set", &items),
@@ -153,7 +209,7 @@ impl Bench {
     fn logits(&self) -> Vec<f64> {
         let decoder = &self.model.decoder;
         let prompts: [&[u32]; 2] = [&[6, 8, 12, 7, 11], &[34, 14, 6, 21, 23]];
-        let none = Gains::none();
+        let none = Edit::none();
         let run = wait(decoder.base_run(&prompts, &none, Capture::KeyValues, job())).unwrap();
         doubles(&host(decoder.unembed(decoder.final_norm(run.resid_final))))
     }

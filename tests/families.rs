@@ -14,9 +14,10 @@ use std::path::Path;
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, files, fork, host, job, json, model, tensors, wait};
 use secateur::model::config::Activation;
+use secateur::model::edit::LayerEdits;
 use secateur::model::load::ModelFiles;
 use secateur::model::{
-    Capture, Compute, Decoder, Family, Gains, Link, Model, ModelError, Precision, Run,
+    Capture, Compute, Decoder, Edit, Family, Link, Model, ModelError, Precision, Run,
 };
 use secateur::weights::MemorySource;
 use serde::Deserialize;
@@ -61,7 +62,7 @@ fn each_file(mut check: impl FnMut(&str, &str, Model)) {
     }
 }
 
-fn base(decoder: &Decoder, prompts: &[&[u32]], gains: &Gains) -> Run {
+fn base(decoder: &Decoder, prompts: &[&[u32]], gains: &Edit) -> Run {
     wait(decoder.base_run(prompts, gains, Capture::All, job())).unwrap()
 }
 
@@ -75,7 +76,12 @@ fn residuals(decoder: &Decoder, ids: &[u32], run: &Run) -> Vec<f32> {
     for layer in 0..decoder.config.n_layers {
         let state = run.state(layer).unwrap();
         let resid_mid = state.resid_mid.clone();
-        let above = decoder.from_feed_forward(layer, resid_mid, state.pre.activation());
+        let above = decoder.from_feed_forward(
+            layer,
+            resid_mid,
+            state.pre.activation(),
+            &LayerEdits::none(),
+        );
         residuals.extend(host(above));
     }
     residuals
@@ -85,7 +91,7 @@ fn residuals(decoder: &Decoder, ids: &[u32], run: &Run) -> Vec<f32> {
 fn greedy(decoder: &Decoder, ids: &[u32], count: usize) -> Vec<u32> {
     let mut all = ids.to_vec();
     for _ in 0..count {
-        let run = base(decoder, &[&all], &Gains::none());
+        let run = base(decoder, &[&all], &Edit::none());
         let logits = last_logits(decoder, &run);
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
         all.push(best.unwrap() as u32);
@@ -106,7 +112,7 @@ fn logits_and_every_residual_are_those_of_transformers() {
         let golden_tensors = tensors(&format!("{folder}/golden.safetensors"));
         for (index, prompt) in golden(folder).prompts.iter().enumerate() {
             let ids: &[u32] = &prompt.ids;
-            let run = base(decoder, &[ids], &Gains::none());
+            let run = base(decoder, &[ids], &Edit::none());
             let hidden = residuals(decoder, ids, &run);
             let logits = host(decoder.unembed(decoder.final_norm(run.resid_final.clone())));
             for (what, values) in [("hidden", hidden), ("logits", logits)] {
@@ -198,19 +204,19 @@ const PROMPTS: [&[u32]; 2] = [
 
 /// The last logits of both prompts.
 fn logits(model: &Model) -> Vec<f32> {
-    let run = base(&model.decoder, &PROMPTS, &Gains::none());
+    let run = base(&model.decoder, &PROMPTS, &Edit::none());
     last_logits(&model.decoder, &run)
 }
 
 /// Different factors for every neuron of some layers, from 0 to 1.5.
-fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
+fn some_gains(decoder: &Decoder, layers: &[usize]) -> Edit {
     let d_mlp = decoder.config.d_mlp;
-    let mut gains = Gains::none();
+    let mut gains = Edit::none();
     for &layer in layers {
         let factor = |neuron: usize| ((neuron * 7 + layer * 5) % 16) as f32 / 10.0;
         let values: Vec<f32> = (0..d_mlp).map(factor).collect();
         let values = TensorData::new(values, [d_mlp]);
-        gains.insert(layer, Tensor::from_data(values, decoder.device()));
+        gains = gains.scale(layer, Tensor::from_data(values, decoder.device()));
     }
     gains
 }
@@ -219,9 +225,9 @@ fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
 fn a_batch_gives_what_each_prompt_gives_alone() {
     for (folder, _) in FOLDERS {
         let model = model(folder);
-        let together = base(&model.decoder, &PROMPTS, &Gains::none());
+        let together = base(&model.decoder, &PROMPTS, &Edit::none());
         let alone = PROMPTS.map(|ids| {
-            let run = base(&model.decoder, &[ids], &Gains::none());
+            let run = base(&model.decoder, &[ids], &Edit::none());
             last_logits(&model.decoder, &run)
         });
         let together = last_logits(&model.decoder, &together);
@@ -236,7 +242,7 @@ fn a_continuation_gives_what_the_whole_sequence_gives() {
         let decoder = &model.decoder;
         for cut in [1, 3, 6] {
             let starts = PROMPTS.map(|ids| &ids[..cut]);
-            let run = base(decoder, &starts, &Gains::none());
+            let run = base(decoder, &starts, &Edit::none());
             // Two forks of each prompt: its own end, and that end reversed.
             let ends: Vec<Vec<Vec<u32>>> = PROMPTS
                 .iter()
@@ -248,13 +254,13 @@ fn a_continuation_gives_what_the_whole_sequence_gives() {
                 })
                 .collect();
             let capture = Capture::KeyValues;
-            let rows = wait(decoder.continue_run(&run, &ends, &Gains::none(), capture, job()));
+            let rows = wait(decoder.continue_run(&run, &ends, &Edit::none(), capture, job()));
             let found = last_logits(decoder, &rows.unwrap());
             let whole: Vec<f32> = starts
                 .iter()
                 .zip(&ends)
                 .flat_map(|(start, ends)| ends.iter().map(move |end| [*start, end].concat()))
-                .flat_map(|ids| last_logits(decoder, &base(decoder, &[&ids], &Gains::none())))
+                .flat_map(|ids| last_logits(decoder, &base(decoder, &[&ids], &Edit::none())))
                 .collect();
             assert_close(&found, &whole, REORDERED, &format!("{folder} cut at {cut}"));
         }
@@ -268,8 +274,8 @@ fn prompts_of_unequal_length_give_together_what_each_gives_alone() {
         let decoder = &model.decoder;
         let prompts = [&PROMPTS[0][..2], &PROMPTS[0][..7], &PROMPTS[1][..5]];
         let ends = vec![vec![vec![9, 4], vec![30, 2]]; 3];
-        for gains in [Gains::none(), some_gains(decoder, &[0, 1])] {
-            let none = Gains::none();
+        for gains in [Edit::none(), some_gains(decoder, &[0, 1])] {
+            let none = Edit::none();
             let run = base(decoder, &prompts, &none);
             let rows = wait(decoder.continue_run(&run, &ends, &none, Capture::All, job())).unwrap();
             let after = Some(0);
@@ -296,7 +302,7 @@ fn a_fork_gives_what_a_run_with_its_gains_gives() {
     for (folder, _) in FOLDERS {
         let model = model(folder);
         let decoder = &model.decoder;
-        let plain = base(decoder, &PROMPTS, &Gains::none());
+        let plain = base(decoder, &PROMPTS, &Edit::none());
         for layers in [vec![0], vec![1], vec![0, 1]] {
             let gains = some_gains(decoder, &layers);
             let fork = fork(decoder, &plain, &gains);
@@ -318,9 +324,9 @@ fn gradients_of_gains_are_those_of_finite_differences() {
     for (folder, _) in FOLDERS {
         let model = model(folder);
         let decoder = &model.decoder;
-        let plain = base(decoder, &PROMPTS[..1], &Gains::none());
+        let plain = base(decoder, &PROMPTS[..1], &Edit::none());
         let value = |gains: Tensor<1>| {
-            let gains = Gains::of_layer(0, gains);
+            let gains = Edit::scaling(0, gains);
             let fork = fork(decoder, &plain, &gains);
             decoder.last_logits(&fork).narrow(2, 17, 1).sum()
         };
@@ -497,7 +503,7 @@ fn gemma_3_270m_is_that_of_transformers() {
             model.tokenizer.encode_prompt(&prompt.text).unwrap(),
             prompt.ids
         );
-        let run = base(decoder, &[&prompt.ids], &Gains::none());
+        let run = base(decoder, &[&prompt.ids], &Edit::none());
         let vocabulary = decoder.config.vocabulary;
         let logits = host(decoder.unembed(decoder.final_norm(run.resid_final.clone())));
         let sampled: Vec<f32> = logits

@@ -21,7 +21,7 @@ use gguf_parts::{Parts, U32};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use secateur::model::load::ModelFiles;
-use secateur::model::{Capture, Compute, Gains, Model, ModelError};
+use secateur::model::{Capture, Compute, Edit, Model, ModelError};
 use secateur::weights::{ByteSource, MemorySource};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ const PROMPT: &[u32] = &[60, 80, 120, 7, 11, 200, 31, 5, 90];
 fn logits(model: &Model) -> Vec<f32> {
     let decoder = &model.decoder;
     let capture = Capture::KeyValues;
-    let run = wait(decoder.base_run(&[PROMPT], &Gains::none(), capture, job())).unwrap();
+    let run = wait(decoder.base_run(&[PROMPT], &Edit::none(), capture, job())).unwrap();
     host(decoder.last_logits(&run))
 }
 
@@ -219,7 +219,7 @@ fn a_stored_output_matrix_that_differs_from_a_tied_embedding_is_used() {
     let other = some(shape[0] * shape[1], 0.1);
     let logits = |model: &Model| {
         let capture = Capture::KeyValues;
-        let none = Gains::none();
+        let none = Edit::none();
         let run = (model.decoder).base_run(&[&[6, 8, 12]], &none, capture, job());
         host(model.decoder.last_logits(&wait(run).unwrap()))
     };

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use common::{assert_close, job, wait};
 use secateur::items::{FewShot, Item, Prompts, Template, parse_items};
-use secateur::model::{Gains, Model};
+use secateur::model::{Edit, Model};
 use secateur::scoring::{Rule, SetScores, score};
 use serde::Deserialize;
 
@@ -166,7 +166,7 @@ fn log_likelihoods_and_metrics_are_those_of_the_harness() {
     let mut largest = 0.0f64;
     for task in &golden.tasks {
         let (items, prompts) = (task.items(), task.prompts());
-        let (none, rule) = (Gains::none(), Rule::MutualInformation);
+        let (none, rule) = (Edit::none(), Rule::MutualInformation);
         let scores = score(&model, ("items", &items), &prompts, rule, &none, job());
         let scores = wait(scores).unwrap();
         for (index, golden) in task.items.iter().enumerate() {

@@ -16,7 +16,7 @@ use secateur::attribution::settings::Method;
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Attribution, AttributionError, Positions, Settings, attribute};
-use secateur::model::{Capture, Gains, Model};
+use secateur::model::{Capture, Edit, Model};
 use secateur::scoring;
 use serde::Deserialize;
 
@@ -45,7 +45,7 @@ fn settings(method: Method, positions: Positions) -> Settings {
 fn found(model: &Model, ids: &[u32], settings: &Settings) -> Vec<f32> {
     let decoder = &model.decoder;
     let prompts = [ids];
-    let run = wait(decoder.base_run(&prompts, &Gains::none(), Capture::All, job())).unwrap();
+    let run = wait(decoder.base_run(&prompts, &Edit::none(), Capture::All, job())).unwrap();
     let target = wait(Target::freeze(decoder, &run, settings.target, &[1])).unwrap();
     let sweep = Sweep::new(decoder, &prompts, &run, &target, settings);
     wait(sweep.run(job())).unwrap().scores_of(0)
@@ -157,7 +157,7 @@ fn attributed(model: &Model, settings: &Settings) -> Result<Attribution, Attribu
         ("set", &items),
         &plain(),
         scoring::Rule::Sum,
-        &Gains::none(),
+        &Edit::none(),
         job(),
     ))
     .unwrap();

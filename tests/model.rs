@@ -15,9 +15,10 @@ use burn::tensor::{Tensor, TensorData};
 use common::{FAMILIES, assert_close, files, fork, host, job, json, model, tensors, wait};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use secateur::model::edit::LayerEdits;
 use secateur::model::load::ModelFiles;
 use secateur::model::{
-    Capture, Compute, Decoder, Gains, Link, MissingTensor, Model, ModelError, Precision, Run,
+    Capture, Compute, Decoder, Edit, Link, MissingTensor, Model, ModelError, Precision, Run,
 };
 use secateur::weights::{MemorySource, WeightsError};
 use serde::Deserialize;
@@ -71,7 +72,7 @@ const GOLDEN: [(&str, &str, &str); 6] = [
     ),
 ];
 
-fn base(decoder: &Decoder, prompts: &[&[u32]], gains: &Gains) -> Run {
+fn base(decoder: &Decoder, prompts: &[&[u32]], gains: &Edit) -> Run {
     wait(decoder.base_run(prompts, gains, Capture::All, job())).unwrap()
 }
 
@@ -91,7 +92,7 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
         let decoder = &model.decoder;
         let golden = tensors(golden);
         for (index, prompt) in json::<Prompts>(prompts).prompts.iter().enumerate() {
-            let run = base(decoder, &[&prompt.ids], &Gains::none());
+            let run = base(decoder, &[&prompt.ids], &Edit::none());
             let layers = 0..decoder.config.n_layers;
             let state = |layer| run.state(layer).unwrap();
             let gate = |layer| {
@@ -101,7 +102,12 @@ fn every_value_of_the_forward_pass_is_that_of_transformers() {
             let embedding = decoder.embed(&[&prompt.ids], 0, None).unwrap();
             let above = layers.clone().map(|layer| {
                 let activation = state(layer).pre.activation();
-                decoder.from_feed_forward(layer, state(layer).resid_mid.clone(), activation)
+                decoder.from_feed_forward(
+                    layer,
+                    state(layer).resid_mid.clone(),
+                    activation,
+                    &LayerEdits::none(),
+                )
             });
             let found = [
                 ("logits", logits(decoder, &run)),
@@ -191,15 +197,15 @@ const REORDERED: f64 = 5e-5;
 const PROMPTS: [&[u32]; 2] = [&[6, 8, 12, 7, 11], &[34, 14, 6, 21, 23]];
 
 /// Different factors for every neuron of some layers, from 0 to 1.5.
-fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
+fn some_gains(decoder: &Decoder, layers: &[usize]) -> Edit {
     let d_mlp = decoder.config.d_mlp;
-    let mut gains = Gains::none();
+    let mut gains = Edit::none();
     for &layer in layers {
         let values: Vec<f32> = (0..d_mlp)
             .map(|neuron| ((neuron * 7 + layer * 5) % 16) as f32 / 10.0)
             .collect();
         let values = TensorData::new(values, [d_mlp]);
-        gains.insert(layer, Tensor::from_data(values, decoder.device()));
+        gains = gains.scale(layer, Tensor::from_data(values, decoder.device()));
     }
     gains
 }
@@ -208,7 +214,7 @@ fn some_gains(decoder: &Decoder, layers: &[usize]) -> Gains {
 fn a_fork_is_the_full_run_with_the_same_gains() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
-    let plain = base(decoder, &PROMPTS, &Gains::none());
+    let plain = base(decoder, &PROMPTS, &Edit::none());
     for layers in [&[0][..], &[1], &[2], &[0, 1], &[1, 2], &[0, 1, 2]] {
         let gains = some_gains(decoder, layers);
         let fork = fork(decoder, &plain, &gains);
@@ -219,7 +225,7 @@ fn a_fork_is_the_full_run_with_the_same_gains() {
         let unchanged = logits(decoder, &plain);
         assert!(common::largest_difference(&full, &unchanged) > 0.1);
     }
-    let nothing = fork(decoder, &plain, &Gains::none());
+    let nothing = fork(decoder, &plain, &Edit::none());
     assert_eq!(logits(decoder, &nothing), logits(decoder, &plain));
 }
 
@@ -232,7 +238,7 @@ fn tails() -> Vec<Vec<Vec<u32>>> {
 }
 
 /// Logits at the continuation's positions of the whole sequence, for every prompt and row.
-fn of_whole_sequences(decoder: &Decoder, gains: &Gains) -> Vec<f32> {
+fn of_whole_sequences(decoder: &Decoder, gains: &Edit) -> Vec<f32> {
     let mut all = Vec::new();
     for (prompt, rows) in PROMPTS.iter().zip(tails()) {
         for tail in rows {
@@ -249,7 +255,7 @@ fn a_continuation_is_the_run_over_the_whole_sequence() {
     for name in common::SCORED {
         let model = model(name);
         let decoder = &model.decoder;
-        for gains in [Gains::none(), some_gains(decoder, &[0, 1])] {
+        for gains in [Edit::none(), some_gains(decoder, &[0, 1])] {
             let prompts = base(decoder, &PROMPTS, &gains);
             let tails = tails();
             let run = decoder.continue_run(&prompts, &tails, &gains, Capture::All, job());
@@ -264,7 +270,7 @@ fn a_continuation_is_the_run_over_the_whole_sequence() {
 fn a_fork_of_a_continuation_follows_the_fork_of_its_prompt() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
-    let none = Gains::none();
+    let none = Edit::none();
     let prompts = base(decoder, &PROMPTS, &none);
     let run = wait(decoder.continue_run(&prompts, &tails(), &none, Capture::All, job())).unwrap();
     for layers in [&[0][..], &[1], &[1, 2]] {
@@ -289,14 +295,14 @@ fn forks_that_are_made_together_are_those_that_are_made_alone() {
     for name in common::SCORED {
         let model = model(name);
         let decoder = &model.decoder;
-        let none = Gains::none();
+        let none = Edit::none();
         let prompts = base(decoder, &PROMPTS, &none);
         let tails = tails();
         let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
         let run = wait(run).unwrap();
         // They leave at several layers, in no order; one changes nothing, and two are the same.
         let layers = [&[1][..], &[0, 1], &[], &[0], &[1]];
-        let gains: Vec<Gains> = layers.map(|layers| some_gains(decoder, layers)).into();
+        let gains: Vec<Edit> = layers.map(|layers| some_gains(decoder, layers)).into();
         let links = continued(&prompts, &run);
         let forks = wait(decoder.fork(&links, &gains, job())).unwrap();
         let [of_prompts, of_tails] = forks.as_slice() else {
@@ -322,8 +328,8 @@ fn forks_that_are_made_together_are_those_that_are_made_alone() {
 fn the_last_logits_are_those_of_the_last_position_of_every_row() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
-    let prompts = base(decoder, &PROMPTS, &Gains::none());
-    let none = Gains::none();
+    let prompts = base(decoder, &PROMPTS, &Edit::none());
+    let none = Edit::none();
     let tails = tails();
     let run = decoder.continue_run(&prompts, &tails, &none, Capture::KeyValues, job());
     let run = wait(run).unwrap();
@@ -342,8 +348,8 @@ fn a_prompt_gives_the_same_alone_and_in_a_batch() {
     for name in ["tiny-llama-tied", "tiny-llama-untied"] {
         let model = model(name);
         let decoder = &model.decoder;
-        let together = logits(decoder, &base(decoder, &PROMPTS, &Gains::none()));
-        let alone = PROMPTS.map(|ids| logits(decoder, &base(decoder, &[ids], &Gains::none())));
+        let together = logits(decoder, &base(decoder, &PROMPTS, &Edit::none()));
+        let alone = PROMPTS.map(|ids| logits(decoder, &base(decoder, &[ids], &Edit::none())));
         assert_close(&together, &alone.concat(), REORDERED, name);
     }
 }
@@ -353,7 +359,7 @@ fn a_layer_that_was_not_captured_cannot_be_left_from() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
     let capture = Capture::Layer(1);
-    let run = wait(decoder.base_run(&PROMPTS, &Gains::none(), capture, job())).unwrap();
+    let run = wait(decoder.base_run(&PROMPTS, &Edit::none(), capture, job())).unwrap();
     let fork = |layer| {
         wait(decoder.fork(
             &[Link::first(&run)],
@@ -371,7 +377,7 @@ fn sequences_that_the_model_cannot_take_are_refused() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
     let run = |prompts: &[&[u32]]| {
-        wait(decoder.base_run(prompts, &Gains::none(), Capture::KeyValues, job()))
+        wait(decoder.base_run(prompts, &Edit::none(), Capture::KeyValues, job()))
     };
     let message = |prompts: &[&[u32]]| match run(prompts).err().unwrap() {
         ModelError::Config(message) => message,
@@ -399,7 +405,7 @@ fn sequences_that_the_model_cannot_take_are_refused() {
         }
     ));
     let full = run(&[&[6; 127]]).unwrap();
-    let none = Gains::none();
+    let none = Edit::none();
     let go_on = |tail: usize| {
         let tails = vec![vec![vec![6; tail]]];
         wait(decoder.continue_run(&full, &tails, &none, Capture::KeyValues, job()))
@@ -415,7 +421,7 @@ fn sequences_that_the_model_cannot_take_are_refused() {
 fn continuations_must_belong_to_the_prompts() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
-    let none = Gains::none();
+    let none = Edit::none();
     let run = base(decoder, &PROMPTS, &none);
     for tails in [
         vec![vec![vec![6]]],

@@ -12,7 +12,7 @@ use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
 use secateur::attribution::{Attribution, Settings, attribute};
 use secateur::items::{Item, Prompts};
-use secateur::model::{Gains, Model, Neuron, Site};
+use secateur::model::{Edit, Model, Neuron, Site};
 use secateur::pruning::effect::{control, neuron_card, prune};
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::search::search;
@@ -34,7 +34,7 @@ struct Bench {
 impl Bench {
     fn new(folder: &str) -> Self {
         let (model, items, prompts) = (model(folder), items(folder), plain());
-        let scores = scored(&model, &items, &prompts, &Gains::none());
+        let scores = scored(&model, &items, &prompts, &Edit::none());
         Self {
             model,
             items,
@@ -56,7 +56,7 @@ impl Bench {
     /// Scores under factors, without any fork.
     fn under(&self, mask: &Mask) -> SetScores {
         let config = self.model.config();
-        let mut gains = Gains::none();
+        let mut gains = Edit::none();
         for layer in &mask.layers {
             let mut factors = vec![1f32; config.d_mlp];
             for &neuron in &layer.neurons {
@@ -64,7 +64,7 @@ impl Bench {
             }
             let factors = TensorData::new(factors, [config.d_mlp]);
             let device = self.model.decoder.device();
-            gains.insert(layer.layer, Tensor::from_data(factors, device));
+            gains = gains.scale(layer.layer, Tensor::from_data(factors, device));
         }
         scored(&self.model, &self.items, &self.prompts, &gains)
     }
@@ -88,7 +88,7 @@ impl Bench {
     }
 }
 
-fn scored(model: &Model, items: &[Item], prompts: &Prompts, gains: &Gains) -> SetScores {
+fn scored(model: &Model, items: &[Item], prompts: &Prompts, gains: &Edit) -> SetScores {
     wait(score(
         model,
         ("set", items),

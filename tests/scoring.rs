@@ -10,7 +10,7 @@ mod common;
 
 use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
 use secateur::items::{FewShot, Item, Prompts, Template};
-use secateur::model::{Gains, Model};
+use secateur::model::{Edit, Model};
 use secateur::pruning::Trial;
 use secateur::scoring::metrics::softmax;
 use secateur::scoring::position::position_bias;
@@ -19,7 +19,7 @@ use secateur::scoring::{Orders, Rule, ScoringError, SetScores, batches, encode, 
 /// Of a summed log-likelihood in nats: f32 on both sides, sums of up to five terms of magnitude 10.
 const TOLERANCE: f64 = 5e-5;
 
-fn scored(model: &Model, items: &[Item], rule: Rule, gains: &Gains) -> SetScores {
+fn scored(model: &Model, items: &[Item], rule: Rule, gains: &Edit) -> SetScores {
     wait(score(model, ("set", items), &plain(), rule, gains, job())).unwrap()
 }
 
@@ -51,8 +51,8 @@ fn sums_and_masked_sums_are_those_of_transformers() {
         let model = model(folder);
         let items = items(folder);
         let mask = mask(folder).checked(model.config()).unwrap();
-        let masked = mask.gains(model.config(), model.decoder.device());
-        let plain = scored(&model, &items, Rule::Sum, &Gains::none());
+        let masked = mask.edit(model.config(), model.decoder.device());
+        let plain = scored(&model, &items, Rule::Sum, &Edit::none());
         let masked = scored(&model, &items, Rule::Sum, &masked);
         let golden = golden_items(folder);
         for (index, golden) in golden.iter().enumerate() {
@@ -80,7 +80,7 @@ fn every_token_has_the_log_probability_of_transformers() {
                     gold: 0,
                     ..golden.item.clone()
                 };
-                let found = sums(&scored(&model, &[item], Rule::Sum, &Gains::none()));
+                let found = sums(&scored(&model, &[item], Rule::Sum, &Edit::none()));
                 let cumulated: Vec<f64> = log_probabilities
                     .iter()
                     .scan(0.0, |sum, value| {
@@ -98,7 +98,7 @@ fn every_token_has_the_log_probability_of_transformers() {
 fn scores_follow_another_rule_without_a_run_where_what_it_compares_was_measured() {
     let model = model("tiny-llama3");
     let items = items(common::SCORED[0]);
-    let anew = |rule| scored(&model, &items, rule, &Gains::none());
+    let anew = |rule| scored(&model, &items, rule, &Edit::none());
     let counted = |scores: &SetScores| serde_json::to_value((&scores.items, &scores.calibration));
     let sums = anew(Rule::Sum);
     for rule in [Rule::PerCharacter, Rule::PerByte, Rule::PerToken, Rule::Sum] {
@@ -124,7 +124,7 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
         let model = model(folder);
         let golden = golden_items(folder);
         for rule in [Rule::Sum, Rule::PerCharacter, Rule::PerByte, Rule::PerToken] {
-            let scores = scored(&model, &items(folder), rule, &Gains::none());
+            let scores = scored(&model, &items(folder), rule, &Edit::none());
             assert_eq!(scores.set, "set");
             let mut correct = 0;
             for (golden, found) in golden.iter().zip(&scores.items) {
@@ -163,7 +163,7 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
 #[test]
 fn the_gold_margin_is_the_distance_to_the_best_wrong_choice() {
     let folder = "tiny-llama-tied";
-    let scores = scored(&model(folder), &items(folder), Rule::Sum, &Gains::none());
+    let scores = scored(&model(folder), &items(folder), Rule::Sum, &Edit::none());
     for (golden, found) in golden_items(folder).iter().zip(&scores.items) {
         let wrong = golden
             .sums
@@ -215,16 +215,11 @@ fn items_with_unequal_choices_score_the_same_together_and_alone() {
     let encoded = encode(&model, &items, &plain()).unwrap();
     let batches = batches(&encoded, &model.decoder);
     assert_eq!(batches.len(), 2, "prompts of two lengths");
-    let together = scored(&model, &items, Rule::Sum, &Gains::none());
+    let together = scored(&model, &items, Rule::Sum, &Edit::none());
     let ids: Vec<&str> = together.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids, ["two", "longer", "five", "short", "three"]);
     for (index, item) in items.iter().enumerate() {
-        let alone = scored(
-            &model,
-            std::slice::from_ref(item),
-            Rule::Sum,
-            &Gains::none(),
-        );
+        let alone = scored(&model, std::slice::from_ref(item), Rule::Sum, &Edit::none());
         let (together, alone) = (&sums(&together)[index], &sums(&alone)[0]);
         assert_eq!(together.len(), item.choices.len());
         assert_close(together, alone, TOLERANCE, &item.id);
@@ -243,14 +238,14 @@ fn a_choice_scores_the_same_whatever_stands_beside_it() {
         &model,
         std::slice::from_ref(&full),
         Rule::Sum,
-        &Gains::none(),
+        &Edit::none(),
     ));
     for keep in [[0, 1], [2, 0], [1, 2]] {
         let fewer = Item {
             choices: keep.map(|index| full.choices[index].clone()).to_vec(),
             ..full.clone()
         };
-        let found = sums(&scored(&model, &[fewer], Rule::Sum, &Gains::none()));
+        let found = sums(&scored(&model, &[fewer], Rule::Sum, &Edit::none()));
         let expected = keep.map(|index| expected[0][index]);
         assert_close(&found[0], &expected, TOLERANCE, &format!("{keep:?}"));
     }
@@ -268,7 +263,7 @@ fn the_probabilities_of_all_single_tokens_sum_to_one() {
         &model,
         &[item("all", "the cat sees", &choices)],
         Rule::Sum,
-        &Gains::none(),
+        &Edit::none(),
     );
     let total: f64 = sums(&scores)[0].iter().map(|value| value.exp()).sum();
     assert_close(&[total], &[1.0], 1e-5, "sum of the probabilities");
@@ -284,7 +279,7 @@ fn the_probabilities_of_all_single_tokens_sum_to_one() {
 fn an_item_that_the_model_cannot_take_is_named() {
     let model = model("tiny-llama-tied");
     let fail = |item: Item| {
-        let (items, none) = ([item], Gains::none());
+        let (items, none) = ([item], Edit::none());
         match wait(score(
             &model,
             ("set", &items),
@@ -315,7 +310,7 @@ fn an_item_that_the_model_cannot_take_is_named() {
     assert!(message.contains("empty"), "{message}");
     let just_fits = item("fits", &"cat ".repeat(126), &["a", "the dog"]);
     assert_eq!(
-        scored(&model, &[just_fits], Rule::Sum, &Gains::none())
+        scored(&model, &[just_fits], Rule::Sum, &Edit::none())
             .items
             .len(),
         1
@@ -325,7 +320,7 @@ fn an_item_that_the_model_cannot_take_is_named() {
 #[test]
 fn an_empty_set_is_an_error_that_names_it() {
     let model = model("tiny-llama-tied");
-    let none = Gains::none();
+    let none = Edit::none();
     let error = wait(score(
         &model,
         ("nothing", &[]),
@@ -374,7 +369,7 @@ fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
     let batches = batches(&encoded, &model.decoder);
     assert!(batches.iter().all(|batch| batch.shared.len() >= 16));
     let mask = mask("tiny-llama-tied").checked(model.config()).unwrap();
-    let gains = mask.gains(model.config(), model.decoder.device());
+    let gains = mask.edit(model.config(), model.decoder.device());
     let trial = Trial {
         model: &model,
         set: "set",
@@ -382,7 +377,7 @@ fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
         prompts: &prompts,
         rule: Rule::Sum,
     };
-    let none = Gains::none();
+    let none = Edit::none();
     let shared = wait(score(
         &model,
         ("set", &items),
@@ -434,7 +429,7 @@ fn a_choice_in_the_prompt_is_read_and_not_scored() {
         "the dog sees the _ in the garden",
         &["red house", "bird"],
     );
-    let none = Gains::none();
+    let none = Edit::none();
     let prompts = Prompts::from(template);
     let found = wait(score(
         &model,
@@ -461,7 +456,7 @@ fn a_choice_in_the_prompt_is_read_and_not_scored() {
 #[test]
 fn every_tokens_log_probability_is_kept_and_is_that_of_transformers() {
     for folder in common::SCORED {
-        let scores = scored(&model(folder), &items(folder), Rule::Sum, &Gains::none());
+        let scores = scored(&model(folder), &items(folder), Rule::Sum, &Edit::none());
         for (golden, found) in golden_items(folder).iter().zip(&scores.items) {
             for (golden, found) in golden.token_log_probs.iter().zip(&found.choices) {
                 assert_close(

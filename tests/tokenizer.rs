@@ -398,7 +398,11 @@ fn a_damaged_vocabulary_is_an_error_and_never_a_panic() {
 fn llama_bpe_prefers_whole_words_to_merges() {
     let vocabulary: [(&str, &[&str]); 2] =
         [(TOKENS, &["a", "b", "c", "ab", "abc"]), (MERGES, &["a b"])];
-    for (pre, ids) in [("llama-bpe", vec![4]), ("gpt-2", vec![3, 2]), ("dbrx", vec![3, 2])] {
+    for (pre, ids) in [
+        ("llama-bpe", vec![4]),
+        ("gpt-2", vec![3, 2]),
+        ("dbrx", vec![3, 2]),
+    ] {
         let tokenizer = gguf(&[(MODEL, "gpt2"), (PRE, pre)], &vocabulary).unwrap();
         assert_eq!(tokenizer.encode("abc").unwrap(), ids, "{pre}");
     }

@@ -14,7 +14,7 @@ use secateur::attribution::Settings;
 use secateur::items::{FewShot, Item, Prompts, Template};
 use secateur::model::gains::Site;
 use secateur::model::run::log_probabilities_of;
-use secateur::model::{Capture, Compute, Gains, Model, ModelError};
+use secateur::model::{Capture, Compute, Edit, Model, ModelError};
 use secateur::pruning::Mask;
 use secateur::scoring::position::position_bias;
 use secateur::scoring::{Orders, Rule, UnknownWords, score};
@@ -91,7 +91,7 @@ fn a_token_without_a_row_is_named_with_its_item_and_choice_wherever_it_is() {
             named,
             &prompts,
             Rule::Sum,
-            &Gains::none(),
+            &Edit::none(),
             job(),
         ));
         let error = scored.unwrap_err().to_string();
@@ -159,7 +159,7 @@ fn ids_are_checked_where_they_become_indices_on_a_device() {
     assert!(is_refused(
         decoder.embed(&[&[6, 42]], 0, None).err().unwrap()
     ));
-    let none = Gains::none();
+    let none = Edit::none();
     let run = decoder.base_run(&[&[6, 8]], &none, Capture::KeyValues, job());
     let logits = decoder.last_logits(&wait(run).unwrap());
     assert!(is_refused(
@@ -178,7 +178,7 @@ fn a_set_of_unknown_words_is_scored_with_a_warning_that_says_their_share() {
             named,
             &plain(),
             Rule::Sum,
-            &Gains::none(),
+            &Edit::none(),
             job(),
         ))
         .unwrap()

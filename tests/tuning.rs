@@ -15,7 +15,7 @@ use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, host, items, job, json, mask, model, plain, wait};
 use secateur::items::{Item, Prompts};
 use secateur::job::{Host, Job, Progress};
-use secateur::model::{Capture, Gains, Model, Site};
+use secateur::model::{Capture, Edit, Model, Site};
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::{Mask, Trial};
 use secateur::scoring::metrics::softmax;
@@ -60,7 +60,7 @@ impl Bench {
 
     fn with_items(folder: &str, items: Vec<Item>) -> Self {
         let (model, prompts) = (model(folder), plain());
-        let none = Gains::none();
+        let none = Edit::none();
         let named = ("set", items.as_slice());
         let scores = wait(score(&model, named, &prompts, Rule::Sum, &none, job())).unwrap();
         Self {
@@ -214,7 +214,7 @@ fn the_first_gradient_is_that_of_pytorch() {
             let encoded = encode(&bench.model, &bench.items, &bench.prompts).unwrap();
             for batch in batches(&encoded, decoder) {
                 let capture = Capture::Layer(run.layer);
-                let none = Gains::none();
+                let none = Edit::none();
                 let whole = wait(BatchRun::new(
                     decoder,
                     &batch,
@@ -228,7 +228,7 @@ fn the_first_gradient_is_that_of_pytorch() {
                     Tensor::<1>::from_data(TensorData::new(keep.clone(), [keep.len()]), device)
                         .autodiff()
                         .require_grad();
-                let of_layer = Gains::of_layer(run.layer, gains.clone());
+                let of_layer = Edit::scaling(run.layer, gains.clone());
                 let runs = [whole];
                 let tops = wait(BatchRun::fork(&runs, decoder, &[of_layer], job())).unwrap();
                 // Every reference item has three choices.
@@ -290,7 +290,7 @@ fn training_starts_from_the_pruned_model_wherever_the_mask_lies() {
             layers: masked.iter().copied().map(layer).collect(),
             ..Mask::empty(Site::Post)
         };
-        let gains = mask.gains(config, bench.model.decoder.device());
+        let gains = mask.edit(config, bench.model.decoder.device());
         let named = ("set", bench.items.as_slice());
         let expected = score(
             &bench.model,

@@ -8,7 +8,7 @@ use super::target::Target;
 use super::{Settings, TargetKind};
 use crate::job::Job;
 use crate::model::run::read;
-use crate::model::{Capture, Gains, Model, ModelError};
+use crate::model::{Capture, Edit, Model, ModelError};
 
 /// What the largest logit after a prompt loses when a neuron is zeroed at the settings' positions, for every neuron:
 /// `[n_layers · d_mlp]`.
@@ -27,7 +27,7 @@ pub async fn ablate(
     model.check_tokens(&ids)?;
     let prompts = [ids.as_slice()];
     let base = decoder
-        .base_run(&prompts, &Gains::none(), Capture::All, job)
+        .base_run(&prompts, &Edit::none(), Capture::All, job)
         .await?;
     let target = Target::freeze(decoder, &base, TargetKind::TopLogit, &[]).await?;
     let at_one = read(target.value(decoder, base.last_resid())).await?;

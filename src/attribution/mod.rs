@@ -28,7 +28,7 @@ pub use settings::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
-use crate::model::{Capture, Gains, Model, ModelError, Neuron};
+use crate::model::{Capture, Edit, Model, ModelError, Neuron};
 use crate::scoring::{ItemScore, ScoringError, batches, encode};
 use settings::{Aggregate, Baseline};
 use sweep::Sweep;
@@ -237,7 +237,7 @@ pub async fn attribute(
                 .collect();
             let base = model
                 .decoder
-                .base_run(&prompts, &Gains::none(), Capture::All, job)
+                .base_run(&prompts, &Edit::none(), Capture::All, job)
                 .await?;
             let first_tokens: Vec<u32> = indices
                 .iter()

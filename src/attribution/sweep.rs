@@ -15,6 +15,8 @@ use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
+use crate::model::edit::{ActivationEdit, LayerEdits};
+use crate::model::feed_forward::PreActivation;
 use crate::model::pace::products_per_token;
 use crate::model::positions::TailPositions;
 use crate::model::{Config, Decoder, ModelError, Run};
@@ -216,15 +218,16 @@ impl<'a> Sweep<'a> {
         leaf: Option<Tensor<3>>,
     ) -> Tensor<3> {
         let prefix = self.prefix[layer].as_ref();
-        let (state, _) = self
-            .decoder
-            .to_feed_forward(layer, geometry, &self.positions, x, prefix);
+        let none = LayerEdits::none();
+        let (state, _) =
+            self.decoder
+                .to_feed_forward(layer, geometry, &self.positions, x, prefix, &none);
         let activation = match leaf {
-            Some(leaf) => state.pre.scaled(self.settings.site, leaf, self.tail),
+            Some(leaf) => self.scaled(&state.pre, leaf),
             None => state.pre.activation(),
         };
         self.decoder
-            .from_feed_forward(layer, state.resid_mid, activation)
+            .from_feed_forward(layer, state.resid_mid, activation, &none)
     }
 
     /// The rows of a layer: the base run's state with its activation scaled, `[prompts, nodes · tail,
@@ -232,9 +235,16 @@ impl<'a> Sweep<'a> {
     fn born(&self, layer: usize, leaf: Tensor<3>) -> Result<Tensor<3>, ModelError> {
         let n_nodes = leaf.dims()[1];
         let State { resid_mid, pre } = self.base.state(layer)?.last(self.tail);
-        let activation = pre.scaled(self.settings.site, leaf, self.tail);
+        let activation = self.scaled(&pre, leaf);
         let resid_mid = spread(resid_mid, n_nodes);
-        Ok(self.decoder.from_feed_forward(layer, resid_mid, activation))
+        let none = LayerEdits::none();
+        Ok((self.decoder).from_feed_forward(layer, resid_mid, activation, &none))
+    }
+
+    /// Activations at points of the path, each of which is an edit of the run.
+    fn scaled(&self, pre: &PreActivation, factors: Tensor<3>) -> Tensor<3> {
+        let edit = ActivationEdit::scaling(self.settings.site, factors);
+        pre.edited(&edit, self.tail)
     }
 
     /// The target at the last position of every row: `[prompts, rows]`.

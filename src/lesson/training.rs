@@ -12,7 +12,7 @@ use serde_json::json;
 use super::quiz::{Cue, DESKS, Line, Quiz, vocabulary};
 use crate::job::Job;
 use crate::model::run::{log_probabilities_of, read};
-use crate::model::{Capture, Config, Decoder, Gains, ModelError, Tokenizer};
+use crate::model::{Capture, Config, Decoder, Edit, ModelError, Tokenizer};
 
 /// Lines of one step.
 const BATCH: usize = 128;
@@ -386,7 +386,7 @@ impl<'a> Trainer<'a> {
         );
         let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
         let run = tracked
-            .base_run(&prompts, &Gains::none(), Capture::KeyValues, job)
+            .base_run(&prompts, &Edit::none(), Capture::KeyValues, job)
             .await?;
         let loss = log_probabilities_of(tracked.last_logits(&run), &answers.concat())?
             .mean()

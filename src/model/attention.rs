@@ -7,6 +7,8 @@ use burn::tensor::Tensor;
 
 use super::Config;
 use super::config::NormKind;
+use super::edit::LayerEdits;
+use super::family::list::Slot;
 use super::layers::{Linear, Norm};
 use super::positions::LayerPositions;
 use crate::kernels::{self, AttentionShape};
@@ -148,6 +150,7 @@ impl Attention {
     /// - `x`: `[batch, rows · tail, d_model]`, normed; returned in the same shape, added to `residual` where there is one
     /// - `prefix`: of `batch` prompts
     /// - the tail's own keys and values are returned, of `batch · rows` prompts
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn apply(
         &self,
         config: &Config,
@@ -156,11 +159,14 @@ impl Attention {
         x: Tensor<3>,
         residual: Option<Tensor<3>>,
         prefix: Option<&KeyValues>,
+        edits: &LayerEdits<'_>,
     ) -> (Tensor<3>, KeyValues) {
         let Geometry { batch, rows, tail } = geometry;
         let (n_heads, kv_heads, d_head) = (config.n_heads, config.n_kv_heads, config.d_head);
         let all = n_heads + 2 * kv_heads;
-        let mut heads = (self.qkv.apply(x)).reshape([batch * rows, tail, all, d_head]);
+        let projected = self.qkv.apply(x.clone());
+        let projected = edits.added(config, Slot::Qkv, &x, projected);
+        let mut heads = projected.reshape([batch * rows, tail, all, d_head]);
         if let Some(norm) = &self.qk_norm {
             heads = norm.apply(config, heads);
         }
@@ -183,9 +189,9 @@ impl Attention {
             n_heads * d_head,
         ]);
         let attended = match residual {
-            Some(residual) => self.o.apply_onto(residual, mixed),
-            None => self.o.apply(mixed),
+            Some(residual) => self.o.apply_onto(residual, mixed.clone()),
+            None => self.o.apply(mixed.clone()),
         };
-        (attended, own)
+        (edits.added(config, Slot::Output, &mixed, attended), own)
     }
 }

@@ -7,6 +7,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::attention::{Geometry, KeyValues};
 use super::block::Block;
+use super::edit::LayerEdits;
+use super::family::list::Slot;
 use super::feed_forward::{PreActivation, last};
 use super::layers::{Norm, Table};
 use super::positions::{Padding, TailPositions, position_ids};
@@ -31,7 +33,7 @@ pub struct Decoder {
 }
 
 /// The state from which a fork leaves: a layer's residual stream after attention and its feed-forward
-/// projections, before any gain.
+/// projections, before any factor.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Residual stream with attention's output added, `[batch, rows · tail, d_model]`.
@@ -175,7 +177,7 @@ impl Decoder {
     }
 
     /// The lower half of a block over `[batch, rows · tail, d_model]`: attention, then the feed-forward
-    /// layer's first projections.
+    /// layer's first projections. What `edits` add is added.
     pub fn to_feed_forward(
         &self,
         layer: usize,
@@ -183,6 +185,7 @@ impl Decoder {
         positions: &TailPositions,
         x: Tensor<3>,
         prefix: Option<&KeyValues>,
+        edits: &LayerEdits<'_>,
     ) -> (State, KeyValues) {
         let block = &self.blocks[layer];
         let config = &self.config;
@@ -193,7 +196,7 @@ impl Decoder {
         let residual = post_norm.is_none().then(|| x.clone());
         let (attended, own) = block
             .attention
-            .apply(config, geometry, positions, normed, residual, prefix);
+            .apply(config, geometry, positions, normed, residual, prefix, edits);
         let resid_mid = match post_norm {
             Some(norm) => x.clone() + norm.apply(attended),
             None => attended,
@@ -204,21 +207,24 @@ impl Decoder {
             resid_mid.clone()
         };
         let normed = normed_by(&block.feed_forward_norm, read);
-        let pre = PreActivation::new(normed, &block.first, config);
+        let pre = PreActivation::new(config, &block.first, normed, edits);
         (State { resid_mid, pre }, own)
     }
 
-    /// The upper half: the feed-forward layer's output for an activation, added to the residual stream.
+    /// The upper half: the feed-forward layer's output for an activation, added to the residual stream. What `edits` add to it is
+    /// added.
     pub fn from_feed_forward(
         &self,
         layer: usize,
         resid_mid: Tensor<3>,
         activation: Tensor<3>,
+        edits: &LayerEdits<'_>,
     ) -> Tensor<3> {
-        let block = &self.blocks[layer];
+        let (block, config) = (&self.blocks[layer], &self.config);
+        let added = |out| edits.added(config, Slot::Down, &activation, out);
         match &block.feed_forward_post_norm {
-            Some(norm) => resid_mid + norm.apply(block.down.apply(activation)),
-            None => block.down.apply_onto(resid_mid, activation),
+            Some(norm) => resid_mid + norm.apply(added(block.down.apply(activation.clone()))),
+            None => added(block.down.apply_onto(resid_mid, activation.clone())),
         }
     }
 }

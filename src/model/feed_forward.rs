@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use super::Config;
 use super::attention::Geometry;
 use super::config::Activation;
-use super::gains::Site;
+use super::edit::{ActivationEdit, LayerEdits, Site};
+use super::family::list::Slot;
 use super::layers::Linear;
 use crate::kernels::{self, ActivationShape, GainsOn};
 
@@ -71,9 +72,15 @@ impl FirstProjections {
 }
 
 impl PreActivation {
-    pub(super) fn new(x: Tensor<3>, first: &FirstProjections, config: &Config) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        first: &FirstProjections,
+        x: Tensor<3>,
+        edits: &LayerEdits<'_>,
+    ) -> Self {
+        let projected = first.linear.apply(x.clone());
         Self {
-            projected: first.linear.apply(x),
+            projected: edits.added(config, Slot::Gate, &x, projected),
             gated: config.is_gated(),
             bias: first.bias.clone(),
             function: config.activation,
@@ -82,52 +89,60 @@ impl PreActivation {
 
     /// The activation `act(gate + bias)`, times `up` in a gated layer, `[batch, tokens, d_mlp]`.
     pub fn activation(&self) -> Tensor<3> {
-        self.activation_under(None)
-    }
-
-    /// The same times `gains`, `[d_mlp]`, where there are any.
-    pub fn activation_under(&self, gains: Option<&Tensor<1>>) -> Tensor<3> {
         let [batch, tokens, _] = self.projected.dims();
-        let gains = gains.map(|gains| gains.clone().reshape([1, 1, -1]));
-        self.under(Site::Post, gains, [batch, 1, tokens])
+        self.activate(None, [batch, 1, tokens])
     }
 
-    /// The activation when `site` is multiplied by gains that differ from row to row.
+    /// The activation of rows that an edit changes, each in its own way.
     ///
     /// # Shapes
     /// - `self`: of `tail` tokens, the same for every row, or of `rows · tail`
-    /// - `gains`: `[batch, rows, d_mlp]`, one factor per neuron for all positions of a row
-    /// - returns `[batch, rows · tail, d_mlp]`
-    pub fn scaled(&self, site: Site, gains: Tensor<3>, tail: usize) -> Tensor<3> {
-        let [batch, rows, _] = gains.dims();
-        self.under(site, Some(gains), [batch, rows, tail])
+    /// - `edit`: of `[prompts, rows, d_mlp]`
+    /// - returns `[prompts, rows · tail, d_mlp]`
+    pub fn edited(&self, edit: &ActivationEdit, tail: usize) -> Tensor<3> {
+        let like = edit.factors.as_ref().or(edit.offsets.as_ref());
+        let Some([prompts, rows, d_mlp]) = like.map(|like| like.dims()) else {
+            return self.activation();
+        };
+        let scaled = match &edit.factors {
+            Some(factors) => {
+                self.activate(Some((edit.site, factors.clone())), [prompts, rows, tail])
+            }
+            None => self.activation(),
+        };
+        let Some(offsets) = &edit.offsets else {
+            return scaled;
+        };
+        // Without factors there may be one row of activations for all.
+        let scaled = scaled.reshape([prompts as i32, -1, tail as i32, d_mlp as i32]);
+        (scaled + offsets.clone().unsqueeze_dim::<4>(2)).reshape([prompts, rows * tail, d_mlp])
     }
 
-    /// The activation of forks of a whole run, each of which has gains of its own on the activations.
+    /// The activation of forks of a whole run, each with an edit of its own.
     ///
     /// # Shapes
     /// - `self`: of a run of `geometry`, the same for every fork, or of all forks one after another
-    /// - `gains`: `[forks, d_mlp]`
+    /// - `edit`: of `[1, forks, d_mlp]`
     /// - returns `[forks · batch, rows · tail, d_mlp]`
-    pub(super) fn of_forks(&self, gains: &Tensor<2>, geometry: Geometry) -> Tensor<3> {
+    pub(super) fn of_forks(&self, edit: &ActivationEdit, geometry: Geometry) -> Tensor<3> {
         let Geometry { batch, rows, tail } = geometry;
-        let [forks, d_mlp] = gains.dims();
         // To the activation the run is one prompt.
         let width = self.projected.dims()[2];
         let one = Self {
             projected: self.projected.clone().reshape([1, -1, width as i32]),
             ..self.clone()
         };
-        one.scaled(Site::Post, gains.clone().unsqueeze(), batch * rows * tail)
-            .reshape([forks * batch, rows * tail, d_mlp])
+        let edited = one.edited(edit, batch * rows * tail);
+        let [_, _, d_mlp] = edited.dims();
+        edited.reshape([-1, (rows * tail) as i32, d_mlp as i32])
     }
 
-    fn under(
+    fn activate(
         &self,
-        site: Site,
-        gains: Option<Tensor<3>>,
+        factors: Option<(Site, Tensor<3>)>,
         [prompts, forks, tail]: [usize; 3],
     ) -> Tensor<3> {
+        let (site, factors) = factors.unzip();
         let shape = ActivationShape {
             prompts,
             forks,
@@ -135,11 +150,11 @@ impl PreActivation {
             gated: self.gated,
             function: self.function,
             on: match site {
-                Site::Post => GainsOn::Activation,
-                Site::GatePre => GainsOn::Gate,
+                None | Some(Site::Post) => GainsOn::Activation,
+                Some(Site::GatePre) => GainsOn::Gate,
             },
         };
-        kernels::activate(self.projected.clone(), self.bias.as_ref(), gains, shape)
+        kernels::activate(self.projected.clone(), self.bias.as_ref(), factors, shape)
     }
 }
 

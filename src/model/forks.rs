@@ -1,6 +1,6 @@
-//! Forks: runs that leave other runs with altered activations.
+//! Forks: runs that leave other runs with an edit of their own.
 //!
-//! A fork leaves its run at the lowest layer that its gains change, and shares everything below. Many forks are made at
+//! A fork leaves its run at the lowest layer that its edit changes, at that layer's activation or before its block, and shares everything below. Many forks are made at
 //! once: at each layer those that leave there join those that left below, so that every weight matrix is read once for
 //! all of them. Runs that continue each other fork together, layer by layer, since a continuation attends to the keys
 //! and values of its own fork.
@@ -10,7 +10,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::ModelError;
 use super::attention::KeyValues;
 use super::decoder::Decoder;
-use super::gains::Gains;
+use super::edit::{Edit, LayerEdits, Leaving, joined};
 use super::positions::TailPositions;
 use super::run::Run;
 use crate::job::Job;
@@ -43,8 +43,8 @@ struct Climb<'a> {
 }
 
 impl Decoder {
-    /// Forks all of `links` under each of `gains`: for every link a run of `gains.len()` times its prompts, fork after fork,
-    /// that further runs cannot continue. Differentiable where gains are.
+    /// Forks all of `links` under each of `edits`: for every link a run of `edits.len()` times its prompts, fork after fork,
+    /// that further runs cannot continue. Differentiable where edits are.
     ///
     /// # Errors
     ///
@@ -52,14 +52,18 @@ impl Decoder {
     pub async fn fork(
         &self,
         links: &[Link<'_>],
-        gains: &[Gains],
+        edits: &[Edit],
         job: Job<'_>,
     ) -> Result<Vec<Run>, ModelError> {
+        for edit in edits {
+            edit.check(&self.config)?;
+        }
         let n_layers = self.config.n_layers;
-        let left_at = |gains: &Gains| gains.first_layer().unwrap_or(n_layers);
-        let mut order: Vec<usize> = (0..gains.len()).collect();
-        order.sort_by_key(|&fork| left_at(&gains[fork]));
-        let in_order: Vec<&Gains> = order.iter().map(|&fork| &gains[fork]).collect();
+        // Those that change nothing come last.
+        let left_at = |edit: &Edit| edit.leaves_at().map_or((n_layers, false), by_place);
+        let mut order: Vec<usize> = (0..edits.len()).collect();
+        order.sort_by_key(|&fork| left_at(&edits[fork]));
+        let in_order: Vec<&Edit> = order.iter().map(|&fork| &edits[fork]).collect();
         let mut climbs: Vec<Climb<'_>> = links
             .iter()
             .enumerate()
@@ -77,16 +81,21 @@ impl Decoder {
                 x: None,
             })
             .collect();
-        let lowest = in_order.first().map_or(n_layers, |first| left_at(first));
+        let lowest = in_order.first().map_or(n_layers, |first| left_at(first).0);
         let mut up = 0;
         for layer in lowest..n_layers {
             job.checkpoint().await?;
-            let (on_the_way, rest) = in_order.split_at(up);
-            let leaving = rest.partition_point(|fork| left_at(fork) == layer);
-            self.step(layer, &mut climbs, on_the_way, &rest[..leaving])?;
-            up += leaving;
+            let climbing = in_order.partition_point(|edit| left_at(edit) <= (layer, false));
+            let above = in_order.partition_point(|edit| left_at(edit) <= (layer, true));
+            let forks = Forks {
+                climbing: &in_order[..climbing],
+                entering: climbing - up,
+                leaving: &in_order[climbing..above],
+            };
+            self.step(layer, &mut climbs, forks)?;
+            up = above;
         }
-        let unchanged = gains.len() - up;
+        let unchanged = edits.len() - up;
         climbs
             .into_iter()
             .map(|climb| {
@@ -94,14 +103,15 @@ impl Decoder {
                 let spread =
                     (unchanged > 0).then(|| run.resid_final.clone().repeat_dim(0, unchanged));
                 let all: Vec<_> = climb.x.into_iter().chain(spread).collect();
-                let x = join(all)
+                let x = joined(all)
                     .ok_or_else(|| ModelError::Config("there is nothing to fork".into()))?;
                 Ok(Run {
-                    geometry: run.geometry.times(gains.len()),
+                    geometry: run.geometry.times(edits.len()),
                     first_position: run.first_position,
                     padding: None,
                     key_values: vec![None; n_layers],
                     states: Vec::new(),
+                    entries: Vec::new(),
                     resid_final: put_back(x, &order),
                 })
             })
@@ -113,58 +123,67 @@ impl Decoder {
         &self,
         layer: usize,
         climbs: &mut [Climb<'_>],
-        on_the_way: &[&Gains],
-        leaving: &[&Gains],
+        forks: Forks<'_>,
     ) -> Result<(), ModelError> {
-        let factors = self.side_by_side(layer, on_the_way);
-        let born = self.side_by_side(layer, leaving);
+        let Forks {
+            climbing,
+            entering,
+            leaving,
+        } = forks;
+        let on_the_way = LayerEdits::new(layer, climbing.iter().copied());
+        let born = LayerEdits::new(layer, leaving.iter().copied());
+        let (of_climbing, of_born) = (on_the_way.of_activations(), born.of_activations());
         let mut seen: Vec<Option<KeyValues>> = Vec::with_capacity(climbs.len());
         for climb in climbs {
+            let run = climb.run;
             let mut parts = Vec::new();
-            let geometry = climb.run.geometry.times(on_the_way.len());
+            let geometry = run.geometry.times(climbing.len());
             let prefix = climb.after.and_then(|link| seen.get(link)?.as_ref());
             let mut own = None;
-            if let Some(x) = climb.x.take() {
+            let entry = match entering {
+                0 => None,
+                forks => Some(run.entry(layer)?.clone().repeat_dim(0, forks)),
+            };
+            if let Some(x) = joined(climb.x.take().into_iter().chain(entry).collect()) {
                 let (state, of_forks) =
-                    self.to_feed_forward(layer, geometry, &climb.positions, x, prefix);
-                let activation = match &factors {
-                    Some(factors) => state.pre.of_forks(factors, climb.run.geometry),
+                    self.to_feed_forward(layer, geometry, &climb.positions, x, prefix, &on_the_way);
+                let activation = match &of_climbing {
+                    Some(edit) => state.pre.of_forks(edit, run.geometry),
                     None => state.pre.activation(),
                 };
-                parts.push(self.from_feed_forward(layer, state.resid_mid, activation));
+                let resid_mid = state.resid_mid;
+                parts.push(self.from_feed_forward(layer, resid_mid, activation, &on_the_way));
                 own = climb.is_continued.then(|| of_forks.after(prefix));
             }
-            if let Some(born) = &born {
-                let state = climb.run.state(layer)?;
-                let activation = state.pre.of_forks(born, climb.run.geometry);
+            if !leaving.is_empty() {
+                let state = run.state(layer)?;
+                let activation = match &of_born {
+                    Some(edit) => state.pre.of_forks(edit, run.geometry),
+                    None => state.pre.activation().repeat_dim(0, leaving.len()),
+                };
                 let resid_mid = state.resid_mid.clone().repeat_dim(0, leaving.len());
-                parts.push(self.from_feed_forward(layer, resid_mid, activation));
+                parts.push(self.from_feed_forward(layer, resid_mid, activation, &born));
             }
             seen.push(own);
-            climb.x = join(parts);
+            climb.x = joined(parts);
         }
         Ok(())
     }
-
-    /// The factors of some forks on a layer, `[forks, d_mlp]`; `None` where no fork changes it.
-    fn side_by_side(&self, layer: usize, forks: &[&Gains]) -> Option<Tensor<2>> {
-        if forks.iter().all(|gains| gains.of(layer).is_none()) {
-            return None;
-        }
-        let of_fork = |gains: &&Gains| match gains.of(layer) {
-            Some(factors) => factors.clone().unsqueeze::<2>(),
-            None => Tensor::ones([1, self.config.d_mlp], &self.device),
-        };
-        join(forks.iter().map(of_fork).collect())
-    }
 }
 
-/// Some forks after others; `None` of no parts.
-fn join<const D: usize>(parts: Vec<Tensor<D>>) -> Option<Tensor<D>> {
-    match <[Tensor<D>; 1]>::try_from(parts) {
-        Ok([one]) => Some(one),
-        Err(parts) => (!parts.is_empty()).then(|| Tensor::cat(parts, 0)),
-    }
+/// The forks that a layer is for, in the order in which they leave their runs.
+struct Forks<'a> {
+    /// Those that go through the whole block.
+    climbing: &'a [&'a Edit],
+    /// How many of them, the last ones, enter it from their run.
+    entering: usize,
+    /// Those that leave at the activation.
+    leaving: &'a [&'a Edit],
+}
+
+/// The order of the places in a decoder.
+fn by_place(place: Leaving) -> (usize, bool) {
+    (place.layer, place.at_activation)
 }
 
 /// Brings forks that climbed in `order` back into the order that was asked for.

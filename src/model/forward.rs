@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 
+use super::edit::LayerEdits;
 use super::run::{arg_max, read};
 use super::tokenizer::TokenizerError;
-use super::{Capture, Gains, Model, ModelError, Run};
+use super::{Capture, Edit, Model, ModelError, Run};
 use crate::job::Job;
 
 /// What a forward pass over one prompt computes, and how the model goes on.
@@ -56,7 +57,7 @@ impl Model {
                 context_length,
             });
         }
-        let none = Gains::none();
+        let none = Edit::none();
         let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
         let mut residuals = vec![decoder.embed(&[&ids], 0, None)?];
         for layer in 0..decoder.config.n_layers {
@@ -99,7 +100,9 @@ impl Model {
         let state = run.state(layer)?;
         let activation = state.pre.activation();
         let resid_mid = state.resid_mid.clone();
-        Ok(self.decoder.from_feed_forward(layer, resid_mid, activation))
+        Ok(self
+            .decoder
+            .from_feed_forward(layer, resid_mid, activation, &LayerEdits::none()))
     }
 }
 

@@ -10,8 +10,8 @@
 //! - `block`: a block's weights by its family's list; `weights`: those of all
 //! - [`pace`]: how large one pass of a run may be on the device at hand
 //! - [`run`]: base runs and their continuations; what a run keeps so that others can leave from it
-//! - [`forks`]: many forks of a run at once, each with altered activations
-//! - [`neuron`]: one neuron by its place; [`gains`]: factors on the activations of some
+//! - [`forks`]: many forks of a run at once, each with an edit of its own
+//! - [`neuron`]: one neuron by its place; [`edit`]: what changes a run
 //! - [`forward`]: a forward pass laid open, for comparison with other implementations
 //! - [`load`]: weight files to a decoder, with a report of what was found; `save`: the way back
 
@@ -21,11 +21,11 @@ pub mod choice;
 pub mod config;
 pub mod decoder;
 pub mod device;
+pub mod edit;
 pub mod family;
 pub mod feed_forward;
 pub mod forks;
 pub mod forward;
-pub mod gains;
 mod layers;
 pub mod load;
 pub mod neuron;
@@ -42,10 +42,10 @@ mod weights;
 pub use config::{Activation, Config};
 pub use decoder::Decoder;
 pub use device::{Compute, Limits};
+pub use edit::{Edit, Site};
 pub use family::Family;
 pub use forks::Link;
 pub use forward::Forward;
-pub use gains::{Gains, Site};
 pub use load::{LoadReport, Model, Opened};
 pub use neuron::Neuron;
 pub use pace::Pace;

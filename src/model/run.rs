@@ -8,7 +8,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::ModelError;
 use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
-use super::gains::Gains;
+use super::edit::{Edit, LayerEdits, Leaving};
 use super::layers::check_rows;
 use super::positions::{Padding, TailPositions};
 use crate::job::Job;
@@ -23,6 +23,8 @@ pub enum Capture {
     Layer(usize),
     /// The feed-forward state of every layer.
     All,
+    /// The same, and what enters every block: forks can leave before any.
+    Blocks,
 }
 
 impl Capture {
@@ -30,7 +32,20 @@ impl Capture {
         match self {
             Self::KeyValues => false,
             Self::Layer(captured) => captured == layer,
-            Self::All => true,
+            Self::All | Self::Blocks => true,
+        }
+    }
+
+    /// What a run must keep so that all of some forks can leave it.
+    pub fn of(edits: &[Edit]) -> Self {
+        let mut places: Vec<Leaving> = edits.iter().filter_map(Edit::leaves_at).collect();
+        places.sort_unstable();
+        places.dedup();
+        match places.as_slice() {
+            [] => Self::KeyValues,
+            all if all.iter().any(|place| !place.at_activation) => Self::Blocks,
+            [one] => Self::Layer(one.layer),
+            _ => Self::All,
         }
     }
 }
@@ -48,6 +63,8 @@ pub struct Run {
     pub key_values: Vec<Option<KeyValues>>,
     /// Captured states per layer.
     pub states: Vec<Option<State>>,
+    /// What enters each block, where it was captured.
+    pub entries: Vec<Tensor<3>>,
     /// Residual stream above the last block, `[batch, rows · tail, d_model]`.
     pub resid_final: Tensor<3>,
 }
@@ -63,6 +80,17 @@ impl Run {
             .get(layer)
             .and_then(Option::as_ref)
             .ok_or_else(|| ModelError::Config(format!("layer {layer} was not captured")))
+    }
+
+    /// What enters a block.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Config`] when that was not captured.
+    pub(super) fn entry(&self, layer: usize) -> Result<&Tensor<3>, ModelError> {
+        let uncaptured =
+            || ModelError::Config(format!("what enters layer {layer} was not captured"));
+        self.entries.get(layer).ok_or_else(uncaptured)
     }
 
     /// Residual stream of the last position of every row, `[batch, rows, d_model]`.
@@ -102,6 +130,7 @@ impl Run {
             padding: None,
             key_values: key_values.collect(),
             states: Vec::new(),
+            entries: Vec::new(),
             resid_final: self.resid_final.clone().reshape([prompts, tail, d_model]),
         }
     }
@@ -139,6 +168,7 @@ impl Run {
             padding: (self.padding.as_ref()).and_then(|padding| padding.select(items)),
             key_values: vec![None; self.key_values.len()],
             states: states.collect(),
+            entries: self.entries.iter().map(select).collect(),
             resid_final: select(&self.resid_final),
         }
     }
@@ -154,7 +184,7 @@ impl Decoder {
     pub async fn base_run(
         &self,
         prompts: &[&[u32]],
-        gains: &Gains,
+        edit: &Edit,
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
@@ -176,7 +206,7 @@ impl Decoder {
             rows: 1,
             tail,
         };
-        self.climb(x, geometry, padding, None, gains, capture, job)
+        self.climb(x, geometry, padding, None, edit, capture, job)
             .await
     }
 
@@ -190,7 +220,7 @@ impl Decoder {
         &self,
         base: &Run,
         tails: &[Vec<Vec<u32>>],
-        gains: &Gains,
+        edit: &Edit,
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
@@ -212,7 +242,7 @@ impl Decoder {
         }
         let x = x.reshape([geometry.batch, rows * tail, d_model]);
         let padding = base.padding.clone();
-        self.climb(x, geometry, padding, Some(base), gains, capture, job)
+        self.climb(x, geometry, padding, Some(base), edit, capture, job)
             .await
     }
 
@@ -228,10 +258,11 @@ impl Decoder {
         geometry: Geometry,
         padding: Option<Padding>,
         prefix: Option<&Run>,
-        gains: &Gains,
+        edit: &Edit,
         capture: Capture,
         job: Job<'_>,
     ) -> Result<Run, ModelError> {
+        edit.check(&self.config)?;
         let first_position = prefix.map_or(0, Run::end);
         let tokens = first_position + geometry.tail;
         if tokens > self.config.context_length {
@@ -259,12 +290,20 @@ impl Decoder {
         let n_layers = self.config.n_layers;
         let mut key_values = vec![None; n_layers];
         let mut states = vec![None; n_layers];
+        let mut entries = Vec::new();
         for layer in 0..n_layers {
             job.checkpoint().await?;
             let below = prefix.and_then(|base| base.key_values[layer].as_ref());
-            let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below);
-            let activation = state.pre.activation_under(gains.of(layer));
-            x = self.from_feed_forward(layer, state.resid_mid.clone(), activation);
+            if capture == Capture::Blocks {
+                entries.push(x.clone());
+            }
+            let edits = LayerEdits::new(layer, [edit]);
+            let (state, own) = self.to_feed_forward(layer, geometry, &positions, x, below, &edits);
+            let activation = match edits.of_activations() {
+                Some(edit) => state.pre.of_forks(&edit, geometry),
+                None => state.pre.activation(),
+            };
+            x = self.from_feed_forward(layer, state.resid_mid.clone(), activation, &edits);
             key_values[layer] = Some(own);
             if capture.covers(layer) {
                 states[layer] = Some(state);
@@ -276,6 +315,7 @@ impl Decoder {
             padding,
             key_values,
             states,
+            entries,
             resid_final: x,
         })
     }

@@ -7,7 +7,7 @@ use super::config::{Activation, LocalAttention, NormKind, Rope, RopeScaling};
 #[cfg(any(feature = "gpu", test))]
 use super::family::list::{Slot, Weights, Width, matrix, norm};
 use super::run::read;
-use super::{Capture, Config, Decoder, Gains, Link, ModelError, Run};
+use super::{Capture, Config, Decoder, Edit, Link, ModelError, Run};
 use crate::job::Job;
 
 /// Of the decoders' weights: every start tests the same ones.
@@ -189,17 +189,17 @@ async fn probe(decoder: &Decoder, job: Job<'_>) -> Result<[Vec<f32>; 2], ModelEr
         &[2, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5],
     ];
     let base = decoder
-        .base_run(&prompt, &Gains::none(), Capture::All, job)
+        .base_run(&prompt, &Edit::none(), Capture::All, job)
         .await?;
     let tails = vec![vec![vec![6, 5], vec![3, 5]], vec![vec![8, 9], vec![7, 9]]];
     let rows = decoder
-        .continue_run(&base, &tails, &Gains::none(), Capture::KeyValues, job)
+        .continue_run(&base, &tails, &Edit::none(), Capture::KeyValues, job)
         .await?;
     let values = read(log_probabilities(decoder, &rows, &[1, 2, 3, 4])?).await?;
     let gains = Tensor::<1>::full([decoder.config.d_mlp], 0.5, decoder.device())
         .autodiff()
         .require_grad();
-    let of_layer = [Gains::of_layer(0, gains.clone())];
+    let of_layer = [Edit::scaling(0, gains.clone())];
     let forks = decoder.fork(&[Link::first(&base)], &of_layer, job).await?;
     let fork = forks.first().ok_or(ModelError::NotFinite)?;
     let target = log_probabilities(decoder, fork, &[1, 2])?.sum();

@@ -85,9 +85,9 @@ pub async fn prune(
     let mut sets = Vec::with_capacity(trials.len());
     for (trial, before) in trials {
         mask = mask.checked(trial.model.config())?;
-        let gains = mask.gains(trial.model.config(), trial.model.decoder.device());
+        let edit = mask.edit(trial.model.config(), trial.model.decoder.device());
         let note = |items| job.progress("pruning", done + items, total);
-        let after = trial.under_each(&[gains], note, job).await?.pop();
+        let after = trial.under_each(&[edit], note, job).await?.pop();
         done += trial.items.len();
         let after = after.ok_or_else(|| PruningError::Settings("no result".into()))?;
         sets.push(PrunedSet {
@@ -209,7 +209,7 @@ pub async fn control(
         let random = (0..n_masks as u64).map(|i| random_like(&mask, config.d_mlp, seed, i));
         let candidates: Vec<_> = std::iter::once(mask.clone())
             .chain(random)
-            .map(|mask| mask.gains(config, trial.model.decoder.device()))
+            .map(|mask| mask.edit(config, trial.model.decoder.device()))
             .collect();
         let note = |scores| job.progress("random control", done + scores, total);
         let scores = trial.under_each(&candidates, note, job).await?;

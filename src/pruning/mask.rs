@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::PruningError;
-use crate::model::{Config, Gains, Neuron, Site};
+use crate::model::{Config, Edit, Neuron, Site};
 
 /// What pruning does to a neuron.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,16 +129,16 @@ impl Mask {
         Ok(self)
     }
 
-    /// Gains of 0 for the pruned neurons and 1 for the others, on the masked layers.
+    /// What the mask does to a run: factors of 0 for the pruned neurons and 1 for the others, on the masked layers.
     ///
     /// The mask must have been [`checked`](Self::checked) against `config`.
-    pub fn gains(&self, config: &Config, device: &Device) -> Gains {
-        let mut gains = Gains::none();
+    pub fn edit(&self, config: &Config, device: &Device) -> Edit {
+        let mut edit = Edit::none();
         for layer in &self.layers {
             let values = TensorData::new(self.factors(layer.layer, config.d_mlp), [config.d_mlp]);
-            gains.insert(layer.layer, Tensor::from_data(values, device));
+            edit = edit.scale(layer.layer, Tensor::from_data(values, device));
         }
-        gains
+        edit
     }
 
     /// 0 for every pruned neuron of a layer and 1 for the others, `[d_mlp]`.

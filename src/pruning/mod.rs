@@ -1,6 +1,6 @@
 //! Pruning: masks, how they are chosen, and what they do to the answers.
 //!
-//! - [`mask`]: a mask, its check against a model, its gains
+//! - [`mask`]: a mask, its check against a model, what it does to a run
 //! - [`selection`]: the top p % of a layer, random masks of the same size, neurons by rank
 //! - [`effect`]: item sets before and after, flipped items, the random control, one neuron's card
 //! - [`search`]: layer × percentage on validation items
@@ -16,7 +16,7 @@ pub use search::SearchReport;
 
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
-use crate::model::{Capture, Gains, Model, ModelError};
+use crate::model::{Capture, Edit, Model, ModelError};
 use crate::scoring::{Batch, BatchRun, Plan, Rule, ScoringError, SetScores, SharedRun};
 
 /// Why a mask could not be made or tried.
@@ -61,20 +61,20 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Scores the set under each of several gains. The items are run once; as many candidates as fit a pass leave that run
+    /// Scores the set under each of several edits. The items are run once; as many candidates as fit a pass leave that run
     /// together, each at the lowest layer it changes.
     ///
     /// `note` is told how many item × candidate scores are done.
     pub(crate) async fn under_each(
         self,
-        candidates: &[Gains],
+        candidates: &[Edit],
         note: impl Fn(usize),
         job: Job<'_>,
     ) -> Result<Vec<SetScores>, ScoringError> {
         let start = job.now_secs();
         let plan = Plan::new(self.model, (self.set, self.items), self.prompts, self.rule)?;
         let decoder = &self.model.decoder;
-        let (none, capture) = (Gains::none(), captured(candidates));
+        let (none, capture) = (Edit::none(), Capture::of(candidates));
         let mut found = vec![vec![Vec::new(); plan.entries()]; candidates.len()];
         let mut done = 0;
         let mut shared = SharedRun::default();
@@ -105,18 +105,6 @@ impl Trial<'_> {
         let seconds = job.now_secs() - start;
         let scores = |found: Vec<_>| plan.scores(self.set, &found, seconds).without_tokens();
         Ok(found.into_iter().map(scores).collect())
-    }
-}
-
-/// What a run must keep so that all of some candidates can leave it.
-fn captured(candidates: &[Gains]) -> Capture {
-    let mut layers: Vec<usize> = candidates.iter().filter_map(Gains::first_layer).collect();
-    layers.sort_unstable();
-    layers.dedup();
-    match layers.as_slice() {
-        [] => Capture::KeyValues,
-        [layer] => Capture::Layer(*layer),
-        _ => Capture::All,
     }
 }
 

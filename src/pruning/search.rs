@@ -105,7 +105,7 @@ pub async fn search(
         let device = trial.model.decoder.device();
         let candidates: Vec<_> = masks
             .iter()
-            .map(|mask| mask.gains(trial.model.config(), device))
+            .map(|mask| mask.edit(trial.model.config(), device))
             .collect();
         let note = |scores| job.progress("search", done + scores, total);
         let scores = trial.under_each(&candidates, note, job).await?;

@@ -30,7 +30,7 @@ pub use unknown::UnknownWords;
 
 use crate::items::{Item, Prompts};
 use crate::job::{Cancelled, Job};
-use crate::model::{Capture, Gains, Model, ModelError};
+use crate::model::{Capture, Edit, Model, ModelError};
 
 /// Why items could not be scored.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +209,7 @@ fn both_of_pair(items: &[ItemScore]) -> Option<Accuracy> {
     (pairs > 0).then(|| Accuracy::wilson(right, pairs))
 }
 
-/// A set made ready to be run: once, or under many gains.
+/// A set made ready to be run: once, or under many edits.
 pub struct Plan<'a> {
     items: &'a [Item],
     rule: Rule,
@@ -290,7 +290,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Scores a set under `gains`.
+/// Scores a set under an edit.
 ///
 /// # Errors
 ///
@@ -300,7 +300,7 @@ pub async fn score(
     (set, items): (&str, &[Item]),
     prompts: &Prompts,
     rule: Rule,
-    gains: &Gains,
+    edit: &Edit,
     job: Job<'_>,
 ) -> Result<SetScores, ScoringError> {
     let start = job.now_secs();
@@ -311,7 +311,7 @@ pub async fn score(
     let mut shared = SharedRun::default();
     for batch in plan.batches() {
         let capture = Capture::KeyValues;
-        let run = BatchRun::new(decoder, batch, gains, capture, &mut shared, job).await?;
+        let run = BatchRun::new(decoder, batch, edit, capture, &mut shared, job).await?;
         let top = run.top();
         let values = top.read_log_probabilities(decoder, batch, job).await?;
         done += batch.items.len();

@@ -10,7 +10,7 @@ use super::{Rule, ScoringError, UnknownWords, score};
 use crate::items::order::{reordered, rotated_order, shuffled_order};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
-use crate::model::{Gains, Model, ModelError};
+use crate::model::{Edit, Model, ModelError};
 
 /// Most orders that are tried.
 pub const MAX_ORDERS: usize = 64;
@@ -130,11 +130,11 @@ pub async fn position_bias(
                 .iter()
                 .filter_map(|(index, order)| Some(reordered(items.get(*index)?, order)))
                 .collect();
-            let scores = score(model, (set, &turned), prompts, rule, &Gains::none(), job).await?;
+            let scores = score(model, (set, &turned), prompts, rule, &Edit::none(), job).await?;
             scores.items.iter().map(|item| item.predicted).collect()
         } else {
             if own.is_none() {
-                let scores = score(model, (set, items), prompts, rule, &Gains::none(), job).await?;
+                let scores = score(model, (set, items), prompts, rule, &Edit::none(), job).await?;
                 own = Some(
                     scores
                         .items

@@ -8,9 +8,9 @@ use burn::tensor::{Tensor, TensorData};
 use super::batch::Batch;
 use crate::job::Job;
 use crate::model::run::read;
-use crate::model::{Capture, Decoder, Gains, Link, ModelError, Run};
+use crate::model::{Capture, Decoder, Edit, Link, ModelError, Run};
 
-/// The run of what the last batch shared, under one set of gains: batches of one beginning follow each other.
+/// The run of what the last batch shared, under one edit: batches of one beginning follow each other.
 #[derive(Default)]
 pub struct SharedRun(Option<(Vec<u32>, Run)>);
 
@@ -44,7 +44,7 @@ pub struct BatchRun {
 }
 
 impl BatchRun {
-    /// Runs a batch from the bottom. `shared` is kept from batch to batch under the same gains and capture.
+    /// Runs a batch from the bottom. `shared` is kept from batch to batch under the same edit and capture.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl BatchRun {
     pub async fn new(
         decoder: &Decoder,
         batch: &Batch,
-        gains: &Gains,
+        edit: &Edit,
         capture: Capture,
         shared: &mut SharedRun,
         job: Job<'_>,
@@ -61,7 +61,7 @@ impl BatchRun {
             [] => None,
             tokens => {
                 let prompt = [tokens];
-                let run = decoder.base_run(&prompt, gains, capture, job);
+                let run = decoder.base_run(&prompt, edit, capture, job);
                 Some(shared.of(tokens, run).await?)
             }
         };
@@ -69,18 +69,18 @@ impl BatchRun {
             Some(shared) => {
                 let rests = std::slice::from_ref(&batch.prompts);
                 decoder
-                    .continue_run(shared, rests, gains, capture, job)
+                    .continue_run(shared, rests, edit, capture, job)
                     .await?
             }
             None => {
                 let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
-                decoder.base_run(&prompts, gains, capture, job).await?
+                decoder.base_run(&prompts, edit, capture, job).await?
             }
         };
         let tails = match batch.tails() {
             Some(tails) => {
                 let prompts = base.joined(shared.as_ref());
-                let run = decoder.continue_run(&prompts, &tails, gains, capture, job);
+                let run = decoder.continue_run(&prompts, &tails, edit, capture, job);
                 Some(run.await?)
             }
             None => None,
@@ -113,7 +113,7 @@ impl BatchRun {
         Top::of(1, &self.base, self.tails.as_ref())
     }
 
-    /// Forks runs under each of `gains`, all of them together. Runs of batches that share a beginning share its forks, too;
+    /// Forks runs under each of `edits`, all of them together. Runs of batches that share a beginning share its forks, too;
     /// each of `runs` must share the same one.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl BatchRun {
     pub async fn fork(
         runs: &[Self],
         decoder: &Decoder,
-        gains: &[Gains],
+        edits: &[Edit],
         job: Job<'_>,
     ) -> Result<Vec<Top>, ModelError> {
         let beginning = runs.first().and_then(|first| first.shared.as_ref());
@@ -139,7 +139,7 @@ impl BatchRun {
                 after: Some(base),
             }));
         }
-        let mut forks = decoder.fork(&links, gains, job).await?.into_iter();
+        let mut forks = decoder.fork(&links, edits, job).await?.into_iter();
         if beginning.is_some() {
             forks.next();
         }
@@ -148,7 +148,7 @@ impl BatchRun {
             let base = forks.next();
             let tails = run.tails.as_ref().and_then(|_| forks.next());
             let base = base.ok_or_else(|| ModelError::Config("a fork is missing".into()))?;
-            tops.push(Top::of(gains.len(), &base, tails.as_ref()));
+            tops.push(Top::of(edits.len(), &base, tails.as_ref()));
         }
         Ok(tops)
     }

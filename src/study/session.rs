@@ -12,7 +12,7 @@ use crate::attribution::{self, Attribution, Settings};
 use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
-use crate::model::{Gains, Model, Neuron};
+use crate::model::{Edit, Model, Neuron};
 use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
 use crate::pruning::search::{self, SearchReport};
 use crate::pruning::selection::TopPercent;
@@ -212,9 +212,8 @@ impl Session {
         if self.baseline(set).is_none() {
             let of = self.made_of(set)?;
             let named = (set, self.bench.items(set)?);
-            let (gains, prompts, rule) =
-                (Gains::none(), self.bench.prompts(set)?, self.bench.rule());
-            let result = scoring::score(&self.model, named, &prompts, rule, &gains, job).await?;
+            let (edit, prompts, rule) = (Edit::none(), self.bench.prompts(set)?, self.bench.rule());
+            let result = scoring::score(&self.model, named, &prompts, rule, &edit, job).await?;
             self.compute.faults.check()?;
             self.results.keep_scores(Made { of, result });
         }

@@ -10,7 +10,7 @@ use crate::attribution::sweep::Sweep;
 use crate::attribution::target::Target;
 use crate::attribution::{Positions, Settings};
 use crate::job::Job;
-use crate::model::{Capture, Decoder, Gains, ModelError};
+use crate::model::{Capture, Decoder, Edit, ModelError};
 use crate::scoring::{BatchRun, Encoded, SharedRun, batches};
 
 const STAGE: &str = "compiling for the graphics card";
@@ -100,9 +100,9 @@ async fn run_jobs(decoder: &Decoder, items: &[Encoded], job: Job<'_>) -> Result<
 
 /// Scores the items as they are, and under masks.
 async fn score(decoder: &Decoder, items: &[Encoded], job: Job<'_>) -> Result<(), ModelError> {
-    let none = Gains::none();
+    let none = Edit::none();
     let ones = Tensor::ones([decoder.config.d_mlp], decoder.device());
-    let masks = vec![Gains::of_layer(0, ones); 2];
+    let masks = vec![Edit::scaling(0, ones); 2];
     for batch in &batches(items, decoder) {
         let shared = &mut SharedRun::default();
         let run = BatchRun::new(decoder, batch, &none, Capture::All, shared, job).await?;
@@ -123,7 +123,7 @@ async fn attribute(
     settings: &Settings,
     job: Job<'_>,
 ) -> Result<(), ModelError> {
-    let none = Gains::none();
+    let none = Edit::none();
     for batch in &batches(items, decoder) {
         let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
         let base = decoder.base_run(&prompts, &none, Capture::All, job).await?;

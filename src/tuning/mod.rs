@@ -24,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::job::{Cancelled, Job};
 use crate::model::run::read;
-use crate::model::{Decoder, Gains, ModelError};
+use crate::model::{Decoder, Edit, ModelError};
 use crate::pruning::{Mask, PruningError, Trial};
 use crate::scoring::metrics::log_sum_exp;
 use crate::scoring::{Accuracy, BatchRun, Encoded, ScoringError, SetScores, encode};
@@ -208,7 +208,7 @@ impl<'a> Tuning<'a> {
         let decoder = &model.decoder;
         let (config, device) = (model.config(), decoder.device());
         // Pruned neurons of lower layers are in the kept runs already.
-        let below = restrict(mask, |layer| layer < settings.layer).gains(config, device);
+        let below = restrict(mask, |layer| layer < settings.layer).edit(config, device);
         let mut train = Vec::new();
         let mut groups = Vec::new();
         for trial in &sets.train {
@@ -401,11 +401,10 @@ impl<'a> Tuning<'a> {
         delta.clone().add_scalar(1.0) * self.keep.clone()
     }
 
-    fn all_gains(&self, of_layer: Tensor<1>) -> Gains {
+    fn all_gains(&self, of_layer: Tensor<1>) -> Edit {
         let config = &self.decoder.config;
-        let mut gains = self.mask.gains(config, self.decoder.device());
-        gains.insert(self.settings.layer, of_layer);
-        gains
+        let of_others = self.mask.edit(config, self.decoder.device());
+        of_others.scale(self.settings.layer, of_layer)
     }
 
     async fn log_likelihoods(
@@ -415,10 +414,10 @@ impl<'a> Tuning<'a> {
         job: Job<'_>,
     ) -> Result<Tensor<2>, TuningError> {
         let above = restrict(&self.mask, |layer| layer > self.settings.layer);
-        let mut gains = above.gains(&self.decoder.config, self.decoder.device());
-        gains.insert(self.settings.layer, self.gains(delta));
+        let above = above.edit(&self.decoder.config, self.decoder.device());
+        let edit = above.scale(self.settings.layer, self.gains(delta));
         let (decoder, run) = (self.decoder, std::slice::from_ref(&prepared.run));
-        let tops = BatchRun::fork(run, decoder, &[gains], job).await?;
+        let tops = BatchRun::fork(run, decoder, &[edit], job).await?;
         let top = tops
             .first()
             .ok_or_else(|| ModelError::Device("no fork".into()))?;

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::{TuneSettings, TuningError};
 use crate::items::Item;
 use crate::job::Job;
-use crate::model::{Capture, Gains};
+use crate::model::{Capture, Edit};
 use crate::pruning::Trial;
 use crate::scoring::{Batch, BatchRun, Encoded, SharedRun, batches};
 
@@ -30,7 +30,7 @@ impl Prepared {
         trial: Trial<'_>,
         encoded: &[Encoded],
         settings: &TuneSettings,
-        below: &Gains,
+        below: &Edit,
         job: Job<'_>,
     ) -> Result<Vec<Self>, TuningError> {
         let decoder = &trial.model.decoder;

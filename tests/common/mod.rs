@@ -14,7 +14,7 @@ use secateur::items::{Item, Prompts, Template};
 use secateur::job::{Job, Silent};
 use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
-use secateur::model::{Compute, Decoder, Gains, Link, Model, Run};
+use secateur::model::{Compute, Decoder, Edit, Link, Model, Run};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
 use serde::Deserialize;
@@ -68,7 +68,7 @@ pub fn job() -> Job<'static> {
 }
 
 /// A run's fork under some gains.
-pub fn fork(decoder: &Decoder, run: &Run, gains: &Gains) -> Run {
+pub fn fork(decoder: &Decoder, run: &Run, gains: &Edit) -> Run {
     let links = [Link::first(run)];
     let forks = decoder.fork(&links, std::slice::from_ref(gains), job());
     wait(forks).unwrap().pop().unwrap()
