@@ -355,6 +355,43 @@ fn gradients_of_gains_are_those_of_finite_differences() {
     }
 }
 
+/// What a training may change, projections that are held side by side among it.
+#[test]
+fn a_gradient_reaches_every_weight() {
+    for (folder, _) in FOLDERS {
+        let model = model(folder);
+        let decoder = &model.decoder;
+        let (mut vectors, mut matrices) = (Vec::new(), Vec::new());
+        let trained = decoder.map(
+            decoder.device(),
+            |name, weight| {
+                let leaf = weight.autodiff().require_grad();
+                vectors.push((name.to_owned(), leaf.clone()));
+                leaf
+            },
+            |name, weight| {
+                let leaf = weight.autodiff().require_grad();
+                matrices.push((name.to_owned(), leaf.clone()));
+                leaf
+            },
+        );
+        let run = base(&trained, &PROMPTS[..1], &Edit::none());
+        let logit = trained.last_logits(&run).narrow(2, 17, 1).sum();
+        let mut gradients = logit.backward();
+        let vectors = vectors
+            .into_iter()
+            .map(|(name, leaf)| (name, leaf.grad_remove(&mut gradients).map(host)));
+        let of_vectors: Vec<_> = vectors.collect();
+        let matrices = matrices
+            .into_iter()
+            .map(|(name, leaf)| (name, leaf.grad_remove(&mut gradients).map(host)));
+        for (name, gradient) in of_vectors.into_iter().chain(matrices) {
+            let gradient = gradient.unwrap_or_else(|| panic!("{folder} {name}"));
+            assert!(largest(&gradient) > 0.0, "{folder} {name}");
+        }
+    }
+}
+
 #[test]
 fn a_table_in_pieces_gives_what_one_piece_gives() {
     for folder in ["tiny-gemma3", "tiny-gpt2", "tiny-gpt-neox"] {

@@ -165,7 +165,7 @@ pub fn project(
     bias: Option<&Tensor<1>>,
     residual: Option<Tensor<3>>,
 ) -> Tensor<3> {
-    let trained = weight.is_require_grad() || bias.is_some_and(Tensor::is_require_grad);
+    let trained = weight.is_tracked() || bias.is_some_and(Tensor::is_tracked);
     if trained {
         return plain::project(x, weight, layout, bias, residual);
     }
@@ -194,7 +194,7 @@ pub fn norm<const D: usize>(
     centred: bool,
     eps: f64,
 ) -> Tensor<D> {
-    let trained = weight.is_require_grad() || bias.is_some_and(Tensor::is_require_grad);
+    let trained = weight.is_tracked() || bias.is_some_and(Tensor::is_tracked);
     if trained {
         return plain::norm(x, weight, bias, centred, eps);
     }
@@ -211,7 +211,7 @@ pub fn norm<const D: usize>(
 /// A norm of some of a token's heads, each with a weight of its own: the first ones, as many as `weight` has rows. The
 /// others stay as they are. `[forks, tail, heads, d_head]` in and out; `weight`: `[normed heads, d_head]`.
 pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
-    if weight.is_require_grad() {
+    if weight.is_tracked() {
         return plain::norm_heads(x, weight, centred, eps);
     }
     let heads = x.dims()[2];
@@ -278,7 +278,7 @@ pub fn activate(
     gains: Option<Tensor<3>>,
     shape: ActivationShape,
 ) -> Tensor<3> {
-    let trained = bias.is_some_and(Tensor::is_require_grad);
+    let trained = bias.is_some_and(Tensor::is_tracked);
     if trained {
         return plain::activate(projected, bias, gains, shape);
     }

@@ -24,7 +24,7 @@ pub fn rows(table: &Tensor<2>, ids: Tensor<1, Int>) -> Tensor<2> {
 /// - returns `[batch, tokens, 1]`
 pub fn log_normaliser(x: Tensor<3>, pieces: &[Tensor<2>], cap: Option<f64>) -> Tensor<3> {
     #[cfg(feature = "gpu")]
-    if super::is_gpu(&x.device()) && !pieces.iter().any(Tensor::is_require_grad) {
+    if super::is_gpu(&x.device()) && !pieces.iter().any(Tensor::is_tracked) {
         return super::gpu::table::log_normaliser(x, pieces, cap);
     }
     let products = |piece: &Tensor<2>| project(x.clone(), piece.clone(), Layout::OutIn, None, None);
