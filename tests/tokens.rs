@@ -12,7 +12,7 @@ mod common;
 use common::{files, job, model, plain, wait};
 use secateur::attribution::Settings;
 use secateur::items::{FewShot, Item, Prompts, Template};
-use secateur::model::gains::Site;
+use secateur::model::edit::Site;
 use secateur::model::run::log_probabilities_of;
 use secateur::model::{Capture, Compute, Edit, Model, ModelError};
 use secateur::pruning::Mask;

@@ -18,7 +18,7 @@ use crate::items::{FewShot, Template};
 use crate::job::Job;
 use crate::lesson;
 use crate::model::device::Compute;
-use crate::model::{LoadReport, Model, ModelError, Precision, Site};
+use crate::model::{LoadReport, Model, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
 use crate::pruning::search::grid;
@@ -414,7 +414,7 @@ pub async fn load(
         }
     }
     loaded.map_err(|error| match error {
-        ModelError::Device(_) | ModelError::NotFinite | ModelError::Cancelled(_) => error.into(),
+        error if error.is_device_fault() || error.is_cancelled() => error.into(),
         of_file => {
             let first = resolved.weights.first();
             let path = first.map(|path| path.display().to_string());

@@ -54,24 +54,9 @@ enum CliError {
 
 impl CliError {
     fn exit_code(&self) -> u8 {
-        use crate::attribution::AttributionError;
-        use crate::model::ModelError;
-        use crate::scoring::ScoringError;
-        use crate::tuning::TuningError;
         match self {
             // Everything but a failing device is something the user can mend.
-            Self::Study(
-                StudyError::Tuning(TuningError::Pruning(PruningError::Scoring(error)))
-                | StudyError::Attribution(AttributionError::Scoring(error)),
-            ) if matches!(
-                error,
-                ScoringError::Model(
-                    ModelError::Device(_) | ModelError::NotFinite | ModelError::Cancelled(_)
-                )
-            ) =>
-            {
-                1
-            }
+            Self::Study(error) if error.is_device_fault() || error.is_cancelled() => 1,
             Self::Different(_) | Self::Fault(_) => 1,
             Self::File { error, .. } if error.kind() != std::io::ErrorKind::NotFound => 1,
             _ => 2,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Item;
 use super::check::{ItemsError, MAX_SHOTS};
-use super::template::{Rendered, Template, TemplateError};
+use super::template::{Rendered, Template};
+use super::template_error::TemplateError;
 
 /// What follows a shot (the harness' `fewshot_delimiter`).
 const BETWEEN: &str = "\n\n";

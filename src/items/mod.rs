@@ -41,6 +41,7 @@ mod shapes;
 pub mod split;
 mod table;
 pub mod template;
+mod template_error;
 mod text;
 mod xml;
 
@@ -53,7 +54,8 @@ pub use few_shot::{FewShot, Prompts};
 pub use parsed::{LineError, MAX_ERRORS, ParsedItems, Preview};
 pub use read::{parse_items, parse_items_from};
 pub use split::SplitPart;
-pub use template::{Rendered, RenderedChoice, Template, TemplateError, TemplateSpec};
+pub use template::{Rendered, RenderedChoice, Template, TemplateSpec};
+pub use template_error::TemplateError;
 
 /// One multiple-choice question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

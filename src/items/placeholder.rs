@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Item;
-use super::template::TemplateError;
+use super::template_error::TemplateError;
 
 /// What stands in braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

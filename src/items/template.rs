@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Item;
 use super::placeholder::{Filling, Placeholder, holds, pieces};
+use super::template_error::{MAX_PROMPT, TemplateError};
 
 /// How items become prompts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,45 +139,9 @@ impl Rendered {
     }
 }
 
-/// Why there is no such template, or no such prompt.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// There is no template of a name and version.
-    #[error("there is no template `{asked}`; known are {known}")]
-    Unknown {
-        /// What was asked for.
-        asked: String,
-        /// Every template there is.
-        known: String,
-    },
-    /// A template of one's own cannot be used.
-    #[error("the template's {part}: {message}")]
-    Own {
-        /// Which of its fields.
-        part: &'static str,
-        /// What is wrong and what would be right.
-        message: String,
-    },
-    /// The template asks for something that an item lacks.
-    #[error("{0}")]
-    Item(String),
-    /// A prompt would be longer than any model reads.
-    #[error(
-        "the template `{template}` would make a prompt of more than {MAX_PROMPT} bytes of it ({bytes} so far)"
-    )]
-    TooLong {
-        /// The template's name and version.
-        template: String,
-        /// How long the prompt would be, as far as it was counted.
-        bytes: usize,
-    },
-}
-
 const TEMPLATES: &str = include_str!("templates.json");
 /// Longest text of a template, in bytes.
 const MAX_BYTES: usize = 20_000;
-/// Longest prompt with one choice, in bytes: more than the longest context holds.
-const MAX_PROMPT: usize = 1 << 20;
 /// Longest name of a template, in characters.
 const MAX_NAME: usize = 60;
 

@@ -146,6 +146,18 @@ pub enum ModelError {
     Cancelled(#[from] Cancelled),
 }
 
+impl ModelError {
+    /// Whether the user stopped the job.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled(_))
+    }
+
+    /// Whether the device failed, which no other input mends.
+    pub fn is_device_fault(&self) -> bool {
+        matches!(self, Self::Device(_) | Self::NotFinite)
+    }
+}
+
 /// A tensor that a configuration asks for and its weight file lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingTensor {

@@ -33,6 +33,26 @@ pub enum PruningError {
     Scoring(#[from] ScoringError),
 }
 
+impl PruningError {
+    /// The model's error, where it is one.
+    pub fn of_model(&self) -> Option<&ModelError> {
+        match self {
+            Self::Scoring(error) => error.of_model(),
+            _ => None,
+        }
+    }
+
+    /// Whether the user stopped the job.
+    pub fn is_cancelled(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_cancelled)
+    }
+
+    /// Whether the device failed, which no other input mends.
+    pub fn is_device_fault(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_device_fault)
+    }
+}
+
 impl From<ModelError> for PruningError {
     fn from(error: ModelError) -> Self {
         Self::Scoring(error.into())

@@ -54,6 +54,26 @@ pub enum ScoringError {
     Model(#[from] ModelError),
 }
 
+impl ScoringError {
+    /// The model's error, where it is one.
+    pub fn of_model(&self) -> Option<&ModelError> {
+        match self {
+            Self::Model(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the user stopped the job.
+    pub fn is_cancelled(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_cancelled)
+    }
+
+    /// Whether the device failed, which no other input mends.
+    pub fn is_device_fault(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_device_fault)
+    }
+}
+
 impl From<Cancelled> for ScoringError {
     fn from(cancelled: Cancelled) -> Self {
         Self::Model(cancelled.into())

@@ -1,12 +1,10 @@
 //! Models and samples on disk: a folder, a file, or a catalogue id under `models/`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::model::load::ModelFiles;
+use crate::weights::sharded::{Index, MAX_INDEX_BYTES};
 use crate::weights::split::PartName;
 use crate::weights::{ByteSource, FileSource};
 
@@ -164,9 +162,6 @@ fn name_of(path: &Path) -> String {
 /// The index of a model in shards.
 const INDEX: &str = "model.safetensors.index.json";
 
-/// Largest index that is read; one of a thousand shards is far below.
-const LARGEST_INDEX_BYTES: u64 = 64 << 20;
-
 /// A model of one file, or of all shards or parts where the file is one of them or the shards' index.
 fn single_file(path: &Path) -> Result<ResolvedModel, StoreError> {
     let index = path.with_file_name(INDEX);
@@ -213,31 +208,16 @@ fn with_companions(id: String, weights: Vec<PathBuf>) -> ResolvedModel {
     }
 }
 
-/// The part of an index that says where the tensors are.
-#[derive(Deserialize)]
-struct WeightMap {
-    weight_map: BTreeMap<String, String>,
-}
-
 fn sharded(index: &Path) -> Result<ResolvedModel, StoreError> {
     let fail = |message: String| StoreError::Index(index.to_path_buf(), message);
     let size = fs::metadata(index).map_err(|error| fail(error.to_string()))?;
-    if size.len() > LARGEST_INDEX_BYTES {
+    if size.len() > MAX_INDEX_BYTES as u64 {
         return Err(fail(format!("{} bytes are too many", size.len())));
     }
     let bytes = fs::read(index).map_err(|error| fail(error.to_string()))?;
-    let WeightMap { weight_map } =
-        serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string()))?;
-    let names: BTreeSet<String> = weight_map.into_values().collect();
-    if names.is_empty() {
-        return Err(fail("it names no shard".into()));
-    }
+    let named = Index::from_json(&bytes).map_err(|error| fail(error.to_string()))?;
     let mut shards = Vec::new();
-    for name in &names {
-        // An index comes with a download: it must not point out of its folder.
-        if !is_name(name) || name.starts_with('.') {
-            return Err(fail(format!("`{name}` is no name of a file beside it")));
-        }
+    for name in named.shards() {
         let shard = index.with_file_name(name);
         if !shard.is_file() {
             return Err(StoreError::MissingShard(shard));

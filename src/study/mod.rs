@@ -88,6 +88,27 @@ pub enum StudyError {
     Tuning(#[from] TuningError),
 }
 
+impl StudyError {
+    /// The model's error, where it is one.
+    pub fn of_model(&self) -> Option<&ModelError> {
+        match self {
+            Self::Attribution(error) => error.of_model(),
+            Self::Tuning(error) => error.of_model(),
+            _ => None,
+        }
+    }
+
+    /// Whether the user stopped the job.
+    pub fn is_cancelled(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_cancelled)
+    }
+
+    /// Whether the device failed, which no other input mends.
+    pub fn is_device_fault(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_device_fault)
+    }
+}
+
 macro_rules! from_below {
     ($($error:ty),*) => {$(
         impl From<$error> for StudyError {

@@ -44,6 +44,26 @@ pub enum TuningError {
     Pruning(#[from] PruningError),
 }
 
+impl TuningError {
+    /// The model's error, where it is one.
+    pub fn of_model(&self) -> Option<&ModelError> {
+        match self {
+            Self::Pruning(error) => error.of_model(),
+            _ => None,
+        }
+    }
+
+    /// Whether the user stopped the job.
+    pub fn is_cancelled(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_cancelled)
+    }
+
+    /// Whether the device failed, which no other input mends.
+    pub fn is_device_fault(&self) -> bool {
+        self.of_model().is_some_and(ModelError::is_device_fault)
+    }
+}
+
 impl From<ScoringError> for TuningError {
     fn from(error: ScoringError) -> Self {
         Self::Pruning(error.into())
@@ -64,13 +84,11 @@ impl From<Cancelled> for TuningError {
 
 /// What was computed before the training and is no number after some steps of it is owed to the training.
 fn diverged(error: TuningError, step: usize) -> TuningError {
-    match error {
-        TuningError::Pruning(PruningError::Scoring(ScoringError::Model(ModelError::NotFinite))) => {
-            TuningError::Settings(format!(
-                "the training left the finite numbers by step {step}; take a smaller learning rate or weight decay"
-            ))
-        }
-        other => other,
+    match error.of_model() {
+        Some(ModelError::NotFinite) => TuningError::Settings(format!(
+            "the training left the finite numbers by step {step}; take a smaller learning rate or weight decay"
+        )),
+        _ => error,
     }
 }
 
@@ -115,7 +133,7 @@ pub async fn tune(
         }
         match Tuning::curve(sets, mask, settings, seed, index, job).await {
             // A run that was trained is kept, whenever the next one is stopped.
-            Err(error) if is_cancelled(&error) && !curves.is_empty() => break,
+            Err(error) if error.is_cancelled() && !curves.is_empty() => break,
             curve => curves.push(curve?),
         }
         if curves.iter().any(|curve| curve.cancelled) {
@@ -254,7 +272,7 @@ impl<'a> Tuning<'a> {
         let mut curve = run.train(job).await?;
         if !curve.cancelled {
             match run.test(&curve.gains, &sets.test, job).await {
-                Err(error) if is_cancelled(&error) => curve.cancelled = true,
+                Err(error) if error.is_cancelled() => curve.cancelled = true,
                 tested => curve.sets = tested?,
             }
         }
@@ -293,7 +311,7 @@ impl<'a> Tuning<'a> {
                 trained => trained.map(|()| None),
             };
             let validation = match validation {
-                Err(error) if is_cancelled(&error) => {
+                Err(error) if error.is_cancelled() => {
                     curve.cancelled = true;
                     break;
                 }
@@ -492,15 +510,6 @@ impl<'a> Tuning<'a> {
         }
         Ok(sets)
     }
-}
-
-fn is_cancelled(error: &TuningError) -> bool {
-    matches!(
-        error,
-        TuningError::Pruning(PruningError::Scoring(ScoringError::Model(
-            ModelError::Cancelled(_)
-        )))
-    )
 }
 
 fn restrict(mask: &Mask, keep: impl Fn(usize) -> bool) -> Mask {

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::{MAX_TENSORS, WeightsError};
 
 /// Largest index accepted, in bytes: that of 100,000 tensors of long names.
-const MAX_BYTES: usize = 12 << 20;
+pub const MAX_INDEX_BYTES: usize = 12 << 20;
 /// Largest number of shards accepted.
 const MAX_SHARDS: usize = 1000;
 
@@ -30,7 +30,7 @@ impl Index {
     pub fn from_json(bytes: &[u8]) -> Result<Self, WeightsError> {
         let wrong =
             |message: String| WeightsError::Header(format!("index of the shards: {message}"));
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() > MAX_INDEX_BYTES {
             return Err(wrong(format!("{} bytes", bytes.len())));
         }
         let raw: RawIndex =
