@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod examples;
 mod version_0_1;
 
 use common::{assert_close, items, job, model, plain, wait};

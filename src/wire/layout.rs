@@ -26,31 +26,35 @@ pub fn comment(lines: &[String], indent: &str) -> String {
 pub fn comment_lines(docs: &str) -> Vec<String> {
     let marks = |line: &str| {
         let line = line.trim().trim_start_matches("/**").trim_end_matches("*/");
-        let line = line.trim().trim_start_matches('*').trim();
-        line.replace("[`", "`").replace("`]", "`")
+        without_links(line.trim().trim_start_matches('*').trim())
     };
     let lines = docs.lines().map(marks);
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// The declaration of a type, from its definition: an interface where it is one object.
-pub fn declaration(name: &str, docs: &str, definition: &str) -> String {
-    let docs = comment(&comment_lines(docs), "");
-    match object(definition) {
-        Some(fields) => {
-            let fields: String = fields
-                .iter()
-                .map(
-                    |Field {
-                         comment: above,
-                         text,
-                     }| { format!("{}  {text};\n", comment(above, "  ")) },
-                )
-                .collect();
-            format!("{docs}export interface {name} {{\n{fields}}}\n")
-        }
-        None => format!("{docs}export type {name} = {};\n", on_one_line(definition)),
+/// A line whose links into the Rust sources are plain names.
+fn without_links(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some((before, link)) = rest.split_once("`](") {
+        text = text + before + "`";
+        rest = link.split_once(')').map_or("", |(_, after)| after);
     }
+    (text + rest).replace("[`", "`").replace("`]", "`")
+}
+
+/// A declaration as `ts-rs` makes it, with its comment: an interface where it is of one object.
+pub fn declaration(docs: &str, declared: &str) -> String {
+    let docs = comment(&comment_lines(docs), "");
+    let declared = declared.trim_end_matches(';');
+    let (head, definition) = declared.split_once(" = ").unwrap_or((declared, ""));
+    let Some(fields) = object(definition) else {
+        return format!("{docs}export {head} = {};\n", on_one_line(definition));
+    };
+    let name = head.trim_start_matches("type ");
+    let line = |field: &Field| format!("{}  {};\n", comment(&field.comment, "  "), field.text);
+    let fields: String = fields.iter().map(line).collect();
+    format!("{docs}export interface {name} {{\n{fields}}}\n")
 }
 
 /// The fields of a definition that is one object.
@@ -136,16 +140,16 @@ mod tests {
 
     #[test]
     fn an_object_becomes_an_interface_with_its_comments() {
-        let definition = "{ \n/**\n * How many, as [`Items`] has them.\n */\ncount: number, pairs?: Array<[string, number]> | null, last: { of: string, } | null, }";
+        let declared = "type Set = { \n/**\n * How many, as [`Items`](crate::Items) has [`them`].\n */\ncount: number, pairs?: Array<[string, number]> | null, last: { of: string, } | null, };";
         assert_eq!(
-            declaration("Set", "/**\n * A set.\n * Of items.\n */\n", definition),
+            declaration("/**\n * A set.\n * Of items.\n */\n", declared),
             "\
 /**
  * A set.
  * Of items.
  */
 export interface Set {
-  /** How many, as `Items` has them. */
+  /** How many, as `Items` has `them`. */
   count: number;
   pairs?: Array<[string, number]>;
   last: { of: string } | null;
@@ -156,14 +160,18 @@ export interface Set {
 
     #[test]
     fn anything_else_becomes_a_type() {
-        let union = r#"{ "kind": "cyclic" } | { "kind": "seeded", 
+        let union = r#"type Orders = { "kind": "cyclic" } | { "kind": "seeded", 
 /**
  * Its seed.
  */
-seed: number, }"#;
+seed: number, };"#;
         assert_eq!(
-            declaration("Orders", "", union),
+            declaration("", union),
             "export type Orders = { \"kind\": \"cyclic\" } | { \"kind\": \"seeded\", seed: number };\n"
+        );
+        assert_eq!(
+            declaration("", "type Made<T> = { of: string, } & T;"),
+            "export type Made<T> = { of: string } & T;\n"
         );
     }
 }

@@ -50,18 +50,18 @@ struct Types {
 
 impl TypeVisitor for Types {
     fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        // What a generic type is of may be new where the type itself is not.
+        T::visit_generics(self);
         if T::output_path().is_some() {
             let name = T::ident(&self.config);
             if self.found.contains_key(&name) {
                 return;
             }
-            let definition = T::inline(&self.config);
             let docs = T::docs().unwrap_or_default();
-            let declared = declaration(&name, &docs, &definition);
+            let declared = declaration(&docs, &T::decl(&self.config));
             self.found.insert(name, declared);
         }
         T::visit_dependencies(self);
-        T::visit_generics(self);
     }
 }
 

@@ -44,6 +44,11 @@ fn holds(new: &Value, old: &Value) -> bool {
         (Value::Array(new), Value::Array(old)) => {
             new.len() == old.len() && new.iter().zip(old).all(|(new, old)| holds(new, old))
         }
+        // JavaScript writes 5 for 5.0, and a 32-bit float with the digits of a 64-bit one.
+        (Value::Number(new), Value::Number(old)) => {
+            let float = |number: &serde_json::Number| number.as_f64().map(|number| number as f32);
+            new == old || float(new) == float(old)
+        }
         _ => new == old,
     }
 }

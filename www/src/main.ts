@@ -1,6 +1,7 @@
 // The page: views over services over one worker. It computes no result; every number comes from the engine.
 //
-// - types.ts, site.ts the engine's documents; the index files beside the page
+// - wire/engine.ts    the engine's calls and documents, made of its sources; roles.ts: what item sets are for
+// - site.ts           the index files beside the page
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         edited, history, made-of, results: the study, its changes, and what of the results fits it, as pure
