@@ -38,7 +38,7 @@ test("a model is its hashes, whatever its files are called; the chat template ch
   expect(hasContents([file("a", null)], [file("a", null)])).toBe(false);
 });
 
-test("settings say their method, and of the others only what they know", () => {
+test("settings say what they are, and of another method only what it knows", () => {
   const fast: AttributionSettings = {
     preset: "fast",
     method: "integrated_gradients",
@@ -52,7 +52,7 @@ test("settings say their method, and of the others only what they know", () => {
     aggregate: "signed_mean",
     confidence_threshold: 0.5,
   };
-  expect(settingsText(fast)).toBe("Integrated Gradients, fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
+  expect(settingsText(fast)).toBe("fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
   const { preset: _, ...own } = fast;
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("own settings");
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("to a gap of 0.5 %");

@@ -99,7 +99,7 @@ export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance } = settings;
   if (method !== "integrated_gradients") return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : [])].join(", ");
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? TOLERANCE)}` : `${count(steps, "step")}, ${rule} rule`;
-  return `${METHODS[method]}, ${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${nodes}`;
+  return `${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${nodes}`;
 }
 
 export function clip(text: string, length: number): string {

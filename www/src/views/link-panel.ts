@@ -109,7 +109,10 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
         .join(", "),
     ],
   ];
-  if (attribution) rows.push(["Attribution", settingsText(attribution)]);
+  if (attribution) {
+    const isIg = attribution.method === "integrated_gradients";
+    rows.push(["Attribution", `${isIg ? "Integrated Gradients, " : ""}${settingsText(attribution)}`]);
+  }
   if (search) rows.push(["Search", `percentages ${search.percents.join(", ")}`]);
   if (size > 0 || selection) {
     const where = selection ? `top ${selection.percent} % of layer ${selection.layer} by |IG|` : "as they are";
