@@ -13,7 +13,7 @@ import { options, valueOf } from "./widgets";
 const DEVICES: readonly (readonly [DeviceChoice, string])[] = [
   ["auto", "automatic"],
   ["webgpu", "WebGPU (graphics card)"],
-  ["wasm", "WebAssembly (one processor core)"],
+  ["wasm", "WebAssembly (processor)"],
 ];
 
 class ModelDevice extends View {
