@@ -89,15 +89,23 @@ function running(): Engine {
   throw { code: "no_engine", message: "the engine is not running", hint: "Start it again." } satisfies SecateurError;
 }
 
-/** What the engine computes on. */
-function deviceNow(): DeviceInfo {
-  const info = running().device();
-  isOnGpu = info.kind === "webgpu";
+/** What the engine last said of its device: it cannot be asked in the middle of a call. */
+let told: DeviceInfo | null = null;
+
+/** The same with what is known of a GPU. */
+function described(info: DeviceInfo): DeviceInfo {
   if (found === null) return info;
   if (found.missing !== null) return { ...info, message: `WebGPU is not used: ${found.missing}.` };
   if (now?.hasGpu !== false) return info;
   const { adapter, limits } = found;
   return { ...info, limits, message: `Larger models are tried on the graphics card as well (${adapter || "its name is not known"}).` };
+}
+
+/** What the engine computes on. */
+function deviceNow(): DeviceInfo {
+  told = running().device();
+  isOnGpu = told.kind === "webgpu";
+  return described(told);
 }
 
 function lookForGpu(): Promise<gpu.Found> {
@@ -127,7 +135,7 @@ async function startOn(choice: DeviceChoice): Promise<DeviceInfo> {
   }
   now = await startSmall(wanted);
   // Nobody waits for it: it may take two seconds.
-  if (isAuto) void lookForGpu().then(() => self.postMessage({ device: deviceNow() }));
+  if (isAuto) void lookForGpu().then(() => told && self.postMessage({ device: described(told) }));
   return deviceNow();
 }
 
