@@ -95,6 +95,11 @@ export function hasTarget(method: Method): boolean {
   return method === "integrated_gradients" || method === "gradient_times_activation";
 }
 
+/** What a selection goes by. */
+export function scoreText(method: Method | undefined): string {
+  return method === undefined || method === "integrated_gradients" ? "|IG|" : "|score|";
+}
+
 export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance } = settings;
   if (method !== "integrated_gradients") return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : [])].join(", ");

@@ -1,13 +1,14 @@
 // The heat map of layers × neurons: looked at, hovered, clicked, zoomed, walked through by keyboard.
 
 import { html, type TemplateResult } from "lit";
-import { METHODS, address, short } from "../format";
+import { address, hasTarget, METHODS, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import type { NeuronAddress, State } from "../services/store";
 import { isDark } from "../services/theme";
 import { columns, neuronAt, paint, rowHeight, strongest, type Geometry, type Picture } from "./heat-map-paint";
 import { css } from "./scale";
+import type { Method } from "../wire/engine";
 import { View } from "./view";
 import { options, valueOf } from "./widgets";
 
@@ -134,7 +135,7 @@ class HeatMap extends View {
         </div>
       </div>
       <div class="map-foot"><p class="map-read" aria-live="polite">${this.#read()}</p>${
-        picture ? legend(picture) : html`<div class="map-legend"></div>`
+        picture ? legend(picture, this.state.attribution?.settings.method ?? "integrated_gradients") : html`<div class="map-legend"></div>`
       }</div>
       <p id="map-help" class="visually-hidden">${HELP}</p>`;
   }
@@ -399,14 +400,16 @@ class HeatMap extends View {
   }
 }
 
-function legend({ largest, isRoot, isDark: isNight }: Picture): TemplateResult {
+function legend({ largest, isRoot, isDark: isNight }: Picture, method: Method): TemplateResult {
   const at = (share: number): number => Math.sign(share) * (isRoot ? share * share : Math.abs(share)) * largest;
   return html`<div class="map-legend" aria-label="Scores from ${short(-largest)} to ${short(largest)}">
     <div class="legend-scale"><span class="legend-bar" aria-hidden="true">${Array.from(
       { length: 41 },
       (_, index) => html`<i .style=${`background: ${css(index / 20 - 1, isNight)}`}></i>`,
     )}</span><span class="legend-numbers">${[-1, -0.5, 0, 0.5, 1].map((share) => html`<span>${short(at(share))}</span>`)}</span></div>
-    <span class="legend-words">purple: against the answer · orange: for it · <b class="tick"></b> pruned</span>
+    <span class="legend-words">${
+      hasTarget(method) ? "purple: against the answer · orange: for it" : "purple: below zero · orange: above"
+    } · <b class="tick"></b> pruned</span>
   </div>`;
 }
 

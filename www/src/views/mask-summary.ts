@@ -1,7 +1,7 @@
 // What is pruned, and what that does: the tool's central numbers, always in sight.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { count, percent, settingsText, visible } from "../format";
+import { count, percent, scoreText, settingsText, visible } from "../format";
 import { measure } from "../services/actions";
 import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
@@ -77,7 +77,7 @@ function tool(label: string, text: string, isDisabled: boolean, act: () => void)
 function selectionText(state: Readonly<State>): string {
   const { selection, source } = state.study.pruning;
   if (!selection) return "";
-  const text = ` top ${selection.percent} % by |IG|`;
+  const text = ` top ${selection.percent} % by ${scoreText(source?.settings.method)}`;
   if (selectionAtHand(state)) return text;
   const of = source ? ` (“${visible(source.set)}”, ${settingsText(source.settings)})` : "";
   return `${text} of an attribution that is not at hand${of}`;

@@ -10,6 +10,16 @@ import type { AttributionSettings, Method, Quadrature } from "../wire/engine";
 import { View, type Drawn } from "./view";
 import { choice, heading, numeric } from "./widgets";
 
+/** What the methods without a path compute of a neuron. */
+const FORMULAS: Readonly<Record<Exclude<Method, "integrated_gradients">, string>> = {
+  gradient_times_activation: "the gradient of the target by the neuron's activation, times the activation",
+  activation: "its activation, summed over the positions, whatever follows from it",
+  weight_norm: "the norm of its output weights, the same for every item",
+  wanda: "the norm of its activations over the positions, times the sum of its absolute output weights (Sun et al., 2024)",
+  cosine: "the cosine of its input and its output weights, the same for every item",
+  random: "a random number, the same in every run, which any other method has to beat",
+};
+
 /** The most steps of a layer and an item, where as many are taken as it takes. */
 const ADAPTIVE_STEPS = 500;
 
@@ -36,7 +46,9 @@ class StepAttribution extends View {
       ${heading(
         "Attribution",
         "How much does each neuron push the model towards the answer it is sure of?",
-        "Integrated Gradients (IG) of every FFN neuron: its activation grows from zero, and the gradients of the target on the way are added up.",
+        this.state.settings.method === "integrated_gradients"
+          ? "Integrated Gradients (IG) of every FFN neuron: its activation grows from zero, and the gradients of the target on the way are added up."
+          : `By another method, to compare with Integrated Gradients: ${FORMULAS[this.state.settings.method]}.`,
       )}
       <div>
         <div class="fields">${this.#preset()}${this.#settings()}</div>

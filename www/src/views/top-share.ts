@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { count, duration } from "../format";
+import { count, duration, scoreText } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, takeTop } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
@@ -37,7 +37,7 @@ class TopShare extends View {
       <div class="fields slider">
         <label class="field"><span>Layer</span><select data-key="layer" aria-label="Layer" ?disabled=${isOff}
           @change=${(event: Event) => this.#take({ layer: Number(valueOf(event)) })}>${options(layers, layer)}</select></label>
-        <label class="field grow"><span>Top share by |IG|</span><input type="range" min="0" max="100" step="1" data-key="percent"
+        <label class="field grow"><span>Top share by ${scoreText(attribution?.settings.method)}</span><input type="range" min="0" max="100" step="1" data-key="percent"
           aria-label="Percentage of the layer" ?disabled=${isOff} .value=${live(String(Math.round(place)))} @input=${this.#slide}
           @focus=${() => this.#hold(true)} @blur=${() => this.#hold(false)}></label>
         <label class="field"><span>in %</span><input type="number" min="0.01" max="100" step="any" data-key="percent-number"
