@@ -1,5 +1,7 @@
 //! The integral over the path: all layers' nodes in few passes, by a fixed rule or with as many nodes as it takes.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 
 use super::IntegrationPath;
@@ -15,7 +17,6 @@ const ROUNDING: f64 = 1e-5;
 
 /// What a sweep found, on the host.
 pub struct Swept {
-    n_layers: usize,
     d_mlp: usize,
     /// Per prompt `[n_layers · d_mlp]`.
     scores: Vec<Vec<f32>>,
@@ -48,7 +49,6 @@ impl Swept {
         let config = &sweep.decoder.config;
         let (prompts, entries) = (sweep.prompts.len(), sweep.entries());
         Self {
-            n_layers: config.n_layers,
             d_mlp: config.d_mlp,
             scores: vec![vec![0.0; config.n_layers * config.d_mlp]; prompts],
             at_zero: vec![vec![0.0; entries]; prompts],
@@ -84,7 +84,6 @@ impl Swept {
 
     /// Adds a piece's part to the scores of its layer or layers.
     fn add(&mut self, prompt: usize, entry: usize, part: &[f32]) {
-        debug_assert!(part.len() == self.d_mlp || part.len() == self.n_layers * self.d_mlp);
         let own = &mut self.scores[prompt][entry * self.d_mlp..][..part.len()];
         for (sum, part) in own.iter_mut().zip(part) {
             *sum += part;
@@ -200,9 +199,9 @@ impl Sweep<'_> {
     }
 
     /// The open pieces of all paths in passes as large as fit: of each path in a pass its entry and which of its pieces.
-    fn passes(&self, paths: &[Vec<Path>]) -> Vec<Vec<(usize, std::ops::Range<usize>)>> {
+    fn passes(&self, paths: &[Vec<Path>]) -> Vec<Vec<(usize, Range<usize>)>> {
         let mut passes = Vec::new();
-        let mut pass: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
+        let mut pass: Vec<(usize, Range<usize>)> = Vec::new();
         for (entry, paths) in paths.iter().enumerate() {
             let open = paths.iter().map(|path| path.open.len()).max().unwrap_or(0);
             let mut from = 0;
@@ -343,17 +342,12 @@ impl Sweep<'_> {
     }
 }
 
-/// A piece of a path that is not decided on yet.
-struct Piece {
-    from: f64,
-    to: f64,
-    /// Its part of the scores and what that misses of completeness, once they are known.
-    measured: Option<(Vec<f32>, f64)>,
-}
-
 /// The path of one layer (or of all together) for one prompt, while its nodes are found.
 struct Path {
-    open: Vec<Piece>,
+    /// Pieces that are not decided on yet.
+    open: Vec<Range<f64>>,
+    /// Of the first of them, their parts of the scores and what those miss of completeness.
+    measured: Vec<(Vec<f32>, f64)>,
     /// What the accepted pieces miss of completeness.
     missed: f64,
     at_zero: f64,
@@ -363,16 +357,10 @@ struct Path {
 
 impl Path {
     fn new() -> Self {
-        // Two pieces: one alone could meet completeness by chance.
-        let open = [(0.0, 0.5), (0.5, 1.0)];
         Self {
-            open: open
-                .map(|(from, to)| Piece {
-                    from,
-                    to,
-                    measured: None,
-                })
-                .into(),
+            // Two pieces: one alone could meet completeness by chance.
+            open: vec![0.0..0.5, 0.5..1.0],
+            measured: Vec::new(),
             missed: 0.0,
             at_zero: 0.0,
             at_one: 0.0,
@@ -381,11 +369,13 @@ impl Path {
     }
 
     /// The nodes of some open pieces; where there are fewer, nodes of no weight in their place.
-    fn nodes(&self, pieces: std::ops::Range<usize>) -> Vec<Node> {
+    fn nodes(&self, pieces: Range<usize>) -> Vec<Node> {
         let of_piece = |index: usize| {
             let piece = self.open.get(index);
             LOBATTO.map(|(alpha, weight)| match piece {
-                Some(&Piece { from, to, .. }) => (from + alpha * (to - from), weight * (to - from)),
+                Some(&Range { start, end }) => {
+                    (start + alpha * (end - start), weight * (end - start))
+                }
                 None => (1.0, 0.0),
             })
         };
@@ -394,62 +384,45 @@ impl Path {
 
     /// Notes what the next open pieces came to: their parts of the scores, and the target's values at their nodes.
     fn measure(&mut self, sums: Vec<Vec<f32>>, values: &[f32]) {
-        let waiting = self
-            .open
-            .iter_mut()
-            .filter(|piece| piece.measured.is_none());
-        for ((piece, sum), values) in waiting.zip(sums).zip(values.chunks(LOBATTO.len())) {
-            let [first, .., last] = values else { continue };
+        for (sum, values) in sums.into_iter().zip(values.chunks(LOBATTO.len())) {
+            let (Some(piece), [first, .., last]) = (self.open.get(self.measured.len()), values)
+            else {
+                return;
+            };
             let (first, last) = (f64::from(*first), f64::from(*last));
-            if piece.from == 0.0 {
+            if piece.start == 0.0 {
                 self.at_zero = first;
             }
-            if piece.to == 1.0 {
+            if piece.end == 1.0 {
                 self.at_one = last;
             }
             let total: f64 = sum.iter().map(|&part| f64::from(part)).sum();
-            piece.measured = Some((sum, (total - (last - first)).abs()));
+            self.measured.push((sum, (total - (last - first)).abs()));
             self.nodes_taken += LOBATTO.len();
         }
     }
 
-    /// Decides on the measured pieces: the parts of those that are good enough. The others are halved, unless that would take more
-    /// than `most` nodes in all.
+    /// Decides on the open pieces, all of which are measured: the parts of those that are good enough. The others are halved,
+    /// unless that would take more than `most` nodes in all.
     fn judge(&mut self, tolerance: f64, most: usize) -> Vec<Vec<f32>> {
         let difference = (self.at_one - self.at_zero).abs();
         let rounding = ROUNDING * self.at_one.abs().max(self.at_zero.abs());
         let allowed = (tolerance * difference).max(rounding);
-        let errors = self
-            .open
-            .iter()
-            .filter_map(|piece| Some(piece.measured.as_ref()?.1));
+        let errors = self.measured.iter().map(|(_, error)| error);
         let is_enough = self.missed + errors.sum::<f64>() <= allowed;
-        let is_good = |piece: &Piece, error: f64| error <= allowed * (piece.to - piece.from);
-        let bad = self.open.iter().filter(|piece| {
-            piece
-                .measured
-                .as_ref()
-                .is_some_and(|&(_, error)| !is_good(piece, error))
-        });
+        let is_good = |piece: &Range<f64>, error: f64| error <= allowed * (piece.end - piece.start);
+        let pieces = self.open.iter().zip(&self.measured);
+        let bad = pieces.filter(|(piece, (_, error))| !is_good(piece, *error));
         let is_end = self.nodes_taken + bad.count() * 2 * LOBATTO.len() > most;
         let mut parts = Vec::new();
-        for piece in std::mem::take(&mut self.open) {
-            let Some((part, error)) = piece.measured else {
-                continue;
-            };
-            let Piece { from, to, .. } = piece;
-            if is_enough || is_end || error <= allowed * (to - from) {
+        let pieces = std::mem::take(&mut self.open).into_iter();
+        for (piece, (part, error)) in pieces.zip(self.measured.drain(..)) {
+            if is_enough || is_end || is_good(&piece, error) {
                 self.missed += error;
                 parts.push(part);
             } else {
-                let middle = f64::midpoint(from, to);
-                for (from, to) in [(from, middle), (middle, to)] {
-                    self.open.push(Piece {
-                        from,
-                        to,
-                        measured: None,
-                    });
-                }
+                let middle = f64::midpoint(piece.start, piece.end);
+                self.open.extend([piece.start..middle, middle..piece.end]);
             }
         }
         parts

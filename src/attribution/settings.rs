@@ -169,6 +169,9 @@ pub const MAX_STEPS: usize = 1000;
 /// The completeness gap that an adaptive rule allows where nothing else is said.
 pub const TOLERANCE: f64 = 0.01;
 
+/// The most nodes of a layer and item that an adaptive rule takes where nothing else is said.
+pub const ADAPTIVE_STEPS: usize = 500;
+
 /// What an adaptive rule may allow: no gap is below what single precision rounds to, and above a half it says nothing.
 const TOLERANCES: std::ops::RangeInclusive<f64> = 1e-4..=0.5;
 

@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::attribution::quadrature::Quadrature;
-use crate::attribution::settings::Method;
+use crate::attribution::settings::{ADAPTIVE_STEPS, Method};
 use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::AnswersFrom;
 use crate::model::{Precision, Site};
@@ -443,9 +443,6 @@ pub struct SettingsArgs {
     #[arg(long)]
     pub confidence: Option<f64>,
 }
-
-/// The most nodes of a layer and item by the adaptive rule, where nothing is said.
-const ADAPTIVE_STEPS: usize = 500;
 
 impl SettingsArgs {
     /// The preset with the single settings put in.

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { hasContents } from "../../www/src/contents";
 import { bytes, change, count, duration, parameters, percent, settingsText, short, visible } from "../../www/src/format";
 import { loadBytes, parametersWithin } from "../../www/src/precision";
-import type { AttributionSettings } from "../../www/src/wire/engine";
+import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
 
 test("numbers are written with a real minus and as many digits as they are worth", () => {
   expect(percent(0.8125)).toBe("81.3 %");
@@ -39,21 +39,8 @@ test("a model is its hashes, whatever its files are called; the chat template ch
 });
 
 test("settings say what they are, and of another method only what it knows", () => {
-  const fast: AttributionSettings = {
-    preset: "fast",
-    method: "integrated_gradients",
-    path: "per_layer",
-    site: "post",
-    positions: "last",
-    target: "choice_first_token",
-    steps: 8,
-    rule: "middle",
-    baseline: "zero",
-    aggregate: "signed_mean",
-    confidence_threshold: 0.5,
-  };
-  expect(settingsText(fast)).toBe("fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
-  const { preset: _, ...own } = fast;
+  expect(settingsText(DEFAULT_SETTINGS)).toBe("fast, per_layer, post, last, choice_first_token, 8 steps, middle rule");
+  const { preset: _, ...own } = DEFAULT_SETTINGS;
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("own settings");
   expect(settingsText({ ...own, rule: "adaptive", steps: 500, tolerance: 0.005 })).toContain("to a gap of 0.5 %");
   expect(settingsText({ ...own, method: "wanda", steps: 1, rule: "right" })).toBe("Wanda score, last");

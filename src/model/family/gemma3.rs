@@ -6,9 +6,9 @@
 //! feed-forward layer with GELU; logits that may be bounded.
 
 use super::list::Layout::LessOne;
-use super::list::Width::{self, Head, Keys, Model, Neurons, Queries};
-use super::list::{Slot, Weight, Weights, matrix, norm};
-use super::llama;
+use super::list::Width::{self, Head, Model};
+use super::list::{Slot, Weight, Weights, norm};
+use super::llama::{self, DOWN, GATE, K, OUTPUT, Q, UP, V};
 use crate::model::config::raw::RawConfig;
 use crate::model::config::{LocalAttention, Rope, RopeScaling, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
@@ -89,17 +89,12 @@ const fn one_more(
 pub(super) const WEIGHTS: Weights = Weights {
     block: &[
         one_more(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
-        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q"),
-        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k"),
-        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
+        Q,
+        K,
+        V,
         one_more(Slot::QNorm, Head, "self_attn.q_norm", "attn_q_norm"),
         one_more(Slot::KNorm, Head, "self_attn.k_norm", "attn_k_norm"),
-        matrix(
-            Slot::Output,
-            [Model, Queries],
-            "self_attn.o_proj",
-            "attn_output",
-        ),
+        OUTPUT,
         one_more(
             Slot::AttentionPostNorm,
             Model,
@@ -112,9 +107,9 @@ pub(super) const WEIGHTS: Weights = Weights {
             "pre_feedforward_layernorm",
             "ffn_norm",
         ),
-        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
-        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
-        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+        GATE,
+        UP,
+        DOWN,
         one_more(
             Slot::FeedForwardPostNorm,
             Model,

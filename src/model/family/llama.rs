@@ -6,7 +6,7 @@
 
 use super::list::Layout::Interleaved;
 use super::list::Width::{Keys, Model, Neurons, Queries, Vocabulary};
-use super::list::{Slot, Weights, matrix, norm};
+use super::list::{Slot, Weight, Weights, matrix, norm};
 use crate::model::config::activation_named_or;
 use crate::model::config::raw::RawConfig;
 use crate::model::{Activation, Config, ModelError};
@@ -22,6 +22,28 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     })
 }
 
+// What most families have in common with this one.
+pub(super) const ATTENTION_NORM: Weight =
+    norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm");
+pub(super) const Q: Weight = matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q");
+pub(super) const K: Weight = matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k");
+pub(super) const V: Weight = matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v");
+pub(super) const OUTPUT: Weight = matrix(
+    Slot::Output,
+    [Model, Queries],
+    "self_attn.o_proj",
+    "attn_output",
+);
+pub(super) const FEED_FORWARD_NORM: Weight = norm(
+    Slot::FeedForwardNorm,
+    Model,
+    "post_attention_layernorm",
+    "ffn_norm",
+);
+pub(super) const GATE: Weight = matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate");
+pub(super) const UP: Weight = matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up");
+pub(super) const DOWN: Weight = matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down");
+
 pub(super) const WEIGHTS: Weights = Weights {
     base: "model.",
     blocks: "model.layers",
@@ -33,25 +55,15 @@ pub(super) const WEIGHTS: Weights = Weights {
     ),
     position_embedding: None,
     block: &[
-        norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
-        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q").in_llama_cpp(Interleaved),
-        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k").in_llama_cpp(Interleaved),
-        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
-        matrix(
-            Slot::Output,
-            [Model, Queries],
-            "self_attn.o_proj",
-            "attn_output",
-        ),
-        norm(
-            Slot::FeedForwardNorm,
-            Model,
-            "post_attention_layernorm",
-            "ffn_norm",
-        ),
-        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
-        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
-        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+        ATTENTION_NORM,
+        Q.in_llama_cpp(Interleaved),
+        K.in_llama_cpp(Interleaved),
+        V,
+        OUTPUT,
+        FEED_FORWARD_NORM,
+        GATE,
+        UP,
+        DOWN,
     ],
     final_norm: norm(Slot::FinalNorm, Model, "model.norm", "output_norm"),
     lm_head: matrix(Slot::LmHead, [Vocabulary, Model], "lm_head", "output"),

@@ -2,9 +2,8 @@
 //!
 //! Reference: `transformers/models/qwen2/modeling_qwen2.py`. As Llama, with a bias on queries, keys and values.
 
-use super::list::Width::{Keys, Model, Neurons, Queries};
-use super::list::{Slot, Weights, matrix, norm};
-use super::llama;
+use super::list::Weights;
+use super::llama::{self, ATTENTION_NORM, DOWN, FEED_FORWARD_NORM, GATE, K, OUTPUT, Q, UP, V};
 use crate::model::config::raw::RawConfig;
 use crate::model::config::{LocalAttention, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
@@ -40,25 +39,15 @@ pub(super) fn with_sliding_window(raw: &RawConfig, config: Config) -> Result<Con
 
 pub(super) const WEIGHTS: Weights = Weights {
     block: &[
-        norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
-        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q"),
-        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k"),
-        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
-        matrix(
-            Slot::Output,
-            [Model, Queries],
-            "self_attn.o_proj",
-            "attn_output",
-        ),
-        norm(
-            Slot::FeedForwardNorm,
-            Model,
-            "post_attention_layernorm",
-            "ffn_norm",
-        ),
-        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
-        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
-        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+        ATTENTION_NORM,
+        Q,
+        K,
+        V,
+        OUTPUT,
+        FEED_FORWARD_NORM,
+        GATE,
+        UP,
+        DOWN,
     ],
     ..llama::WEIGHTS
 };

@@ -3,9 +3,10 @@
 //! Reference: `transformers/models/qwen3/modeling_qwen3.py`. As Llama, with an RMS norm on every head's queries and
 //! keys before they are rotated.
 
-use super::list::Width::{Head, Keys, Model, Neurons, Queries};
-use super::list::{Slot, Weights, matrix, norm};
-use super::{llama, qwen2};
+use super::list::Width::Head;
+use super::list::{Slot, Weights, norm};
+use super::llama::{self, ATTENTION_NORM, DOWN, FEED_FORWARD_NORM, GATE, K, OUTPUT, Q, UP, V};
+use super::qwen2;
 use crate::model::config::activation_named_or;
 use crate::model::config::raw::RawConfig;
 use crate::model::{Activation, Config, ModelError};
@@ -23,27 +24,17 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
 
 pub(super) const WEIGHTS: Weights = Weights {
     block: &[
-        norm(Slot::AttentionNorm, Model, "input_layernorm", "attn_norm"),
-        matrix(Slot::Q, [Queries, Model], "self_attn.q_proj", "attn_q"),
-        matrix(Slot::K, [Keys, Model], "self_attn.k_proj", "attn_k"),
-        matrix(Slot::V, [Keys, Model], "self_attn.v_proj", "attn_v"),
+        ATTENTION_NORM,
+        Q,
+        K,
+        V,
         norm(Slot::QNorm, Head, "self_attn.q_norm", "attn_q_norm"),
         norm(Slot::KNorm, Head, "self_attn.k_norm", "attn_k_norm"),
-        matrix(
-            Slot::Output,
-            [Model, Queries],
-            "self_attn.o_proj",
-            "attn_output",
-        ),
-        norm(
-            Slot::FeedForwardNorm,
-            Model,
-            "post_attention_layernorm",
-            "ffn_norm",
-        ),
-        matrix(Slot::Gate, [Neurons, Model], "mlp.gate_proj", "ffn_gate"),
-        matrix(Slot::Up, [Neurons, Model], "mlp.up_proj", "ffn_up"),
-        matrix(Slot::Down, [Model, Neurons], "mlp.down_proj", "ffn_down"),
+        OUTPUT,
+        FEED_FORWARD_NORM,
+        GATE,
+        UP,
+        DOWN,
     ],
     ..llama::WEIGHTS
 };

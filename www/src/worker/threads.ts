@@ -25,6 +25,9 @@ export interface ThreadStart {
   index: number;
 }
 
+/** What a thread says: once that it is there, or that it cannot go on. */
+export type FromThread = "started" | "failed";
+
 /** What lies where on the board. */
 enum At {
   /** The job's number in the upper half, the next piece that nobody has taken in the lower one. */
@@ -135,7 +138,8 @@ export async function startHelpers(module: WebAssembly.Module, memory: WebAssemb
       new Promise<void>((resolve, reject) => {
         const worker = new Worker(new URL("./thread.ts", import.meta.url), { type: "module" });
         workers.push(worker);
-        worker.onmessage = () => resolve();
+        worker.onmessage = ({ data }: MessageEvent<FromThread>) =>
+          data === "started" ? resolve() : reject(new Error("a thread does not start"));
         worker.onerror = (event) => {
           event.preventDefault();
           board.fail();
