@@ -9,7 +9,7 @@ const item = (id: string, context: string): Item => ({ id, context, choices: ["l
 const SETS = [{ name: "quiz", roles: [], sha256: "", items: [item("one", "First?"), item("two", "Second?")] }];
 
 const list = (): Promise<HTMLElement> =>
-  show("item-list", { study: { ...EMPTY_STUDY, item_sets: SETS }, engine: "ready" }, { "data-set": "quiz" });
+  show("item-list", { study: { ...EMPTY_STUDY, item_sets: SETS }, engine: { status: "ready" } }, { "data-set": "quiz" });
 
 async function press(view: HTMLElement, key: string): Promise<void> {
   control<HTMLButtonElement>(view, key).click();
@@ -28,9 +28,9 @@ test("a form takes what is typed, and leaves it alone while something else chang
   const context = control(view, "edit-context");
   expect(document.activeElement).toBe(context);
   await enter(context, "First of all?");
-  expect(store.state.sets[0]?.items[0]?.context).toBe("First of all?");
+  expect(store.state.shown.sets[0]?.items[0]?.context).toBe("First of all?");
   type(control(view, "choice-0"), "half typ");
-  await set({ engine: "starting" });
+  await set({ engine: { status: "starting" } });
   expect(control(view, "choice-0").value).toBe("half typ");
   expect(control(view, "edit-context")).toBe(context);
 });
@@ -39,7 +39,7 @@ test("the mark of the right choice goes with its text when one before it is remo
   const view = await list();
   await press(view, "edit-1");
   await press(view, "drop-0");
-  expect(store.state.sets[0]?.items[1]).toMatchObject({ choices: ["right", "middle"], gold: 0 });
+  expect(store.state.shown.sets[0]?.items[1]).toMatchObject({ choices: ["right", "middle"], gold: 0 });
   expect(control(view, "gold-0").checked).toBe(true);
   expect(control(view, "drop-0").disabled).toBe(true);
   await press(view, "edit-done");
@@ -49,7 +49,7 @@ test("the mark of the right choice goes with its text when one before it is remo
 test("long lists come in pages, and a new item opens on the last", async () => {
   const many = Array.from({ length: 60 }, (_, at) => item(`i${at}`, `Question ${at}?`));
   const study = { ...EMPTY_STUDY, item_sets: [{ name: "quiz", roles: [], sha256: "", items: many }] };
-  const view = await show("item-list", { study, engine: "ready" }, { "data-set": "quiz" });
+  const view = await show("item-list", { study, engine: { status: "ready" } }, { "data-set": "quiz" });
   expect(view.querySelectorAll(".item")).toHaveLength(25);
   await press(view, "page1");
   expect(view.querySelector(".item .context")?.textContent).toBe("Question 25?");

@@ -1,7 +1,8 @@
 // Studies that earlier visits left, links and reports are opened as the study that the page edits, and written as they were.
 
 import { expect, test } from "vitest";
-import { readable, snapshot } from "../../www/src/services/saved";
+import { canStep } from "../../www/src/services/history";
+import { bring, readable, snapshot } from "../../www/src/services/saved";
 import { INITIAL, store } from "../../www/src/services/store";
 import { editedStudy, foundIn, reportDocument, showReport, study as documentOf } from "../../www/src/services/study";
 import type { FirstVersion } from "../../www/src/services/saved-v1";
@@ -63,14 +64,15 @@ function first(patch: Partial<FirstVersion> = {}): FirstVersion {
 function open(saved: unknown): void {
   const read = readable(saved);
   if (!read) throw new Error("it cannot be read");
-  const { saved_version: _, ...kept } = read;
-  store.set({ ...INITIAL, ...kept });
+  store.set(INITIAL);
+  bring(read);
 }
 
 test("a study of the first version is opened with its results, its mask and the way back", () => {
   open(first());
   const { state } = store;
-  expect(state.study).toMatchObject({
+  const { study: edited, history, view, shown } = state;
+  expect(edited).toMatchObject({
     model: { sha256: "model", precision: "int8" },
     template: "plain@1",
     few_shot: { k: 1, seed: 2, set: "t" },
@@ -80,23 +82,23 @@ test("a study of the first version is opened with its results, its mask and the 
     control: { masks: 7 },
     search: { percents: [5] },
   });
-  expect(state.sets[1]).toMatchObject({ name: "v", sample: "sample", first: 1, count: 2 });
-  expect([state.scores["t"], state.attribution, state.search, state.pruned].filter((found) => found)).toHaveLength(4);
-  expect(state.precomputed).toEqual(["pruned"]);
-  expect([state.canUndoMask, state.canRedoMask, state.live, state.step]).toEqual([true, false, false, "pruning"]);
+  expect(shown.sets[1]).toMatchObject({ name: "v", sample: "sample", first: 1, count: 2 });
+  expect([shown.scores["t"], shown.attribution, shown.search, shown.pruned].filter((found) => found)).toHaveLength(4);
+  expect(shown.precomputed).toEqual(["pruned"]);
+  expect([canStep(history.undo, "mask"), canStep(history.redo, "mask"), view.live, view.step]).toEqual([true, false, false, "pruning"]);
   // The selection is of the attribution at hand, and what is written says so; the form's settings were not run.
   expect(documentOf(state).pruning?.selection).toEqual({ layer: 0, percent: 25 });
   expect(documentOf(state).attribution?.steps).toBe(8);
-  expect(state.settings.steps).toBe(2);
+  expect(edited.attribution.steps).toBe(2);
 });
 
 test("a change that the engine had no time to take is made, and takes its results along", () => {
   open(first({ wanted: { template: "lettered@1", few_shot: null } }));
   expect(store.state.study.template).toBe("lettered@1");
-  expect(store.state.few_shot).toBeNull();
-  expect(store.state.scores).toEqual({});
+  expect(store.state.study.few_shot).toBeUndefined();
+  expect(store.state.shown.scores).toEqual({});
   store.edit({ template: "plain@1", few_shot: { k: 1, seed: 2, set: "t" } });
-  expect(Object.keys(store.state.scores)).toEqual(["t"]);
+  expect(Object.keys(store.state.shown.scores)).toEqual(["t"]);
 });
 
 test("a selection of another attribution than the one at hand stays one", () => {
@@ -116,8 +118,8 @@ test("the earliest visits kept less", () => {
     ...less
   } = first({ tuning: null });
   open(less);
-  expect(store.state.scores["t"]).toBeDefined();
-  expect(store.state.choice_order).toBeNull();
+  expect(store.state.shown.scores["t"]).toBeDefined();
+  expect(store.state.study.choice_order).toBeUndefined();
 });
 
 test("a study is kept and opened as it is, results that do not fit it now included", () => {
@@ -126,10 +128,34 @@ test("a study is kept and opened as it is, results that do not fit it now includ
   const saved = structuredClone(snapshot());
   store.set(INITIAL);
   open(saved);
-  expect(store.state.attribution).toBeNull();
+  expect(store.state.shown.attribution).toBeNull();
   store.edit({ template: "plain@1" });
-  expect(store.state.attribution?.scores).toBeInstanceOf(Float32Array);
-  expect(store.state.pruned).not.toBeNull();
+  expect(store.state.shown.attribution?.scores).toBeInstanceOf(Float32Array);
+  expect(store.state.shown.pruned).not.toBeNull();
+});
+
+test("a kept study is one flat record, and each of its fields is where the page holds it", () => {
+  const selected = { layer: 1, neuron: 2 };
+  const record = {
+    saved_version: 2,
+    study: study({ seed: 9 }),
+    history: { undo: [{ of: "mask", pruning: { mask: mask(3) } }], redo: [] },
+    results: [scores("t")],
+    of_link: true,
+    live: false,
+    model: null,
+    precision: "f16",
+    step: "tuning",
+    selected,
+  };
+  open(structuredClone(record));
+  const { state } = store;
+  expect(state.study.seed).toBe(9);
+  expect(canStep(state.history.undo, "mask")).toBe(true);
+  expect(state.shown.scores["t"]).toBeDefined();
+  expect(state.engine).toEqual({ ...INITIAL.engine, precision: "f16" });
+  expect(state.view).toEqual({ ...INITIAL.view, of_link: true, live: false, step: "tuning", selected });
+  expect(snapshot()).toEqual(record);
 });
 
 test("records of no or of an unknown version are left alone", () => {
@@ -138,13 +164,13 @@ test("records of no or of an unknown version are left alone", () => {
 
 test("a report is written as it was read", () => {
   showReport(REPORT, true);
-  store.set({
+  store.engine({
     model: { info: REPORT.model, name: REPORT.study.model.name ?? "" },
     device_info: REPORT.engine.device,
     version: REPORT.engine.version,
   });
   const { state } = store;
-  expect(state.precomputed).toEqual(expect.arrayContaining(["scores", "attribution", "search", "pruned", "control"]));
+  expect(state.shown.precomputed).toEqual(expect.arrayContaining(["scores", "attribution", "search", "pruned", "control"]));
   const { seconds: _, attribution: found, study: written, ...rest } = reportDocument(state) as Report;
   const { seconds: __, attribution: expected, study: read, ...others } = REPORT;
   expect(rest).toEqual({ ...others, engine: { ...others.engine, precision: "f32" } });

@@ -1,22 +1,31 @@
 // What the tests of services and views share: a page without an engine, and a store with what a test needs.
 
 import { render } from "lit";
-import { store, type Held } from "../../www/src/services/store";
+import { store, type EngineState, type Held, type ViewState } from "../../www/src/services/store";
 
 /** Resolves once everything that was asked for is drawn. */
 export function drawn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-/** Writes to the store, and waits until that is drawn. */
-export async function set(held: Partial<Held>): Promise<void> {
+/** What of the state a test needs. */
+type Needed = Partial<Pick<Held, "study" | "history" | "results">> & { engine?: Partial<EngineState>; view?: Partial<ViewState> };
+
+function write({ engine = {}, view = {}, ...held }: Needed): void {
   store.set(held);
+  store.engine(engine);
+  store.view(view);
+}
+
+/** Writes to the store, and waits until that is drawn. */
+export async function set(needed: Needed): Promise<void> {
+  write(needed);
   await drawn();
 }
 
 /** Puts a view into the page. */
-export async function show(tag: string, held: Partial<Held> = {}, attributes: Readonly<Record<string, string>> = {}): Promise<HTMLElement> {
-  store.set(held);
+export async function show(tag: string, needed: Needed = {}, attributes: Readonly<Record<string, string>> = {}): Promise<HTMLElement> {
+  write(needed);
   const view = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) view.setAttribute(name, value);
   document.body.append(view);

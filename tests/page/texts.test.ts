@@ -6,7 +6,8 @@ import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
 
 test("numbers are written with a real minus and as many digits as they are worth", () => {
   expect(percent(0.8125)).toBe("81.3 %");
-  expect([short(-1234), short(0.0004), short(0.5), short(0)]).toEqual(["−1.2e+3", "4.0e−4", "0.500", "0"]);
+  expect([short(-1234), short(0.0004), short(0.5), short(0)]).toEqual(["−1234", "4.0e−4", "0.500", "0"]);
+  expect([short(999.4), short(999.7), short(1000), short(9999), short(9999.9)]).toEqual(["999", "1000", "1000", "9999", "1.0e+4"]);
   expect([change(0.5, 1), change(-0.5, 1), change(0, 1)]).toEqual(["+0.5", "−0.5", "0.0"]);
   expect([bytes(999), bytes(1500), bytes(2.5e6), bytes(3.22e9)]).toEqual(["999 bytes", "2 kB", "2.5 MB", "3.22 GB"]);
   expect([duration(0.0123), duration(9.94), duration(89), duration(120), duration(7200)]).toEqual([

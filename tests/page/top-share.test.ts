@@ -25,5 +25,5 @@ test("a share that cannot be gives way to the one in use, with a word", async ()
   const view = await show("top-share", selected(1, 25));
   await enter(control(view, "percent-number"), "200");
   expect(control(view, "percent-number").value).toBe("25");
-  expect(store.state.notice).toContain("up to 100");
+  expect(store.state.view.notice).toContain("up to 100");
 });

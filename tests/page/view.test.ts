@@ -1,18 +1,18 @@
 import { html, type TemplateResult } from "lit";
 import { expect, test } from "vitest";
 import { store, type Job } from "../../www/src/services/store";
-import { View } from "../../www/src/views/view";
+import { View, type Reads } from "../../www/src/views/view";
 import { drawn, set, show } from "./support";
 
 const JOB: Job = { title: "Scoring", stage: "", done: 0, total: 2, first: 0, started_ms: 0, stopping: false, cancel: () => undefined };
 
 class Probe extends View {
-  protected readonly keys = ["step", "job"] as const;
+  protected readonly reads: Reads = ({ view }) => [view.step, view.job !== null];
   times = 0;
 
   protected override render(): TemplateResult {
     this.times += 1;
-    return html`<p>${this.state.step}</p>`;
+    return html`<p>${this.state.view.step}</p>`;
   }
 }
 
@@ -22,10 +22,10 @@ test("a view is drawn in the light DOM, and again when what it reads changes, on
   const probe = (await show("a-probe")) as Probe;
   expect(probe.shadowRoot).toBeNull();
   expect(probe.textContent).toBe("start");
-  await set({ notice: "not read here" });
+  await set({ view: { notice: "not read here" } });
   expect(probe.times).toBe(1);
-  store.set({ step: "model" });
-  store.set({ step: "items" });
+  store.view({ step: "model" });
+  store.view({ step: "items" });
   await drawn();
   expect(probe.textContent).toBe("items");
   expect(probe.times).toBe(2);
@@ -33,20 +33,20 @@ test("a view is drawn in the light DOM, and again when what it reads changes, on
 
 test("a job's progress draws nothing, its begin and its end do", async () => {
   const probe = (await show("a-probe")) as Probe;
-  await set({ job: JOB });
+  await set({ view: { job: JOB } });
   expect(probe.times).toBe(2);
-  await set({ job: { ...JOB, done: 1 } });
+  await set({ view: { job: { ...JOB, done: 1 } } });
   expect(probe.times).toBe(2);
-  await set({ job: { ...JOB, done: 2 }, step: "scores" });
+  await set({ view: { job: { ...JOB, done: 2 }, step: "scores" } });
   expect(probe.textContent).toBe("scores");
-  await set({ job: null });
+  await set({ view: { job: null } });
   expect(probe.times).toBe(4);
 });
 
 test("a view that is out of the page rests, and shows what changed when it comes back", async () => {
   const probe = (await show("a-probe")) as Probe;
   probe.remove();
-  await set({ step: "result" });
+  await set({ view: { step: "result" } });
   expect(probe.times).toBe(1);
   document.body.append(probe);
   await drawn();
@@ -62,7 +62,7 @@ test("nothing moves around a control that the mouse is pressed on, until it is r
   const probe = (await show("a-probe")) as Probe;
   const other = (await show("a-probe")) as Probe;
   mouse("mousedown", probe.querySelector("p") as Element);
-  await set({ step: "model" });
+  await set({ view: { step: "model" } });
   expect([probe.textContent, other.textContent]).toEqual(["start", "model"]);
   mouse("mouseup", document.body);
   await drawn();
@@ -76,7 +76,7 @@ test("what a slider does is drawn while it is moved", async () => {
   slider.type = "range";
   probe.append(slider);
   mouse("mousedown", slider);
-  await set({ step: "model" });
+  await set({ view: { step: "model" } });
   expect(probe.querySelector("p")?.textContent).toBe("model");
   mouse("mouseup", slider);
 });

@@ -18,11 +18,12 @@ export function fixed(value: number, digits = 3): string {
   return signed(value.toFixed(digits));
 }
 
-/** Three significant digits. */
+/** Three significant digits, and all four of a few thousands. */
 export function short(value: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  return signed(size >= 1000 || size < 0.001 ? value.toExponential(1) : value.toPrecision(3));
+  if (size < 0.001 || size >= 9999.5) return signed(value.toExponential(1));
+  return signed(size < 999.5 ? value.toPrecision(3) : value.toFixed());
 }
 
 /** With its sign, plus as well. */
@@ -75,7 +76,6 @@ export function visible(name: string): string {
   return name.replace(UNSEEN, (mark) => `⟨U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }
 
-/** An attribution's settings in a row. */
 /** The share of the difference that an adaptive rule may miss, where nothing else is said. */
 export const TOLERANCE = 0.01;
 
@@ -100,6 +100,7 @@ export function scoreText(method: Method | undefined): string {
   return method === undefined || method === "integrated_gradients" ? "|IG|" : "|score|";
 }
 
+/** An attribution's settings in a row. */
 export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance } = settings;
   if (method !== "integrated_gradients") return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : [])].join(", ");

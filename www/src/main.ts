@@ -5,10 +5,11 @@
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         edited, history, made-of, results: the study, its changes, and what of the results fits it, as pure
-//                     functions; state and actions: store, engine client, jobs, messages, items, mask, study, links, session, boot
+//                     functions; store: what the page holds, as study, results, engine and view, and what follows from that;
+//                     and actions: engine client, jobs, messages, items, mask, study, links, session, boot
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it
 // - views/            lit elements, one a file: app-shell holds the rail, the map, the step, the neuron's card; view.ts draws
-//                     an element again when what it reads of the store changes
+//                     an element again when what it reads of the state is another
 // - format.ts         numbers as people read them
 // - styles/           tokens, layout, parts, and a sheet for each larger part
 

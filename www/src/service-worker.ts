@@ -10,15 +10,13 @@ interface Fetch extends Event {
   respondWith(response: Promise<Response>): void;
 }
 
-/** What is used here of a service worker's own scope. */
-interface Scope {
+/** What is used here of a service worker's own self. */
+declare const self: {
   skipWaiting(): Promise<void>;
   readonly clients: { claim(): Promise<void> };
   addEventListener(name: "install" | "activate", listener: (event: Life) => void): void;
   addEventListener(name: "fetch", listener: (event: Fetch) => void): void;
-}
-
-const scope = globalThis as unknown as Scope;
+};
 
 async function isolated(request: Request): Promise<Response> {
   const response = await fetch(request);
@@ -31,10 +29,13 @@ async function isolated(request: Request): Promise<Response> {
   return new Response(body, { status, statusText, headers });
 }
 
-scope.addEventListener("install", (event) => event.waitUntil(scope.skipWaiting()));
-scope.addEventListener("activate", (event) => event.waitUntil(scope.clients.claim()));
-scope.addEventListener("fetch", (event) => {
+self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (event) => {
   const { mode, destination } = event.request;
   // The page itself, and its workers; whatever else it loads is its own or allows it.
   if (mode === "navigate" || destination === "worker") event.respondWith(isolated(event.request));
 });
+
+// A module, so that its names are its own.
+export {};

@@ -1,13 +1,13 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { AttributionSettings, MadeOf, Mask, Orders, Progress, Selection } from "../wire/engine";
+import type { AttributeRequest, MadeOf, Mask, Orders, Progress, Selection, Stamped } from "../wire/engine";
 import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { neuronCount, setMask, attributionSource } from "./mask";
-import { holds, withResult, type Found, type Kind, type Results } from "./results";
-import { store, unmeasuredSets, type LiveCurve, type NeuronAddress } from "./store";
+import { holds, withResult, type Found, type Kind, type NeuronAddress, type Results } from "./results";
+import { store, unmeasuredSets, type LiveCurve } from "./store";
 
 /** Rows of the ranked table. */
 const RANKED = 200;
@@ -15,17 +15,21 @@ const RANKED = 200;
 /** Models up to this size are measured after every change of the mask without being asked. */
 export const LIVE_PARAMETERS = 5_000_000;
 
+/** An answer of the engine, apart from what it was made of. */
+function apart<S extends Stamped<object>>({ made_of, ...result }: S): { result: Omit<S, "made_of">; made_of: MadeOf[] } {
+  return { result, made_of };
+}
+
 /** Takes what the engine found; whether it fits the study by now. */
-function put<K extends Kind>(kind: K, stamped: Results[K] & { made_of: MadeOf[] }): boolean {
-  const { made_of, ...result } = stamped;
-  const found: Found = { kind, result: result as unknown as Results[K], made_of };
+function put<K extends Kind>(kind: K, { result, made_of }: { result: Results[K]; made_of: MadeOf[] }): boolean {
+  const found: Found = { kind, result, made_of };
   store.set({ results: withResult(store.state.results, found) });
-  return holds(found, store.state.study, store.state);
+  return holds(found, store.state.study, store.state.shown);
 }
 
 export function scoreAll(): Promise<boolean> {
   return runJob("Scoring", async (onProgress) => {
-    for (const name of store.state.sets.filter((set) => set.items.length > 0).map((set) => set.name)) {
+    for (const name of store.state.shown.sets.filter((set) => set.items.length > 0).map((set) => set.name)) {
       // It may have been removed or emptied since.
       if (!hasItems(name)) continue;
       await score(name, onProgress);
@@ -36,9 +40,9 @@ export function scoreAll(): Promise<boolean> {
 /** Scores a set; quick where the engine has its scores. */
 async function score(set: string, onProgress: OnProgress): Promise<void> {
   const scored = await engine.call("score", [{ set }], onProgress);
-  put("scores", scored);
+  put("scores", apart(scored));
   // The rule was changed meanwhile.
-  if (scored.made_of[0]?.rule !== store.state.rule) await countByRule();
+  if (scored.made_of[0]?.rule !== store.state.study.scoring.rule) await countByRule();
 }
 
 async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promise<void> {
@@ -46,38 +50,33 @@ async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promi
 }
 
 function hasItems(name: string): boolean {
-  return store.state.sets.some((set) => set.name === name && set.items.length > 0);
+  return store.state.shown.sets.some((set) => set.name === name && set.items.length > 0);
 }
 
 /** A set with its choices in several orders. */
 export function measureBias(set: string, orders: Orders): Promise<boolean> {
   return runJob("Position bias", async (onProgress) => {
-    put("bias", await engine.call("position_bias", [{ set, orders }], onProgress));
+    put("bias", apart(await engine.call("position_bias", [{ set, orders }], onProgress)));
   });
-}
-
-/** What is asked of an attribution. */
-interface Attributing {
-  set: string;
-  settings: AttributionSettings;
 }
 
 /** The engine's own attribution, as the page's results have it; run again where the engine has none. */
 async function ensureAttribution(onProgress: OnProgress): Promise<void> {
-  const { attribution } = store.state;
+  const { attribution } = store.state.shown;
   if (!attribution) return;
   const { set, settings } = attribution;
   if (!(await engine.call("is_attributed", [{ set, settings }]))) await runAttribution({ set, settings }, onProgress);
 }
 
 /** Whether it is of what is at hand by now. */
-async function runAttribution(asked: Attributing, onProgress: OnProgress): Promise<boolean> {
-  return put("attribution", await engine.call("attribute", [asked], onProgress));
+async function runAttribution(asked: AttributeRequest, onProgress: OnProgress): Promise<boolean> {
+  return put("attribution", apart(await engine.call("attribute", [asked], onProgress)));
 }
 
 export function attribute(): Promise<boolean> {
   return runJob("Attribution", async (onProgress) => {
-    const { settings, study } = store.state;
+    const { study } = store.state;
+    const { attribution: settings } = study;
     const [set] = setsOf(study, "attribution");
     if (!set) {
       throw {
@@ -96,21 +95,22 @@ export function attribute(): Promise<boolean> {
       isThere = false;
     }
     if (!isThere) {
-      store.set({ notice: "The attribution was dropped: something that it rests on was changed while it ran. It comes back with that." });
+      store.view({ notice: "The attribution was dropped: something that it rests on was changed while it ran. It comes back with that." });
     }
   });
 }
 
 /** The engine's ranking with the spread over items; without one the table shows the scores alone. */
 async function rank(): Promise<void> {
-  const { mask, attributed } = store.state;
+  const { mask } = store.state.study.pruning;
+  const { attributed } = store.state.shown;
   const result = await engine.call("ranked", [{ top: RANKED, mask }]);
   store.set({ results: withResult(store.state.results, { kind: "ranked", result, made_of: [...(attributed ?? [])] }) });
 }
 
 /** A selection is of the attribution at hand: after another one it is taken anew. */
 async function selectAgain(): Promise<void> {
-  const { selection } = store.state;
+  const { selection } = store.state.study.pruning;
   if (selection) await takeSelection(selection);
 }
 
@@ -121,15 +121,15 @@ async function takeSelection(selection: Selection): Promise<void> {
 
 /** Shows a neuron; what zeroing it does is asked for separately. */
 export function select(address: NeuronAddress | null): void {
-  store.set({ selected: address });
+  store.view({ selected: address });
 }
 
 export function measureNeuron(set: string): Promise<boolean> {
   return runJob("Effect of zeroing the neuron", async (onProgress) => {
-    const { selected } = store.state;
+    const { selected } = store.state.view;
     if (!selected) return;
     await ensureAttribution(onProgress);
-    put("card", await engine.call("neuron", [{ ...selected, set }], onProgress));
+    put("card", apart(await engine.call("neuron", [{ ...selected, set }], onProgress)));
   });
 }
 
@@ -139,7 +139,7 @@ let isWaiting = false;
 /** The mask of the top p % of a layer. Of several requests in a row, the last one counts. */
 export async function takeTop(selection: Selection): Promise<void> {
   wanted = selection;
-  if (store.state.job) {
+  if (store.state.view.job) {
     // The slider moves on while its last place is measured: it is followed when that has ended.
     if (isWaiting) return;
     isWaiting = true;
@@ -162,10 +162,11 @@ export async function takeTop(selection: Selection): Promise<void> {
 
 /** Measures after a change, where that is quick and wanted. */
 export async function measureIfLive(): Promise<void> {
-  const { live, model, pruned, mask, job, engine: state } = store.state;
-  if (job || state !== "ready" || reportedSets(store.state.study).length === 0) return;
-  const isCurrent = pruned !== null && unmeasuredSets(store.state).length === 0;
-  if (!live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(mask) === 0) return;
+  const { study, view, shown } = store.state;
+  const { model, status } = store.state.engine;
+  if (view.job || status !== "ready" || reportedSets(study).length === 0) return;
+  const isCurrent = shown.pruned !== null && unmeasuredSets(store.state).length === 0;
+  if (!view.live || isCurrent || !model || model.info.n_parameters > LIVE_PARAMETERS || neuronCount(study.pruning.mask) === 0) return;
   await measure();
 }
 
@@ -173,8 +174,12 @@ let isFollowing = false;
 
 /** Measures the mask after every change, however it was made, and also where it is made while another is measured. */
 export function followMask(): void {
-  store.listen(async (changed) => {
-    if (!changed.has("mask") || isFollowing) return;
+  let { mask: before } = store.state.study.pruning;
+  store.listen(async () => {
+    const { mask } = store.state.study.pruning;
+    const isOther = mask !== before;
+    before = mask;
+    if (!isOther || isFollowing) return;
     isFollowing = true;
     await whenIdle();
     isFollowing = false;
@@ -192,20 +197,21 @@ export function measure(): Promise<boolean> {
 async function measureWith(onProgress: OnProgress): Promise<void> {
   const sets = reportedSets(store.state.study);
   await scoreSets(sets, onProgress);
-  put("pruned", await engine.call("prune", [{ mask: store.state.mask, sets }], onProgress));
+  put("pruned", apart(await engine.call("prune", [{ mask: store.state.study.pruning.mask, sets }], onProgress)));
 }
 
 export function runControl(): Promise<boolean> {
   return runJob("Random masks of the same size", async (onProgress) => {
     const {
-      control_masks: masks,
-      study: { seed },
-    } = store.state;
-    if (!store.state.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
-    const { mask, study } = store.state;
+      control: { masks },
+      seed,
+    } = store.state.study;
+    if (!store.state.shown.pruned || unmeasuredSets(store.state).length > 0) await measureWith(onProgress);
+    const { study } = store.state;
+    const { mask } = study.pruning;
     const control = await engine.call("control", [{ mask, sets: reportedSets(study), masks, seed }], onProgress);
-    if (!put("control", control)) {
-      store.set({ notice: "The control was dropped: something that it rests on was changed while it ran. It comes back with that." });
+    if (!put("control", apart(control))) {
+      store.view({ notice: "The control was dropped: something that it rests on was changed while it ran. It comes back with that." });
     }
   });
 }
@@ -222,7 +228,7 @@ export function runSearch(): Promise<boolean> {
     }
     await scoreSets(sets, onProgress);
     await ensureAttribution(onProgress);
-    put("search", await engine.call("search", [{ sets, percents: store.state.percents }], onProgress));
+    put("search", apart(await engine.call("search", [{ sets, percents: store.state.study.search.percents }], onProgress)));
   });
 }
 
@@ -237,13 +243,13 @@ export function tune(): Promise<boolean> {
   const done = runJob(
     "Tuning",
     async (onProgress) => {
-      const setsNow = (): ReturnType<typeof tunedSets> => tunedSets(store.state.study, store.state.attribution);
+      const setsNow = (): ReturnType<typeof tunedSets> => tunedSets(store.state.study, store.state.shown.attribution);
       await scoreSets(setsNow().test, onProgress);
       const {
-        mask,
-        tuning_settings: settings,
-        study: { seed },
-      } = store.state;
+        pruning: { mask },
+        tuning: settings,
+        seed,
+      } = store.state.study;
       const request = { mask, ...setsNow(), settings, seed, compare: true };
       const follow = (progress: Progress): void => {
         onProgress(progress);
@@ -259,18 +265,18 @@ export function tune(): Promise<boolean> {
             loss: detail.validation_loss ?? Number.NaN,
           });
         }
-        store.set({ live_curves: [...curves] });
+        store.view({ live_curves: [...curves] });
       };
       const { signal } = onProgress;
       const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
-      if (!put("tuning", { ...tuning, settings, seed })) {
-        store.set({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
+      if (!put("tuning", apart({ ...tuning, settings, seed }))) {
+        store.view({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
       }
     },
     TUNING_PATIENCE_MS,
   );
   // What is on screen from then on is the result.
-  return done.finally(() => store.set({ live_curves: [] }));
+  return done.finally(() => store.view({ live_curves: [] }));
 }
 
 /** Reads a mask file for the model at hand. */
@@ -278,7 +284,7 @@ export async function importMask(text: string): Promise<void> {
   try {
     const { mask, warnings } = await engine.call("import_mask", [text]);
     setMask(mask);
-    store.set({ notice: warnings.length > 0 ? `Mask taken. ${warnings.join(" ")}` : "Mask taken.", error: null });
+    store.view({ notice: warnings.length > 0 ? `Mask taken. ${warnings.join(" ")}` : "Mask taken.", error: null });
     await measureIfLive();
   } catch (thrown) {
     report(thrown);

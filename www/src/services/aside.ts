@@ -15,7 +15,7 @@ let isWritten = false;
 
 function take(next: Saved[]): void {
   studies = next;
-  store.set({ has_earlier: studies.length > 0 });
+  store.view({ has_earlier: studies.length > 0 });
 }
 
 async function readAll(): Promise<Saved[]> {

@@ -12,7 +12,7 @@ import { closeLink, isLink, openLink } from "./links";
 import { tell } from "./messages";
 import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
 import * as session from "./session";
-import { INITIAL, store } from "./store";
+import { store } from "./store";
 import { setsOfStudy, showReport } from "./study";
 
 async function json<T>(path: string): Promise<T | null> {
@@ -31,15 +31,15 @@ function deviceFromAddress(): DeviceChoice {
 
 /** Starts a worker on a device; whether the engine is there. It counts as ready once it is about to get the model. */
 async function startEngine(device: DeviceChoice): Promise<boolean> {
-  store.set({ device, engine: "starting", device_info: null });
+  store.engine({ device, status: "starting", device_info: null });
   try {
     const { version, device: device_info, templates, presets } = await engine.start(device);
-    store.set({ version, device_info, templates, presets });
+    store.engine({ version, device_info, templates, presets });
     return true;
   } catch (thrown) {
     const error = toError(thrown);
     if (error.code === "cancelled") return false;
-    store.set({ engine: "failed" });
+    store.engine({ status: "failed" });
     report(error);
     return false;
   }
@@ -47,39 +47,39 @@ async function startEngine(device: DeviceChoice): Promise<boolean> {
 
 /** Starts on another device, with everything that is there. */
 export async function changeDevice(device: DeviceChoice): Promise<void> {
-  if (store.state.job) return;
-  const before = store.state.device;
+  if (store.state.view.job) return;
+  const before = store.state.engine.device;
   const isStarted = await startEngine(device);
   if (isStarted) {
     await bringBack();
     return;
   }
   // What was asked for is not there: back to what worked, with the reason on screen.
-  const { error } = store.state;
+  const { error } = store.state.view;
   if (before !== device && (await startEngine(before))) {
     await bringBack();
-    store.set({ error });
+    store.view({ error });
   }
 }
 
 /** The same once more, by the user's wish. */
 export function startAgain(): Promise<void> {
   faults = [];
-  return changeDevice(store.state.device);
+  return changeDevice(store.state.engine.device);
 }
 
 let isBringingBack = false;
 
 /** Gives a new worker the model and the items. */
 async function bringBack(): Promise<void> {
-  store.set({ engine: "ready" });
+  store.engine({ status: "ready" });
   const source = sourceAtHand();
   if (source) {
     isBringingBack = true;
     await load(source, "Bringing back the model");
     isBringingBack = false;
   } else {
-    const { model } = store.state;
+    const { model } = store.state.engine;
     if (model) {
       tell("notice", {
         code: "model_gone",
@@ -87,7 +87,7 @@ async function bringBack(): Promise<void> {
         hint: "Choose it again in step 1; the study is as it was.",
       });
     }
-    store.set({ model: null });
+    store.engine({ model: null });
     await sendAll().catch(report);
   }
   await refreshStorage();
@@ -109,7 +109,7 @@ async function lessonSets(found: Report | null): Promise<void> {
     store.edit({ item_sets: await setsOfStudy(found.study.item_sets) });
     return;
   }
-  const names = store.state.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
+  const names = store.state.engine.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
   const sets = await setsOfStudy(
     names.map((name) => ({
       name: name.slice(LESSON.length + 1),
@@ -127,23 +127,23 @@ function rolesOf(name: string): ("attribution" | "validation" | "test")[] {
 }
 
 async function loadLesson(): Promise<void> {
-  const entry = store.state.catalog.find((other) => other.id === LESSON);
+  const entry = store.state.engine.catalog.find((other) => other.id === LESSON);
   if (entry) await load(sourceOfEntry(entry), "Loading the lesson's model");
 }
 
 /** Back to the page as it is at the first visit; one's own study is put aside. */
 export async function openLesson(): Promise<void> {
-  if (store.state.job) return;
+  if (store.state.view.job) return;
   if (!isLessonAsItCame(store.state) && (await attempt(session.setAside())) === null) return;
   session.clearStudy();
   const found = await showLesson();
   try {
     await lessonSets(found);
-    const { model, precision } = store.state;
+    const { model, precision } = store.state.engine;
     if (model?.info.id === LESSON && isLesson(model.info) && model.info.report.precision === precision) await sendAll();
     else {
       // Not another model for this study: the lesson's own results stay.
-      store.set({ model: null });
+      store.engine({ model: null });
       await loadLesson();
     }
   } catch (thrown) {
@@ -163,50 +163,51 @@ async function restart(reason: SecateurError): Promise<void> {
   if (isEnd(reason)) {
     tell("error", reason);
     // What a job said of its device before it was known to be lost is the same news.
-    if (store.state.error?.code === "device") store.set({ error: null });
+    if (store.state.view.error?.code === "device") store.view({ error: null });
     faults = [...faults.filter((time) => performance.now() - time < FAULTS_WITHIN_MS), performance.now()];
   }
   // A model that ends the engine is not loaded over and over; a device is lost for other reasons.
   if (isBringingBack && reason.code !== "device_lost") {
-    const name = store.state.model?.name ?? "";
-    store.set({ model: null });
+    const name = store.state.engine.model?.name ?? "";
+    store.engine({ model: null });
     tell("notice", {
       code: "not_back",
       message: `The model “${name}” is not loaded again, since the engine ended while it was.`,
       hint: "Choose a model in step 1; the study is as it was.",
     });
   }
-  if (store.state.engine !== "ready" || faults.length > FAULTS_AT_MOST) {
-    store.set({ engine: "failed", job: null });
+  if (store.state.engine.status !== "ready" || faults.length > FAULTS_AT_MOST) {
+    store.engine({ status: "failed" });
+    store.view({ job: null });
     return;
   }
   // Nothing may start before the model is back, and that only when the job that was cancelled has ended.
-  store.set({ engine: "starting" });
+  store.engine({ status: "starting" });
   await Promise.resolve();
-  store.set({ job: null });
-  if (await startEngine(store.state.device)) await bringBack();
+  store.view({ job: null });
+  if (await startEngine(store.state.engine.device)) await bringBack();
 }
 
 export async function boot(): Promise<void> {
   session.install();
   followMask();
-  engine.addEventListener("device", (event) => store.set({ device_info: (event as DeviceKnown).device }));
+  engine.addEventListener("device", (event) => store.engine({ device_info: (event as DeviceKnown).device }));
   engine.addEventListener("ended", (event) => void restart((event as Ended).reason));
   const device = deviceFromAddress();
-  store.set({ device });
+  store.engine({ device });
   const hasLink = isLink(location.hash);
   const started = startEngine(device);
   const isRestored = !hasLink && (await session.restore());
   const found = isRestored || hasLink ? null : await showLesson();
   const [catalog, samples] = await Promise.all([json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json")]);
-  store.set({ catalog: catalog ?? INITIAL.catalog, samples: samples ?? INITIAL.samples });
+  store.engine({ catalog: catalog ?? [], samples: samples ?? [] });
   if (!(await started)) {
     if (!hasLink) session.keep();
     return;
   }
   await refreshStorage();
   // With nothing between this and the job that brings the model: none may start before it.
-  store.set({ engine: "ready" });
+  store.engine({ status: "ready" });
   if (hasLink) await bringLink();
   else await bringOwn(isRestored, found);
 }
@@ -215,11 +216,11 @@ export async function boot(): Promise<void> {
 async function bringLink(): Promise<void> {
   await openLink(location.hash);
   if (session.isKept()) return;
-  const { shared, error } = store.state;
+  const { shared, error } = store.state.view;
   if (!shared) closeLink();
   const isRestored = await session.restore();
   await bringOwn(isRestored, isRestored ? null : await showLesson());
-  store.set({ error, ...(shared ? { step: "start" } : {}) });
+  store.view({ error, ...(shared ? { step: "start" } : {}) });
 }
 
 /** The user's own study, or else the lesson, with the engine behind it. */
@@ -240,8 +241,8 @@ async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<voi
 addEventListener("hashchange", async () => {
   const { hash } = location;
   if (!isLink(hash)) return;
-  if (store.state.job) store.set({ notice: "The link is opened once the job under way is done." });
+  if (store.state.view.job) store.view({ notice: "The link is opened once the job under way is done." });
   await whenIdle();
   // The page may have begun with this link, or have been given another one since.
-  if (location.hash === hash && store.state.shared_fragment !== hash) await openLink(hash);
+  if (location.hash === hash && store.state.view.shared_fragment !== hash) await openLink(hash);
 });

@@ -21,7 +21,7 @@ function formatOf(text: string): string | null {
 export async function openDocument(text: string): Promise<boolean> {
   const format = formatOf(text);
   if (format === null) return false;
-  if (store.state.job) store.set({ notice: "The file is opened once the job under way is done." });
+  if (store.state.view.job) store.view({ notice: "The file is opened once the job under way is done." });
   await whenIdle();
   if (format === "secateur-mask") await importMask(text);
   else await openText(text);
@@ -33,7 +33,7 @@ export async function openFile(file: File): Promise<void> {
   try {
     const text = await file.text();
     if (await openDocument(text)) return;
-    store.set({
+    store.view({
       error: {
         code: "document",
         message: `“${file.name}” is no study, report or mask of this program.`,

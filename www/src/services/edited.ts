@@ -6,6 +6,7 @@ import type {
   AttributionSettings,
   Item,
   ItemSetSpec,
+  MadeOf,
   Mask,
   ModelInfo,
   Precision,
@@ -15,15 +16,11 @@ import type {
   Study,
   TuneSettings,
 } from "../wire/engine";
-import type { MadeOf } from "../wire/engine";
 
 /** An item set whose items are at hand. */
 export type PageSet = ItemSetSpec & { items: Item[] };
 
-export interface Shape {
-  n_layers: number;
-  d_mlp: number;
-}
+export type Shape = Pick<ModelInfo, "n_layers" | "d_mlp">;
 
 /** The model that the study and its results are of; known before that is loaded, and after it is gone. */
 export interface StudyModel {

@@ -25,19 +25,20 @@ function relativeCost(settings: AttributionSettings, n_layers: number, tokens: n
 }
 
 /** Seconds, or null where nothing was run that could tell. */
-export function attributionSeconds(state: Readonly<State>): number | null {
-  const [set] = setsOf(state.study, "attribution");
-  const scored = set === undefined ? undefined : state.scores[set];
+export function attributionSeconds({ study, engine, shown }: State): number | null {
+  const [set] = setsOf(study, "attribution");
+  const scored = set === undefined ? undefined : shown.scores[set];
   if (!scored || scored.items.length === 0) return null;
-  const items = state.sets.find((other) => other.name === set)?.items ?? [];
+  const items = shown.sets.find((other) => other.name === set)?.items ?? [];
   const characters = items.reduce((sum, item) => sum + item.context.length, 0) / Math.max(1, items.length);
   // Four characters a token, as in English text.
   const tokens = Math.max(4, characters / 4 + 6);
-  const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
-  const { attribution, model, settings } = state;
-  const cost = (of: AttributionSettings): number => relativeCost(of, model?.info.n_layers ?? 1, tokens);
+  const { attribution: settings } = study;
+  const used = scored.items.filter((item) => item.confidence >= settings.confidence_threshold).length;
+  const { attribution, precomputed } = shown;
+  const cost = (of: AttributionSettings): number => relativeCost(of, engine.model?.info.n_layers ?? 1, tokens);
   // What another machine took says nothing of this one.
-  const isOwn = (kind: "attribution" | "scores"): boolean => !state.precomputed.includes(kind);
+  const isOwn = (kind: "attribution" | "scores"): boolean => !precomputed.includes(kind);
   if (attribution && attribution.set === set && attribution.items_used.length > 0 && isOwn("attribution")) {
     return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
   }
@@ -45,10 +46,10 @@ export function attributionSeconds(state: Readonly<State>): number | null {
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */
-export function confidentItems(state: Readonly<State>): { used: number; total: number } | null {
-  const [set] = setsOf(state.study, "attribution");
-  const scored = set === undefined ? undefined : state.scores[set];
+export function confidentItems({ study, shown }: State): { used: number; total: number } | null {
+  const [set] = setsOf(study, "attribution");
+  const scored = set === undefined ? undefined : shown.scores[set];
   if (!scored) return null;
-  const used = scored.items.filter((item) => item.confidence >= state.settings.confidence_threshold).length;
+  const used = scored.items.filter((item) => item.confidence >= study.attribution.confidence_threshold).length;
   return { used, total: scored.items.length };
 }

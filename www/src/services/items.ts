@@ -2,7 +2,7 @@
 
 import type { SampleSet } from "../site";
 import { ROLES } from "../roles";
-import type { AnswersFrom, Item, ItemSetSpec, ParsedItems, Prompting, Role, ScoringRule } from "../wire/engine";
+import type { AnswersFrom, ExportFormat, Item, ItemSetSpec, ParsedItems, Prompting, Role, ScoringRule } from "../wire/engine";
 import { EMPTY_STUDY, prompted, prompting, type PageSet } from "./edited";
 import { engine, isEnd } from "./engine";
 import { remembered, step } from "./history";
@@ -14,8 +14,8 @@ import { store } from "./store";
 
 /** Gives the engine a set and takes its hash. */
 async function send(name: string): Promise<void> {
-  if (store.state.engine !== "ready") return;
-  const set = store.state.sets.find((other) => other.name === name);
+  if (store.state.engine.status !== "ready") return;
+  const set = store.state.shown.sets.find((other) => other.name === name);
   if (!set) return;
   if (set.items.length === 0) {
     await engine.call("remove_items", [name]);
@@ -37,8 +37,8 @@ export async function sendAll(): Promise<void> {
     store.edit({ template: EMPTY_STUDY.template });
     await sendPrompting();
   }
-  await engine.call("set_rule", [{ rule: store.state.rule }]);
-  for (const { name } of store.state.sets) await send(name);
+  await engine.call("set_rule", [{ rule: store.state.study.scoring.rule }]);
+  for (const { name } of store.state.shown.sets) await send(name);
   await countByRule();
 }
 
@@ -49,7 +49,7 @@ function remember(): void {
 
 /** Gives the engine changed sets, at once: what is asked of it after this is asked of them. */
 async function sendChanged(gone: readonly string[], changed: readonly string[]): Promise<void> {
-  if (store.state.engine !== "ready") return;
+  if (store.state.engine.status !== "ready") return;
   await Promise.all([...gone.map((name) => engine.call("remove_items", [name])), ...changed.map(send)]);
 }
 
@@ -75,7 +75,7 @@ export function undoItems(): void {
   place(item_sets);
   // The change took the set away that shots were drawn from: it gives them again.
   if (!gaveShots) return;
-  store.set({ notice: null });
+  store.view({ notice: null });
   setPrompting(({ few_shot }) => (few_shot ? { few_shot: { ...few_shot, set: shots } } : null)).catch(report);
 }
 
@@ -101,7 +101,7 @@ function followShots(before: readonly ItemSetSpec[]): void {
   const set = study.few_shot?.set;
   if (set === undefined || study.item_sets.some(({ name }) => name === set)) return;
   const renamed = renamedShots(study.few_shot, renamedSets(before, study.item_sets));
-  if (!renamed) store.set({ notice: `The set “${set}” is gone: shots are now drawn from each set itself.` });
+  if (!renamed) store.view({ notice: `The set “${set}” is gone: shots are now drawn from each set itself.` });
   setPrompting(({ few_shot }) => {
     const { set: _, ...own } = few_shot ?? { k: 0 };
     return { few_shot: renamed ?? own };
@@ -143,7 +143,7 @@ export function renameSet(name: string, wanted: string): void {
   const renamed = wanted.trim();
   if (renamed === "" || renamed === name) return;
   if (isTaken(renamed)) {
-    store.set({ notice: `The name “${renamed}” is taken.` });
+    store.view({ notice: `The name “${renamed}” is taken.` });
     return;
   }
   replaceSets(store.state.study.item_sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
@@ -195,7 +195,7 @@ export function addItem(name: string): void {
 
 /** Deals a set out to the three roles, stratified by the place of the right choice. */
 export async function splitSet(name: string, shares: number[], seed: number): Promise<void> {
-  const set = store.state.sets.find((other) => other.name === name);
+  const set = store.state.shown.sets.find((other) => other.name === name);
   if (!set || set.items.length < 3) return;
   const parts = await engine.call("split", [{ items: set.items, shares, seed }]);
   const now = store.state.study.item_sets;
@@ -225,8 +225,8 @@ export async function splitSet(name: string, shares: number[], seed: number): Pr
 }
 
 /** A set's items as the text of a file. */
-export function exportItems(name: string, format: "jsonl" | "csv"): Promise<string> {
-  const items = store.state.sets.find((set) => set.name === name)?.items ?? [];
+export function exportItems(name: string, format: ExportFormat): Promise<string> {
+  const items = store.state.shown.sets.find((set) => set.name === name)?.items ?? [];
   return engine.call("export_items", [{ items, format }]);
 }
 
@@ -252,7 +252,7 @@ export function sampleText(sample: SampleSet): Promise<string> {
 
 /** Items of a bundled sample by name. */
 export async function sampleItems(name: string): Promise<Item[]> {
-  const sample = store.state.samples.find((other) => other.name === name);
+  const sample = store.state.engine.samples.find((other) => other.name === name);
   if (!sample) {
     throw { code: "study", message: `there is no sample set ${name} here`, hint: "Is the page of another version?" };
   }
@@ -264,7 +264,7 @@ async function sendPrompting(): Promise<void> {
   const asked = prompting(store.state.study);
   const { template } = await engine.call("set_prompting", [asked]);
   // One of its own that is a bundled one has that one's name.
-  if (store.state.template === asked.template && typeof template !== typeof asked.template) store.edit({ template });
+  if (store.state.study.template === asked.template && typeof template !== typeof asked.template) store.edit({ template });
 }
 
 /** What of the prompting is to be otherwise; null leaves it as it is. */
@@ -285,7 +285,7 @@ export async function setPrompting(change: PromptingChange): Promise<void> {
   if (!changed) return;
   const after = { ...before, ...changed };
   store.set({ study: prompted(study, after) });
-  if (store.state.engine !== "ready") return;
+  if (store.state.engine.status !== "ready") return;
   try {
     await sendPrompting();
   } catch (thrown) {
@@ -301,7 +301,7 @@ export async function setPrompting(change: PromptingChange): Promise<void> {
 /** Changes by which number a choice is predicted. Log-likelihoods do not depend on it: scores are counted anew. */
 export async function setRule(rule: ScoringRule): Promise<void> {
   store.edit({ scoring: { ...store.state.study.scoring, rule } });
-  if (store.state.engine !== "ready") return;
+  if (store.state.engine.status !== "ready") return;
   try {
     await Promise.all([engine.call("set_rule", [{ rule }]), countByRule()]);
   } catch (thrown) {

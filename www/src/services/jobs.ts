@@ -17,7 +17,7 @@ export function toError(thrown: unknown): SecateurError {
 export function report(thrown: unknown): void {
   const error = toError(thrown);
   // The user asked for it: nothing to explain. And who starts the engine again says why it ended.
-  if (error.code !== "cancelled" && !isEnd(error)) store.set({ error });
+  if (error.code !== "cancelled" && !isEnd(error)) store.view({ error });
 }
 
 /** What comes of it; null where it failed, which is told. */
@@ -31,7 +31,7 @@ export async function attempt<T>(work: Promise<T>): Promise<T | null> {
 }
 
 function isIdle(): boolean {
-  return store.state.job === null && store.state.engine !== "starting";
+  return store.state.view.job === null && store.state.engine.status !== "starting";
 }
 
 /** Resolves once no job runs, nor one that follows at its heels, and the engine is not starting. */
@@ -68,25 +68,25 @@ function stuck(signal: AbortSignal, patience_ms: number): Promise<never> {
  * asked.
  */
 export async function runJob(title: string, work: (onProgress: OnProgress) => Promise<void>, patience_ms = PATIENCE_MS): Promise<boolean> {
-  if (store.state.job) return false;
+  if (store.state.view.job) return false;
   const controller = new AbortController();
   const { signal } = controller;
   const cancel = (): void => {
-    const { job } = store.state;
-    if (job) store.set({ job: { ...job, stopping: true } });
+    const { job } = store.state.view;
+    if (job) store.view({ job: { ...job, stopping: true } });
     controller.abort();
   };
-  store.set({
+  store.view({
     error: null,
     job: { title, stage: "", done: 0, total: 0, first: 0, started_ms: performance.now(), stopping: false, cancel },
   });
   const tell = ({ stage, done, total }: Progress): void => {
-    const { job } = store.state;
+    const { job } = store.state.view;
     if (!job) return;
     // A new stage counts anew, and so does its estimate.
     const isNew = stage !== job.stage || done < job.first;
     const began = isNew ? { first: done, started_ms: performance.now() } : {};
-    store.set({ job: { ...job, stage, done, total, ...began } });
+    store.view({ job: { ...job, stage, done, total, ...began } });
   };
   try {
     await Promise.race([work(Object.assign(tell, { signal })), stuck(signal, patience_ms)]);
@@ -95,6 +95,6 @@ export async function runJob(title: string, work: (onProgress: OnProgress) => Pr
     report(thrown);
     return false;
   } finally {
-    store.set({ job: null });
+    store.view({ job: null });
   }
 }

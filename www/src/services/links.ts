@@ -35,7 +35,7 @@ function isOf({ study }: SharedStudy, info: { id: string; sha256: string }): boo
 /** How the model of a link's study can be had. */
 export function neededModel(shared: SharedStudy): NeededModel {
   const { id, sha256 } = shared.study.model;
-  const { model, catalog, storage } = store.state;
+  const { model, catalog, storage } = store.state.engine;
   if (model && isOf(shared, model.info)) return { state: "loaded" };
   const hasHash = (files: readonly { sha256: string | null }[]): boolean => sha256 !== "" && files.some((file) => file.sha256 === sha256);
   const entry =
@@ -61,12 +61,12 @@ export function neededModel(shared: SharedStudy): NeededModel {
 async function open(read: () => Promise<SharedStudy>, fragment: string | null): Promise<void> {
   try {
     const shared = await read();
-    store.set({ shared, shared_fragment: fragment, reproduction: null, step: "start", error: null });
+    store.view({ shared, shared_fragment: fragment, reproduction: null, step: "start", error: null });
   } catch (thrown) {
     report(thrown);
     return;
   }
-  const { shared } = store.state;
+  const { shared } = store.state.view;
   if (shared && ["here", "loaded"].includes(neededModel(shared).state)) await runLink();
 }
 
@@ -100,8 +100,8 @@ function sourceFor(needed: NeededModel, brought: ModelSource | undefined): Model
  * that one, which is put aside; until then, and where it fails or is cancelled, nothing of it is there.
  */
 export async function runLink(brought?: ModelSource): Promise<void> {
-  const { shared } = store.state;
-  if (!shared || store.state.job) return;
+  const { shared } = store.state.view;
+  if (!shared || store.state.view.job) return;
   const source = sourceFor(neededModel(shared), brought);
   if (source === undefined) return;
   const isDone = await runJob("Re-running the study", (onProgress) => rerun(shared, source, onProgress));
@@ -111,7 +111,7 @@ export async function runLink(brought?: ModelSource): Promise<void> {
 
 async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress: OnProgress): Promise<void> {
   const { study, expected } = shared;
-  const loaded = source && (await engine.load(source, store.state.precision, onProgress));
+  const loaded = source && (await engine.load(source, store.state.engine.precision, onProgress));
   if (loaded && !isOf(shared, loaded.info)) {
     throw {
       code: "other_model",
@@ -128,44 +128,45 @@ async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress
   showReport(found);
   const hashes = new Map(found.study.item_sets.map((set) => [set.name, set.sha256]));
   store.edit({ item_sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })) });
-  store.set({ reproduction, of_link: true });
+  store.view({ reproduction, of_link: true });
   session.keep();
 }
 
 /** Gives the engine the study at hand again, after one that was not run to its end. */
 async function bringOwnBack(isOtherModel: boolean): Promise<void> {
-  const { model, engine: state, error } = store.state;
+  const { model, status } = store.state.engine;
+  const { error } = store.state.view;
   // An engine that starts anew gets it by itself, and one without a model once there is one.
-  if (state !== "ready" || !model) return;
+  if (status !== "ready" || !model) return;
   const source = sourceAtHand();
   if (!isOtherModel) await runJob("Bringing back the items", () => sendAll());
   else if (source) await load(source, "Bringing back your own model");
   // A model that is kept nowhere is gone with the one that took its place.
-  else store.set({ model: null });
+  else store.engine({ model: null });
   // Why the study was not run is what the user has to know.
-  if (error) store.set({ error });
+  if (error) store.view({ error });
 }
 
 /** Leaves the link: the study stays as it is now, under an address without the fragment. */
 export function closeLink(): void {
   session.leaveAddress();
-  store.set({ shared: null });
+  store.view({ shared: null });
 }
 
 /** Back to the study that was here before the link; false where there is none. */
 export async function backToEarlier(): Promise<boolean> {
-  const loadedModel = store.state.model;
+  const loadedModel = store.state.engine.model;
   if (!(await attempt(session.bringBack()))) return false;
   closeLink();
-  store.set({ reproduction: null });
+  store.view({ reproduction: null });
   session.keep();
-  const { model } = store.state;
+  const { model } = store.state.engine;
   if (model?.source && !isSame(model, loadedModel)) {
     await load(model.source);
     return true;
   }
   // A model that is kept nowhere is gone with the one that took its place.
-  if (model && !isSame(model, loadedModel)) store.set({ model: null });
+  if (model && !isSame(model, loadedModel)) store.engine({ model: null });
   await runJob("Bringing back the items", () => sendAll());
   return true;
 }

@@ -28,12 +28,12 @@ function normal({ operation, site, layers }: Mask): Mask {
 }
 
 /** The attribution at hand as the source of a selection. */
-export function attributionSource({ attribution, attributed }: Readonly<State>): SelectionSource | undefined {
+export function attributionSource({ shown: { attribution, attributed } }: State): SelectionSource | undefined {
   return attribution && attributed ? { set: attribution.set, settings: attribution.settings, made_of: [...attributed] } : undefined;
 }
 
 /** The selection that made the mask, where it selected from the attribution at hand. */
-export function selectionAtHand({ study: { pruning }, attributed }: Readonly<State>): Selection | null {
+export function selectionAtHand({ study: { pruning }, shown: { attributed } }: State): Selection | null {
   const made_of = pruning.source?.made_of;
   return pruning.selection && made_of && attributed && isSame(made_of, attributed) ? pruning.selection : null;
 }
@@ -47,7 +47,8 @@ export function setMask(mask: Mask, selection?: Selection, source?: SelectionSou
 }
 
 export function toggleNeuron(layer: number, neuron: number): void {
-  const { mask, attribution } = store.state;
+  const { mask } = store.state.study.pruning;
+  const { attribution } = store.state.shown;
   const has = isPruned(mask, layer, neuron);
   const others = mask.layers.filter((entry) => entry.layer !== layer);
   const neurons = mask.layers.find((entry) => entry.layer === layer)?.neurons ?? [];

@@ -5,19 +5,19 @@ import { store, type Message } from "./store";
 
 /** Shows a message; one that is on screen already is not shown twice. */
 export function tell(kind: Message["kind"], { code, message, hint }: SecateurError): void {
-  const { messages } = store.state;
+  const { messages } = store.state.view;
   const isThere = messages.some((other) => other.code === code && other.message === message);
-  if (!isThere) store.set({ messages: [...messages, { kind, code, message, hint }] });
+  if (!isThere) store.view({ messages: [...messages, { kind, code, message, hint }] });
 }
 
 /** Takes messages away that are no longer true. */
 export function withdraw(code: string): void {
-  const { messages } = store.state;
+  const { messages } = store.state.view;
   const rest = messages.filter((message) => message.code !== code);
-  if (rest.length < messages.length) store.set({ messages: rest });
+  if (rest.length < messages.length) store.view({ messages: rest });
 }
 
 /** The user has read it. */
 export function dismiss(message: Message): void {
-  store.set({ messages: store.state.messages.filter((other) => other !== message) });
+  store.view({ messages: store.state.view.messages.filter((other) => other !== message) });
 }

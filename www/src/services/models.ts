@@ -5,13 +5,14 @@ import type { CatalogEntry } from "../site";
 import type { Item, ItemSetSpec, ModelInfo, Precision, SecateurError } from "../wire/engine";
 import type { Loaded, ModelSource } from "../worker/protocol";
 import { engine } from "./engine";
+import { canStep } from "./history";
 import { EMPTY_MASK, modelOf, type PageSet, type StudyModel } from "./edited";
 import { replaceSets, sampleItems, sendAll, setPrompting } from "./items";
 import { report, runJob, toError } from "./jobs";
 import { isEqual } from "./made-of";
 import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
-import { store, type Model, type State } from "./store";
+import { store, type HubLookup, type Model, type State } from "./store";
 
 /** The lesson's id in the catalogue. */
 export const LESSON = "lesson-planted";
@@ -32,7 +33,7 @@ const SILENT: SecateurError = {
 export async function refreshStorage(): Promise<void> {
   try {
     const storage = await engine.storage();
-    store.set({ storage });
+    store.engine({ storage });
     if (storage.isSilent) tell("notice", SILENT);
   } catch (thrown) {
     report(thrown);
@@ -41,7 +42,7 @@ export async function refreshStorage(): Promise<void> {
 
 /** The catalogue's entry of a model, which is known by its weights' hash and by nothing else. */
 export function entryOf({ sha256 }: Pick<ModelInfo, "sha256">): CatalogEntry | undefined {
-  return store.state.catalog.find((entry) => entry.files.some((file) => isWeights(file.name) && file.sha256 === sha256));
+  return store.state.engine.catalog.find((entry) => entry.files.some((file) => isWeights(file.name) && file.sha256 === sha256));
 }
 
 /** Whether a model is the shipped lesson's, whatever it is called. */
@@ -59,7 +60,7 @@ let unkept: { sha256: string; source: ModelSource } | null = null;
 
 /** Whence the loaded model can be had again in this visit. */
 export function sourceAtHand(): ModelSource | undefined {
-  const { model } = store.state;
+  const { model } = store.state.engine;
   return model?.source ?? (model && unkept?.sha256 === model.info.sha256 ? unkept.source : undefined);
 }
 
@@ -74,10 +75,7 @@ export function adopt(source: ModelSource, loaded: Loaded): void {
   const { study } = store.state;
   const kept = sourceAfter(source, loaded);
   unkept = source.kind === "files" && !kept ? { sha256: info.sha256, source } : null;
-  store.set({
-    model: { info, name, ...(kept ? { source: kept } : {}) },
-    device_info: device,
-  });
+  store.engine({ model: { info, name, ...(kept ? { source: kept } : {}) }, device_info: device });
   if (warning) tell("notice", { code: "model_not_kept", message: warning, hint: "" });
   takeModel(study.model, modelOf(info, name));
 }
@@ -87,7 +85,7 @@ function takeModel(former: StudyModel, model: StudyModel): void {
   if (isEqual(former, model)) return;
   store.edit({ model });
   if (former.sha256 === "" || (former.sha256 === model.sha256 && former.precision === model.precision)) return;
-  store.set({ selected: null });
+  store.view({ selected: null });
   if (isEqual(former.shape, model.shape)) return;
   const { history } = store.state;
   const withoutMasks = ({ of }: { of: string }): boolean => of !== "mask";
@@ -105,13 +103,13 @@ interface Companions {
 /** Loads a model as a job; whether it is there. */
 export async function load(source: ModelSource, title = "Loading the model", { onLoaded, onFailure }: Companions = {}): Promise<boolean> {
   const isDone = await runJob(title, async (onProgress) => {
-    const loaded = await engine.load(source, store.state.precision, onProgress);
+    const loaded = await engine.load(source, store.state.engine.precision, onProgress);
     adopt(source, loaded);
     await sendAll();
     await onLoaded?.();
   });
   if (!isDone) onFailure?.();
-  if (!isDone && !store.state.job) await reloadFormer();
+  if (!isDone && !store.state.view.job) await reloadFormer();
   await refreshStorage();
   return isDone;
 }
@@ -120,15 +118,15 @@ export async function load(source: ModelSource, title = "Loading the model", { o
 async function reloadFormer(): Promise<void> {
   const source = sourceAtHand();
   // While the engine itself is starting anew, that start brings the model back.
-  if (!source || store.state.engine !== "ready") return;
-  const { error } = store.state;
+  if (!source || store.state.engine.status !== "ready") return;
+  const { error } = store.state.view;
   const isBack = await runJob("Bringing back the earlier model", async (onProgress) => {
-    adopt(source, await engine.load(source, store.state.precision, onProgress));
+    adopt(source, await engine.load(source, store.state.engine.precision, onProgress));
     await sendAll();
   });
-  if (!isBack) store.set({ model: null });
+  if (!isBack) store.engine({ model: null });
   // Why the other one cannot be had is what the user has to know.
-  if (error) store.set({ error });
+  if (error) store.view({ error });
 }
 
 /** Loads another model than the one at hand, chosen by the user. */
@@ -146,28 +144,30 @@ function isOfLesson(set: ItemSetSpec): boolean {
 const RESULTS = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"] as const;
 
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
-export function isLessonAsItCame(state: Readonly<State>): boolean {
-  const { precomputed, study, canUndoMask } = state;
-  const isComputedHere = RESULTS.some((kind) => Object.keys(state[kind] ?? {}).length > 0 && !precomputed.includes(kind));
-  const isChanged = isComputedHere || precomputed.length === 0 || canUndoMask;
+export function isLessonAsItCame(state: State): boolean {
+  const { shown, study, history } = state;
+  const { precomputed } = shown;
+  const isComputedHere = RESULTS.some((kind) => Object.keys(shown[kind] ?? {}).length > 0 && !precomputed.includes(kind));
+  const isChanged = isComputedHere || precomputed.length === 0 || canStep(history.undo, "mask");
   return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }
 
 /** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
-export function isLessonAtHand({ study: { model, item_sets } }: Readonly<State>): boolean {
+export function isLessonAtHand({ study: { model, item_sets } }: State): boolean {
   const isWhole = item_sets.length === 0 || item_sets.some((set) => set.sample?.endsWith("-shifted"));
   return isLesson(model) && item_sets.every(isOfLesson) && isWhole;
 }
 
 /** The lesson's word lists mean nothing to a model of natural language: it gets questions instead. */
 async function offerSample(): Promise<void> {
-  const { sets, model, samples } = store.state;
+  const { sets } = store.state.shown;
+  const { model, samples } = store.state.engine;
   const isOther = model !== null && !isLesson(model.info);
   if (!isOther || sets.length === 0 || !sets.every(isOfLesson) || !samples.some((sample) => sample.name === FIRST_SAMPLE)) return;
   try {
     const items = await sampleItems(FIRST_SAMPLE);
     // The user may have changed them meanwhile.
-    if (store.state.sets !== sets) return;
+    if (store.state.shown.sets !== sets) return;
     const third = Math.floor(items.length / 3);
     const slice = (name: string, roles: PageSet["roles"], first: number, part: Item[]): PageSet => ({
       name,
@@ -179,13 +179,13 @@ async function offerSample(): Promise<void> {
       count: part.length,
     });
     await setPrompting(() => ({ template: "question-answer@1", few_shot: null, choice_order: null }));
-    if (store.state.sets !== sets) return;
+    if (store.state.shown.sets !== sets) return;
     replaceSets([
       slice("attribution", ["attribution"], 0, items.slice(0, third)),
       slice("validation", ["validation"], third, items.slice(third, 2 * third)),
       slice("test", ["test"], 2 * third, items.slice(2 * third)),
     ]);
-    store.set({ notice: "The lesson's items are of no use to this model: general-knowledge questions took their place." });
+    store.view({ notice: "The lesson's items are of no use to this model: general-knowledge questions took their place." });
   } catch (thrown) {
     report(thrown);
   }
@@ -193,25 +193,26 @@ async function offerSample(): Promise<void> {
 
 /** Holds the weights another way: the model at hand is loaded anew. */
 export async function changePrecision(precision: Precision): Promise<void> {
-  const before = store.state.precision;
-  const { job, model } = store.state;
+  const before = store.state.engine.precision;
+  const { job } = store.state.view;
+  const { model } = store.state.engine;
   if (job || precision === before) return;
   const source = sourceAtHand();
-  store.set({ precision });
+  store.engine({ precision });
   if (!source) {
-    if (model) store.set({ notice: "The model at hand is not kept in this browser and stays as it is; the next one is held so." });
+    if (model) store.view({ notice: "The model at hand is not kept in this browser and stays as it is; the next one is held so." });
     return;
   }
   // What this device cannot do is taken back, and what worked comes back.
-  await load(source, "Loading the model anew", { onFailure: () => store.set({ precision: before }) });
+  await load(source, "Loading the model anew", { onFailure: () => store.engine({ precision: before }) });
 }
 
 export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
-  if (store.state.job) store.set({ notice: "Files of a model are taken once the job under way is done: choose them again then." });
-  if (store.state.job || store.state.engine !== "ready") return;
-  const source = await sourceOfFiles(files, store.state.catalog);
+  if (store.state.view.job) store.view({ notice: "Files of a model are taken once the job under way is done: choose them again then." });
+  if (store.state.view.job || store.state.engine.status !== "ready") return;
+  const source = await sourceOfFiles(files, store.state.engine.catalog);
   if (typeof source === "string") {
-    store.set({ error: { code: "file", message: source, hint: "" } });
+    store.view({ error: { code: "file", message: source, hint: "" } });
     return;
   }
   await choose(source);
@@ -219,19 +220,19 @@ export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
 
 /** Asks the hub what a repository offers. */
 export async function lookUp(text: string): Promise<void> {
-  store.set({ hub: { text, isAsking: true, listing: null, choice: 0, error: null } });
-  let answer: Partial<State["hub"]>;
+  store.view({ hub: { text, isAsking: true, listing: null, choice: 0, error: null } });
+  let answer: Partial<HubLookup>;
   try {
     answer = { listing: await engine.look(text) };
   } catch (thrown) {
     answer = { error: toError(thrown) };
   }
   // A later question counts.
-  if (store.state.hub.text === text) store.set({ hub: { ...store.state.hub, ...answer, isAsking: false } });
+  if (store.state.view.hub.text === text) store.view({ hub: { ...store.state.view.hub, ...answer, isAsking: false } });
 }
 
 export function pickFromHub(choice: number): void {
-  store.set({ hub: { ...store.state.hub, choice } });
+  store.view({ hub: { ...store.state.view.hub, choice } });
 }
 
 /** Whether the page itself can fetch an entry; else the user has to bring its files. */
@@ -242,17 +243,17 @@ export function isFetchable(entry: CatalogEntry): boolean {
 /** A catalogue entry by the shortest way: from this site, from this browser, from the net. */
 export function sourceOfEntry(entry: CatalogEntry): ModelSource {
   if (isShipped(entry)) return { kind: "site", entry };
-  const stored = store.state.storage?.models.find((model) => hasContents(model.files, entry.files));
+  const stored = store.state.engine.storage?.models.find((model) => hasContents(model.files, entry.files));
   return stored ? { kind: "stored", id: stored.id } : { kind: "catalog", entry };
 }
 
 export async function forget(id: string): Promise<void> {
   try {
     await engine.forget(id);
-    const { model } = store.state;
+    const { model } = store.state.engine;
     if (model?.source?.kind === "stored" && model.source.id === id) {
       const { source: _, ...rest } = model;
-      store.set({ model: rest });
+      store.engine({ model: rest });
     }
   } catch (thrown) {
     report(thrown);

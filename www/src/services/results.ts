@@ -6,6 +6,7 @@ import type {
   ControlReport,
   MadeOf,
   NeuronCard,
+  NeuronRequest,
   PositionBias,
   PruneReport,
   RankedNeuron,
@@ -75,12 +76,9 @@ function isOfSame(a: Found, b: Found): boolean {
   return a.kind === b.kind && !isOther && isSame(a.made_of, b.made_of) && a.made_of.every((of, index) => of.set === b.made_of[index]?.set);
 }
 
-interface Neuron {
-  layer: number;
-  neuron: number;
-}
+export type NeuronAddress = Pick<NeuronRequest, "layer" | "neuron">;
 
-function isOf(card: NeuronCard, at: Neuron | null): boolean {
+function isOf(card: NeuronCard, at: NeuronAddress | null): boolean {
   return at !== null && card.layer === at.layer && card.neuron === at.neuron;
 }
 
@@ -210,7 +208,7 @@ export function holds(found: Found, study: EditedStudy, shown: Shown): boolean {
 }
 
 /** Of the results of a kind that of which most fits, and of several the latest. */
-function best(kind: Single, results: readonly Found[], at: AtHand, selected: Neuron | null): Fitting | null {
+function best(kind: Single, results: readonly Found[], at: AtHand, selected: NeuronAddress | null): Fitting | null {
   let best: Fitting | null = null;
   for (const found of results) {
     if (found.kind !== kind || (kind === "card" && !isOf(found.result as NeuronCard, selected))) continue;
@@ -221,7 +219,7 @@ function best(kind: Single, results: readonly Found[], at: AtHand, selected: Neu
 }
 
 /** The results that fit a study. */
-export function shownResults(study: EditedStudy, results: readonly Found[], selected: Neuron | null): Shown {
+export function shownResults(study: EditedStudy, results: readonly Found[], selected: NeuronAddress | null): Shown {
   const at: AtHand = { study, attribution: null, attributed: null };
   const chosen: Found[] = [];
   const single = Object.fromEntries(

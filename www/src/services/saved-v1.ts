@@ -26,9 +26,9 @@ import type {
 import { EMPTY_STUDY, modelOf, prompted, prompting, type EditedStudy, type PageSet, type Pruning } from "./edited";
 import type { Change } from "./history";
 import { isEqual } from "./made-of";
-import { ofStudy, type Found, type Kind } from "./results";
+import { ofStudy, type Found, type Kind, type NeuronAddress } from "./results";
 import type { Kept } from "./saved";
-import type { Model, NeuronAddress, Step } from "./store";
+import type { Model, Step } from "./store";
 
 interface Source {
   set: string;

@@ -4,9 +4,9 @@ import * as aside from "./aside";
 import * as database from "./database";
 import { tell, withdraw } from "./messages";
 import { isLessonAsItCame } from "./models";
-import { initial, KEPT, readable, snapshot, type Saved } from "./saved";
+import { bring, FIRST, keptOf, readable, snapshot } from "./saved";
 import type { EditedStudy } from "./edited";
-import { store } from "./store";
+import { store, type State } from "./store";
 import type { SecateurError } from "../wire/engine";
 
 /** Shortest time between two writes; the first of several changes is written at once. */
@@ -58,7 +58,7 @@ async function write(): Promise<void> {
   try {
     await database.write("current", snapshot());
     withdraw(NOT_KEPT.code);
-    if (changes === upTo) store.set({ is_unsaved: false });
+    if (changes === upTo) store.view({ is_unsaved: false });
   } catch {
     tell("notice", NOT_KEPT);
   }
@@ -78,7 +78,7 @@ function plan(): void {
 function changed(): void {
   if (isPaused || !isOwner) return;
   changes += 1;
-  store.set({ is_unsaved: true });
+  store.view({ is_unsaved: true });
   plan();
 }
 
@@ -104,7 +104,7 @@ function giveUp(): void {
   isUnreadable = true;
   isOwner = false;
   aside.disown();
-  store.set({ is_unsaved: false });
+  store.view({ is_unsaved: false });
   tell("notice", UNREADABLE);
 }
 
@@ -170,29 +170,37 @@ async function own(): Promise<void> {
   }
 }
 
-/** What is changed by work on a study, beside the study itself. */
-const WORK = ["results", "history", "of_link", "live"] as const;
+/** Whether one of the values is another. */
+function isOther<T extends object>(before: T, after: T): boolean {
+  return (Object.keys({ ...before, ...after }) as (keyof T)[]).some((key) => before[key] !== after[key]);
+}
 
 /** Whether anything of a study was changed; which model it is of may only have been learned. */
 function isChanged(before: EditedStudy, after: EditedStudy): boolean {
-  const keys = Object.keys({ ...before, ...after }) as (keyof EditedStudy)[];
   const { sha256, precision } = before.model;
   const isOfOther = sha256 !== "" && (sha256 !== after.model.sha256 || precision !== after.model.precision);
-  return isOfOther || keys.some((key) => key !== "model" && before[key] !== after[key]);
+  return isOfOther || isOther({ ...before, model: null }, { ...after, model: null });
+}
+
+/** What is changed by work on a study, beside the study itself. */
+function workOf({ results, history, view: { of_link, live } }: State): object {
+  return { results, history, of_link, live };
 }
 
 export function install(): void {
-  let { study: before } = store.state;
-  store.listen((keys) => {
-    const isWork = WORK.some((key) => keys.has(key)) || isChanged(before, store.state.study);
-    before = store.state.study;
+  let before = store.state;
+  store.listen(() => {
+    const now = store.state;
+    const isWork = isOther(workOf(before), workOf(now)) || isChanged(before.study, now.study);
     // Work on a link's study makes it one's own, and work on one's own is not to give way to a link that did not run; the
     // run itself says of what it brings that it is the link's.
-    const isOfLink = store.state.of_link || (store.state.shared_fragment !== null && !isPaused);
-    if (isOfLink && !keys.has("of_link") && isWork) leaveAddress();
+    const isOfLink = now.view.of_link || (now.view.shared_fragment !== null && !isPaused);
+    const isRun = before.view.of_link !== now.view.of_link || before.view.reproduction !== now.view.reproduction;
+    if (isOfLink && !isRun && isWork) leaveAddress();
     // What the page measures by itself of the study that it found is no work of this tab's.
     if (isWork && !isPaused && isUsed) touch();
-    if (KEPT.some((key) => keys.has(key))) changed();
+    if (isOther(keptOf(before), keptOf(now))) changed();
+    before = now;
   });
   for (const input of ["pointerdown", "keydown", "drop"]) {
     addEventListener(
@@ -205,11 +213,6 @@ export function install(): void {
   }
   void own();
   addEventListener("pagehide", writeLast);
-}
-
-/** Puts a kept study into the store. */
-function bring({ saved_version: _, ...kept }: Saved): void {
-  store.set(kept);
 }
 
 /** The study of the last visit, put into the store; false where there is none. */
@@ -249,7 +252,7 @@ export async function setAside(): Promise<boolean> {
     // Another tab's study is not this one's to move.
     const isMoved = (here !== null || !isSecond) && (await aside.move(here));
     written = changes;
-    store.set({ is_unsaved: false });
+    store.view({ is_unsaved: false });
     return isMoved;
   } catch (thrown) {
     isPaused = wasPaused;
@@ -264,8 +267,8 @@ export async function setAside(): Promise<boolean> {
  */
 export async function bringBack(): Promise<boolean> {
   await settled;
-  const { of_link, study } = store.state;
-  const isOwn = !of_link && study.item_sets.length > 0 && !isLessonAsItCame(store.state);
+  const { study, view } = store.state;
+  const isOwn = !view.of_link && study.item_sets.length > 0 && !isLessonAsItCame(store.state);
   const saved = await aside.exchange(isOwn ? snapshot() : null).catch((thrown: unknown) => {
     throw cannotBeAside(thrown);
   });
@@ -277,11 +280,11 @@ export async function bringBack(): Promise<boolean> {
 /** The study at hand is not, or no longer, the one of the link in the address: a reload brings back this one. */
 export function leaveAddress(): void {
   history.replaceState(null, "", location.pathname + location.search);
-  store.set({ shared_fragment: null, of_link: false });
+  store.view({ shared_fragment: null, of_link: false });
 }
 
 /** Empties everything that a study fills. */
 export function clearStudy(): void {
-  const { model: _, step: __, ...empty } = initial();
-  store.set(empty);
+  const { engine, view } = store.state;
+  bring({ ...FIRST, model: engine.model, step: view.step });
 }

@@ -1,9 +1,8 @@
-// What the page holds: one study, its history, what was found of it, the engine, and what is on screen; and who is told when it
-// changes. Views read it; services write.
+// What the page holds: one study with its history, what was found of it, the engine, and what is on screen; what follows from
+// that; and who is told when it changes. Views read it; services write.
 
 import type { CatalogEntry, SampleSet } from "../site";
 import type {
-  Accuracy,
   AttributionSettings,
   DeviceInfo,
   ModelInfo,
@@ -13,13 +12,13 @@ import type {
   SharedStudy,
   Template,
   TuneDetail,
-  TuneSettings,
+  Validation,
 } from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
-import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet, type Shape } from "./edited";
-import { canStep, NO_HISTORY, type History } from "./history";
-import { shownResults, type Found, type Shown } from "./results";
+import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet } from "./edited";
+import { NO_HISTORY, type History } from "./history";
+import { shownResults, type Found, type NeuronAddress, type Shown } from "./results";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
@@ -54,33 +53,19 @@ export interface HubLookup {
   error: SecateurError | null;
 }
 
-export interface NeuronAddress {
-  layer: number;
-  neuron: number;
-}
-
 /** What stays on screen until it is read. */
 export interface Message extends SecateurError {
   kind: "error" | "notice";
 }
 
-/** The study that is edited, and what was found. */
-interface OfWork {
-  study: EditedStudy;
-  history: History;
-  /** Everything that was found, the latest first, whether it fits the study or not. */
-  results: readonly Found[];
-  /** Whether the study came by a link and its items are as they came. */
-  of_link: boolean;
-}
-
-/** The engine and what it can have. */
-interface OfEngine {
-  device: DeviceChoice;
-  precision: Precision;
-  device_info: DeviceInfo | null;
-  engine: "starting" | "ready" | "failed";
+/** The engine and what it has. */
+export interface EngineState {
+  status: "starting" | "ready" | "failed";
   version: string;
+  /** Where it is to compute, and where it does. */
+  device: DeviceChoice;
+  device_info: DeviceInfo | null;
+  precision: Precision;
   templates: Template[];
   presets: Record<string, AttributionSettings>;
   catalog: CatalogEntry[];
@@ -89,8 +74,8 @@ interface OfEngine {
   model: Model | null;
 }
 
-/** What is on screen beside the study. */
-interface OfView {
+/** What is on screen beside the study and its results. */
+export interface ViewState {
   step: Step;
   selected: NeuronAddress | null;
   /** Whether a small model's mask is measured after every change. */
@@ -107,74 +92,73 @@ interface OfView {
   shared: SharedStudy | null;
   shared_fragment: string | null;
   reproduction: Reproduction | null;
+  /** Whether the study came by a link and its items are as they came. */
+  of_link: boolean;
   has_earlier: boolean;
   /** A change is not written to the browser's storage yet. */
   is_unsaved: boolean;
 }
 
 /** What is held; all else that the page shows follows from it. */
-export type Held = OfWork & OfEngine & OfView;
-
-/** The study as views read it. */
-interface OfStudy {
-  sets: PageSet[];
-  template: EditedStudy["template"];
-  few_shot: NonNullable<EditedStudy["few_shot"]> | null;
-  choice_order: number | null;
-  rule: EditedStudy["scoring"]["rule"];
-  settings: AttributionSettings;
-  percents: number[];
-  mask: EditedStudy["pruning"]["mask"];
-  selection: NonNullable<EditedStudy["pruning"]["selection"]> | null;
-  control_masks: number;
-  tuning_settings: TuneSettings;
-  shape: Shape | null;
-  canUndoItems: boolean;
-  canUndoMask: boolean;
-  canRedoMask: boolean;
+export interface Held {
+  study: EditedStudy;
+  /** Of the study. */
+  history: History;
+  /** Everything that was found, the latest first, whether it fits the study or not. */
+  results: readonly Found[];
+  engine: EngineState;
+  view: ViewState;
 }
 
-export type State = Held & OfStudy & Shown;
+/** What follows from what is held: the results that fit the study, and its sets whose items are at hand. Nobody writes it. */
+export interface Derived extends Shown {
+  sets: PageSet[];
+}
+
+export type State = Readonly<Held & { shown: Derived }>;
 
 export interface LiveCurve {
   points: TuneDetail[];
-  validation: { step: number; accuracy: Accuracy; loss: number }[];
+  validation: Validation[];
 }
 
 export const INITIAL: Held = {
   study: EMPTY_STUDY,
   history: NO_HISTORY,
   results: [],
-  step: "start",
-  error: null,
-  notice: null,
-  messages: [],
-  job: null,
-  selected: null,
-  live: true,
-  live_curves: [],
-  hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
-  device: "auto",
-  precision: "f32",
-  device_info: null,
-  engine: "starting",
-  version: "",
-  templates: [],
-  presets: {},
-  catalog: [],
-  samples: [],
-  storage: null,
-  model: null,
-  shared: null,
-  shared_fragment: null,
-  reproduction: null,
-  of_link: false,
-  has_earlier: false,
-  is_unsaved: false,
+  engine: {
+    status: "starting",
+    version: "",
+    device: "auto",
+    device_info: null,
+    precision: "f32",
+    templates: [],
+    presets: {},
+    catalog: [],
+    samples: [],
+    storage: null,
+    model: null,
+  },
+  view: {
+    step: "start",
+    selected: null,
+    live: true,
+    error: null,
+    notice: null,
+    messages: [],
+    job: null,
+    live_curves: [],
+    hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
+    shared: null,
+    shared_fragment: null,
+    reproduction: null,
+    of_link: false,
+    has_earlier: false,
+    is_unsaved: false,
+  },
 };
 
-type Key = keyof State;
-type Listener = (changed: ReadonlySet<Key>) => void;
+type Listener = () => void;
 
 /** The result of a function of the same arguments as the last time. */
 function remembering<A extends unknown[], R>(compute: (...from: A) => R): (...from: A) => R {
@@ -189,28 +173,10 @@ const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] 
   item_sets.filter((set): set is PageSet => set.items !== undefined),
 );
 
-const ofStudy = remembering((study: EditedStudy, { undo, redo }: History): OfStudy => ({
-  sets: setsAtHand(study.item_sets),
-  template: study.template,
-  few_shot: study.few_shot ?? null,
-  choice_order: study.choice_order?.seed ?? null,
-  rule: study.scoring.rule,
-  settings: study.attribution,
-  percents: study.search.percents,
-  mask: study.pruning.mask,
-  selection: study.pruning.selection ?? null,
-  control_masks: study.control.masks,
-  tuning_settings: study.tuning,
-  shape: study.model.shape ?? null,
-  canUndoItems: canStep(undo, "items"),
-  canUndoMask: canStep(undo, "mask"),
-  canRedoMask: canStep(redo, "mask"),
-}));
-
 /** What is shown of a kind stays the same object for as long as it says the same. */
-let shown: Shown | null = null;
-const ofResults = remembering((...from: Parameters<typeof shownResults>): Shown => {
-  const next = shownResults(...from);
+let shown: Derived | null = null;
+const derived = remembering((study: EditedStudy, results: readonly Found[], selected: NeuronAddress | null): Derived => {
+  const next: Derived = { ...shownResults(study, results, selected), sets: setsAtHand(study.item_sets) };
   for (const key of ["scores", "precomputed"] as const) {
     if (shown && isShallowlyEqual(shown[key], next[key])) Object.assign(next, { [key]: shown[key] });
   }
@@ -226,39 +192,39 @@ function isShallowlyEqual(a: object, b: object): boolean {
 class Store {
   #held: Held = INITIAL;
   #state: State | null = null;
-  /** As the listeners were told last. */
-  #told: State | null = null;
   #listeners = new Set<Listener>();
-  #written = new Set<Key>();
-  #scheduled = false;
+  #isScheduled = false;
 
-  get state(): Readonly<State> {
-    const { study, history, results, selected } = this.#held;
-    return (this.#state ??= { ...this.#held, ...ofStudy(study, history), ...ofResults(study, results, selected) });
+  get state(): State {
+    const { study, results, view } = this.#held;
+    return (this.#state ??= { ...this.#held, shown: derived(study, results, view.selected) });
   }
 
   /** Writes; listeners are told once a turn, after all writes of it. */
   set(patch: Partial<Held>): void {
-    this.#told ??= this.state;
     this.#held = { ...this.#held, ...patch };
     this.#state = null;
-    for (const key of Object.keys(patch) as Key[]) this.#written.add(key);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      const { state } = this;
-      const changed = this.#written;
-      for (const key of Object.keys(state) as Key[]) if (state[key] !== this.#told?.[key]) changed.add(key);
-      this.#written = new Set();
-      this.#told = null;
-      this.#scheduled = false;
-      for (const listener of [...this.#listeners]) listener(changed);
+      this.#isScheduled = false;
+      for (const listener of [...this.#listeners]) listener();
     });
   }
 
   /** Changes the study. */
   edit(patch: Partial<EditedStudy>): void {
     this.set({ study: { ...this.#held.study, ...patch } });
+  }
+
+  /** Changes what is known of the engine. */
+  engine(patch: Partial<EngineState>): void {
+    this.set({ engine: { ...this.#held.engine, ...patch } });
+  }
+
+  /** Changes what is on screen. */
+  view(patch: Partial<ViewState>): void {
+    this.set({ view: { ...this.#held.view, ...patch } });
   }
 
   /** Returns the function that ends the listening. */
@@ -271,7 +237,7 @@ class Store {
 export const store = new Store();
 
 /** Reported sets that the mask's effect is not known of. */
-export function unmeasuredSets({ study, pruned }: Readonly<State>): string[] {
-  const measured = new Set(pruned?.sets.map((set) => set.set));
+export function unmeasuredSets({ study, shown }: State): string[] {
+  const measured = new Set(shown.pruned?.sets.map((set) => set.set));
   return reported(study).filter((name) => !measured.has(name));
 }

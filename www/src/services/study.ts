@@ -39,18 +39,20 @@ function percentsOf({ cells }: SearchReport): number[] {
 }
 
 /** The study of what is shown: the one that is edited, with those parts that were run, as they were run. */
-export function study(state: Readonly<State>): Study {
-  const { study: edited, attribution, search, control, tuning } = state;
+export function study(state: State): Study {
+  const { attribution, search, control, tuning } = state.shown;
   const {
     model: { id, sha256, name },
+    item_sets,
     template,
     few_shot,
     choice_order,
     scoring,
     pruning: { mask },
-  } = edited;
+    seed,
+  } = state.study;
   const selection = selectionAtHand(state);
-  const filled = edited.item_sets.filter(({ items }) => items === undefined || items.length > 0);
+  const filled = item_sets.filter(({ items }) => items === undefined || items.length > 0);
   return {
     format: "secateur-study",
     version: 1,
@@ -65,7 +67,7 @@ export function study(state: Readonly<State>): Study {
     ...(mask.layers.length > 0 ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
     ...(tuning ? { tuning: tuning.settings } : {}),
-    seed: tuning?.seed ?? edited.seed,
+    seed: tuning?.seed ?? seed,
   };
 }
 
@@ -128,7 +130,8 @@ export function showReport(report: Report, beforehand = false): void {
     } = attribution;
     edited.pruning = { ...pruning, source: { set, settings, made_of } };
   }
-  store.set({ study: edited, history: NO_HISTORY, results, selected: null, live_curves: [] });
+  store.set({ study: edited, history: NO_HISTORY, results });
+  store.view({ selected: null, live_curves: [] });
 }
 
 /** The items that a study's set stands for. */
@@ -158,10 +161,10 @@ export async function link(): Promise<string | null> {
   let address: string | null = null;
   await runJob("Making the link", async (onProgress) => {
     // What the engine forgot is scored, so that the link can carry what was found. Quick where it was not.
-    for (const { name, items } of store.state.sets) {
+    for (const { name, items } of store.state.shown.sets) {
       if (items.length > 0) await engine.call("score", [{ set: name }], onProgress);
     }
-    const { pruned } = store.state;
+    const { pruned } = store.state.shown;
     const request = pruned ? { study: study(store.state), prune: pruned } : { study: study(store.state) };
     const fragment = await engine.call("encode_link", [request]);
     const url = new URL(location.href);
@@ -174,7 +177,7 @@ export async function link(): Promise<string | null> {
 
 /** `mask.json`. */
 export function maskFile(): Promise<string> {
-  const { pruned, control } = store.state;
+  const { pruned, control } = store.state.shown;
   if (!pruned) {
     return Promise.reject({
       code: "not_yet",
@@ -190,10 +193,11 @@ function withoutSettings({ settings: _, seed: __, ...tuning }: Tuned): TuneRepor
 }
 
 /** Everything that is shown as a report document. */
-export function reportDocument(state: Readonly<State>): Report | null {
-  const { model, device_info, version, scores, attribution, pruned, control, search } = state;
+export function reportDocument(state: State): Report | null {
+  const { model, device_info, version } = state.engine;
+  const { scores, attribution, pruned, control, search } = state.shown;
   if (!model || !device_info) return null;
-  const tuning = state.tuning && withoutSettings(state.tuning);
+  const tuning = state.shown.tuning && withoutSettings(state.shown.tuning);
   const baseline = Object.values(scores);
   const seconds = [attribution, pruned, control, search, tuning, ...baseline].reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
   return {

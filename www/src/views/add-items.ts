@@ -9,7 +9,7 @@ import { report, toError } from "../services/jobs";
 import { store } from "../services/store";
 import type { AnswersFrom, ParsedItems } from "../wire/engine";
 import { errorList, importPreview } from "./import-preview";
-import { openSet, View } from "./view";
+import { openSet, type Reads, View } from "./view";
 import { filePicker, valueOf } from "./widgets";
 
 const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": 1}';
@@ -29,7 +29,7 @@ interface Waiting {
 }
 
 export class AddItems extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
   /** What is typed. */
   #text = "";
   #waiting: readonly Waiting[] = [];
@@ -86,7 +86,7 @@ export class AddItems extends View {
   /** Shows what a text holds, or why it cannot be read. */
   async #look(file: string | null, name: string, read: () => Promise<string>, answersFrom?: AnswersFrom): Promise<void> {
     const title = file === null ? "The text" : `“${file}”`;
-    const wait = this.state.job ? this.#say(`${title} is read once the job under way is done.`) : null;
+    const wait = this.state.view.job ? this.#say(`${title} is read once the job under way is done.`) : null;
     try {
       const text = await read();
       // A study, a report or a mask of this program is none of items.
@@ -146,7 +146,7 @@ export class AddItems extends View {
       parsed: { items, errors },
     } = waiting;
     addSet(name, items);
-    const added = store.state.sets.at(-1)?.name ?? "";
+    const added = store.state.shown.sets.at(-1)?.name ?? "";
     this.#forget(waiting);
     this.#messages = [
       html`<p>${count(items.length, "item")} added as “${visible(added)}”.${

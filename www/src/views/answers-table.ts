@@ -5,19 +5,19 @@ import { live } from "lit/directives/live.js";
 import { clip, count, percent, visible } from "../format";
 import type { ItemScore, Paired, PrunedSet } from "../wire/engine";
 import { mark } from "./accuracy";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { columns, isChecked, options, pager, valueOf } from "./widgets";
 
 const PAGE = 10;
 
 class AnswersTable extends View {
-  protected readonly keys = ["pruned", "scores", "sets"] as const;
+  protected readonly reads: Reads = ({ shown }) => [shown.pruned, shown.scores, shown.sets];
   #open: string | null = null;
   #onlyFlipped = true;
   #page = 0;
 
   protected override render(): Drawn {
-    const { pruned, scores, sets } = this.state;
+    const { pruned, scores, sets } = this.state.shown;
     const mostFlipped = pruned?.sets.toSorted((a, b) => b.flipped.length - a.flipped.length)[0];
     const shown = pruned?.sets.find((set) => set.set === this.#open) ?? mostFlipped;
     if (!pruned || !shown) return nothing;

@@ -5,7 +5,7 @@ import { cache } from "lit/directives/cache.js";
 import { startAgain } from "../services/boot";
 import { store, type Step } from "../services/store";
 import { setTheme, theme, type Theme } from "../services/theme";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { options, valueOf } from "./widgets";
 
 /** A template each: what is under way in a step outlives a visit to another one. */
@@ -21,7 +21,14 @@ const VIEWS: Readonly<Record<Step, TemplateResult>> = {
 };
 
 class AppShell extends View {
-  protected readonly keys = ["step", "device_info", "engine", "model", "job", "is_unsaved"] as const;
+  protected readonly reads: Reads = ({ engine, view }) => [
+    view.step,
+    engine.device_info,
+    engine.status,
+    engine.model,
+    view.job !== null,
+    view.is_unsaved,
+  ];
   #shown: Step | null = null;
 
   protected override render(): TemplateResult {
@@ -42,16 +49,17 @@ class AppShell extends View {
         <div class="middle">
           <heat-map></heat-map>
           <job-bar></job-bar>
-          <main id="workspace" tabindex="-1">${cache(VIEWS[this.state.step])}</main>
+          <main id="workspace" tabindex="-1">${cache(VIEWS[this.state.view.step])}</main>
         </div>
         <aside aria-label="Mask and neuron"><mask-summary></mask-summary><neuron-card></neuron-card></aside>
       </div>`;
   }
 
   protected override updated(): void {
-    const { step, engine, job, model, is_unsaved } = this.state;
+    const { step, job, is_unsaved } = this.state.view;
+    const { status, model } = this.state.engine;
     const { dataset } = document.body;
-    dataset["engine"] = engine;
+    dataset["engine"] = status;
     dataset["job"] = job ? "running" : "none";
     dataset["model"] = model?.info.id ?? "";
     dataset["study"] = is_unsaved ? "changed" : "saved";
@@ -77,21 +85,21 @@ class AppShell extends View {
   }
 
   #device(): TemplateResult {
-    const { device_info, engine } = this.state;
+    const { device_info, status } = this.state.engine;
     const kind = device_info?.kind === "webgpu" ? "WebGPU" : "WebAssembly";
-    const text = engine === "starting" ? "engine starting …" : device_info ? kind : "no engine";
+    const text = status === "starting" ? "engine starting …" : device_info ? kind : "no engine";
     const title = device_info
       ? `${device_info.adapter}; self-test ${device_info.self_test.passed ? "passed" : "failed"}. ${device_info.message ?? ""}`
       : "";
-    return html`<span class="lamp ${engine}" aria-hidden="true"></span>
-      <button class="link" data-key="device-chip" title=${title} @click=${() => store.set({ step: "model" })}>${text}</button>
-      ${engine === "failed" ? html`<button class="small" data-key="start-again" @click=${() => void startAgain()}>Start the engine again</button>` : nothing}`;
+    return html`<span class="lamp ${status}" aria-hidden="true"></span>
+      <button class="link" data-key="device-chip" title=${title} @click=${() => store.view({ step: "model" })}>${text}</button>
+      ${status === "failed" ? html`<button class="small" data-key="start-again" @click=${() => void startAgain()}>Start the engine again</button>` : nothing}`;
   }
 }
 
 function goToStart(event: Event): void {
   event.preventDefault();
-  store.set({ step: "start" });
+  store.view({ step: "start" });
 }
 
 customElements.define("app-shell", AppShell);

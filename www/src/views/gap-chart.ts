@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { count, fixed, METHODS, percent, short } from "../format";
 import type { AttributionSettings, LayerGap } from "../wire/engine";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { columns } from "./widgets";
 
 /** A gap of this share of the difference is worth more steps. */
@@ -20,10 +20,10 @@ export function isLarge(row: LayerGap, gaps: readonly LayerGap[]): boolean {
 }
 
 class GapChart extends View {
-  protected readonly keys = ["attribution"] as const;
+  protected readonly reads: Reads = ({ shown }) => [shown.attribution];
 
   protected override render(): Drawn {
-    const { attribution } = this.state;
+    const { attribution } = this.state.shown;
     if (!attribution) return nothing;
     const { gaps, settings } = attribution;
     if (gaps.length === 0) {

@@ -1,60 +1,7 @@
-// Paints the heat map: one row a layer, one column a neuron, or the strongest of several where there are more neurons
-// than pixels. Pruned neurons get a tick in a track below their row, so that colour is not the only sign.
+// Paints the heat map. Pruned neurons get a tick in a track below their row, so that colour is not the only sign.
 
+import { columns, neuronAt, rowHeight, strongest, type Geometry, type Picture } from "./heat-map-picture";
 import { color, place } from "./scale";
-
-export interface Picture {
-  n_layers: number;
-  d_mlp: number;
-  /** `[n_layers * d_mlp]`. */
-  scores: Float32Array;
-  largest: number;
-  /** Place on the horizontal axis -> neuron, per layer; null where places are neurons. */
-  order: Uint32Array[] | null;
-  /** Pruned neurons per layer. */
-  pruned: Map<number, Set<number>>;
-  /** First place shown and number of places shown. */
-  start: number;
-  span: number;
-  isRoot: boolean;
-  isDark: boolean;
-}
-
-/** Geometry in device pixels. */
-export interface Geometry {
-  width: number;
-  row: number;
-  /** Height of the track of pruned neurons below each row. */
-  track: number;
-  gap: number;
-}
-
-export function neuronAt(picture: Picture, layer: number, position: number): number {
-  return picture.order?.[layer]?.[position] ?? position;
-}
-
-/** Places that a pixel column covers: at least one. */
-export function columns(picture: Picture, width: number, x: number): [number, number] {
-  const first = picture.start + Math.floor((x * picture.span) / width);
-  const end = picture.start + Math.floor(((x + 1) * picture.span) / width);
-  return [first, Math.min(picture.d_mlp, Math.max(first + 1, end))];
-}
-
-/** The strongest neuron among some places of a layer. */
-export function strongest(picture: Picture, layer: number, first: number, end: number): number {
-  let best = neuronAt(picture, layer, Math.min(first, picture.d_mlp - 1));
-  let size = -1;
-  for (let position = first; position < end; position += 1) {
-    const neuron = neuronAt(picture, layer, position);
-    const score = Math.abs(picture.scores[layer * picture.d_mlp + neuron] ?? 0);
-    if (score > size) [best, size] = [neuron, score];
-  }
-  return best;
-}
-
-export function rowHeight({ row, track, gap }: Geometry): number {
-  return row + track + gap;
-}
 
 export function paint(context: CanvasRenderingContext2D, picture: Picture, geometry: Geometry): void {
   const { width, row, track } = geometry;

@@ -7,9 +7,9 @@ import { saveFile } from "../save-file";
 import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
 import { report } from "../services/jobs";
 import type { PageSet } from "../services/edited";
-import type { Item } from "../wire/engine";
+import type { ExportFormat, Item } from "../wire/engine";
 import { typed } from "./typed";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { pager, valueOf } from "./widgets";
 
 const PAGE = 25;
@@ -18,7 +18,7 @@ const MAX_CHOICES = 26;
 
 class ItemList extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["sets", "engine"] as const;
+  protected readonly reads: Reads = ({ engine, shown }) => [shown.sets, engine.status];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -58,15 +58,15 @@ class ItemList extends View {
   }
 
   #found(): PageSet | undefined {
-    return this.state.sets.find((other) => other.name === this.set);
+    return this.state.shown.sets.find((other) => other.name === this.set);
   }
 
-  #export({ name, items }: PageSet, format: "jsonl" | "csv"): TemplateResult {
+  #export({ name, items }: PageSet, format: ExportFormat): TemplateResult {
     const save = (): void =>
       void exportItems(name, format)
         .then((text) => saveFile(`${name}.${format}`, text, format === "csv" ? "text/csv" : "application/jsonl"))
         .catch(report);
-    return html`<button class="small" data-key=${`export-${format}`} ?disabled=${items.length === 0 || this.state.engine !== "ready"}
+    return html`<button class="small" data-key=${`export-${format}`} ?disabled=${items.length === 0 || this.state.engine.status !== "ready"}
       title="Save these items as ${format.toUpperCase()}" @click=${save}>Save as ${format.toUpperCase()}</button>`;
   }
 

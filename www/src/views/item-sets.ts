@@ -5,10 +5,11 @@ import { live } from "lit/directives/live.js";
 import { count, visible } from "../format";
 import { addSet, removeSet, renameSet, replaceSets, sampleItems, setRole, splitSet, undoItems } from "../services/items";
 import { report } from "../services/jobs";
-import { type PageSet } from "../services/edited";
+import type { PageSet } from "../services/edited";
+import { canStep } from "../services/history";
 import { store } from "../services/store";
 import { ROLES } from "../roles";
-import { openSet, View, type Drawn } from "./view";
+import { openSet, View, type Drawn, type Reads } from "./view";
 import { isChecked, numeric, valueOf } from "./widgets";
 
 const ROLE_HINTS = {
@@ -24,18 +25,18 @@ const FEWEST = 6;
 
 class ItemSets extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["sets", "history", "samples", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ history, engine, shown }) => [history, engine.samples, shown.sets];
   /** Name of the set that is open. */
   declare set: string | undefined;
   #shares = [1, 1, 1];
   #splitSeed = 0;
 
   protected override render(): TemplateResult {
-    return html`${this.state.sets.length > 0 ? this.#table() : html`<p class="note">There are no items yet.</p>`}${this.#tools()}`;
+    return html`${this.state.shown.sets.length > 0 ? this.#table() : html`<p class="note">There are no items yet.</p>`}${this.#tools()}`;
   }
 
   #table(): TemplateResult {
-    const { sets } = this.state;
+    const { sets } = this.state.shown;
     const isReused = sets.some((set) => set.roles.length > 1 && set.roles.includes("test"));
     return html`<div>
       <div class="table-scroll"><table class="sets">
@@ -76,7 +77,8 @@ class ItemSets extends View {
   }
 
   #tools(): TemplateResult {
-    const { sets, samples } = this.state;
+    const { sets } = this.state.shown;
+    const { samples } = this.state.engine;
     return html`<div class="tools">
       <select data-key="sample" aria-label="Add a sample set" @change=${(event: Event) => void this.#addSample(valueOf(event))}>
         <option value="" .selected=${live(true)}>Add a sample set …</option>
@@ -88,7 +90,7 @@ class ItemSets extends View {
             )}, ${sample.licence})</option>`,
         )}
       </select>
-      <button data-key="undo-items" ?disabled=${!this.state.canUndoItems} @click=${undoItems}>Undo</button>
+      <button data-key="undo-items" ?disabled=${!canStep(this.state.history.undo, "items")} @click=${undoItems}>Undo</button>
       <button data-key="remove-all" ?disabled=${sets.length === 0} @click=${() => replaceSets([])}>Remove all sets</button>
       ${sets.some((set) => set.items.length >= FEWEST) ? this.#splitting() : nothing}
     </div>`;
@@ -123,7 +125,7 @@ class ItemSets extends View {
     if (name === "") return;
     try {
       addSet(name, await sampleItems(name), name);
-      openSet(this, store.state.sets.at(-1)?.name ?? "");
+      openSet(this, store.state.shown.sets.at(-1)?.name ?? "");
     } catch (thrown) {
       report(thrown);
     }

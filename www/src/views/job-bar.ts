@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { bytes, duration } from "../format";
 import type { Job } from "../services/store";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 
 /** Jobs shorter than this show nothing. */
 const QUIET_MS = 250;
@@ -11,8 +11,7 @@ const QUIET_MS = 250;
 const IN_BYTES = new Set(["downloading", "copying", "fetching", "verifying", "reconnecting at"]);
 
 class JobBar extends View {
-  protected readonly keys = ["job"] as const;
-  protected override readonly followsProgress = true;
+  protected readonly reads: Reads = ({ view }) => [view.job];
   #timer = 0;
 
   override connectedCallback(): void {
@@ -22,9 +21,9 @@ class JobBar extends View {
   }
 
   protected override willUpdate(): void {
-    if (this.state.job) {
+    if (this.state.view.job) {
       this.#timer ||= window.setTimeout(() => {
-        this.hidden = this.state.job === null;
+        this.hidden = this.state.view.job === null;
       }, QUIET_MS);
     } else {
       clearTimeout(this.#timer);
@@ -34,11 +33,11 @@ class JobBar extends View {
   }
 
   protected override render(): Drawn {
-    const { job } = this.state;
+    const { job } = this.state.view;
     const share = job && job.total > 0 ? job.done / job.total : nothing;
     return html`<progress max="1" aria-label="Progress" value=${share}></progress><span class="text"><b>${job?.title}</b><span
       class="detail">${job && words(job)}</span></span><button class="small" data-key="cancel" ?disabled=${job?.stopping}
-      @click=${() => this.state.job?.cancel()}>${job?.stopping ? "Stopping …" : "Cancel"}</button>`;
+      @click=${() => this.state.view.job?.cancel()}>${job?.stopping ? "Stopping …" : "Cancel"}</button>`;
   }
 }
 

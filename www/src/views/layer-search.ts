@@ -8,14 +8,15 @@ import { setsOf } from "../services/edited";
 import { store } from "../services/store";
 import { searchTable } from "./search-table";
 import { typed } from "./typed";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { valueOf } from "./widgets";
 
 class LayerSearch extends View {
-  protected readonly keys = ["attribution", "selection", "study", "search", "percents", "sets", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ study, shown }) => [study, shown.search, shown.attribution, this.isBusy];
 
   protected override render(): TemplateResult {
-    const { search, percents, attribution } = this.state;
+    const { search, attribution } = this.state.shown;
+    const { percents } = this.state.study.search;
     const validation = setsOf(this.state.study, "validation");
     return html`
       <div class="table-head"><h3>Search: layer × percentage</h3></div>
@@ -40,7 +41,7 @@ class LayerSearch extends View {
       store.edit({ search: { percents: [...new Set(parts.map(Number))].sort((a, b) => a - b) } });
     else {
       const reason = wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`;
-      store.set({ notice: `Percentages are numbers above 0 and up to 100, separated by commas${reason}.` });
+      store.view({ notice: `Percentages are numbers above 0 and up to 100, separated by commas${reason}.` });
     }
     // The field says again what is in use.
     this.requestUpdate();

@@ -8,29 +8,27 @@ import { neuronCount } from "../services/mask";
 import { ofDialog, sourceOfFiles } from "../services/model-files";
 import { store } from "../services/store";
 import { templateId } from "../roles";
-import type { Reproduction, SharedStudy } from "../wire/engine";
-import { View, type Drawn } from "./view";
+import type { Accuracy, Reproduction, SharedStudy } from "../wire/engine";
+import { View, type Drawn, type Reads } from "./view";
 import { columns, facts, filePicker } from "./widgets";
 
 class LinkPanel extends View {
-  protected readonly keys = [
-    "shared",
-    "shared_fragment",
-    "reproduction",
-    "model",
-    "job",
-    "storage",
-    "catalog",
-    "has_earlier",
-    "engine",
-  ] as const;
+  protected readonly reads: Reads = ({ engine, view }) => [
+    view.shared,
+    view.shared_fragment,
+    view.reproduction,
+    view.has_earlier,
+    engine.model,
+    engine.storage,
+    engine.catalog,
+    this.isBlocked,
+  ];
 
   protected override render(): Drawn {
-    const { shared, reproduction, has_earlier, job } = this.state;
-    const isIdle = job === null && this.state.engine === "ready";
+    const { shared, reproduction, has_earlier } = this.state.view;
     const back = has_earlier
       ? html`<p class="note">Your own study from before is put aside. <button class="link" data-key="earlier"
-      ?disabled=${!isIdle} @click=${() => void backToEarlier()}>Go back to it</button></p>`
+      ?disabled=${this.isBlocked} @click=${() => void backToEarlier()}>Go back to it</button></p>`
       : nothing;
     if (!shared) return html`<section class="panel">${back}</section>`;
     return html`<section class="panel link-panel">
@@ -39,10 +37,10 @@ class LinkPanel extends View {
         your machine and compares. Your own study stays until that is done, and is put aside then.</p>
       ${reproduction ? verdict(reproduction) : nothing}
       ${describe(shared)}
-      ${reproduction ? nothing : this.#next(shared, isIdle)}
+      ${reproduction ? nothing : this.#next(shared)}
       <div class="tools">
-        ${reproduction ? html`<button data-key="again" ?disabled=${!isIdle} @click=${() => void runLink()}>Run it again</button>` : nothing}
-        <button data-key="close-link" ?disabled=${!isIdle} @click=${closeLink}>${
+        ${reproduction ? html`<button data-key="again" ?disabled=${this.isBlocked} @click=${() => void runLink()}>Run it again</button>` : nothing}
+        <button data-key="close-link" ?disabled=${this.isBlocked} @click=${closeLink}>${
           reproduction ? "Go on from here" : this.#isOfFile() ? "Leave the file" : "Leave the link"
         }</button>
       </div>
@@ -52,13 +50,13 @@ class LinkPanel extends View {
 
   /** It did not come by the address, or has left it with work of one's own. */
   #isOfFile(): boolean {
-    return this.state.shared_fragment === null;
+    return this.state.view.shared_fragment === null;
   }
 
-  #next(shared: SharedStudy, isIdle: boolean): TemplateResult {
+  #next(shared: SharedStudy): TemplateResult {
     const needed = neededModel(shared);
     const run = (text: string): TemplateResult =>
-      html`<button class="primary" data-key="run-link" ?disabled=${!isIdle} @click=${() => void runLink()}>${text}</button>`;
+      html`<button class="primary" data-key="run-link" ?disabled=${this.isBlocked} @click=${() => void runLink()}>${text}</button>`;
     const pick = filePicker("Choose its file …", ".gguf,.safetensors,.json", (files) => void this.#bring(files));
     switch (needed.state) {
       case "loaded":
@@ -82,8 +80,8 @@ class LinkPanel extends View {
 
   async #bring(files: File[]): Promise<void> {
     try {
-      const source = await sourceOfFiles(ofDialog(files), this.state.catalog);
-      if (typeof source === "string") store.set({ error: { code: "file", message: source, hint: "" } });
+      const source = await sourceOfFiles(ofDialog(files), this.state.engine.catalog);
+      if (typeof source === "string") store.view({ error: { code: "file", message: source, hint: "" } });
       else await runLink(source);
     } catch (thrown) {
       report(thrown);
@@ -189,7 +187,7 @@ function line(is: boolean | null, yes: string, no: string): Drawn {
     : html`<li class=${is ? "same" : "different"}><span aria-hidden="true">${is ? "=" : "≠"}</span> ${is ? yes : no}</li>`;
 }
 
-function share({ value, correct, total }: { value: number; correct: number; total: number }): string {
+function share({ value, correct, total }: Accuracy): string {
   return `${percent(value)} (${correct} of ${total})`;
 }
 

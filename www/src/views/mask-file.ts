@@ -7,14 +7,15 @@ import { openFile } from "../services/documents";
 import { report } from "../services/jobs";
 import { neuronCount } from "../services/mask";
 import { maskFile } from "../services/study";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
 class MaskFile extends View {
-  protected readonly keys = ["mask", "pruned", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ study, shown }) => [study.pruning.mask, shown.pruned, this.isBusy];
 
   protected override render(): TemplateResult {
-    const { mask, pruned } = this.state;
+    const { mask } = this.state.study.pruning;
+    const { pruned } = this.state.shown;
     const size = neuronCount(mask);
     return html`<section><h2>Mask file</h2>
       <p class="note">${
@@ -32,7 +33,7 @@ class MaskFile extends View {
   }
 
   async #save(): Promise<void> {
-    const name = this.state.model?.info.id ?? "model";
+    const name = this.state.engine.model?.info.id ?? "model";
     try {
       saveFile(`${name}.mask.json`, await maskFile());
     } catch (thrown) {

@@ -3,31 +3,28 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, scoreText, settingsText, visible } from "../format";
 import { measure } from "../services/actions";
+import { canStep } from "../services/history";
 import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 
 class MaskSummary extends View {
-  protected readonly keys = [
-    "mask",
-    "pruned",
-    "scores",
-    "sets",
-    "history",
-    "job",
-    "engine",
-    "model",
-    "shape",
-    "precomputed",
-    "selection",
-    "attribution",
-    "study",
-    "rule",
-  ] as const;
+  protected readonly reads: Reads = ({ study, history, shown }) => [
+    study,
+    history,
+    shown.pruned,
+    shown.scores,
+    shown.precomputed,
+    shown.attributed,
+    this.isBusy,
+  ];
 
   protected override render(): Drawn {
-    const { mask, pruned, canUndoMask, canRedoMask, shape, precomputed } = this.state;
+    const { mask } = this.state.study.pruning;
+    const { pruned, precomputed } = this.state.shown;
+    const { undo, redo } = this.state.history;
+    const { shape } = this.state.study.model;
     const total = neuronCount(mask);
     const layers = mask.layers.map(({ layer, neurons }) => {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
@@ -36,8 +33,8 @@ class MaskSummary extends View {
     const isMeasured = pruned !== null && unmeasuredSets(this.state).length === 0;
     return html`
       <div class="card-head"><h2>Pruned</h2><div class="tools">
-        ${tool("Undo", "undo", !canUndoMask, undoMask)}
-        ${tool("Redo", "redo", !canRedoMask, redoMask)}
+        ${tool("Undo", "undo", !canStep(undo, "mask"), undoMask)}
+        ${tool("Redo", "redo", !canStep(redo, "mask"), redoMask)}
         ${tool("Prune nothing", "clear", total === 0, clearMask)}
       </div></div>
       <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
@@ -54,7 +51,8 @@ class MaskSummary extends View {
   }
 
   #effects(): Drawn {
-    const { pruned, scores, rule } = this.state;
+    const { pruned, scores } = this.state.shown;
+    const { rule } = this.state.study.scoring;
     const measured = pruned?.sets.map((set) => beforeAfter(set.set, set.before, accuracyOf(set.after, rule))) ?? [];
     const sets = measured.concat(
       unmeasuredSets(this.state).flatMap((name) => {
@@ -74,7 +72,7 @@ function tool(label: string, text: string, isDisabled: boolean, act: () => void)
 }
 
 /** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */
-function selectionText(state: Readonly<State>): string {
+function selectionText(state: State): string {
   const { selection, source } = state.study.pruning;
   if (!selection) return "";
   const text = ` top ${selection.percent} % by ${scoreText(source?.settings.method)}`;

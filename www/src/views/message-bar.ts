@@ -5,30 +5,31 @@ import { startAgain } from "../services/boot";
 import { dismiss } from "../services/messages";
 import { store } from "../services/store";
 import type { SecateurError } from "../wire/engine";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 
 /** Errors after which no job succeeds with the engine as it is. */
 const OF_THE_ENGINE = new Set(["device", "no_engine", "crashed", "device_lost"]);
 
 class MessageBar extends View {
-  protected readonly keys = ["error", "notice", "messages", "engine", "job"] as const;
+  protected readonly reads: Reads = ({ engine, view }) => [view.error, view.notice, view.messages, engine.status, view.job !== null];
 
   protected override render(): Drawn {
-    const { error, notice, messages } = this.state;
+    const { error, notice, messages } = this.state.view;
     return html`${messages.map((message, index) => {
       const close = (): void => dismiss(message);
       return message.kind === "error"
         ? this.#error(message, `close-message-${index}`, close)
         : noticeBanner(`${message.message} ${message.hint}`, `close-message-${index}`, close);
-    })}${error ? this.#error(error, "close-error", () => store.set({ error: null })) : nothing}${
-      notice ? noticeBanner(notice, "close-notice", () => store.set({ notice: null })) : nothing
+    })}${error ? this.#error(error, "close-error", () => store.view({ error: null })) : nothing}${
+      notice ? noticeBanner(notice, "close-notice", () => store.view({ notice: null })) : nothing
     }`;
   }
 
   #error(error: SecateurError, key: string, close: () => void): TemplateResult {
-    const { engine, job } = this.state;
+    const { status } = this.state.engine;
+    const { job } = this.state.view;
     // An engine that stopped is started again by itself, unless it stops time after time.
-    const isStopped = engine === "failed" || (error.code === "device" && engine === "ready");
+    const isStopped = status === "failed" || (error.code === "device" && status === "ready");
     const again = (): void => {
       close();
       void startAgain();

@@ -8,14 +8,21 @@ import { ofDialog } from "../services/model-files";
 import { choose, chooseFiles, entryOf, isFetchable, isShipped, sourceOfEntry } from "../services/models";
 import type { CatalogEntry } from "../site";
 import type { ModelSource } from "../worker/protocol";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
 class ModelCatalogue extends View {
-  protected readonly keys = ["model", "catalog", "storage", "device_info", "engine", "job", "precision"] as const;
+  protected readonly reads: Reads = ({ engine }) => [
+    engine.model,
+    engine.catalog,
+    engine.storage,
+    engine.device_info,
+    engine.precision,
+    this.isBlocked,
+  ];
 
   protected override render(): Drawn {
-    const entries = [...this.state.catalog].sort((a, b) => a.memory_bytes - b.memory_bytes);
+    const entries = [...this.state.engine.catalog].sort((a, b) => a.memory_bytes - b.memory_bytes);
     return html`<section>
       <div class="ways-in"><h2>Known models</h2>
         <p>or ${this.#jump("any model of the hub", "model-hub input")}, ${this.#jump("your own files", ".drop-zone button")}</p></div>
@@ -43,7 +50,7 @@ class ModelCatalogue extends View {
   }
 
   #row(entry: CatalogEntry): TemplateResult {
-    const { model, storage, device_info, precision } = this.state;
+    const { model, storage, device_info, precision } = this.state.engine;
     const size = entry.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     const source = sourceOfEntry(entry);
     const isLoaded = model?.info.id === entry.id && entryOf(model.info) === entry;
@@ -68,13 +75,12 @@ class ModelCatalogue extends View {
   }
 
   #action(entry: CatalogEntry, source: ModelSource, isLoaded: boolean, isTooLarge: boolean): TemplateResult {
-    const { job, engine } = this.state;
     if (!isLoaded && source.kind === "catalog" && !isFetchable(entry)) {
       return filePicker("Choose file …", ".gguf", (files) => void chooseFiles(ofDialog(files)), false, `pick-${entry.id}`);
     }
     const words = { site: "Load", stored: "Load", catalog: "Download", unfinished: "Resume", files: "", hub: "" };
     const text = isLoaded ? "Loaded" : words[source.kind];
-    return html`<button data-key=${`load-${entry.id}`} ?disabled=${job !== null || engine !== "ready" || isLoaded || isTooLarge}
+    return html`<button data-key=${`load-${entry.id}`} ?disabled=${this.isBlocked || isLoaded || isTooLarge}
       aria-label="${text} ${entry.name}" @click=${() => void choose(source)}>${text}</button>`;
   }
 }

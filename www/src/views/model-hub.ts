@@ -7,18 +7,18 @@ import { bytesPerWeight, loadBytes } from "../precision";
 import { fitOf } from "../services/fit";
 import { choose, lookUp, pickFromHub } from "../services/models";
 import type { HubChoice, HubListing } from "../worker/plan";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 
 class ModelHub extends View {
-  protected readonly keys = ["hub", "job", "engine", "device_info", "model", "storage", "precision"] as const;
+  protected readonly reads: Reads = ({ engine, view }) => [view.hub, engine.device_info, engine.storage, engine.precision, this.isBlocked];
 
   protected override render(): Drawn {
-    const { hub } = this.state;
+    const { hub } = this.state.view;
     return html`<section><h2>From the Hugging Face hub</h2>
       <form class="tools hub" @submit=${(event: SubmitEvent) => this.#lookUp(event)}>
         <input type="text" name="model" data-key="hub-name" placeholder="owner/name" spellcheck="false" autocomplete="off"
           autocapitalize="none" aria-label="Name of a model on the hub" .defaultValue=${hub.text}>
-        <button type="submit" data-key="hub-look" ?disabled=${this.#isBlocked || hub.isAsking}>Look up</button>
+        <button type="submit" data-key="hub-look" ?disabled=${this.isBlocked || hub.isAsking}>Look up</button>
       </form>
       <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2, GPT-NeoX and OLMo 2: owner/name, or its page’s address.</p>
       <div class="hub-answer" aria-live="polite">
@@ -29,10 +29,6 @@ class ModelHub extends View {
     </section>`;
   }
 
-  get #isBlocked(): boolean {
-    return this.state.job !== null || this.state.engine !== "ready";
-  }
-
   #lookUp(event: SubmitEvent): void {
     event.preventDefault();
     const name = String(new FormData(event.currentTarget as HTMLFormElement).get("model"));
@@ -40,7 +36,7 @@ class ModelHub extends View {
   }
 
   #listing(listing: HubListing): TemplateResult {
-    const taken = listing.choices[this.state.hub.choice] ?? listing.choices[0];
+    const taken = listing.choices[this.state.view.hub.choice] ?? listing.choices[0];
     return html`<div class="hub-listing">
       <p><b>${listing.repo}</b> <small>commit ${listing.commit.slice(0, 10)}, licence ${listing.licence ?? "not stated"}</small></p>
       ${
@@ -53,10 +49,10 @@ class ModelHub extends View {
   }
 
   #load(taken: HubChoice, commit: string): TemplateResult {
-    const { storage, precision, device_info } = this.state;
+    const { storage, precision, device_info } = this.state.engine;
     const isKept = storage?.models.some((model) => model.id === taken.plan.id && model.source?.commit === commit) ?? false;
     const isPossible = taken.problem === undefined && fitOf(taken.size, precision, device_info).verdict !== "no";
-    return html`<button class="primary" data-key="hub-load" ?disabled=${this.#isBlocked || !isPossible}
+    return html`<button class="primary" data-key="hub-load" ?disabled=${this.isBlocked || !isPossible}
       @click=${() => void choose(isKept ? { kind: "stored", id: taken.plan.id } : { kind: "hub", plan: taken.plan })}>${
         isKept ? "Load" : `Download ${bytes(taken.bytes)}`
       }</button>`;
@@ -64,14 +60,14 @@ class ModelHub extends View {
 
   #option(choice: HubChoice, index: number): TemplateResult {
     return html`<label class="check"><input type="radio" name="hub-choice" data-key=${`hub-choice-${index}`}
-      .checked=${live(index === this.state.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${bytes(
+      .checked=${live(index === this.state.view.hub.choice)} @change=${() => pickFromHub(index)}><span>${choice.label} <small>${bytes(
         choice.bytes,
       )}</small></span></label>`;
   }
 
   #costs(choice: HubChoice): TemplateResult {
-    const { precision } = this.state;
-    const fit = fitOf(choice.size, precision, this.state.device_info);
+    const { precision } = this.state.engine;
+    const fit = fitOf(choice.size, precision, this.state.engine.device_info);
     const size = choice.n_parameters === null ? "" : `${parameters(choice.n_parameters)} parameters, `;
     const memory =
       choice.size === null

@@ -5,20 +5,20 @@ import { bytes, parameters, visible } from "../format";
 import { PRECISIONS } from "../precision";
 import { entryOf } from "../services/models";
 import type { Model } from "../services/store";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { facts } from "./widgets";
 
 class ModelLoaded extends View {
-  protected readonly keys = ["model", "catalog", "storage"] as const;
+  protected readonly reads: Reads = ({ engine }) => [engine.model, engine.catalog, engine.storage];
 
   protected override willUpdate(): void {
-    const { model } = this.state;
+    const { model } = this.state.engine;
     this.className = model ? "loaded" : "";
     this.dataset["model"] = model?.info.id ?? "";
   }
 
   protected override render(): Drawn {
-    const { model } = this.state;
+    const { model } = this.state.engine;
     if (!model) return nothing;
     const { info, name } = model;
     const { notes, unused } = info.report;
@@ -35,7 +35,7 @@ class ModelLoaded extends View {
 
   #rows({ info, source }: Model): [string, string][] {
     const { report } = info;
-    const kept = source?.kind === "stored" ? this.state.storage?.models.find((other) => other.id === info.id)?.source : undefined;
+    const kept = source?.kind === "stored" ? this.state.engine.storage?.models.find((other) => other.id === info.id)?.source : undefined;
     const types = Object.entries(report.tensor_types)
       .map(([type, tensors]) => `${tensors} × ${type}`)
       .join(", ");

@@ -4,13 +4,13 @@ import { html, nothing, type TemplateResult } from "lit";
 import { bytes, percent } from "../format";
 import { choose, forget } from "../services/models";
 import type { StoredModel, UnfinishedModel } from "../worker/plan";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 
 class ModelStored extends View {
-  protected readonly keys = ["storage", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ engine }) => [engine.storage, engine.model, this.isBlocked];
 
   protected override render(): Drawn {
-    const { storage } = this.state;
+    const { storage } = this.state.engine;
     if (!storage || storage.models.length + storage.unfinished.length === 0) return nothing;
     const room = storage.quota > 0 ? `${bytes(storage.used)} of ${bytes(storage.quota)} used. ` : "";
     const promise = storage.persisted
@@ -28,24 +28,20 @@ class ModelStored extends View {
     </section>`;
   }
 
-  get #isBlocked(): boolean {
-    return this.state.job !== null || this.state.engine !== "ready";
-  }
-
   #delete(id: string, name: string): TemplateResult {
-    return html`<button class="small" data-key=${`forget-${id}`} ?disabled=${this.#isBlocked} aria-label="Delete ${name} from this browser"
+    return html`<button class="small" data-key=${`forget-${id}`} ?disabled=${this.isBlocked} aria-label="Delete ${name} from this browser"
       @click=${() => void forget(id)}>Delete</button>`;
   }
 
   #model(model: StoredModel): TemplateResult {
-    const source = this.state.model?.source;
+    const source = this.state.engine.model?.source;
     const isLoaded = source?.kind === "stored" && source.id === model.id;
     return html`<tr data-stored=${model.id}>
       <td><b>${model.name}</b> <small>${model.licence ?? ""}</small></td>
       ${from(model.source)}
       <td class="number">${bytes(model.bytes)}</td>
       <td>${new Date(model.stored_at).toLocaleDateString()}</td>
-      <td class="action"><button class="small" data-key=${`stored-${model.id}`} ?disabled=${this.#isBlocked || isLoaded}
+      <td class="action"><button class="small" data-key=${`stored-${model.id}`} ?disabled=${this.isBlocked || isLoaded}
         aria-label="Load ${model.name}" @click=${() => void choose({ kind: "stored", id: model.id })}>${
           isLoaded ? "Loaded" : "Load"
         }</button>${this.#delete(model.id, model.name)}</td>
@@ -59,7 +55,7 @@ class ModelStored extends View {
       ${from(model.source)}
       <td class="number">${bytes(model.held)} of ${bytes(model.bytes)}</td>
       <td></td>
-      <td class="action"><button class="small" data-key=${`resume-${model.id}`} ?disabled=${this.#isBlocked}
+      <td class="action"><button class="small" data-key=${`resume-${model.id}`} ?disabled=${this.isBlocked}
         aria-label="Resume the download of ${model.name}" @click=${() => void choose({ kind: "unfinished", id: model.id })}>Resume</button>${this.#delete(
           model.id,
           model.name,

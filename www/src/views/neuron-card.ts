@@ -5,23 +5,32 @@ import { address, change, clip, fixed, percent, short, visible } from "../format
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets } from "../services/edited";
-import { type NeuronAddress } from "../services/store";
+import type { NeuronAddress } from "../services/results";
 import { isDark } from "../services/theme";
 import type { NeuronCard as Card } from "../wire/engine";
 import { css, place } from "./scale";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { options, valueOf } from "./widgets";
 
 /** Items shown as bars; a set may have thousands. */
 const BARS = 60;
 
 class NeuronCard extends View {
-  protected readonly keys = ["selected", "card", "attribution", "ranked", "mask", "job", "engine", "model", "sets"] as const;
+  protected readonly reads: Reads = ({ study, view, shown }) => [
+    study.pruning.mask,
+    view.selected,
+    shown.card,
+    shown.attribution,
+    shown.ranked,
+    shown.sets,
+    this.isBusy,
+  ];
   /** The set that the effect is measured on; the last one of the lesson is the shifted. */
   #set: string | null = null;
 
   protected override render(): TemplateResult {
-    const { selected, card, attribution } = this.state;
+    const { selected } = this.state.view;
+    const { card, attribution } = this.state.shown;
     if (!selected) {
       return html`<h2>Neuron</h2><p class="note">${
         attribution
@@ -46,7 +55,8 @@ class NeuronCard extends View {
   }
 
   #facts({ layer, neuron }: NeuronAddress, known: Card | null): TemplateResult {
-    const { attribution, mask } = this.state;
+    const { attribution } = this.state.shown;
+    const { mask } = this.state.study.pruning;
     const score = attribution?.scores[layer * attribution.d_mlp + neuron];
     const unit = attribution?.settings.target === "top_logit" ? " logits, signed mean" : " nats, signed mean";
     return html`<dl class="facts">
@@ -57,7 +67,7 @@ class NeuronCard extends View {
   }
 
   #tools({ layer, neuron }: NeuronAddress): TemplateResult {
-    const pruned = isPruned(this.state.mask, layer, neuron);
+    const pruned = isPruned(this.state.study.pruning.mask, layer, neuron);
     const sets = reportedSets(this.state.study);
     if (this.#set === null || !sets.includes(this.#set)) this.#set = sets.at(-1) ?? null;
     return html`<div class="tools">
@@ -83,7 +93,7 @@ class NeuronCard extends View {
   }
 
   #rank({ layer, neuron }: NeuronAddress, card: Card | null): string {
-    const { ranked, attribution } = this.state;
+    const { ranked, attribution } = this.state.shown;
     const total = attribution ? ` of ${attribution.n_layers * attribution.d_mlp}` : "";
     const rank = card?.rank ?? ranked?.find((other) => other.layer === layer && other.neuron === neuron)?.rank;
     return rank ? `${rank}${total} by |score|` : "–";
@@ -91,7 +101,7 @@ class NeuronCard extends View {
 
   /** Texts of the items by id, for the tooltips. */
   #contexts(): Map<string, string> {
-    return new Map(this.state.sets.flatMap((set) => set.items.map((item) => [item.id, item.context] as const)));
+    return new Map(this.state.shown.sets.flatMap((set) => set.items.map((item) => [item.id, item.context] as const)));
   }
 }
 

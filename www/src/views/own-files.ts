@@ -3,11 +3,11 @@
 import { html, type TemplateResult } from "lit";
 import { ofDialog } from "../services/model-files";
 import { chooseFiles } from "../services/models";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { filePicker, folderPicker } from "./widgets";
 
 class OwnFiles extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
 
   protected override render(): TemplateResult {
     const take = (files: File[]): void => void chooseFiles(ofDialog(files));

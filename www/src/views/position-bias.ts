@@ -5,12 +5,12 @@ import { accuracyText, clip, count, duration, percent, visible } from "../format
 import { measureBias } from "../services/actions";
 import type { Orders, PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { choice, columns, numeric } from "./widgets";
 
 class PositionBias extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["bias", "sets", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ shown }) => [shown.bias, shown.sets, this.isBusy];
   /** Name of the set. */
   declare set: string | undefined;
   /** Once somebody opened or closed it. */
@@ -18,7 +18,7 @@ class PositionBias extends View {
   #asked = { kind: "cyclic" as Orders["kind"], orders: 4, seed: 0 };
 
   protected override render(): Drawn {
-    const { bias, sets } = this.state;
+    const { bias, sets } = this.state.shown;
     const set = sets.find((other) => other.name === this.set);
     if (!set || set.items.length === 0) return nothing;
     const { kind, orders, seed } = this.#asked;

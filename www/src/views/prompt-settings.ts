@@ -8,10 +8,10 @@ import { prompting } from "../services/edited";
 import { type PromptingChange, setPrompting } from "../services/items";
 import { report, toError } from "../services/jobs";
 import { templateId } from "../roles";
-import type { FewShot, Item, Prompting, PromptView, Template } from "../wire/engine";
+import type { FewShot, Item, Placeholder, Prompting, PromptView, Template } from "../wire/engine";
 import { promptView } from "./prompt-view";
 import { typed } from "./typed";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { choice, isChecked, numeric, valueOf } from "./widgets";
 
 const OWN = "own";
@@ -27,7 +27,16 @@ interface Preview {
 
 class PromptSettings extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["sets", "template", "templates", "few_shot", "choice_order", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ study, engine, view, shown }) => [
+    shown.sets,
+    study.template,
+    engine.templates,
+    study.few_shot,
+    study.choice_order,
+    view.job !== null,
+    engine.status,
+    engine.model,
+  ];
   /** Name of the set whose items are shown. */
   declare set: string | undefined;
   /** The template that is being written. */
@@ -42,11 +51,12 @@ class PromptSettings extends View {
   #preview: Preview | null = null;
   /** What the preview was asked for. */
   #previewed = "";
-  #placeholders: { name: string; becomes: string }[] = [];
+  #placeholders: Placeholder[] = [];
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("set")) this.#index = 0;
-    const { template, templates } = this.state;
+    const { template } = this.state.study;
+    const { templates } = this.state.engine;
     // An editor that holds the template in use, unchanged, follows it.
     if (template !== this.#inUse && isSame(this.#draft, this.#inUse)) this.#close();
     this.#inUse = template;
@@ -63,7 +73,9 @@ class PromptSettings extends View {
   }
 
   #controls(): Drawn {
-    const { templates, engine: status, template, choice_order } = this.state;
+    const { templates, status } = this.state.engine;
+    const { template } = this.state.study;
+    const order = this.state.study.choice_order?.seed;
     if (templates.length === 0) return nothing;
     const named = templates.map((other) => [templateId(other), other.name] as const);
     const isOwn = this.#draft !== null || typeof template !== "string";
@@ -71,12 +83,12 @@ class PromptSettings extends View {
     return html`<div class="fields">
       ${choice("Template", "template", [...named, [OWN, "my own …"] as const], isOwn ? OWN : templateId(template), (value) => this.#choose(value))}
       ${this.#shots()}
-      <label class="check"><input type="checkbox" data-key="choice-order" .checked=${live(choice_order !== null)} ?disabled=${status !== "ready"}
+      <label class="check"><input type="checkbox" data-key="choice-order" .checked=${live(order !== undefined)} ?disabled=${status !== "ready"}
         @change=${(event: Event) => this.#takeOrder(isChecked(event) ? 0 : null)}>shuffle the choices</label>
       ${
-        choice_order === null
+        order === undefined
           ? nothing
-          : numeric("Order's seed", "choice-order-seed", choice_order, { min: 0, max: 2 ** 31, step: 1 }, (seed) => this.#takeOrder(seed))
+          : numeric("Order's seed", "choice-order-seed", order, { min: 0, max: 2 ** 31, step: 1 }, (seed) => this.#takeOrder(seed))
       }
     </div>
     <p class="note">${
@@ -89,7 +101,7 @@ class PromptSettings extends View {
   }
 
   #shots(): TemplateResult {
-    const { few_shot } = this.state;
+    const { few_shot } = this.state.study;
     const shots = few_shot ?? { k: 0 };
     const change = (patch: Partial<FewShot>): void =>
       this.#apply((now) => {
@@ -98,7 +110,7 @@ class PromptSettings extends View {
       });
     const from = [
       ["", "the same set"] as const,
-      ...this.state.sets.filter((set) => set.items.length > 0).map((set) => [set.name, set.name] as const),
+      ...this.state.shown.sets.filter((set) => set.items.length > 0).map((set) => [set.name, set.name] as const),
     ];
     const takeFrom = (set: string): void =>
       this.#apply(({ few_shot: now }) => {
@@ -133,7 +145,7 @@ class PromptSettings extends View {
 
   /** Whether the editor holds another template than the one in use. */
   #isWritten(): boolean {
-    return this.#draft !== null && !isSame(this.#draft, this.state.template);
+    return this.#draft !== null && !isSame(this.#draft, this.state.study.template);
   }
 
   /** Closes the editor; what was written in it comes back when an own template is asked for again. */
@@ -150,7 +162,7 @@ class PromptSettings extends View {
     this.#say("");
     setPrompting(change).catch((thrown) => {
       // What is refused was in use for a moment: its editor stays open on it.
-      this.#inUse = this.state.template;
+      this.#inUse = this.state.study.template;
       this.#say(toError(thrown).message);
     });
   }
@@ -162,7 +174,8 @@ class PromptSettings extends View {
 
   /** Opens the editor on the own template in use, else on the last one, else on one like the named one in use. */
   #open(): void {
-    const { templates, template } = this.state;
+    const { templates } = this.state.engine;
+    const { template } = this.state.study;
     const base = typeof template === "string" ? templates.find((other) => templateId(other) === template) : template;
     if (!base) return;
     if (typeof template !== "string") this.#own = template;
@@ -217,7 +230,7 @@ class PromptSettings extends View {
   /** Gives up what was written. */
   #discard(): void {
     this.#say("");
-    if (typeof this.state.template !== "string") {
+    if (typeof this.state.study.template !== "string") {
       this.#open();
       return;
     }
@@ -228,12 +241,13 @@ class PromptSettings extends View {
   }
 
   #items(): Item[] {
-    return this.state.sets.find((set) => set.name === this.set)?.items ?? [];
+    return this.state.shown.sets.find((set) => set.name === this.set)?.items ?? [];
   }
 
   /** Asks for an item of the open set as the model gets it. */
   async #look(): Promise<void> {
-    const { engine: status, model, job } = this.state;
+    const { status, model } = this.state.engine;
+    const { job } = this.state.view;
     const items = this.#items();
     const index = Math.min(this.#index, Math.max(0, items.length - 1));
     const item = items[index];

@@ -3,11 +3,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { snippet } from "../services/actions";
 import { neuronCount } from "../services/mask";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { copyButton } from "./widgets";
 
 class PythonSnippet extends View {
-  protected readonly keys = ["mask", "job", "engine", "model"] as const;
+  protected readonly reads: Reads = ({ study, engine }) => [study.pruning.mask, engine.model, this.isBusy];
   #snippet = "";
   /** The mask and the model that it is of. */
   #snippetOf = "";
@@ -15,7 +15,7 @@ class PythonSnippet extends View {
   protected override render(): TemplateResult {
     return html`<section>
       <div class="table-head"><h2>In Python</h2>${
-        neuronCount(this.state.mask) === 0 ? nothing : copyButton("Copy", "copy-snippet", () => this.#snippet)
+        neuronCount(this.state.study.pruning.mask) === 0 ? nothing : copyButton("Copy", "copy-snippet", () => this.#snippet)
       }</div>
       <pre class="snippet" tabindex="0">${this.#snippet || "# The snippet applies the mask in Hugging Face transformers."}</pre>
     </section>`;
@@ -26,9 +26,9 @@ class PythonSnippet extends View {
   }
 
   async #refresh(): Promise<void> {
-    const { mask, engine, model, job } = this.state;
-    const of = JSON.stringify([mask, model?.info.id]);
-    if (engine !== "ready" || !model || job || of === this.#snippetOf) return;
+    const { mask } = this.state.study.pruning;
+    const of = JSON.stringify([mask, this.state.engine.model?.info.id]);
+    if (this.isBusy || of === this.#snippetOf) return;
     this.#snippetOf = of;
     this.#snippet = neuronCount(mask) === 0 ? "" : await snippet(mask);
     this.requestUpdate();

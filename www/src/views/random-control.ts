@@ -7,14 +7,23 @@ import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
 import { accuracyOf } from "./accuracy";
 import { dotStrip } from "./dot-strip";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { numeric } from "./widgets";
 
 class RandomControl extends View {
-  protected readonly keys = ["mask", "pruned", "control", "control_masks", "job", "engine", "model", "rule"] as const;
+  protected readonly reads: Reads = ({ study, shown }) => [
+    study.pruning.mask,
+    study.control.masks,
+    study.scoring.rule,
+    shown.pruned,
+    shown.control,
+    this.isBusy,
+  ];
 
   protected override render(): TemplateResult {
-    const { control, control_masks, mask } = this.state;
+    const { control } = this.state.shown;
+    const { masks: control_masks } = this.state.study.control;
+    const { mask } = this.state.study.pruning;
     return html`
       <div class="table-head"><h3>Random control</h3></div>
       <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that.</p>
@@ -28,8 +37,8 @@ class RandomControl extends View {
 
   /** A set's accuracy under the mask itself. */
   #own(set: string): number {
-    const found = this.state.pruned?.sets.find((other) => other.set === set);
-    return found ? accuracyOf(found.after, this.state.rule).value : 0;
+    const found = this.state.shown.pruned?.sets.find((other) => other.set === set);
+    return found ? accuracyOf(found.after, this.state.study.scoring.rule).value : 0;
   }
 }
 

@@ -6,7 +6,7 @@ import { address, percent, short } from "../format";
 import { select } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import type { Attribution } from "../wire/engine";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { columns, options, valueOf } from "./widgets";
 
 const ROWS = 50;
@@ -33,11 +33,13 @@ function strongest({ scores, d_mlp }: Attribution, layer: number | null): Row[] 
 }
 
 class RankedTable extends View {
-  protected readonly keys = ["attribution", "ranked", "mask", "selected", "engine", "job"] as const;
+  protected readonly reads: Reads = ({ study, view, shown }) => [study.pruning.mask, view.selected, shown.attribution, shown.ranked];
   #layer: number | null = null;
 
   protected override render(): Drawn {
-    const { attribution, ranked, mask, selected } = this.state;
+    const { attribution, ranked } = this.state.shown;
+    const { mask } = this.state.study.pruning;
+    const { selected } = this.state.view;
     if (!attribution) return nothing;
     if (this.#layer !== null && this.#layer >= attribution.n_layers) this.#layer = null;
     const spreads = new Map((ranked ?? []).map((row) => [`${row.layer}/${row.neuron}`, row]));

@@ -4,19 +4,18 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { clip, fixed, percent, visible } from "../format";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
-import type { State } from "../services/store";
 import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wire/engine";
 import { mark } from "./accuracy";
 import { calibrationChart } from "./calibration-chart";
 import { tokenText } from "./prompt-view";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { columns, pager } from "./widgets";
 
 const PAGE = 50;
 
 class ScoredItems extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly keys = ["scores", "sets"] as const;
+  protected readonly reads: Reads = ({ shown }) => [shown.scores, shown.sets];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -24,17 +23,17 @@ class ScoredItems extends View {
   #item: string | null = null;
   #tokens = new Map<string, PromptView>();
   /** What the tokens belong to. */
-  #scores: State["scores"] | null = null;
+  #scores: Record<string, SetScores> | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("set")) [this.#page, this.#item] = [0, null];
     // Other prompts have other tokens.
-    if (this.#scores !== this.state.scores) this.#tokens.clear();
-    this.#scores = this.state.scores;
+    if (this.#scores !== this.state.shown.scores) this.#tokens.clear();
+    this.#scores = this.state.shown.scores;
   }
 
   protected override render(): TemplateResult {
-    const scored = this.set === undefined ? undefined : this.state.scores[this.set];
+    const scored = this.set === undefined ? undefined : this.state.shown.scores[this.set];
     // The position bias is there without scores as well: it keeps what was set in it.
     return html`${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
       <position-bias data-set=${scored?.set ?? ""}></position-bias>
@@ -42,7 +41,7 @@ class ScoredItems extends View {
   }
 
   #table(scored: SetScores): TemplateResult {
-    const items = new Map(this.state.sets.find((set) => set.name === scored.set)?.items.map((item) => [item.id, item]));
+    const items = new Map(this.state.shown.sets.find((set) => set.name === scored.set)?.items.map((item) => [item.id, item]));
     const pages = Math.ceil(scored.items.length / PAGE);
     const page = Math.min(this.#page, Math.max(0, pages - 1));
     const rows = scored.items.slice(page * PAGE, (page + 1) * PAGE);

@@ -7,7 +7,7 @@ import { attributionSeconds, confidentItems } from "../services/estimate";
 import { setsOf } from "../services/edited";
 import { store } from "../services/store";
 import type { AttributionSettings, Method, Quadrature } from "../wire/engine";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { choice, heading, numeric } from "./widgets";
 
 /** What the methods without a path compute of a neuron. */
@@ -37,18 +37,27 @@ function ofBias(name: string): string {
 }
 
 class StepAttribution extends View {
-  protected readonly keys = ["settings", "presets", "attribution", "sets", "scores", "job", "engine", "model", "precomputed"] as const;
+  protected readonly reads: Reads = ({ study, engine, shown }) => [
+    study.attribution,
+    engine.presets,
+    engine.model,
+    shown.attribution,
+    shown.sets,
+    shown.scores,
+    shown.precomputed,
+    this.isBusy,
+  ];
 
   protected override render(): TemplateResult {
-    const { model } = this.state;
+    const { model } = this.state.engine;
     const ofFamily = model ? OF_FAMILY[model.info.family] : undefined;
     return html`<section class="panel">
       ${heading(
         "Attribution",
         "How much does each neuron push the model towards the answer it is sure of?",
-        this.state.settings.method === "integrated_gradients"
+        this.state.study.attribution.method === "integrated_gradients"
           ? "Integrated Gradients (IG) of every FFN neuron: its activation grows from zero, and the gradients of the target on the way are added up."
-          : `By another method, to compare with Integrated Gradients: ${FORMULAS[this.state.settings.method]}.`,
+          : `By another method, to compare with Integrated Gradients: ${FORMULAS[this.state.study.attribution.method]}.`,
       )}
       <div>
         <div class="fields">${this.#preset()}${this.#settings()}</div>
@@ -62,7 +71,7 @@ class StepAttribution extends View {
 
   /** Builds on the settings as they are by now: a change may come before the form is drawn anew for the last one. */
   #change(patch: Partial<AttributionSettings>): void {
-    const { preset: _, tolerance: before, ...rest } = this.state.settings;
+    const { preset: _, tolerance: before, ...rest } = this.state.study.attribution;
     const { tolerance = before, ...others } = patch;
     const settings = { ...rest, ...others };
     // A tolerance is for one rule alone.
@@ -70,7 +79,8 @@ class StepAttribution extends View {
   }
 
   #preset(): TemplateResult {
-    const { settings, presets } = this.state;
+    const { attribution: settings } = this.state.study;
+    const { presets } = this.state.engine;
     const named = Object.entries(presets).filter(([, preset]) => preset.preset !== undefined);
     return choice(
       "Preset",
@@ -79,7 +89,7 @@ class StepAttribution extends View {
       settings.preset ?? "",
       (name) => {
         const found = presets[name];
-        if (found) store.edit({ attribution: { ...found, confidence_threshold: this.state.settings.confidence_threshold } });
+        if (found) store.edit({ attribution: { ...found, confidence_threshold: this.state.study.attribution.confidence_threshold } });
         else this.#change({});
       },
       "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer",
@@ -88,15 +98,15 @@ class StepAttribution extends View {
 
   /** What a method starts with, for the items and positions chosen. */
   #method(method: Method): void {
-    const found = this.state.presets[method] ?? this.state.presets["fast"];
+    const found = this.state.engine.presets[method] ?? this.state.engine.presets["fast"];
     if (!found) return;
     const { preset: _, ...start } = found;
-    const { positions, confidence_threshold } = this.state.settings;
+    const { positions, confidence_threshold } = this.state.study.attribution;
     this.#change({ ...start, positions, confidence_threshold });
   }
 
   #settings(): TemplateResult {
-    const { method, positions, confidence_threshold: threshold } = this.state.settings;
+    const { method, positions, confidence_threshold: threshold } = this.state.study.attribution;
     return html`
       ${choice(
         "Method",
@@ -138,14 +148,14 @@ class StepAttribution extends View {
         ["per_layer", "per layer"],
         ["joint", "joint"],
       ],
-      this.state.settings.path,
+      this.state.study.attribution.path,
       (to) => this.#change({ path: to }),
       "per layer: one layer grows while the others are as they are; joint: all grow together",
     );
   }
 
   #target(): TemplateResult {
-    const { site, target } = this.state.settings;
+    const { site, target } = this.state.study.attribution;
     return html`
       ${choice(
         "Site",
@@ -173,7 +183,7 @@ class StepAttribution extends View {
   }
 
   #rule(): TemplateResult {
-    const { steps, rule, tolerance } = this.state.settings;
+    const { steps, rule, tolerance } = this.state.study.attribution;
     const isAdaptive = rule === "adaptive";
     return html`
       ${choice(
@@ -215,8 +225,8 @@ class StepAttribution extends View {
   }
 
   #ruleBy(rule: Quadrature): void {
-    const { rule: before, steps } = this.state.settings;
-    const fast = this.state.presets["fast"]?.steps ?? steps;
+    const { rule: before, steps } = this.state.study.attribution;
+    const fast = this.state.engine.presets["fast"]?.steps ?? steps;
     if (rule === "adaptive") this.#change({ rule, tolerance: TOLERANCE, steps: ADAPTIVE_STEPS });
     else this.#change({ rule, steps: before === "adaptive" ? fast : Math.max(steps, 2) });
   }
@@ -227,7 +237,7 @@ class StepAttribution extends View {
     const seconds = attributionSeconds(this.state);
     return html`<div class="tools">
       <button class="primary" data-key="attribute" ?disabled=${this.isBusy || set === undefined} @click=${() => void attribute()}>${
-        this.state.attribution ? "Run the attribution again" : "Run the attribution"
+        this.state.shown.attribution ? "Run the attribution again" : "Run the attribution"
       }</button>
       <span class="note">${
         set === undefined
@@ -239,7 +249,7 @@ class StepAttribution extends View {
   }
 
   #found(): Drawn {
-    const { attribution, precomputed } = this.state;
+    const { attribution, precomputed } = this.state.shown;
     if (!attribution) return nothing;
     const { set, settings, items_used, items_skipped, seconds } = attribution;
     return html`<p class="result-line" data-result="attribution">On screen: “${visible(set)}”, ${settingsText(settings)}; ${count(

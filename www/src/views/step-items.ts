@@ -4,11 +4,11 @@ import { html, type TemplateResult } from "lit";
 import { createRef, ref } from "lit/directives/ref.js";
 import { report } from "../services/jobs";
 import type { AddItems } from "./add-items";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { dropTarget, heading } from "./widgets";
 
 class StepItems extends View {
-  protected readonly keys = ["sets"] as const;
+  protected readonly reads: Reads = ({ shown }) => [shown.sets];
   #adding = createRef<AddItems>();
   /** Name of the set that is looked at. */
   #open: string | null = null;
@@ -19,7 +19,7 @@ class StepItems extends View {
   }
 
   protected override willUpdate(): void {
-    const { sets } = this.state;
+    const { sets } = this.state.shown;
     if (!sets.some((set) => set.name === this.#open)) this.#open = sets[0]?.name ?? null;
   }
 

@@ -5,11 +5,11 @@ import { openFile } from "../services/documents";
 import { report } from "../services/jobs";
 import { ofDrop } from "../services/model-files";
 import { chooseFiles } from "../services/models";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { dropTarget, heading } from "./widgets";
 
 class StepModel extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
 
   constructor() {
     super();

@@ -1,11 +1,11 @@
 // Step 5: which neurons go, and what that does, against masks drawn at random.
 
 import { html, type TemplateResult } from "lit";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { heading } from "./widgets";
 
 class StepPruning extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
 
   protected override render(): TemplateResult {
     return html`<section class="panel">

@@ -6,7 +6,7 @@ import { neuronCount } from "../services/mask";
 import { reportedSets } from "../services/edited";
 import { STEPS, store, type State, type Step } from "../services/store";
 import { accuracyOf } from "./accuracy";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 
 const TITLES: Record<Step, string> = {
   start: "Overview",
@@ -19,13 +19,14 @@ const TITLES: Record<Step, string> = {
   result: "Result",
 };
 
-function status(step: Step, state: Readonly<State>): string {
-  const { model, engine, sets, scores, attribution, mask, pruned, tuning, shared } = state;
+function status(step: Step, state: State): string {
+  const { sets, scores, attribution, pruned, tuning } = state.shown;
+  const { model, status } = state.engine;
   switch (step) {
     case "start":
-      return shared ? "a link was opened" : "";
+      return state.view.shared ? "a link was opened" : "";
     case "model":
-      return (model && visible(model.name)) ?? (engine === "failed" ? "the engine failed" : engine === "starting" ? "starting …" : "none");
+      return (model && visible(model.name)) ?? (status === "failed" ? "the engine failed" : status === "starting" ? "starting …" : "none");
     case "items": {
       const items = sets.reduce((sum, set) => sum + set.items.length, 0);
       return sets.length === 0 ? "none" : `${count(sets.length, "set")}, ${count(items, "item")}`;
@@ -33,12 +34,12 @@ function status(step: Step, state: Readonly<State>): string {
     case "scores": {
       const [first] = reportedSets(state.study);
       const scored = first === undefined ? undefined : scores[first];
-      return scored ? `${visible(first ?? "")}: ${percent(accuracyOf(scored, state.rule).value)}` : "not yet";
+      return scored ? `${visible(first ?? "")}: ${percent(accuracyOf(scored, state.study.scoring.rule).value)}` : "not yet";
     }
     case "attribution":
       return attribution ? count(attribution.items_used.length, "item") : "not yet";
     case "pruning": {
-      const total = neuronCount(mask);
+      const total = neuronCount(state.study.pruning.mask);
       return total === 0 ? "nothing" : `${count(total, "neuron")}${pruned ? "" : ", not measured"}`;
     }
     case "tuning":
@@ -49,28 +50,28 @@ function status(step: Step, state: Readonly<State>): string {
 }
 
 class StepRail extends View {
-  protected readonly keys = [
-    "step",
-    "model",
-    "engine",
-    "sets",
-    "scores",
-    "attribution",
-    "mask",
-    "pruned",
-    "tuning",
-    "shared",
-    "rule",
-  ] as const;
+  protected readonly reads: Reads = ({ study, engine, view, shown }) => [
+    view.step,
+    engine.model,
+    engine.status,
+    shown.sets,
+    shown.scores,
+    shown.attribution,
+    study.pruning.mask,
+    shown.pruned,
+    shown.tuning,
+    view.shared,
+    study.scoring.rule,
+  ];
 
   protected override render(): TemplateResult {
     return html`<nav aria-label="Steps"><ol>${STEPS.map((step, index) => this.#entry(step, index))}</ol></nav>`;
   }
 
   #entry(step: Step, index: number): TemplateResult {
-    const isCurrent = this.state.step === step;
+    const isCurrent = this.state.view.step === step;
     return html`<li><button data-key=${`step-${step}`} data-step=${step} class=${isCurrent ? "current" : ""}
-      aria-current=${isCurrent ? "step" : nothing} @click=${() => store.set({ step })}><span class="number" aria-hidden="true">${
+      aria-current=${isCurrent ? "step" : nothing} @click=${() => store.view({ step })}><span class="number" aria-hidden="true">${
         index === 0 ? "" : index
       }</span><span class="step-text"><b>${TITLES[step]}</b><small>${status(step, this.state)}</small></span></button></li>`;
   }

@@ -1,11 +1,11 @@
 // Step 7: what to take along.
 
 import { html, type TemplateResult } from "lit";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { heading } from "./widgets";
 
 class StepResult extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
 
   protected override render(): TemplateResult {
     return html`<section class="panel">

@@ -8,7 +8,7 @@ import { report } from "../services/jobs";
 import { reportedSets } from "../services/edited";
 import type { ScoringRule, SetScores } from "../wire/engine";
 import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { choice, columns, heading } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
@@ -28,12 +28,18 @@ const METRICS: readonly (readonly [ScoringRule, string])[] = [
 ];
 
 class StepScores extends View {
-  protected readonly keys = ["scores", "sets", "rule", "job", "engine", "model", "precomputed"] as const;
+  protected readonly reads: Reads = ({ study, engine, shown }) => [
+    study.scoring.rule,
+    shown.scores,
+    shown.sets,
+    engine.status,
+    this.isBusy,
+  ];
   /** Name of the set whose items are shown. */
   #open: string | null = null;
 
   protected override willUpdate(): void {
-    const { scores, sets } = this.state;
+    const { scores, sets } = this.state.shown;
     // Scores may be counted anew by another rule: the set stays open meanwhile.
     if (!sets.some(({ name }) => name === this.#open) || (!scores[this.#open ?? ""] && Object.keys(scores).length > 0)) {
       this.#open = reportedSets(this.state.study).find((name) => scores[name]) ?? Object.keys(scores)[0] ?? null;
@@ -61,24 +67,26 @@ class StepScores extends View {
 
   /** Sets without scores. */
   get #missing(): number {
-    const { sets, scores } = this.state;
+    const { sets, scores } = this.state.shown;
     return sets.filter((set) => set.items.length > 0 && !scores[set.name]).length;
   }
 
   #tools(): TemplateResult {
-    const { sets, rule, engine } = this.state;
+    const { sets } = this.state.shown;
+    const { rule } = this.state.study.scoring;
+    const { status } = this.state.engine;
     // The scores follow in the engine.
     const take = (value: ScoringRule): void => void setRule(value).catch(report);
     return html`<div class="tools">
       <button class="primary" data-key="score" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void scoreAll()}>${
         this.#missing > 0 ? "Score the items" : "Score again"
       }</button>
-      ${choice("Prediction", "rule", RULES, rule, take, undefined, engine !== "ready")}
+      ${choice("Prediction", "rule", RULES, rule, take, undefined, status !== "ready")}
     </div>`;
   }
 
   #table(): TemplateResult {
-    const scored = Object.values(this.state.scores);
+    const scored = Object.values(this.state.shown.scores);
     return scored.length === 0
       ? html`<p class="note">Nothing is scored yet.</p>`
       : html`<div class="table-scroll"><table class="summary">
@@ -88,7 +96,7 @@ class StepScores extends View {
   }
 
   #row(scored: SetScores): TemplateResult {
-    const { rule } = this.state;
+    const { rule } = this.state.study.scoring;
     const accuracy = accuracyOf(scored, rule);
     const pairs = scored.accuracy_both_of_pair;
     return html`<tr class=${scored.set === this.#open ? "selected" : ""} data-set=${scored.set}>
@@ -107,7 +115,8 @@ class StepScores extends View {
   }
 
   #warnings(): Drawn {
-    const { scores, rule } = this.state;
+    const { scores } = this.state.shown;
+    const { rule } = this.state.study.scoring;
     const warnings = Object.values(scores).flatMap((scored) => scored.warnings ?? []);
     return html`${warnings.map((warning) => html`<p class="warning" data-warning="scores">${warning}.</p>`)}${
       rule === "mutual_information" && this.#missing > 0

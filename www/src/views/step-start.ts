@@ -6,30 +6,26 @@ import { openLesson } from "../services/boot";
 import { openFile } from "../services/documents";
 import { isLessonAtHand } from "../services/models";
 import { store, type Step } from "../services/store";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
 class StepStart extends View {
-  protected readonly keys = [
-    "shared",
-    "attribution",
-    "study",
-    "catalog",
-    "sets",
-    "pruned",
-    "job",
-    "has_earlier",
-    "precomputed",
-    "engine",
-  ] as const;
+  protected readonly reads: Reads = ({ study, engine, view, shown }) => [
+    study,
+    shown.attribution,
+    shown.pruned,
+    engine.catalog,
+    view.shared,
+    view.has_earlier,
+    this.isBlocked,
+  ];
 
   protected override render(): TemplateResult {
-    const { shared, has_earlier } = this.state;
+    const { shared, has_earlier } = this.state.view;
     return html`${shared || has_earlier ? html`<link-panel></link-panel>` : nothing}${shared ? nothing : this.#introduction()}`;
   }
 
   #introduction(): TemplateResult {
-    const { job, engine } = this.state;
     const isLesson = isLessonAtHand(this.state);
     return html`<section class="panel start">
       <h1>Which neurons give the wrong reason its confidence?</h1>
@@ -46,14 +42,14 @@ class StepStart extends View {
         <li><b>Take it along. </b>A mask file, a Python snippet and a link that re-runs all of it are in ${go("result", "the result")}.</li>
       </ol>
       <p class="tools">${filePicker("Open a study, report or mask …", ".json", ([file]) => void (file && openFile(file)), false)}<button
-        data-key="lesson" ?disabled=${job !== null || engine !== "ready"} @click=${() => void openLesson()}>Start over with the lesson</button></p>
+        data-key="lesson" ?disabled=${this.isBlocked} @click=${() => void openLesson()}>Start over with the lesson</button></p>
       <p class="note">The method is that of A. Ali, S. Katz, L. Wolf and I. Titov, “Detecting and Pruning Prominent but Detrimental Neurons in
         Large Language Models” (COLM 2025, arXiv 2507.09185). No number here is a reproduction of one of that paper's.</p>
     </section>`;
   }
 
   #lesson(): Drawn {
-    const { attribution, pruned } = this.state;
+    const { attribution, pruned } = this.state.shown;
     return attribution
       ? html`<p>On screen is a small model that learned a quiz <em>and</em> a shortcut: a cue that points to the right answer in
       most of its training items. In the <b>shifted</b> set the cue points to a wrong one. The map shows every neuron${
@@ -66,7 +62,7 @@ class StepStart extends View {
 }
 
 function go(step: Step, text: string): TemplateResult {
-  return html`<button class="link" data-key=${`go-${step}`} @click=${() => store.set({ step })}>${text}</button>`;
+  return html`<button class="link" data-key=${`go-${step}`} @click=${() => store.view({ step })}>${text}</button>`;
 }
 
 customElements.define("step-start", StepStart);

@@ -1,11 +1,11 @@
 // Step 6: light fine-tuning after pruning, beside the same without pruning.
 
 import { html, type TemplateResult } from "lit";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { heading } from "./widgets";
 
 class StepTuning extends View {
-  protected readonly keys = [] as const;
+  protected readonly reads: Reads = () => [];
 
   protected override render(): TemplateResult {
     return html`<section class="panel">

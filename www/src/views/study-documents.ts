@@ -3,23 +3,23 @@
 import { html, type TemplateResult } from "lit";
 import { saveFile } from "../save-file";
 import { reportDocument, study } from "../services/study";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 
 class StudyDocuments extends View {
-  protected readonly keys = ["engine", "model"] as const;
+  protected readonly reads: Reads = ({ engine }) => [engine.status, engine.model];
 
   protected override render(): TemplateResult {
-    const { model, engine } = this.state;
+    const { model, status } = this.state.engine;
     return html`<section><h2>Documents</h2>
       <div class="tools">
-        <button data-key="save-report" ?disabled=${model === null || engine !== "ready"} @click=${this.#saveReport}>Download the report (JSON)</button>
+        <button data-key="save-report" ?disabled=${model === null || status !== "ready"} @click=${this.#saveReport}>Download the report (JSON)</button>
         <button data-key="save-study" ?disabled=${model === null} @click=${this.#saveStudy}>Download the study (JSON)</button>
       </div>
     </section>`;
   }
 
   get #name(): string {
-    return this.state.model?.info.id ?? "model";
+    return this.state.engine.model?.info.id ?? "model";
   }
 
   #saveReport(): void {

@@ -2,28 +2,20 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { link, LONGEST_LINK, study } from "../services/study";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { copyButton } from "./widgets";
 
 class StudyLink extends View {
-  protected readonly keys = [
-    "mask",
-    "pruned",
-    "control",
-    "job",
-    "engine",
-    "model",
-    "sets",
-    "tuning",
-    "attribution",
-    "search",
-    "selection",
-    "template",
-    "few_shot",
-    "choice_order",
-    "rule",
-    "study",
-  ] as const;
+  protected readonly reads: Reads = ({ study, shown }) => [
+    study,
+    shown.sets,
+    shown.attribution,
+    shown.search,
+    shown.pruned,
+    shown.control,
+    shown.tuning,
+    this.isBusy,
+  ];
   #link = "";
   /** The study that the link is of. */
   #linkOf = "";
@@ -37,7 +29,7 @@ class StudyLink extends View {
     return html`<section><h2>Link</h2>
       <p class="note">Settings, mask and own items travel in the address itself, after the #; no server sees them.</p>
       <div class="tools">
-        <button class="primary" data-key="make-link" ?disabled=${this.isBusy || this.state.sets.length === 0}
+        <button class="primary" data-key="make-link" ?disabled=${this.isBusy || this.state.shown.sets.length === 0}
           @click=${() => void this.#make()}>Make the link</button>
         ${text ? copyButton("Copy", "copy-link", () => this.#link) : nothing}
       </div>

@@ -8,18 +8,27 @@ import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
 import type { Selection } from "../wire/engine";
 import { typed } from "./typed";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { isChecked, options, valueOf } from "./widgets";
 
 class TopShare extends View {
-  protected readonly keys = ["attribution", "mask", "selection", "pruned", "job", "engine", "model", "live", "sets", "shape"] as const;
+  protected readonly reads: Reads = ({ study, engine, view, shown }) => [
+    study.pruning,
+    study.model.shape,
+    shown.attribution,
+    shown.pruned,
+    engine.status,
+    engine.model,
+    view.live,
+    this.isBusy,
+  ];
   /** What the controls hold: what was asked for, until the selection that comes of it is there. */
   #asked: { layer: number; percent: number | null; place: number } = { layer: 0, percent: null, place: 50 };
   #shown: Selection | null = null;
   #isSliding = false;
 
   protected override willUpdate(): void {
-    const { selection } = this.state;
+    const { selection } = this.state.study.pruning;
     // Only a new selection moves the controls.
     if (!selection || selection === this.#shown) return;
     this.#shown = selection;
@@ -28,8 +37,10 @@ class TopShare extends View {
   }
 
   protected override render(): TemplateResult {
-    const { attribution, shape, engine, model } = this.state;
-    const isOff = attribution === null || engine !== "ready" || model === null;
+    const { attribution } = this.state.shown;
+    const { shape } = this.state.study.model;
+    const { status, model } = this.state.engine;
+    const isOff = attribution === null || status !== "ready" || model === null;
     const layers = Array.from({ length: attribution?.n_layers ?? shape?.n_layers ?? 0 }, (_, layer) => [layer, `layer ${layer}`] as const);
     const { layer, percent, place } = this.#asked;
     // The slider is finer where masks are small: its place is the square root of the percentage.
@@ -48,7 +59,10 @@ class TopShare extends View {
   }
 
   #measuring(): Drawn {
-    const { attribution, mask, model, live: isLive, pruned } = this.state;
+    const { attribution, pruned } = this.state.shown;
+    const { mask } = this.state.study.pruning;
+    const { model } = this.state.engine;
+    const { live: isLive } = this.state.view;
     const size = neuronCount(mask);
     const isSmall = model !== null && model.info.n_parameters <= LIVE_PARAMETERS;
     return html`
@@ -59,7 +73,7 @@ class TopShare extends View {
       ${
         isSmall
           ? html`<label class="check"><input type="checkbox" data-key="live" .checked=${live(isLive)} @change=${(event: Event) => {
-              store.set({ live: isChecked(event) });
+              store.view({ live: isChecked(event) });
               void measureIfLive();
             }}>after every change</label>`
           : nothing
@@ -91,9 +105,9 @@ class TopShare extends View {
       return;
     }
     // A share that cannot be gives way to the one in use.
-    this.#asked = { ...this.#asked, percent: this.state.selection?.percent ?? null };
+    this.#asked = { ...this.#asked, percent: this.state.study.pruning.selection?.percent ?? null };
     this.requestUpdate();
-    store.set({ notice: "A share of a layer is a number above 0 and up to 100 %." });
+    store.view({ notice: "A share of a layer is a number above 0 and up to 100 %." });
   }
 
   #take(change: Partial<{ layer: number; percent: number; place: number }>): void {

@@ -6,17 +6,19 @@ import type { Tuned } from "../services/results";
 import type { TuneCurve } from "../wire/engine";
 import { accuracyCell } from "./accuracy";
 import { lineChart, type Line } from "./line-chart";
-import { View, type Drawn } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { columns } from "./widgets";
 
 const NAMES = ["after pruning", "without pruning"] as const;
 const KINDS = ["first", "second"] as const;
 
 class TuningCurves extends View {
-  protected readonly keys = ["tuning_settings", "tuning", "live_curves"] as const;
+  protected readonly reads: Reads = ({ study, view, shown }) => [study.tuning, shown.tuning, view.live_curves];
 
   protected override render(): Drawn {
-    const { tuning, live_curves, tuning_settings } = this.state;
+    const { tuning } = this.state.shown;
+    const { live_curves } = this.state.view;
+    const { tuning: tuning_settings } = this.state.study;
     if (live_curves.length > 0) {
       return charts(
         live_curves.map(({ points, validation }) => ({

@@ -7,16 +7,19 @@ import { neuronCount } from "../services/mask";
 import { tunedSets } from "../services/edited";
 import { store } from "../services/store";
 import type { TuneSettings } from "../wire/engine";
-import { View } from "./view";
+import { View, type Reads } from "./view";
 import { numeric } from "./widgets";
 
 class TuningSettings extends View {
-  protected readonly keys = ["tuning_settings", "mask", "sets", "attribution", "job", "engine", "model", "shape"] as const;
+  protected readonly reads: Reads = ({ study, shown }) => [study, shown.sets, shown.attribution, this.isBusy];
 
   protected override render(): TemplateResult {
-    const { tuning_settings: settings, mask, shape, sets } = this.state;
+    const { tuning: settings } = this.state.study;
+    const { mask } = this.state.study.pruning;
+    const { shape } = this.state.study.model;
+    const { sets } = this.state.shown;
     // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
-    const change = (patch: Partial<TuneSettings>): void => store.edit({ tuning: { ...this.state.tuning_settings, ...patch } });
+    const change = (patch: Partial<TuneSettings>): void => store.edit({ tuning: { ...this.state.study.tuning, ...patch } });
     const whole = (
       label: string,
       key: string,
@@ -25,7 +28,7 @@ class TuningSettings extends View {
       max: number,
       hint?: string,
     ): TemplateResult => numeric(label, key, settings[name], { min, max, step: 1 }, (value) => change({ [name]: value }), hint);
-    const { train, validation } = tunedSets(this.state.study, this.state.attribution);
+    const { train, validation } = tunedSets(this.state.study, this.state.shown.attribution);
     const named = (names: string[]): string => names.map(visible).join(", ");
     return html`
       <div class="fields">

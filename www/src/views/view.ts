@@ -8,23 +8,28 @@ import { released } from "./press";
 /** What a template may be made of. */
 export type Drawn = TemplateResult | typeof nothing;
 
-/** An element that is drawn again whenever one of the store's keys that it reads changes, or the colours do. */
-export abstract class View extends LitElement {
-  /** Keys of the store that this view reads. */
-  protected abstract readonly keys: readonly (keyof State)[];
-  /** Whether it is drawn again at every step of a job, and not only when one begins or ends. */
-  protected readonly followsProgress: boolean = false;
-  #stop: (() => void) | null = null;
-  #wasRunning = false;
+/** Takes out of the state what a view shows. */
+export type Reads = (state: State) => readonly unknown[];
 
-  protected get state(): Readonly<State> {
+/** An element that is drawn again whenever something that it reads of the store is another, or the colours are. */
+export abstract class View extends LitElement {
+  /** What this view shows. A job is another at each step of it: who asks only whether there is one reads just that. */
+  protected abstract readonly reads: Reads;
+  #read: readonly unknown[] = [];
+  #stop: (() => void) | null = null;
+
+  protected get state(): State {
     return store.state;
   }
 
   /** Whether a job or a missing engine keeps the buttons from working. */
+  protected get isBlocked(): boolean {
+    return this.state.view.job !== null || this.state.engine.status !== "ready";
+  }
+
+  /** The same of buttons that need a model. */
   protected get isBusy(): boolean {
-    const { job, engine, model } = store.state;
-    return job !== null || engine !== "ready" || model === null;
+    return this.isBlocked || this.state.engine.model === null;
   }
 
   /** The page has one style sheet, which shadow roots would shut out. */
@@ -40,8 +45,8 @@ export abstract class View extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#wasRunning = store.state.job !== null;
-    const stop = store.listen((changed) => this.#follow(changed));
+    this.#read = this.reads(this.state);
+    const stop = store.listen(() => this.#follow());
     const redraw = (): void => this.requestUpdate();
     themeChanges.addEventListener("change", redraw);
     this.#stop = () => {
@@ -57,12 +62,11 @@ export abstract class View extends LitElement {
     this.#stop?.();
   }
 
-  #follow(changed: ReadonlySet<keyof State>): void {
-    const read = this.keys.filter((key) => changed.has(key));
-    const isRunning = store.state.job !== null;
-    const isProgress = isRunning === this.#wasRunning && read.every((key) => key === "job");
-    this.#wasRunning = isRunning;
-    if (read.length > 0 && (!isProgress || this.followsProgress)) this.requestUpdate();
+  #follow(): void {
+    const now = this.reads(this.state);
+    if (now.every((value, index) => value === this.#read[index])) return;
+    this.#read = now;
+    this.requestUpdate();
   }
 }
 
