@@ -24,7 +24,7 @@ test("a layer takes as many steps as the tolerance asks for, and another method 
   await expect(page.locator("[data-result=attribution]")).toContainText("to a gap of 0.2 %");
   await idle(page);
   await noError(page);
-  const steps = await page.locator("gap-chart tbody tr td:last-child").allInnerTexts();
+  const steps = await page.locator("completeness-gaps tbody tr td:last-child").allInnerTexts();
   expect(steps).toHaveLength(4);
   for (const text of steps) expect(Number(text)).toBeGreaterThanOrEqual(8);
   await step(page, "result");
@@ -40,7 +40,7 @@ test("a layer takes as many steps as the tolerance asks for, and another method 
   await expect(page.locator("[data-result=attribution]")).toContainText("Wanda score, all");
   await idle(page);
   await noError(page);
-  await expect(page.locator("gap-chart")).toContainText("no parts of a whole");
+  await expect(page.locator("completeness-gaps")).toContainText("no parts of a whole");
   await step(page, "result");
   const wanda = (await saved<Report>(page, "save-report")).attribution;
   expect(wanda.settings.method).toBe("wanda");

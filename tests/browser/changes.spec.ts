@@ -183,7 +183,7 @@ test("a mask that is changed by hand is measured, and the code for it follows", 
   await step(page, "pruning");
   await control(page, "layer").selectOption("1");
   await idle(page);
-  const summary = page.locator("mask-summary");
+  const summary = page.locator("pruned-neurons");
   await expect(summary).toContainText("of layer 1");
   for (const change of ["mask-Undo", "mask-Redo"]) {
     await control(page, change).click();

@@ -186,7 +186,7 @@ test("a model of the lesson's name is not the lesson, and a report is of one mod
   });
   await loaded(page, "lesson-planted-2");
   await step(page, "start");
-  await expect(page.locator("step-start")).not.toContainText("a small model that learned a quiz");
+  await expect(page.locator("step-overview")).not.toContainText("a small model that learned a quiz");
   await step(page, "result");
   const before = await saved<Report>(page, "save-report");
   expect(before.attribution).toBeUndefined();
@@ -195,7 +195,7 @@ test("a model of the lesson's name is not the lesson, and a report is of one mod
   await step(page, "start");
   await control(page, "lesson").click();
   await loaded(page, "lesson-planted");
-  await expect(page.locator("step-start")).toContainText("a small model that learned a quiz");
+  await expect(page.locator("step-overview")).toContainText("a small model that learned a quiz");
   await step(page, "result");
   const { model, attribution } = await saved<Report>(page, "save-report");
   expect([attribution?.n_layers, attribution?.d_mlp]).toEqual([model.n_layers, model.d_mlp]);

@@ -180,7 +180,7 @@ test("work on a link's study is one's own: a reload and another link take nothin
   await verdict(page);
   await step(page, "pruning");
   await control(page, "layer").selectOption("1");
-  const size = page.locator("mask-summary .mask-size");
+  const size = page.locator("pruned-neurons .mask-size");
   await expect(size).toContainText("of layer 1");
   await idle(page);
   await kept(page);
@@ -356,7 +356,7 @@ test("a link is read as chats and mail programs leave it, and one of a newer ver
   await page.goto("./?device=wasm#s2.AAAA");
   await expect(page.locator(".banner.error")).toContainText("newer version");
   await ready(page);
-  await expect(page.locator("mask-summary .before-after").first()).toBeVisible();
+  await expect(page.locator("pruned-neurons .before-after").first()).toBeVisible();
 });
 
 test("a link that contradicts itself is refused, and marks in its names are seen", async ({ page }) => {
@@ -384,7 +384,7 @@ test("a link and a study of version 0.1 open", async ({ page }) => {
   const written = (name: string): string => readFileSync(resolve("tests/version_0_1", name), "utf8");
   await page.goto(`./?device=wasm#${written("page.link").trim()}`);
   await expect(page.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 100_000 });
-  await expect(page.locator("mask-summary")).toContainText("13 neurons of layer 0");
+  await expect(page.locator("pruned-neurons")).toContainText("13 neurons of layer 0");
   await step(page, "result");
   await page.locator("step-result input[type=file]").setInputFiles({
     name: "a.study.json",
@@ -393,5 +393,5 @@ test("a link and a study of version 0.1 open", async ({ page }) => {
   });
   await expect(page.locator("link-panel")).toContainText("A study from a file");
   await verdict(page);
-  await expect(page.locator("mask-summary")).toContainText("13 neurons of layer 0");
+  await expect(page.locator("pruned-neurons")).toContainText("13 neurons of layer 0");
 });

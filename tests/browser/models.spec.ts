@@ -477,7 +477,7 @@ test("files are dropped anywhere on the step", async ({ page, hub }) => {
     }
     return data;
   }, files);
-  await page.dispatchEvent("model-catalogue", "drop", { dataTransfer: transfer });
+  await page.dispatchEvent("known-models", "drop", { dataTransfer: transfer });
   await loaded(page, "model");
 });
 

@@ -39,7 +39,7 @@ async function report(page: Page): Promise<Report> {
 
 test("the lesson is on screen before anything is computed, and the engine is behind it soon", async ({ page }) => {
   await page.goto("./?device=wasm");
-  await expect(page.locator("mask-summary .before-after").first()).toBeVisible();
+  await expect(page.locator("pruned-neurons .before-after").first()).toBeVisible();
   await expect(page.locator("heat-map canvas")).toHaveAttribute("aria-label", /Strongest neuron/);
   await ready(page);
   // From a warm cache.
@@ -107,11 +107,11 @@ test("the heat map is walked through by keyboard", async ({ page }) => {
   await map.press("Enter");
   await expect(page.locator("neuron-card .address")).toHaveText("blocks.1.mlp.hook_post[12]");
   await map.press("p");
-  await expect(page.locator("mask-summary .mask-size")).toContainText("1 neuron of layer 1");
+  await expect(page.locator("pruned-neurons .mask-size")).toContainText("1 neuron of layer 1");
   await expect(page.locator(".map-read")).toContainText("pruned");
   await idle(page);
   await control(page, "mask-Undo").click();
-  await expect(page.locator("mask-summary .mask-size")).not.toContainText("of layer 1");
+  await expect(page.locator("pruned-neurons .mask-size")).not.toContainText("of layer 1");
   await map.press("s");
   await map.press("+");
   await expect(page.locator(".map-axis")).toContainText("of 256");
@@ -150,17 +150,17 @@ test("a reload keeps the study and its results", async ({ page }) => {
   await setNumber(page, "percent-number", 4);
   await idle(page);
   await noError(page);
-  const summary = await page.locator("mask-summary").innerText();
+  const summary = await page.locator("pruned-neurons").innerText();
   expect(summary).toContain("of layer 1");
   await kept(page);
   await page.reload();
   await ready(page);
-  expect(await page.locator("mask-summary").innerText()).toBe(summary);
+  expect(await page.locator("pruned-neurons").innerText()).toBe(summary);
   await expect(page.locator("[data-step=pruning]")).toHaveAttribute("aria-current", "step");
   await control(page, "layer").selectOption("0");
   await idle(page);
   await noError(page);
-  await expect(page.locator("mask-summary .mask-size")).toContainText("of layer 0");
+  await expect(page.locator("pruned-neurons .mask-size")).toContainText("of layer 0");
 });
 
 test("of two tabs one keeps its study; the other one's is kept once that is closed, and takes nothing away", async ({ page, context }) => {

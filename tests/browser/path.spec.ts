@@ -45,8 +45,8 @@ for (const device of ["wasm", "webgpu"] as const) {
     await setNumber(page, "percent-number", 10);
     await idle(page, 200_000);
     await noError(page);
-    await expect(page.locator("mask-summary")).toContainText("of layer 0 (10.2\u00a0%)");
-    await expect(page.locator("mask-summary .before-after")).toHaveCount(1);
+    await expect(page.locator("pruned-neurons")).toContainText("of layer 0 (10.2\u00a0%)");
+    await expect(page.locator("pruned-neurons .before-after")).toHaveCount(1);
     await expect(page.locator("[data-result=flips]")).toContainText("changed their answer");
     await setNumber(page, "control-masks", 2);
     await control(page, "control").click();
@@ -65,14 +65,14 @@ for (const device of ["wasm", "webgpu"] as const) {
     await expect(page.locator(".snippet")).toContainText("import torch");
 
     await control(page, "mask-Prune nothing").click();
-    await expect(page.locator("mask-summary")).toContainText("Nothing is pruned");
+    await expect(page.locator("pruned-neurons")).toContainText("Nothing is pruned");
     await page.locator("step-result input[type=file]").setInputFiles({
       name: "mask.json",
       mimeType: "application/json",
       buffer: Buffer.from(text),
     });
     await expect(page.locator(".banner.notice")).toContainText("Mask taken");
-    await expect(page.locator("mask-summary")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);
+    await expect(page.locator("pruned-neurons")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);
     await idle(page, 200_000);
 
     await control(page, "make-link").click();
@@ -83,7 +83,7 @@ for (const device of ["wasm", "webgpu"] as const) {
     const other = await (await browser.newContext()).newPage();
     await other.goto(link.href);
     await expect(other.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 300_000 });
-    await expect(other.locator("mask-summary")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);
+    await expect(other.locator("pruned-neurons")).toContainText(`${mask.layers[0].neurons.length} neurons of layer 0`);
     await noError(other);
     expect(elsewhere, "nothing is fetched from or sent to another host").toEqual([]);
   });

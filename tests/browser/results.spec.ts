@@ -15,7 +15,7 @@ interface Report {
   tuning?: { layer: number; settings?: unknown };
 }
 
-const summary = (page: Page) => page.locator("mask-summary");
+const summary = (page: Page) => page.locator("pruned-neurons");
 
 /** Attributes with a preset of fewer steps, so that the lesson's own is not at hand any more. */
 async function attributeAgain(page: Page, steps = 2): Promise<void> {
@@ -223,18 +223,18 @@ test("what was computed beforehand is said to be so for as long as it is", async
   await open(page, "wasm");
   const note = summary(page).getByText("Computed beforehand");
   await expect(note).toBeVisible();
-  await expect(page.locator("step-start")).toContainText("In the shifted set");
+  await expect(page.locator("step-overview")).toContainText("In the shifted set");
   await step(page, "attribution");
   await expect(page.locator("[data-result=attribution]")).toContainText("on the command line");
   await attributeAgain(page);
   await expect(page.locator("[data-result=attribution]")).not.toContainText("on the command line");
   await expect(note).toHaveCount(0);
   await step(page, "start");
-  await expect(page.locator("step-start")).toContainText("In the shifted set");
+  await expect(page.locator("step-overview")).toContainText("In the shifted set");
   await useItems(page, JSON.stringify({ id: "1", context: "bench ship", choices: ["milk", "elm"], gold: 0 }));
   await step(page, "start");
-  await expect(page.locator("step-start")).not.toContainText("shifted");
-  await expect(page.locator("step-start")).not.toContainText("Follow the lesson");
+  await expect(page.locator("step-overview")).not.toContainText("shifted");
+  await expect(page.locator("step-overview")).not.toContainText("Follow the lesson");
 });
 
 test("the page opens the study, the report and the mask that it wrote, picked and dropped", async ({ page }) => {

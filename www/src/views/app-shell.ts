@@ -10,7 +10,7 @@ import { options, valueOf } from "./widgets";
 
 /** A template each: what is under way in a step outlives a visit to another one. */
 const VIEWS: Readonly<Record<Step, TemplateResult>> = {
-  start: html`<step-start></step-start>`,
+  start: html`<step-overview></step-overview>`,
   model: html`<step-model></step-model>`,
   items: html`<step-items></step-items>`,
   scores: html`<step-scores></step-scores>`,
@@ -51,7 +51,7 @@ class AppShell extends View {
           <job-bar></job-bar>
           <main id="workspace" tabindex="-1">${cache(VIEWS[this.state.view.step])}</main>
         </div>
-        <aside aria-label="Mask and neuron"><mask-summary></mask-summary><neuron-card></neuron-card></aside>
+        <aside aria-label="Mask and neuron"><pruned-neurons></pruned-neurons><neuron-card></neuron-card></aside>
       </div>`;
   }
 

@@ -25,9 +25,9 @@ class StepModel extends View {
     return html`<section class="panel">
       ${heading("Model", "Choose the language model to look into. It runs in this tab and stays in this browser.")}
       <model-loaded></model-loaded>
-      <model-catalogue></model-catalogue>
+      <known-models></known-models>
       <div class="two halves"><model-hub></model-hub><own-files></own-files></div>
-      <model-stored></model-stored>
+      <kept-models></kept-models>
       <model-device></model-device>
     </section>`;
   }

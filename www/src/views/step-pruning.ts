@@ -18,7 +18,7 @@ class StepPruning extends View {
       <answers-table></answers-table>
       <random-control></random-control>
       <layer-search></layer-search>
-      <ranked-table></ranked-table>
+      <strongest-neurons></strongest-neurons>
     </section>`;
   }
 }

@@ -9,7 +9,7 @@ import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
 
-class MaskSummary extends View {
+class PrunedNeurons extends View {
   protected readonly reads: Reads = ({ study, history, shown }) => [
     study,
     history,
@@ -81,4 +81,4 @@ function selectionText(state: State): string {
   return `${text} of an attribution that is not at hand${of}`;
 }
 
-customElements.define("mask-summary", MaskSummary);
+customElements.define("pruned-neurons", PrunedNeurons);

@@ -32,7 +32,7 @@ function strongest({ scores, d_mlp }: Attribution, layer: number | null): Row[] 
   }));
 }
 
-class RankedTable extends View {
+class StrongestNeurons extends View {
   protected readonly reads: Reads = ({ study, view, shown }) => [study.pruning.mask, view.selected, shown.attribution, shown.ranked];
   #layer: number | null = null;
 
@@ -76,4 +76,4 @@ function neuronRow({ rank, layer, neuron, score, spread }: Row, isSelected: bool
   </tr>`;
 }
 
-customElements.define("ranked-table", RankedTable);
+customElements.define("strongest-neurons", StrongestNeurons);

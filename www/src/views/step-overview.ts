@@ -9,7 +9,7 @@ import { store, type Step } from "../services/store";
 import { View, type Drawn, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
-class StepStart extends View {
+class StepOverview extends View {
   protected readonly reads: Reads = ({ study, engine, view, shown }) => [
     study,
     shown.attribution,
@@ -65,4 +65,4 @@ function go(step: Step, text: string): TemplateResult {
   return html`<button class="link" data-key=${`go-${step}`} @click=${() => store.view({ step })}>${text}</button>`;
 }
 
-customElements.define("step-start", StepStart);
+customElements.define("step-overview", StepOverview);

@@ -11,7 +11,7 @@ import type { ModelSource } from "../worker/protocol";
 import { View, type Drawn, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
-class ModelCatalogue extends View {
+class KnownModels extends View {
   protected readonly reads: Reads = ({ engine }) => [
     engine.model,
     engine.catalog,
@@ -85,4 +85,4 @@ class ModelCatalogue extends View {
   }
 }
 
-customElements.define("model-catalogue", ModelCatalogue);
+customElements.define("known-models", KnownModels);

@@ -6,7 +6,7 @@ import { choose, forget } from "../services/models";
 import type { StoredModel, UnfinishedModel } from "../worker/plan";
 import { View, type Drawn, type Reads } from "./view";
 
-class ModelStored extends View {
+class KeptModels extends View {
   protected readonly reads: Reads = ({ engine }) => [engine.storage, engine.model, this.isBlocked];
 
   protected override render(): Drawn {
@@ -68,4 +68,4 @@ function from(source: StoredModel["source"]): TemplateResult {
   return html`<td title=${source?.commit ?? nothing}>${source ? `${source.repo}@${source.commit.slice(0, 7)}` : "your files"}</td>`;
 }
 
-customElements.define("model-stored", ModelStored);
+customElements.define("kept-models", KeptModels);

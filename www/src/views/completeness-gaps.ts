@@ -19,7 +19,7 @@ export function isLarge(row: LayerGap, gaps: readonly LayerGap[]): boolean {
   return share(row) > LARGE && row.gap > scale * 0.02;
 }
 
-class GapChart extends View {
+class CompletenessGaps extends View {
   protected readonly reads: Reads = ({ shown }) => [shown.attribution];
 
   protected override render(): Drawn {
@@ -63,4 +63,4 @@ function row(gap: LayerGap, isFlagged: boolean): TemplateResult {
   </tr>`;
 }
 
-customElements.define("gap-chart", GapChart);
+customElements.define("completeness-gaps", CompletenessGaps);
