@@ -1,7 +1,8 @@
 // How neurons are scored: to a tolerance, and by other methods than the paper's.
 
 import { expect, test } from "@playwright/test";
-import { control, idle, noError, open, sampleLines, saved, setNumber, step, useItems } from "./support";
+import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
+import { attributeFast, control, idle, noError, open, sampleLines, saved, setNumber, step, useItems } from "./support";
 
 interface Report {
   attribution: {
@@ -52,4 +53,15 @@ test("a layer takes as many steps as the tolerance asks for, and another method 
   await control(page, "method").selectOption("integrated_gradients");
   await expect(control(page, "quadrature")).toHaveValue("middle");
   await expect(control(page, "steps")).toHaveValue("8");
+});
+
+test("the settings of a first visit, which are there before the engine is, are those of its preset", async ({ page }) => {
+  await open(page, "wasm");
+  await useItems(page, await sampleLines(page, "lesson-planted-shifted", 2));
+  await attributeFast(page);
+  await step(page, "result");
+  const { preset, ...settings } = DEFAULT_SETTINGS;
+  expect(preset).toBe("fast");
+  const { attribution } = await saved<{ attribution: { settings: unknown } }>(page, "save-report");
+  expect(attribution.settings).toEqual({ ...settings, confidence_threshold: 0 });
 });
