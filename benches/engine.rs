@@ -31,8 +31,8 @@ use secateur::job::{Job, Silent};
 use secateur::model::{Capture, Compute, Config, Edit, Model, Site};
 use secateur::pruning::Mask;
 use secateur::store::resolve_model;
-use secateur::study::Session;
 use secateur::study::session::TuneRequest;
+use secateur::study::{SearchSpec, Session};
 use secateur::tuning::TuneSettings;
 use serde_json::{Map, Value};
 
@@ -202,7 +202,7 @@ fn main() {
                 .base_run(&prompts, &Edit::none(), Capture::All, job)
                 .await?;
             let target =
-                Target::freeze(&model.decoder, &base, settings.target, &[prompt[0]]).await?;
+                Target::freeze(&model.decoder, &base, settings.target, &[vec![prompt[0]]]).await?;
             Sweep::new(&model.decoder, &prompts, &base, &target, &settings)
                 .run(job)
                 .await
@@ -262,10 +262,14 @@ fn works_of_a_study(compute: Compute, model: Model, figures: &mut Figures, job: 
     let sets = vec!["bench".to_owned()];
     let work = "search, 20 items × all layers × 6 percentages";
     figures.within(work, 1500.0, || {
-        let percents = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
+        let spec = SearchSpec {
+            layers: None,
+            percents: vec![0.5, 1.0, 2.0, 5.0, 10.0, 20.0],
+            control: None,
+        };
         pollster::block_on(async {
             session.attribute("bench", &settings, job).await?;
-            session.search(&sets, None, &percents, job).await
+            session.search(&sets, &spec, job).await
         })
         .expect("a search");
     });

@@ -22,7 +22,7 @@ pub struct Progress {
     pub total: u64,
     /// Live results that belong to this moment, such as a training loss.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "TuneDetail"))]
+    #[cfg_attr(test, ts(optional, type = "TuneDetail | LayerEffects"))]
     pub detail: Option<Value>,
 }
 

@@ -21,12 +21,12 @@ use secateur::attribution::quadrature::Quadrature;
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{
-    Attribution, AttributionError, IntegrationPath, Positions, Settings, TargetKind, attribute,
+    Attribution, IntegrationPath, Positions, Settings, TargetKind, attribute,
 };
 use secateur::job::{Host, Job};
 use secateur::model::load::ModelFiles;
 use secateur::model::{Capture, Compute, Decoder, Edit, Model, Neuron, Run, Site};
-use secateur::scoring::{self, SetScores};
+use secateur::scoring::{self, RunError, SetScores};
 use secateur::weights::MemorySource;
 use serde::Deserialize;
 
@@ -113,7 +113,8 @@ fn base(decoder: &Decoder, prompts: &[&[u32]]) -> Run {
 }
 
 fn target_of(decoder: &Decoder, run: &Run, settings: &Settings, tokens: &[u32]) -> Target {
-    wait(Target::freeze(decoder, run, settings.target, tokens)).unwrap()
+    let asked: Vec<Vec<u32>> = tokens.iter().map(|&token| vec![token]).collect();
+    wait(Target::freeze(decoder, run, settings.target, &asked)).unwrap()
 }
 
 /// A sweep over prompts of one length, the `choice_first_token` of each given, and the target at its end.
@@ -174,6 +175,7 @@ fn every_combination_gives_the_scores_and_the_ends_of_the_reference() {
                     let expected = match settings.target {
                         TargetKind::TopLogit => tokens.top_logit,
                         TargetKind::ChoiceFirstToken => tokens.choice_first_token,
+                        TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
                     };
                     assert_eq!(target.tokens, [expected], "{folder} {key}");
                     let prompts: [&[u32]; 1] = [&prompt.ids];
@@ -632,6 +634,7 @@ impl Toy {
         let (value, by_y) = match settings.target {
             TargetKind::TopLogit => (H[token] * y, H[token]),
             TargetKind::ChoiceFirstToken => (H[token] * y - total.ln(), H[token] - mean),
+            TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
         };
         (value, slopes.map(|slope| by_y * y_slope * slope))
     }
@@ -660,6 +663,7 @@ fn a_decoder_that_is_a_formula_has_the_scores_of_the_formula() {
                 let (swept, end) = swept(decoder, &[ids], &[1], &settings, job());
                 let token = match settings.target {
                     TargetKind::ChoiceFirstToken => 1,
+                    TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
                     TargetKind::TopLogit => {
                         let y = toy.norm(toy.at_one(r));
                         (0..3)
@@ -744,7 +748,7 @@ fn baseline(model: &Model) -> SetScores {
     .unwrap()
 }
 
-fn attributed(model: &Model, settings: &Settings) -> Result<Attribution, AttributionError> {
+fn attributed(model: &Model, settings: &Settings) -> Result<Attribution, RunError> {
     let (items, scores) = (items(FOLDER), baseline(model));
     wait(attribute(
         model,
@@ -901,7 +905,7 @@ fn no_confident_item_is_an_error_that_says_how_confident_the_best_is() {
         ..Settings::preset("fast").unwrap()
     };
     match attributed(&model, &settings).unwrap_err() {
-        AttributionError::NoConfidentItem { threshold, highest } => {
+        RunError::NoConfidentItem { threshold, highest } => {
             assert_eq!((threshold, highest), (1.0, best));
         }
         other => panic!("{other}"),
@@ -925,7 +929,7 @@ fn settings_out_of_range_are_refused() {
             ..fast.clone()
         };
         let error = attributed(&model, &settings).unwrap_err();
-        assert!(matches!(&error, AttributionError::Settings(text) if text.contains(named)));
+        assert!(matches!(&error, RunError::Settings(text) if text.contains(named)));
     }
 }
 

@@ -9,16 +9,18 @@
 mod common;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
+use common::{assert_close, golden_items, host, items, job, mask, model, plain, wait};
 use secateur::attribution::{Attribution, Settings, attribute};
 use secateur::items::{Item, Prompts};
-use secateur::model::{Edit, Model, Neuron, Site};
+use secateur::model::{Capture, Edit, Model, Neuron, Site};
 use secateur::pruning::effect::{control, neuron_card, prune};
+use secateur::pruning::general::general_ability;
 use secateur::pruning::mask::LayerMask;
-use secateur::pruning::search::search;
+use secateur::pruning::search::{SearchControl, search};
 use secateur::pruning::selection::{TopPercent, random_like, ranked};
-use secateur::pruning::{Mask, PruningError, SearchReport, Trial};
-use secateur::scoring::{Rule, SetScores, score};
+use secateur::pruning::{Mask, SearchReport, Trial};
+use secateur::scoring::metrics::log_sum_exp;
+use secateur::scoring::{Rule, RunError, SetScores, score};
 
 /// Of a summed log-likelihood in nats, as in the tests of scoring.
 const TOLERANCE: f64 = 5e-5;
@@ -234,7 +236,7 @@ fn a_mask_that_does_not_fit_the_model_or_itself_is_refused() {
         ),
     ] {
         match check(layers).unwrap_err() {
-            PruningError::Mask(message) => assert!(message.contains(named), "{message}"),
+            RunError::Mask(message) => assert!(message.contains(named), "{message}"),
             other => panic!("{other}"),
         }
     }
@@ -242,7 +244,7 @@ fn a_mask_that_does_not_fit_the_model_or_itself_is_refused() {
     let bench = Bench::new("tiny-llama-tied");
     let outside = Mask::of_layer(Site::Post, 1, [24]);
     let result = wait(prune(&[(bench.trial(), &bench.scores)], outside, job()));
-    assert!(matches!(result, Err(PruningError::Mask(_))));
+    assert!(matches!(result, Err(RunError::Mask(_))));
 }
 
 #[test]
@@ -299,14 +301,47 @@ fn a_control_of_no_masks_or_too_many_is_refused() {
             0,
             job(),
         ));
-        assert!(matches!(result, Err(PruningError::Settings(_))), "{masks}");
+        assert!(matches!(result, Err(RunError::Settings(_))), "{masks}");
     }
 }
 
 fn searched(bench: &Bench, layers: &[usize], percents: &[f64]) -> SearchReport {
     let trials = [(bench.trial(), &bench.scores)];
     let attribution = bench.attribution();
-    wait(search(&trials, &attribution, Some(layers), percents, job())).unwrap()
+    let found = search(&trials, &attribution, Some(layers), percents, None, job());
+    wait(found).unwrap()
+}
+
+/// Each cell's random masks are those of a random control of its mask, and the best of each surface is the best of its cells.
+#[test]
+fn a_search_says_what_luck_alone_gives() {
+    let bench = Bench::new("tiny-llama-tied");
+    let attribution = bench.attribution();
+    let trials = [(bench.trial(), &bench.scores)];
+    let beside = Some(SearchControl { masks: 6, seed: 4 });
+    let percents = [25.0, 75.0];
+    let found = search(&trials, &attribution, None, &percents, beside, job());
+    let found = wait(found).unwrap();
+    let luck = found.luck.unwrap();
+    assert_eq!((luck.seed, luck.correct.len()), (4, found.cells.len()));
+    let items = bench.scores.items.len() as f64;
+    for (cell, correct) in found.cells.iter().zip(&luck.correct) {
+        let (layer, percent) = (cell.layer, cell.percent);
+        let mask = TopPercent { layer, percent }.mask(&attribution).unwrap();
+        let trials = [bench.trial()];
+        let by_hand = wait(control(&trials, mask, 6, 4, job()));
+        let by_hand = by_hand.unwrap().sets.remove(0);
+        let accuracies: Vec<f64> = correct.iter().map(|&n| n as f64 / items).collect();
+        assert_eq!(accuracies, by_hand.accuracies, "layer {layer}, {percent} %");
+    }
+    for (mask, best) in luck.best.iter().enumerate() {
+        let of_cells = luck.correct.iter().map(|correct| correct[mask]);
+        assert_eq!(Some(*best), of_cells.max());
+    }
+    assert_eq!(luck.best.len(), 6);
+    let none = Some(SearchControl { masks: 0, seed: 4 });
+    let refused = wait(search(&trials, &attribution, None, &percents, none, job()));
+    assert!(matches!(refused, Err(RunError::Settings(_))));
 }
 
 #[test]
@@ -392,7 +427,15 @@ fn a_search_of_nothing_or_outside_the_model_is_refused() {
         (&[0], &[0.0], "percentage"),
         (&[0], &[101.0], "percentage"),
     ] {
-        let error = wait(search(&trials, &attribution, Some(layers), percents, job())).unwrap_err();
+        let error = wait(search(
+            &trials,
+            &attribution,
+            Some(layers),
+            percents,
+            None,
+            job(),
+        ))
+        .unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
     }
 }
@@ -480,5 +523,40 @@ fn a_neuron_s_effect_is_the_difference_of_the_margins_with_and_without_it() {
         index: 24,
     };
     let outside = neuron_card(bench.trial(), &bench.scores, None, outside, job());
-    assert!(matches!(wait(outside), Err(PruningError::Mask(_))));
+    assert!(matches!(wait(outside), Err(RunError::Mask(_))));
+}
+
+/// The perplexity of a text under a mask, against a run of the whole text under the mask's gains.
+#[test]
+fn general_ability_is_a_text_before_and_after_a_mask() {
+    let folder = "tiny-llama-tied";
+    let (model, mask) = (model(folder), mask(folder));
+    let text = "the cat sees a fish and the dog eats the old house";
+    // This tokenizer has no token that begins a text: the first one is read and not scored.
+    let ids = model.tokenizer.encode(text).unwrap();
+    let by_hand = |edit: &Edit| {
+        let after = |length: usize| {
+            let decoder = &model.decoder;
+            let prompts = [&ids[..length]];
+            let run = wait(decoder.base_run(&prompts, edit, Capture::KeyValues, job()));
+            let logits = host(decoder.last_logits(&run.unwrap()));
+            let values: Vec<f64> = logits.iter().map(|&value| value.into()).collect();
+            values[ids[length] as usize] - log_sum_exp(&values)
+        };
+        (1..ids.len()).map(after).sum::<f64>()
+    };
+    let edit = mask.edit(model.config(), model.decoder.device());
+    let found = wait(general_ability(&model, text, mask.clone(), job())).unwrap();
+    for (score, edit) in [(found.before, Edit::none()), (found.after, edit)] {
+        let expected = by_hand(&edit);
+        assert_eq!((score.tokens, score.bytes), (ids.len() - 1, text.len()));
+        assert_close(&[score.log_likelihood], &[expected], 1e-4, "the text");
+        let perplexity = (-expected / (ids.len() - 1) as f64).exp();
+        assert!((score.perplexity / perplexity - 1.0).abs() < 1e-4);
+        let bits = -expected / std::f64::consts::LN_2 / text.len() as f64;
+        assert!((score.bits_per_byte / bits - 1.0).abs() < 1e-4);
+    }
+    assert_ne!(found.before, found.after);
+    let refused = wait(general_ability(&model, "", mask, job())).unwrap_err();
+    assert!(matches!(refused, RunError::Settings(_)), "{refused}");
 }

@@ -12,9 +12,10 @@ use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
 use secateur::items::{FewShot, Item, Prompts, Template};
 use secateur::model::{Edit, Model};
 use secateur::pruning::Trial;
+use secateur::scoring::audit::{MEANINGLESS, audit};
 use secateur::scoring::metrics::softmax;
 use secateur::scoring::position::position_bias;
-use secateur::scoring::{Orders, Rule, ScoringError, SetScores, batches, encode, score};
+use secateur::scoring::{Orders, Rule, RunError, SetScores, batches, encode, score};
 
 /// Of a summed log-likelihood in nats: f32 on both sides, sums of up to five terms of magnitude 10.
 const TOLERANCE: f64 = 5e-5;
@@ -290,7 +291,7 @@ fn an_item_that_the_model_cannot_take_is_named() {
         ))
         .unwrap_err()
         {
-            ScoringError::Item { id, message } => (id, message),
+            RunError::Item { id, message } => (id, message),
             other => panic!("{other}"),
         }
     };
@@ -330,7 +331,7 @@ fn an_empty_set_is_an_error_that_names_it() {
         job(),
     ))
     .unwrap_err();
-    assert!(matches!(error, ScoringError::Empty(set) if set == "nothing"));
+    assert!(matches!(error, RunError::Empty(set) if set == "nothing"));
 }
 
 fn with_shots(k: usize, pool: &[Item]) -> Prompts {
@@ -532,4 +533,90 @@ fn a_model_that_always_takes_the_first_letter_is_found_out() {
         ))
         .is_err()
     );
+}
+
+#[test]
+fn an_audit_asks_the_same_items_without_their_questions_and_counts_lengths() {
+    let model = model("tiny-llama-tied");
+    let items = items("tiny-llama-tied");
+    // A prompt that is not empty without a question.
+    let template = Template {
+        prompt: "the cat and {context}".into(),
+        ..Template::named("plain").unwrap()
+    };
+    let prompts = Prompts::from(template);
+    let scored = |items: &[Item]| {
+        let named = ("set", items);
+        wait(score(
+            &model,
+            named,
+            &prompts,
+            Rule::Sum,
+            &Edit::none(),
+            job(),
+        ))
+        .unwrap()
+    };
+    let with = scored(&items);
+    let named = ("set", items.as_slice());
+    let found = wait(audit(&model, named, &prompts, Rule::Sum, &with, job())).unwrap();
+    assert_eq!(found.accuracy, with.accuracy);
+    let chances = items.iter().map(|item| 1.0 / item.choices.len() as f64);
+    assert_eq!(found.chance, chances.sum::<f64>() / items.len() as f64);
+
+    for (asked, question) in found.asked.iter().zip(["", MEANINGLESS]) {
+        // By hand: items whose question is that text.
+        let asked_so: Vec<Item> = items
+            .iter()
+            .map(|item| Item {
+                context: question.into(),
+                ..item.clone()
+            })
+            .collect();
+        let without = scored(&asked_so);
+        assert_eq!(asked.accuracy, Some(without.accuracy), "{question:?}");
+        let pairs = with.items.iter().zip(&without.items);
+        let same = pairs.filter(|(a, b)| a.predicted == b.predicted).count();
+        assert_eq!(asked.same_answer.unwrap().correct, same);
+        assert_eq!(asked.refused, None);
+    }
+    assert_eq!(found.position.orders, Orders::Cyclic);
+
+    let longest = |item: &Item| {
+        let lengths: Vec<usize> = item.choices.iter().map(|c| c.chars().count()).collect();
+        let most = *lengths.iter().max().unwrap();
+        lengths.iter().position(|&length| length == most).unwrap()
+    };
+    let right = items.iter().filter(|item| longest(item) == item.gold);
+    assert_eq!(found.lengths.longest_right.correct, right.count());
+    let pairs = items.iter().zip(&with.items);
+    let predicted = pairs.filter(|(item, score)| longest(item) == score.predicted);
+    assert_eq!(found.lengths.longest_predicted.correct, predicted.count());
+}
+
+#[test]
+fn an_audit_says_where_items_cannot_be_asked_without_a_question() {
+    let model = model("tiny-llama-tied");
+    let items: Vec<Item> = items("tiny-llama-tied")
+        .into_iter()
+        .map(|item| Item {
+            context: format!("{} _ .", item.context),
+            ..item
+        })
+        .collect();
+    let blank: Prompts = Template::named("winogrande").unwrap().into();
+    let named = ("set", items.as_slice());
+    let with = wait(score(
+        &model,
+        named,
+        &blank,
+        Rule::Sum,
+        &Edit::none(),
+        job(),
+    ))
+    .unwrap();
+    let found = wait(audit(&model, named, &blank, Rule::Sum, &with, job())).unwrap();
+    let refused = found.asked[0].refused.as_ref().unwrap();
+    assert!(refused.contains("blank"), "{refused}");
+    assert_eq!(found.asked[0].accuracy, None);
 }

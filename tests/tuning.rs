@@ -19,8 +19,8 @@ use secateur::model::{Capture, Edit, Model, Site};
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::{Mask, Trial};
 use secateur::scoring::metrics::softmax;
-use secateur::scoring::{BatchRun, Rule, SetScores, SharedRun, batches, encode, score};
-use secateur::tuning::{TuneCurve, TuneReport, TuneSets, TuneSettings, TuningError, tune};
+use secateur::scoring::{BatchRun, Rule, RunError, SetScores, SharedRun, batches, encode, score};
+use secateur::tuning::{TuneCurve, TuneReport, TuneSets, TuneSettings, tune};
 use serde::Deserialize;
 
 /// Of a loss in nats: means of log-likelihoods of magnitude 30 in f32.
@@ -87,7 +87,7 @@ impl Bench {
         settings: &TuneSettings,
         (seed, compare): (u64, bool),
         job: Job<'_>,
-    ) -> Result<TuneReport, TuningError> {
+    ) -> Result<TuneReport, RunError> {
         let sets = TuneSets {
             train: vec![self.trial()],
             validation: vec![self.trial()],
@@ -579,7 +579,7 @@ fn a_training_that_leaves_the_finite_numbers_names_its_settings() {
         .tune(&Mask::empty(Site::Post), &wild, (0, false), job())
         .unwrap_err()
     {
-        TuningError::Settings(message) => assert!(message.contains("learning rate"), "{message}"),
+        RunError::Settings(message) => assert!(message.contains("learning rate"), "{message}"),
         other => panic!("{other}"),
     }
 }
@@ -605,7 +605,7 @@ fn settings_out_of_range_are_refused() {
     ] {
         let result = bench.tune(&Mask::empty(Site::Post), &settings, (0, false), job());
         match result.unwrap_err() {
-            TuningError::Settings(message) => assert!(message.contains(named), "{message}"),
+            RunError::Settings(message) => assert!(message.contains(named), "{message}"),
             other => panic!("{other}"),
         }
     }
@@ -622,5 +622,5 @@ fn settings_out_of_range_are_refused() {
         false,
         job(),
     ));
-    assert!(matches!(result, Err(TuningError::Settings(_))));
+    assert!(matches!(result, Err(RunError::Settings(_))));
 }

@@ -11,9 +11,13 @@
 //! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
 //! - [`methods`]: scores without gradients, for comparison
 //! - [`sweep`]: the forks of all layers in one pass up and one back
-//! - [`target`]: the number that is explained
+//! - [`target`]: the number that is explained; `explained`: the items it is explained of
+//! - [`completeness`]: what scores add up to; [`aggregate`]: item scores as one score a neuron
 
 pub mod ablation;
+pub mod aggregate;
+pub mod completeness;
+mod explained;
 pub mod integral;
 pub mod methods;
 pub mod quadrature;
@@ -23,112 +27,18 @@ pub mod target;
 
 use serde::{Deserialize, Serialize};
 
+pub use ablation::Ablation;
+pub use completeness::LayerGap;
 pub use settings::{IntegrationPath, Positions, Settings, TargetKind};
 
 use crate::items::{Item, Prompts};
-use crate::job::{Cancelled, Job};
-use crate::model::run::read;
-use crate::model::{Capture, Edit, Model, ModelError, Neuron};
-use crate::scoring::{ItemScore, ScoringError, batches, encode};
-use settings::{Aggregate, Baseline};
-use sweep::Sweep;
-use target::Target;
-
-/// Why an attribution could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum AttributionError {
-    /// The settings contradict themselves.
-    #[error("attribution settings: {0}")]
-    Settings(String),
-    /// No item is above the confidence threshold.
-    #[error(
-        "no item's predicted choice reaches the confidence threshold {threshold} (highest: {highest:.3})"
-    )]
-    NoConfidentItem {
-        /// The threshold.
-        threshold: f64,
-        /// The most confident item's confidence.
-        highest: f64,
-    },
-    /// The items could not be run.
-    #[error(transparent)]
-    Scoring(#[from] ScoringError),
-}
-
-impl AttributionError {
-    /// The model's error, where it is one.
-    pub fn of_model(&self) -> Option<&ModelError> {
-        match self {
-            Self::Scoring(error) => error.of_model(),
-            _ => None,
-        }
-    }
-
-    /// Whether the user stopped the job.
-    pub fn is_cancelled(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_cancelled)
-    }
-
-    /// Whether the device failed, which no other input mends.
-    pub fn is_device_fault(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_device_fault)
-    }
-}
-
-impl From<ModelError> for AttributionError {
-    fn from(error: ModelError) -> Self {
-        Self::Scoring(error.into())
-    }
-}
-
-impl From<Cancelled> for AttributionError {
-    fn from(cancelled: Cancelled) -> Self {
-        Self::Scoring(cancelled.into())
-    }
-}
-
-/// Completeness of one layer's attribution, or of the joint path's: `Σ_j IG_j = M(1) − M(0)`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct LayerGap {
-    /// The layer; none for all layers together, which documents have as −1.
-    #[serde(with = "layer_or_all")]
-    #[cfg_attr(test, ts(type = "number"))]
-    pub layer: Option<usize>,
-    /// Mean over the items of `|M(1) − M(0)|`.
-    pub difference: f64,
-    /// Mean over the items of `|Σ_j IG_j − (M(1) − M(0))|`.
-    pub gap: f64,
-    /// The largest such gap of an item.
-    pub gap_max: f64,
-    /// Largest absolute item score of the layer.
-    pub max_abs: f64,
-    /// Mean over the items of the nodes that it took.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<f64>,
-}
-
-/// A layer as documents have it: −1 is all of them.
-mod layer_or_all {
-    use serde::de::{Deserialize, Deserializer, Error, Unexpected};
-    use serde::{Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(layer: &Option<usize>, out: S) -> Result<S::Ok, S::Error> {
-        match layer {
-            Some(layer) => layer.serialize(out),
-            None => (-1).serialize(out),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(of: D) -> Result<Option<usize>, D::Error> {
-        let number = i64::deserialize(of)?;
-        let is_no_layer = || D::Error::invalid_value(Unexpected::Signed(number), &"a layer or -1");
-        match number {
-            -1 => Ok(None),
-            layer => usize::try_from(layer).map(Some).map_err(|_| is_no_layer()),
-        }
-    }
-}
+use crate::job::Job;
+use crate::model::{Model, Neuron};
+use crate::scoring::{ItemScore, RunError};
+use aggregate::aggregated;
+use completeness::completeness;
+use explained::Explained;
+use settings::Method;
 
 /// An item that was attributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,13 +64,13 @@ pub struct Attribution {
     pub d_mlp: usize,
     /// The items above the confidence threshold, in the set's order.
     pub items_used: Vec<UsedItem>,
-    /// Items below it.
+    /// Items below it, and those without the target.
     pub items_skipped: usize,
     /// The completeness gap, per layer or one entry for the joint path.
     pub gaps: Vec<LayerGap>,
     /// Wall-clock time.
     pub seconds: f64,
-    /// Aggregated score of every neuron, `[n_layers][d_mlp]`: the signed mean over the items.
+    /// Aggregated score of every neuron, `[n_layers][d_mlp]`.
     pub scores: Vec<Vec<f32>>,
     /// Scores per item, `[items][n_layers · d_mlp]`.
     #[serde(skip)]
@@ -192,6 +102,52 @@ impl Attribution {
             .filter_map(|scores| scores.get(place).copied())
             .collect()
     }
+
+    /// A layer's aggregated scores, had the items these weights, `[d_mlp]`.
+    pub fn weighted_layer(&self, layer: usize, weights: &[f64]) -> Vec<f32> {
+        let of_layer = layer * self.d_mlp..(layer + 1) * self.d_mlp;
+        let items = self.per_item.iter().map(Vec::as_slice);
+        aggregated(items.zip(weights.iter().copied()), of_layer, &self.settings)
+    }
+
+    /// The same attribution with its scores taken from those of its items.
+    fn with_scores(self) -> Self {
+        let weights = vec![1.0; self.per_item.len()];
+        let layers = 0..self.n_layers;
+        Self {
+            scores: layers
+                .map(|layer| self.weighted_layer(layer, &weights))
+                .collect(),
+            ..self
+        }
+    }
+
+    /// Measured effects as scores; a neuron that was not measured for an item has none of it.
+    pub fn of_ablation(found: &Ablation) -> Self {
+        let of_item = |item: usize| -> Vec<f32> {
+            let layers = found.effects.iter().map(|of_layer| &of_layer[item]);
+            let whole = |values: &Vec<f32>| match values.is_empty() {
+                true => vec![0.0; found.d_mlp],
+                false => values.clone(),
+            };
+            layers.flat_map(whole).collect()
+        };
+        let items = found.items_used.len();
+        let scores = Self {
+            settings: found.settings.clone(),
+            set: found.set.clone(),
+            n_layers: found.effects.len(),
+            d_mlp: found.d_mlp,
+            items_used: found.items_used.clone(),
+            items_skipped: found.items_skipped,
+            gaps: Vec::new(),
+            seconds: found.seconds,
+            scores: Vec::new(),
+            per_item: (0..items).map(of_item).collect(),
+            item_gaps: vec![Vec::new(); items],
+        };
+        scores.with_scores()
+    }
 }
 
 /// What one item contributes.
@@ -207,12 +163,12 @@ struct ItemResult {
 
 /// Attributes the items of a scored set.
 ///
-/// `scores` are the set's scores without any gains; they say which items are confident and which choice
+/// `scores` are the set's scores without any edit; they say which items are confident and which choice
 /// each predicts.
 ///
 /// # Errors
 ///
-/// [`AttributionError`].
+/// [`RunError`].
 pub async fn attribute(
     model: &Model,
     (set, items): (&str, &[Item]),
@@ -220,169 +176,57 @@ pub async fn attribute(
     scores: &[ItemScore],
     settings: &Settings,
     job: Job<'_>,
-) -> Result<Attribution, AttributionError> {
+) -> Result<Attribution, RunError> {
     let start = job.now_secs();
     settings.check()?;
-    // Of these there is one each. Another one is to be told apart from here on.
-    let Settings {
-        baseline: Baseline::Zero,
-        aggregate: Aggregate::SignedMean,
-        ..
-    } = settings;
-    let config = model.config().clone();
-    let (kept, predicted): (Vec<Item>, Vec<usize>) = items
-        .iter()
-        .zip(scores)
-        .filter(|(_, score)| score.confidence >= settings.confidence_threshold)
-        .map(|(item, score)| (item.clone(), score.predicted))
-        .unzip();
-    if kept.is_empty() {
-        let confidences = scores.iter().map(|score| score.confidence);
-        return Err(AttributionError::NoConfidentItem {
-            threshold: settings.confidence_threshold,
-            highest: confidences.fold(0.0, f64::max),
-        });
+    if settings.method == Method::Ablation {
+        let all: Vec<usize> = (0..model.config().n_layers).collect();
+        let (mut found, how) = (None, (settings, &*all));
+        ablation::measure(model, (set, items), prompts, scores, how, &mut found, job).await?;
+        return found
+            .map(|found| Attribution::of_ablation(&found))
+            .ok_or_else(|| RunError::Empty(set.to_owned()));
     }
-    let encoded = encode(model, &kept, prompts)?;
-    let mut results: Vec<Option<ItemResult>> = kept.iter().map(|_| None).collect();
+    let explained = Explained::new(model, items, prompts, scores, settings, job).await?;
+    let count = explained.items.len();
+    let mut results: Vec<Option<ItemResult>> = (0..count).map(|_| None).collect();
     let mut done = 0;
-    job.progress("attribution", 0, kept.len());
-    for batch in batches(&encoded, &model.decoder) {
-        let positions = batch.shared.len() + batch.prompt_length();
-        let longest = Sweep::prompts_at_once(&model.decoder, positions, settings);
-        for indices in batch.items.chunks(longest) {
-            let prompts: Vec<&[u32]> = indices
-                .iter()
-                .map(|&index| encoded[index].prompt.as_slice())
-                .collect();
-            let base = model
-                .decoder
-                .base_run(&prompts, &Edit::none(), Capture::All, job)
-                .await?;
-            let first_tokens: Vec<u32> = indices
-                .iter()
-                .map(|&index| encoded[index].choices[predicted[index]][0])
-                .collect();
-            let target =
-                Target::freeze(&model.decoder, &base, settings.target, &first_tokens).await?;
-            let sweep = Sweep::new(&model.decoder, &prompts, &base, &target, settings);
-            let swept = sweep.run(job).await?;
-            let at_one = read(target.value(&model.decoder, base.last_resid())).await?;
-            for (slot, &index) in indices.iter().enumerate() {
-                let token = target.tokens[slot];
-                results[index] = Some(ItemResult {
-                    used: UsedItem {
-                        id: kept[index].id.clone(),
-                        target: model.tokenizer.token_text(token),
-                    },
-                    scores: swept.scores_of(slot),
-                    at_one: at_one[slot].into(),
-                    at_zero: swept.at_zero_of(slot),
-                    nodes: swept.nodes_of(slot),
-                });
-            }
-            done += indices.len();
-            job.progress("attribution", done, kept.len());
+    job.progress("attribution", 0, count);
+    for indices in explained.groups() {
+        let group = explained.run(indices, job).await?;
+        let swept = explained.sweep(&group, settings).run(job).await?;
+        for (place, &index) in group.indices.iter().enumerate() {
+            results[index] = Some(ItemResult {
+                used: UsedItem {
+                    id: explained.items[index].id.clone(),
+                    target: group.target_text(model, place),
+                },
+                scores: swept.scores_of(place),
+                at_one: group.at_one[place].into(),
+                at_zero: swept.at_zero_of(place),
+                nodes: swept.nodes_of(place),
+            });
         }
+        done += group.indices.len();
+        job.progress("attribution", done, count);
     }
     let results: Vec<ItemResult> = results.into_iter().flatten().collect();
+    let config = model.config();
     let (gaps, item_gaps) = completeness(&results, settings.path, config.d_mlp);
-    Ok(Attribution {
+    let items_used = results.iter().map(|result| result.used.clone()).collect();
+    let per_item: Vec<Vec<f32>> = results.into_iter().map(|result| result.scores).collect();
+    let found = Attribution {
         settings: settings.clone(),
         set: set.to_owned(),
         n_layers: config.n_layers,
         d_mlp: config.d_mlp,
-        items_skipped: items.len() - kept.len(),
+        items_used,
+        items_skipped: explained.skipped,
         gaps,
-        scores: signed_mean(&results, config.n_layers, config.d_mlp),
+        scores: Vec::new(),
         seconds: job.now_secs() - start,
+        per_item,
         item_gaps,
-        items_used: results.iter().map(|result| result.used.clone()).collect(),
-        per_item: results.into_iter().map(|result| result.scores).collect(),
-    })
-}
-
-/// The paper's Eq. 5: the mean over the items, sign kept. `[n_layers][d_mlp]`
-fn signed_mean(results: &[ItemResult], n_layers: usize, d_mlp: usize) -> Vec<Vec<f32>> {
-    let mut sums = vec![0f64; n_layers * d_mlp];
-    for result in results {
-        for (sum, &score) in sums.iter_mut().zip(&result.scores) {
-            *sum += f64::from(score);
-        }
-    }
-    let n = results.len() as f64;
-    sums.chunks(d_mlp)
-        .map(|layer| layer.iter().map(|sum| (sum / n) as f32).collect())
-        .collect()
-}
-
-fn completeness(
-    results: &[ItemResult],
-    path: IntegrationPath,
-    d_mlp: usize,
-) -> (Vec<LayerGap>, Vec<Vec<f64>>) {
-    let sum = |scores: &[f32]| scores.iter().map(|&score| f64::from(score)).sum::<f64>();
-    let item_gaps: Vec<Vec<f64>> = results
-        .iter()
-        .map(|result| {
-            let totals: Vec<f64> = match path {
-                IntegrationPath::PerLayer => result.scores.chunks(d_mlp).map(sum).collect(),
-                IntegrationPath::Joint => vec![sum(&result.scores)],
-            };
-            totals
-                .iter()
-                .zip(&result.at_zero)
-                .map(|(total, at_zero)| total - (result.at_one - at_zero))
-                .collect()
-        })
-        .collect();
-    let n = results.len() as f64;
-    let n_entries = results.first().map_or(0, |result| result.at_zero.len());
-    let gaps = (0..n_entries)
-        .map(|entry| {
-            let in_layer = |result: &ItemResult| -> f64 {
-                let scores = match path {
-                    IntegrationPath::PerLayer => &result.scores[entry * d_mlp..(entry + 1) * d_mlp],
-                    IntegrationPath::Joint => &result.scores[..],
-                };
-                scores
-                    .iter()
-                    .fold(0f32, |max, score| max.max(score.abs()))
-                    .into()
-            };
-            let differences = results.iter().map(|r| (r.at_one - r.at_zero[entry]).abs());
-            let gaps = item_gaps.iter().map(|gaps| gaps[entry].abs());
-            LayerGap {
-                layer: match path {
-                    IntegrationPath::PerLayer => Some(entry),
-                    IntegrationPath::Joint => None,
-                },
-                difference: differences.sum::<f64>() / n,
-                gap: gaps.clone().sum::<f64>() / n,
-                gap_max: gaps.fold(0.0, f64::max),
-                max_abs: results.iter().map(in_layer).fold(0.0, f64::max),
-                nodes: Some(results.iter().map(|r| r.nodes[entry] as f64).sum::<f64>() / n),
-            }
-        })
-        .collect();
-    (gaps, item_gaps)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gap_of_all_layers_is_minus_one_in_documents() {
-        let text = |layer: &str| {
-            format!(r#"{{"layer":{layer},"difference":1.0,"gap":0.5,"gap_max":0.5,"max_abs":2.0}}"#)
-        };
-        for (written, layer) in [("-1", None), ("0", Some(0)), ("29", Some(29))] {
-            let gap: LayerGap = serde_json::from_str(&text(written)).unwrap();
-            assert_eq!(gap.layer, layer);
-            assert_eq!(serde_json::to_string(&gap).unwrap(), text(written));
-        }
-        let error = serde_json::from_str::<LayerGap>(&text("-2")).unwrap_err();
-        assert!(error.to_string().contains("a layer or -1"), "{error}");
-    }
+    };
+    Ok(found.with_scores())
 }

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::AttributionError;
 use super::quadrature::Quadrature;
 use crate::model::Site;
+use crate::scoring::RunError;
 
 /// Which neurons are scaled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,17 @@ pub enum TargetKind {
     TopLogit,
     /// Log-probability of the predicted choice's first token.
     ChoiceFirstToken,
+    /// Logit of the right choice's first token minus the largest of the wrong ones', which is the same difference of
+    /// log-probabilities. Items whose choices all begin alike have none.
+    GoldMargin,
+}
+
+impl TargetKind {
+    /// Whether it takes the logits of all tokens.
+    #[must_use]
+    pub fn takes_all_logits(self) -> bool {
+        self == Self::ChoiceFirstToken
+    }
 }
 
 /// How neurons are scored. The formulas of those without gradients are in `attribution/methods/`.
@@ -62,6 +73,8 @@ pub enum Method {
     Cosine,
     /// Random numbers.
     Random,
+    /// What the target loses when the neuron alone is set to the baseline: what the others estimate.
+    Ablation,
 }
 
 impl fmt::Display for Method {
@@ -75,13 +88,14 @@ impl fmt::Display for Method {
             Self::Wanda => "wanda",
             Self::Cosine => "cosine",
             Self::Random => "random",
+            Self::Ablation => "ablation",
         })
     }
 }
 
 impl Method {
-    /// Every method.
-    pub const ALL: [Self; 7] = [
+    /// Every method, the estimates first.
+    pub const ALL: [Self; 8] = [
         Self::IntegratedGradients,
         Self::GradientTimesActivation,
         Self::Activation,
@@ -89,7 +103,15 @@ impl Method {
         Self::Wanda,
         Self::Cosine,
         Self::Random,
+        Self::Ablation,
     ];
+
+    /// The methods that estimate [`Self::Ablation`], which costs a run of every neuron.
+    pub fn estimates() -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|&method| method != Self::Ablation)
+    }
 
     /// Whether there is a path to integrate over.
     #[must_use]
@@ -102,7 +124,7 @@ impl Method {
     pub fn has_target(self) -> bool {
         matches!(
             self,
-            Self::IntegratedGradients | Self::GradientTimesActivation
+            Self::IntegratedGradients | Self::GradientTimesActivation | Self::Ablation
         )
     }
 }
@@ -115,6 +137,8 @@ pub enum Baseline {
     /// Activations of zero (the paper).
     #[default]
     Zero,
+    /// Each neuron's mean over the items that are attributed, at the positions that are scaled.
+    Mean,
 }
 
 /// How item scores become one score a neuron.
@@ -125,6 +149,11 @@ pub enum Aggregate {
     /// The mean, sign kept (the paper's Eq. 5).
     #[default]
     SignedMean,
+    /// The mean of absolute values: what raises the target for one item and lowers it for another does not cancel.
+    MeanAbsolute,
+    /// The share of the items in which a neuron has at least a share of the item's largest score (Knowledge Neurons' consensus; Dai et
+    /// al., 2022, section 3.3).
+    ConsensusShare,
 }
 
 /// Everything that decides an attribution.
@@ -159,6 +188,9 @@ pub struct Settings {
     /// How item scores become one score a neuron.
     #[serde(default)]
     pub aggregate: Aggregate,
+    /// The share of an item's largest score that counts for the consensus share; other aggregates have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consensus_threshold: Option<f64>,
     /// Only items whose predicted choice has at least this probability, in 0..=1.
     pub confidence_threshold: f64,
 }
@@ -172,12 +204,15 @@ pub const TOLERANCE: f64 = 0.01;
 /// The most nodes of a layer and item that an adaptive rule takes where nothing else is said.
 pub const ADAPTIVE_STEPS: usize = 500;
 
+/// The share of an item's largest score that counts for the consensus where nothing else is said (Dai et al., 2022).
+pub const CONSENSUS: f64 = 0.2;
+
 /// What an adaptive rule may allow: no gap is below what single precision rounds to, and above a half it says nothing.
 const TOLERANCES: std::ops::RangeInclusive<f64> = 1e-4..=0.5;
 
 impl Settings {
     /// Names of the presets.
-    pub const PRESETS: [&'static str; 2] = ["paper", "fast"];
+    pub const PRESETS: [&'static str; 3] = ["paper", "fast", "knowledge-neurons"];
 
     /// The same settings, called after a preset only where they are its.
     #[must_use]
@@ -191,7 +226,8 @@ impl Settings {
 
     /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
     /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
-    /// layer by layer.
+    /// layer by layer, `knowledge-neurons` is that of Dai et al. (2022) with 20 steps and a threshold of 0.2, but for the target:
+    /// theirs is the answer's probability, and this its logarithm.
     pub fn preset(name: &str) -> Option<Self> {
         let fast = Self {
             preset: Some(name.to_owned()),
@@ -205,6 +241,7 @@ impl Settings {
             tolerance: None,
             baseline: Baseline::Zero,
             aggregate: Aggregate::SignedMean,
+            consensus_threshold: None,
             confidence_threshold: 0.5,
         };
         match name {
@@ -216,6 +253,14 @@ impl Settings {
                 target: TargetKind::TopLogit,
                 steps: 20,
                 rule: Quadrature::Right,
+                ..fast
+            }),
+            "knowledge-neurons" => Some(Self {
+                steps: 20,
+                rule: Quadrature::Right,
+                aggregate: Aggregate::ConsensusShare,
+                consensus_threshold: Some(CONSENSUS),
+                confidence_threshold: 0.0,
                 ..fast
             }),
             _ => None,
@@ -255,6 +300,7 @@ impl Settings {
             settings = Self {
                 site: Site::Post,
                 target: TargetKind::ChoiceFirstToken,
+                baseline: Baseline::Zero,
                 ..settings
             };
         }
@@ -266,10 +312,15 @@ impl Settings {
         self.tolerance.unwrap_or(TOLERANCE)
     }
 
+    /// The share of an item's largest score that counts for the consensus share.
+    pub fn consensus_threshold(&self) -> f64 {
+        self.consensus_threshold.unwrap_or(CONSENSUS)
+    }
+
     /// # Errors
     ///
-    /// [`AttributionError::Settings`] for a step count, tolerance or threshold out of range.
-    pub fn check(&self) -> Result<(), AttributionError> {
+    /// [`RunError::Settings`] for a step count, tolerance or threshold out of range.
+    pub fn check(&self) -> Result<(), RunError> {
         let known = self.clone().by(self.method);
         let unknown = [
             (known.path != self.path, "path"),
@@ -278,23 +329,21 @@ impl Settings {
             (known.tolerance != self.tolerance, "tolerance"),
             (known.site != self.site, "site but post"),
             (known.target != self.target, "target but choice_first_token"),
+            (known.baseline != self.baseline, "baseline but zero"),
         ];
         if let Some((_, name)) = unknown.into_iter().find(|(is_unknown, _)| *is_unknown) {
-            return Err(AttributionError::Settings(format!(
-                "the method {} has no {name}",
-                self.method
-            )));
+            return Err(refused(format!("the method {} has no {name}", self.method)));
         }
         let least = self.rule.least();
         if !(least..=MAX_STEPS).contains(&self.steps) {
-            return Err(AttributionError::Settings(format!(
+            return Err(refused(format!(
                 "steps must be {least} to {MAX_STEPS} by this rule, and is {}",
                 self.steps
             )));
         }
         match (self.rule, self.tolerance) {
             (Quadrature::Adaptive, Some(tolerance)) if !TOLERANCES.contains(&tolerance) => {
-                return Err(AttributionError::Settings(format!(
+                return Err(refused(format!(
                     "tolerance must be {} to {}, and is {tolerance}",
                     TOLERANCES.start(),
                     TOLERANCES.end()
@@ -302,17 +351,37 @@ impl Settings {
             }
             (Quadrature::Adaptive, _) | (_, None) => {}
             (_, Some(_)) => {
-                return Err(AttributionError::Settings(
-                    "a tolerance is for the adaptive rule alone".into(),
+                return Err(refused("a tolerance is for the adaptive rule alone".into()));
+            }
+        }
+        if (self.baseline, self.site) == (Baseline::Mean, Site::GatePre) {
+            return Err(refused(
+                "a baseline of mean is for the site post alone".into(),
+            ));
+        }
+        match (self.aggregate, self.consensus_threshold) {
+            (Aggregate::ConsensusShare, Some(share)) if !(share > 0.0 && share <= 1.0) => {
+                return Err(refused(format!(
+                    "consensus_threshold must be above 0 and at most 1, and is {share}"
+                )));
+            }
+            (Aggregate::ConsensusShare, _) | (_, None) => {}
+            (_, Some(_)) => {
+                return Err(refused(
+                    "a consensus_threshold is for the aggregate consensus_share alone".into(),
                 ));
             }
         }
         if !(0.0..=1.0).contains(&self.confidence_threshold) {
-            return Err(AttributionError::Settings(format!(
+            return Err(refused(format!(
                 "confidence_threshold must be 0 to 1, and is {}",
                 self.confidence_threshold
             )));
         }
         Ok(())
     }
+}
+
+fn refused(message: String) -> RunError {
+    RunError::Settings(format!("attribution settings: {message}"))
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::settings::Method;
 use super::target::Target;
 use super::{IntegrationPath, Positions, Settings};
 use crate::job::Job;
@@ -31,6 +32,7 @@ pub struct Sweep<'a> {
     tail: usize,
     positions: TailPositions,
     prefix: Vec<Option<KeyValues>>,
+    baseline: Option<&'a [Tensor<1>]>,
 }
 
 /// Rows at the top, and the gains that each layer's were born under, in the order of the layers.
@@ -75,7 +77,14 @@ impl<'a> Sweep<'a> {
                         .map(|kv| kv.first(before))
                 })
                 .collect(),
+            baseline: None,
         }
+    }
+
+    /// The same with paths that start at these activations, `[d_mlp]` of each layer, and not at zero.
+    #[must_use]
+    pub fn from_baseline(self, baseline: Option<&'a [Tensor<1>]>) -> Self {
+        Self { baseline, ..self }
     }
 
     /// How many prompts of a length fit one sweep with at least some nodes of every layer.
@@ -85,7 +94,7 @@ impl<'a> Sweep<'a> {
         let blocks = config.n_layers / 2 + 1;
         let memory = rows * bytes_per_row(decoder, length, settings, blocks);
         let tail = tail_of(settings.positions, length);
-        let flops = rows as f64 * flops_per_row(config, tail, blocks);
+        let flops = rows as f64 * flops_per_row(config, tail, settings, blocks);
         (decoder.pace.bytes / memory)
             .min((decoder.pace.flops / flops) as usize)
             .clamp(1, 64)
@@ -128,7 +137,7 @@ impl<'a> Sweep<'a> {
             };
             let rows = rows * self.prompts.len();
             bytes += bytes_per_row(self.decoder, length, self.settings, blocks) * rows;
-            flops += flops_per_row(config, self.tail, blocks) * rows as f64;
+            flops += flops_per_row(config, self.tail, self.settings, blocks) * rows as f64;
         }
         bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
     }
@@ -223,7 +232,7 @@ impl<'a> Sweep<'a> {
             self.decoder
                 .to_feed_forward(layer, geometry, &self.positions, x, prefix, &none);
         let activation = match leaf {
-            Some(leaf) => self.scaled(&state.pre, leaf),
+            Some(leaf) => self.scaled(layer, &state.pre, leaf),
             None => state.pre.activation(),
         };
         self.decoder
@@ -235,15 +244,22 @@ impl<'a> Sweep<'a> {
     fn born(&self, layer: usize, leaf: Tensor<3>) -> Result<Tensor<3>, ModelError> {
         let n_nodes = leaf.dims()[1];
         let State { resid_mid, pre } = self.base.state(layer)?.last(self.tail);
-        let activation = self.scaled(&pre, leaf);
+        let activation = self.scaled(layer, &pre, leaf);
         let resid_mid = spread(resid_mid, n_nodes);
         let none = LayerEdits::none();
         Ok((self.decoder).from_feed_forward(layer, resid_mid, activation, &none))
     }
 
-    /// Activations at points of the path, each of which is an edit of the run.
-    fn scaled(&self, pre: &PreActivation, factors: Tensor<3>) -> Tensor<3> {
-        let edit = ActivationEdit::scaling(self.settings.site, factors);
+    /// A layer's activations at points of the path, each of which is an edit of the run: `s · a + (1 − s) · baseline`.
+    fn scaled(&self, layer: usize, pre: &PreActivation, factors: Tensor<3>) -> Tensor<3> {
+        let baseline = self.baseline.and_then(|of_layers| of_layers.get(layer));
+        let edit = ActivationEdit {
+            offsets: baseline.map(|of_layer| {
+                let of_layer = of_layer.clone().unsqueeze::<3>();
+                (-factors.clone() + 1.0) * of_layer
+            }),
+            ..ActivationEdit::scaling(self.settings.site, factors)
+        };
         pre.edited(&edit, self.tail)
     }
 
@@ -266,16 +282,27 @@ fn spread(x: Tensor<3>, rows: usize) -> Tensor<3> {
         .reshape([prompts, rows * tail, width])
 }
 
-fn tail_of(positions: Positions, length: usize) -> usize {
+/// Positions that are scaled, of so many.
+pub(super) fn tail_of(positions: Positions, length: usize) -> usize {
     match positions {
         Positions::Last => 1,
         Positions::All => length,
     }
 }
 
-/// Matrix products of one row through `blocks` blocks and the output projection, up and back.
-fn flops_per_row(config: &Config, tail: usize, blocks: usize) -> f64 {
-    4.0 * (tail * blocks * products_per_token(config) + config.d_model * config.vocabulary) as f64
+/// Matrix products of one row through `blocks` blocks and, where the target takes all logits, the output projection; up and, where
+/// there are gradients, back.
+fn flops_per_row(config: &Config, tail: usize, settings: &Settings, blocks: usize) -> f64 {
+    let logits = match settings.target.takes_all_logits() {
+        true => config.d_model * config.vocabulary,
+        false => 0,
+    };
+    let both_ways = if settings.method == Method::Ablation {
+        2.0
+    } else {
+        4.0
+    };
+    both_ways * (tail * blocks * products_per_token(config) + logits) as f64
 }
 
 /// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: what goes into the norms,
@@ -285,6 +312,13 @@ fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: 
     let tail = tail_of(settings.positions, length);
     let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
     let token_layer = 2 * (config.d_model + heads + config.d_mlp);
-    let tensors_of_logits = if is_gpu(decoder.device()) { 0 } else { 4 };
+    // Without a way back, one layer's are held at a time, and what goes from one to the next.
+    let layers = if settings.method == Method::Ablation {
+        2
+    } else {
+        layers
+    };
+    let has_logits = settings.target.takes_all_logits() && !is_gpu(decoder.device());
+    let tensors_of_logits = if has_logits { 4 } else { 0 };
     4 * (tail * token_layer * layers + tensors_of_logits * config.vocabulary)
 }

@@ -2,18 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use clap::{
-    Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
-};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::attribution::quadrature::Quadrature;
-use crate::attribution::settings::{ADAPTIVE_STEPS, Method};
-use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
-use crate::items::AnswersFrom;
-use crate::model::{Precision, Site};
-use crate::scoring::Rule;
-use crate::study::MAX_SEED;
+use super::options::{Counting, Input, ResamplingArgs, SettingsArgs, precision, seed};
+use crate::model::Precision;
 
 /// Find, show and prune the neurons that make a small language model answer confidently for the wrong
 /// reason.
@@ -99,6 +91,15 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// What drives the answers beside the questions: the items without them, with their choices in other places, and by the choices'
+    /// lengths.
+    Audit {
+        #[command(flatten)]
+        input: Input,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Two outputs of `score` over the same items: changed answers, and an exact test of the change.
     Compare {
         /// Scores of the first run.
@@ -121,6 +122,55 @@ pub enum Command {
         /// Where to write the summary with the aggregated scores (JSON).
         #[arg(long)]
         summary: Option<PathBuf>,
+    },
+    /// What every neuron does to the gold margin, measured by setting it to zero; beside it the first-order estimate.
+    Effects {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Layers to measure, separated by commas; all when absent. The others are estimated.
+        #[arg(long, value_delimiter = ',')]
+        layers: Option<Vec<usize>>,
+        /// Where to write the effects (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Every method against exact ablation: rank correlation, the share of the true top that it finds, seconds.
+    Race {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Layers to race in, separated by commas; all when absent.
+        #[arg(long, value_delimiter = ',')]
+        layers: Option<Vec<usize>>,
+        /// The percentage of a layer that is to be found.
+        #[arg(long, default_value_t = 5.0)]
+        percent: f64,
+        #[command(flatten)]
+        resampling: ResamplingArgs,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Whether other items would have chosen the same neurons: the selection again over resamples of the items.
+    Stability {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Layer whose strongest neurons are selected.
+        #[arg(long)]
+        layer: usize,
+        /// Percentage of that layer.
+        #[arg(long)]
+        percent: f64,
+        #[command(flatten)]
+        resampling: ResamplingArgs,
+        /// Where to write the report (JSON); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Items before and after a mask.
     Prune {
@@ -149,6 +199,9 @@ pub enum Command {
         /// Where to write the mask.
         #[arg(long)]
         mask_out: Option<PathBuf>,
+        /// A text whose perplexity is measured before and after the mask.
+        #[arg(long)]
+        text: Option<PathBuf>,
     },
     /// Layer × percentage on the items, as a table.
     Search {
@@ -165,6 +218,12 @@ pub enum Command {
         /// Percentages, separated by commas.
         #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20,30")]
         percents: Vec<f64>,
+        /// Random masks beside every cell, of its size in its layer: what luck alone gives.
+        #[arg(long, default_value_t = 0)]
+        control: usize,
+        /// Seed of the random masks.
+        #[arg(long, default_value_t = 0, value_parser = seed())]
+        seed: u64,
         /// Where to write the report (JSON); standard output when absent.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -256,6 +315,10 @@ impl Command {
             Self::Forward { out, .. }
             | Self::Score { out, .. }
             | Self::PositionBias { out, .. }
+            | Self::Audit { out, .. }
+            | Self::Effects { out, .. }
+            | Self::Race { out, .. }
+            | Self::Stability { out, .. }
             | Self::Search { out, .. }
             | Self::Tune { out, .. } => (out.as_ref(), None),
             Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
@@ -271,8 +334,14 @@ impl Command {
         let (input, further): (&Input, Vec<&PathBuf>) = match self {
             Self::Score { input, .. }
             | Self::PositionBias { input, .. }
+            | Self::Audit { input, .. }
+            | Self::Effects { input, .. }
+            | Self::Race { input, .. }
+            | Self::Stability { input, .. }
             | Self::Attribute { input, .. } => (input, Vec::new()),
-            Self::Prune { input, mask, .. } => (input, mask.iter().collect()),
+            Self::Prune {
+                input, mask, text, ..
+            } => (input, mask.iter().chain(text).collect()),
             Self::Search {
                 input, validation, ..
             } => (input, validation.iter().collect()),
@@ -301,7 +370,11 @@ impl Command {
             Self::Forward { model, .. } => Some(model),
             Self::Score { input, .. }
             | Self::PositionBias { input, .. }
+            | Self::Audit { input, .. }
             | Self::Attribute { input, .. }
+            | Self::Effects { input, .. }
+            | Self::Race { input, .. }
+            | Self::Stability { input, .. }
             | Self::Prune { input, .. }
             | Self::Search { input, .. }
             | Self::Tune { input, .. } => Some(&input.model),
@@ -363,137 +436,4 @@ pub enum ItemsFormat {
     Jsonl,
     /// id, question, a, b, …, correct.
     Csv,
-}
-
-#[derive(ClapArgs)]
-pub struct Input {
-    /// A folder (shards as well), a GGUF or safetensors file, or a catalogue id.
-    #[arg(long)]
-    pub model: String,
-    /// Items in any format.
-    #[arg(long)]
-    pub items: PathBuf,
-    #[command(flatten)]
-    pub counting: Counting,
-    /// Prompt template: a name, or the file of one of your own (JSON).
-    #[arg(long, default_value = "question-answer")]
-    pub template: String,
-    /// Solved items before each prompt.
-    #[arg(long, value_name = "K")]
-    pub few_shot: Option<usize>,
-    /// Seed of their draw; the first ones when absent.
-    #[arg(long, value_name = "SEED", requires = "few_shot", value_parser = seed())]
-    pub few_shot_seed: Option<u64>,
-    /// Items they are drawn from; those of --items, each itself left out, when absent.
-    #[arg(long, value_name = "FILE", requires = "few_shot")]
-    pub few_shot_items: Option<PathBuf>,
-    /// Seed of an order of every item's choices; the file's order when absent.
-    #[arg(long, value_name = "SEED", value_parser = seed())]
-    pub choice_order: Option<u64>,
-    /// By which number a choice is predicted: sum, per_character, per_byte, per_token or mutual_information.
-    #[arg(long, default_value = "sum", value_parser = named::<Rule>)]
-    pub prediction: Rule,
-}
-
-/// How right answers that are numbers are counted.
-#[derive(ClapArgs, Clone, Copy)]
-pub struct Counting {
-    /// Number of the first choice where right answers are numbers; asked for where an item file does not show it.
-    #[arg(long, value_name = "NUMBER", value_parser = answers_from())]
-    pub answers_from: Option<AnswersFrom>,
-}
-
-fn answers_from() -> impl TypedValueParser<Value = AnswersFrom> {
-    PossibleValuesParser::new(["0", "1"]).map(|first| match first.as_str() {
-        "0" => AnswersFrom::Zero,
-        _ => AnswersFrom::One,
-    })
-}
-
-#[derive(ClapArgs)]
-pub struct SettingsArgs {
-    /// All settings at once: paper or fast; the other options change single ones.
-    #[arg(long, default_value = "fast", value_parser = preset)]
-    pub preset: Settings,
-    /// per_layer or joint.
-    #[arg(long, value_parser = named::<IntegrationPath>)]
-    pub path: Option<IntegrationPath>,
-    /// integrated_gradients, or for comparison gradient_times_activation, activation, weight_norm, wanda, cosine, random.
-    #[arg(long, value_parser = named::<Method>)]
-    pub method: Option<Method>,
-    /// post or gate_pre.
-    #[arg(long, value_parser = named::<Site>)]
-    pub site: Option<Site>,
-    /// last or all.
-    #[arg(long, value_parser = named::<Positions>)]
-    pub positions: Option<Positions>,
-    /// top_logit or choice_first_token.
-    #[arg(long, value_parser = named::<TargetKind>)]
-    pub target: Option<TargetKind>,
-    /// Nodes of the quadrature; by the adaptive rule the most of a layer and item (500 where nothing is said).
-    #[arg(long)]
-    pub steps: Option<usize>,
-    /// right, left, middle, trapezoid, gauss_legendre, or adaptive: as many nodes as the tolerance takes.
-    #[arg(long, value_parser = named::<Quadrature>)]
-    pub rule: Option<Quadrature>,
-    /// The completeness gap that the adaptive rule allows, as a share of the difference (0.01 where nothing is said).
-    #[arg(long)]
-    pub tolerance: Option<f64>,
-    /// Only items predicted with at least this probability.
-    #[arg(long)]
-    pub confidence: Option<f64>,
-}
-
-impl SettingsArgs {
-    /// The preset with the single settings put in.
-    pub fn settings(&self) -> Settings {
-        let given = self.preset.clone();
-        let preset = given.clone().by(self.method.unwrap_or(given.method));
-        let rule = self.rule.unwrap_or(preset.rule);
-        let steps = match rule {
-            Quadrature::Adaptive if preset.rule != rule => ADAPTIVE_STEPS,
-            _ => preset.steps,
-        };
-        let mut settings = Settings {
-            path: self.path.unwrap_or(preset.path),
-            site: self.site.unwrap_or(preset.site),
-            positions: self.positions.unwrap_or(preset.positions),
-            target: self.target.unwrap_or(preset.target),
-            steps: self.steps.unwrap_or(steps),
-            rule,
-            tolerance: self.tolerance.or(preset.tolerance),
-            confidence_threshold: self.confidence.unwrap_or(preset.confidence_threshold),
-            ..preset.clone()
-        };
-        if settings != given {
-            settings.preset = None;
-        }
-        settings
-    }
-}
-
-/// A seed that a document can hold.
-fn seed() -> RangedU64ValueParser {
-    value_parser!(u64).range(..=MAX_SEED)
-}
-
-fn preset(name: &str) -> Result<Settings, String> {
-    Settings::preset(name)
-        .ok_or_else(|| format!("unknown preset; known are {}", Settings::PRESETS.join(", ")))
-}
-
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    let values = [
-        ("f32", "32-bit floats"),
-        ("f16", "16-bit floats"),
-        ("int8", "8-bit integers with a scale for every 32"),
-    ];
-    let values = values.map(|(name, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(values).try_map(|name| named(&name))
-}
-
-/// A value by the name it has in JSON.
-fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned()))
-        .map_err(|error| error.to_string())
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{Args, Command, Device, Input};
+use super::args::{Args, Command, Device};
 use super::files::{file_error, read_text};
 use super::items::read_items;
+use super::options::Input;
 use super::outputs::{self, Computed, Together, write_json};
 use super::prune::study_of;
 use super::terminal::Terminal;
@@ -21,12 +22,12 @@ use crate::model::device::Compute;
 use crate::model::{LoadReport, Model, Precision, Site};
 use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
-use crate::pruning::search::grid;
+use crate::pruning::search::SearchControl;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model};
 use crate::study::session::TuneRequest;
-use crate::study::{Bench, Prompting, Session};
+use crate::study::{Bench, Prompting, SearchSpec, Session};
 use crate::tuning::{TuneReport, TuneSettings};
 
 /// Runs a command.
@@ -112,6 +113,12 @@ impl Shell<'_> {
                 warn(report.warnings.iter().map(String::as_str));
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }
+            Command::Audit { input, out } => {
+                let mut session = self.session(&input).await?;
+                let report = session.audit(ITEMS, self.job).await?;
+                warn(report.position.warnings.iter().map(String::as_str));
+                write_json(out.as_deref(), &Computed::new(&session, report))
+            }
             Command::Compare { before, after } => items::compare(&before, &after),
             Command::Items(command) => items::run(command),
             Command::Attribute {
@@ -132,6 +139,51 @@ impl Shell<'_> {
                 }
                 results.place()
             }
+            Command::Effects {
+                input,
+                settings,
+                layers,
+                out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let settings = settings.effects();
+                let found = session.effects(ITEMS, &settings, layers.as_deref(), self.job);
+                let found = found.await?;
+                warn(session.warnings());
+                write_json(out.as_deref(), &Computed::new(&session, found))
+            }
+            Command::Race {
+                input,
+                settings,
+                layers,
+                percent,
+                resampling,
+                out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let (settings, within) = (settings.settings(), (layers.as_deref(), percent));
+                let report = session.race(ITEMS, &settings, within, resampling.into(), self.job);
+                let report = report.await?;
+                warn(session.warnings());
+                write_json(out.as_deref(), &Computed::new(&session, report))
+            }
+            Command::Stability {
+                input,
+                settings,
+                layer,
+                percent,
+                resampling,
+                out,
+            } => {
+                let mut session = self.session(&input).await?;
+                let selection = TopPercent { layer, percent };
+                selection.check(session.model.config().n_layers)?;
+                let settings = settings.settings();
+                session.attribute(ITEMS, &settings, self.job).await?;
+                let report = session.stability(selection, resampling.into())?;
+                warn(session.warnings().chain(report.warning.as_deref()));
+                write_json(out.as_deref(), &Computed::new(&session, &report))
+            }
             Command::Prune {
                 input,
                 settings,
@@ -142,7 +194,9 @@ impl Shell<'_> {
                 seed,
                 out,
                 mask_out,
+                text,
             } => {
+                let text = text.map(|path| read_text(&path)).transpose()?;
                 if control > 0 {
                     check_control(control)?;
                 }
@@ -175,6 +229,13 @@ impl Shell<'_> {
                 } else {
                     None
                 };
+                let general = match &text {
+                    Some(text) => {
+                        let mask = pruned.mask.clone();
+                        Some(session.general_ability(mask, text, self.job).await?)
+                    }
+                    None => None,
+                };
                 let study = study_of(&session, ITEMS, &pruned.mask, selected, control.as_ref());
                 let mut results = Together::default();
                 if let Some(path) = mask_out {
@@ -184,12 +245,15 @@ impl Shell<'_> {
                     let file = MaskFile::new(&info, engine, study, &pruned, control.clone());
                     results.add(&path, file.to_json()?.as_bytes())?;
                 }
-                let found = serde_json::json!({
+                let mut found = serde_json::json!({
                     "study": study,
                     "baseline": session.baseline(ITEMS),
                     "pruned": pruned,
                     "control": control,
                 });
+                if let Some(general) = general {
+                    found["general_ability"] = serde_json::json!(general);
+                }
                 results.add_json(out.as_deref(), &Computed::new(&session, found))?;
                 results.place()
             }
@@ -199,17 +263,23 @@ impl Shell<'_> {
                 validation,
                 layers,
                 percents,
+                control,
+                seed,
                 out,
             } => {
                 let read = |path: PathBuf| read_items(&path, input.counting);
                 let validation = validation.map(read).transpose()?;
                 let mut session = self.session(&input).await?;
                 let settings = settings.settings();
-                grid(
-                    layers.as_deref(),
-                    &percents,
-                    session.model.config().n_layers,
-                )?;
+                let spec = SearchSpec {
+                    layers,
+                    percents,
+                    control: (control > 0).then_some(SearchControl {
+                        masks: control,
+                        seed,
+                    }),
+                };
+                spec.check(session.model.config().n_layers)?;
                 session.attribute(ITEMS, &settings, self.job).await?;
                 let set = match validation {
                     Some(items) => {
@@ -218,9 +288,7 @@ impl Shell<'_> {
                     }
                     None => ITEMS,
                 };
-                let report = session
-                    .search(&[set.to_owned()], layers.as_deref(), &percents, self.job)
-                    .await?;
+                let report = session.search(&[set.to_owned()], &spec, self.job).await?;
                 warn(session.warnings());
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::CliError;
-use super::args::{Counting, ItemsCommand, ItemsFormat};
+use super::args::{ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
+use super::options::Counting;
 use super::outputs::{Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;

@@ -14,6 +14,7 @@ mod commands;
 mod files;
 mod forward;
 mod items;
+mod options;
 mod outputs;
 mod prune;
 mod studies;
@@ -24,7 +25,8 @@ use std::process::ExitCode;
 
 use crate::export::ExportError;
 use crate::items::ItemsError;
-use crate::pruning::PruningError;
+use crate::model::ModelError;
+use crate::scoring::RunError;
 use crate::study::StudyError;
 
 /// Why a command ended early.
@@ -73,11 +75,7 @@ macro_rules! from_below {
         }
     )*};
 }
-from_below!(
-    crate::model::ModelError,
-    crate::scoring::ScoringError,
-    PruningError
-);
+from_below!(ModelError, RunError);
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {

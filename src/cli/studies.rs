@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::CliError;
-use super::args::Counting;
 use super::commands::{Shell, warn};
 use super::files::{file_error, read_text};
 use super::items::read_items;
+use super::options::Counting;
 use super::outputs::{self, Together, write_json};
 use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;

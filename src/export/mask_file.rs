@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ExportError;
 use crate::model::Config;
+use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet, SetEffect};
-use crate::pruning::{Mask, PruningError};
+use crate::scoring::RunError;
 use crate::study::report::{EngineInfo, ModelInfo};
 use crate::study::{MadeOf, Measured, Study};
 
@@ -173,12 +174,12 @@ impl MaskFile {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Mask`] when it names neurons that the model does not have.
+    /// [`RunError::Mask`] when it names neurons that the model does not have.
     pub fn for_model(
         &self,
         config: &Config,
         sha256: &str,
-    ) -> Result<(Mask, Vec<String>), PruningError> {
+    ) -> Result<(Mask, Vec<String>), RunError> {
         let mask = self.mask.clone().checked(config)?;
         let mut warnings = Vec::new();
         if self.model.sha256.is_empty() {

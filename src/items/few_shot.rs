@@ -3,6 +3,8 @@
 //! Joined as lm-evaluation-harness joins them (`fewshot_context`, `build_qa_turn`): a shot is its context, the
 //! delimiter and its right choice, and an empty line follows it.
 
+use std::borrow::Cow;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -50,6 +52,8 @@ pub struct Prompts {
     k: usize,
     /// One more than `k` where there are so many: an item is no shot of its own.
     pool: Vec<Item>,
+    /// What stands where each item's own question was, shots left as they are.
+    question: Option<Cow<'static, str>>,
 }
 
 impl From<Template> for Prompts {
@@ -59,6 +63,7 @@ impl From<Template> for Prompts {
             template,
             k: 0,
             pool: Vec::new(),
+            question: None,
         }
     }
 }
@@ -100,7 +105,15 @@ impl Prompts {
             template,
             k: few_shot.k,
             pool,
+            question: None,
         })
+    }
+
+    /// The same with every item asked by this text in place of its question. Its shots are those that it has with its question.
+    #[must_use]
+    pub fn asking(self, question: Cow<'static, str>) -> Self {
+        let question = Some(question);
+        Self { question, ..self }
     }
 
     /// The template.
@@ -132,7 +145,13 @@ impl Prompts {
     ///
     /// [`TemplateError`] when a shot or the item lacks what the template asks for, or the prompt would be too long.
     pub fn render(&self, item: &Item) -> Result<Rendered, TemplateError> {
-        let mut rendered = self.template.render(item)?;
+        let mut rendered = match &self.question {
+            None => self.template.render(item)?,
+            Some(question) => self.template.render(&Item {
+                context: question.clone().into_owned(),
+                ..item.clone()
+            })?,
+        };
         if self.k == 0 {
             return Ok(rendered);
         }

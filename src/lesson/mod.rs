@@ -207,6 +207,7 @@ fn study_of(sets: &[Set], sha256: String, template: &Template, seed: u64) -> Stu
         search: Some(SearchSpec {
             layers: None,
             percents: PERCENTS.to_vec(),
+            control: None,
         }),
         pruning: None,
         control: Some(ControlSpec {

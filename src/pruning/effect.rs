@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Trial;
 use super::mask::Mask;
 use super::selection::{random_like, rank_of};
-use super::{PruningError, Trial};
 use crate::attribution::Attribution;
 use crate::job::Job;
 use crate::model::{Neuron, Site};
 use crate::scoring::paired::flips;
-use crate::scoring::{Accuracy, Flip, Paired, SetScores};
+use crate::scoring::{Accuracy, Flip, Paired, RunError, SetScores};
 
 /// One set before and after.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,12 +72,12 @@ pub struct PruneReport {
 ///
 /// # Errors
 ///
-/// [`PruningError`] for a mask outside the model, or when a run fails or is cancelled.
+/// [`RunError`] for a mask outside the model, or when a run fails or is cancelled.
 pub async fn prune(
     trials: &[(Trial<'_>, &SetScores)],
     mask: Mask,
     job: Job<'_>,
-) -> Result<PruneReport, PruningError> {
+) -> Result<PruneReport, RunError> {
     let start = job.now_secs();
     let total: usize = trials.iter().map(|(trial, _)| trial.items.len()).sum();
     let mut done = 0;
@@ -89,7 +89,7 @@ pub async fn prune(
         let note = |items| job.progress("pruning", done + items, total);
         let after = trial.under_each(&[edit], note, job).await?.pop();
         done += trial.items.len();
-        let after = after.ok_or_else(|| PruningError::Settings("no result".into()))?;
+        let after = after.ok_or_else(|| RunError::Settings("no result".into()))?;
         sets.push(PrunedSet {
             set: trial.set.to_owned(),
             before: before.accuracy_by(trial.rule),
@@ -174,11 +174,11 @@ pub const MAX_CONTROL_MASKS: usize = 1000;
 ///
 /// # Errors
 ///
-/// [`PruningError::Settings`].
-pub fn check_control(n_masks: usize) -> Result<(), PruningError> {
+/// [`RunError::Settings`].
+pub fn check_control(n_masks: usize) -> Result<(), RunError> {
     match (1..=MAX_CONTROL_MASKS).contains(&n_masks) {
         true => Ok(()),
-        false => Err(PruningError::Settings(format!(
+        false => Err(RunError::Settings(format!(
             "a control takes 1 to {MAX_CONTROL_MASKS} random masks, not {n_masks}"
         ))),
     }
@@ -195,7 +195,7 @@ pub async fn control(
     n_masks: usize,
     seed: u64,
     job: Job<'_>,
-) -> Result<ControlReport, PruningError> {
+) -> Result<ControlReport, RunError> {
     let start = job.now_secs();
     check_control(n_masks)?;
     let items: usize = trials.iter().map(|trial| trial.items.len()).sum();
@@ -307,14 +307,14 @@ pub async fn neuron_card(
     attribution: Option<&Attribution>,
     neuron: Neuron,
     job: Job<'_>,
-) -> Result<NeuronCard, PruningError> {
+) -> Result<NeuronCard, RunError> {
     let mask = Mask::of_layer(Site::Post, neuron.layer, [neuron.index]);
     let report = prune(&[(trial, before)], mask, job).await?;
     let after = report
         .sets
         .into_iter()
         .next()
-        .ok_or_else(|| PruningError::Settings("no result".into()))?;
+        .ok_or_else(|| RunError::Settings("no result".into()))?;
     let items: Vec<NeuronEffectItem> = before
         .items
         .iter()

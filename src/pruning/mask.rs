@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::PruningError;
 use crate::model::{Config, Edit, Neuron, Site};
+use crate::scoring::RunError;
 
 /// What pruning does to a neuron.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,19 +94,19 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Mask`] when a layer or neuron is outside the model or given twice.
-    pub fn checked(mut self, config: &Config) -> Result<Self, PruningError> {
+    /// [`RunError::Mask`] when a layer or neuron is outside the model or given twice.
+    pub fn checked(mut self, config: &Config) -> Result<Self, RunError> {
         self.layers.retain(|layer| !layer.neurons.is_empty());
         self.layers.sort_by_key(|layer| layer.layer);
         for pair in self.layers.windows(2) {
             if pair[0].layer == pair[1].layer {
                 let twice = format!("layer {} is given twice", pair[0].layer);
-                return Err(PruningError::Mask(twice));
+                return Err(RunError::Mask(twice));
             }
         }
         for LayerMask { layer, neurons } in &mut self.layers {
             if *layer >= config.n_layers {
-                return Err(PruningError::Mask(format!(
+                return Err(RunError::Mask(format!(
                     "layer {layer} is outside the model's {} layers",
                     config.n_layers
                 )));
@@ -115,12 +115,12 @@ impl Mask {
             neurons.sort_unstable();
             neurons.dedup();
             if neurons.len() != given {
-                return Err(PruningError::Mask(format!(
+                return Err(RunError::Mask(format!(
                     "layer {layer} names a neuron twice"
                 )));
             }
             if let Some(outside) = neurons.iter().find(|&&neuron| neuron >= config.d_mlp) {
-                return Err(PruningError::Mask(format!(
+                return Err(RunError::Mask(format!(
                     "neuron {outside} of layer {layer} is outside the layer's {} neurons",
                     config.d_mlp
                 )));

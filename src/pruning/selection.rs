@@ -5,10 +5,10 @@ use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::PruningError;
 use super::mask::{LayerMask, Mask};
 use crate::attribution::Attribution;
 use crate::model::Neuron;
+use crate::scoring::RunError;
 
 /// The top p % of one layer, the paper's selection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -25,16 +25,16 @@ impl TopPercent {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Settings`] for a percentage out of range, and for a layer without neurons.
-    pub fn n_neurons(&self, d_mlp: usize) -> Result<usize, PruningError> {
+    /// [`RunError::Settings`] for a percentage out of range, and for a layer without neurons.
+    pub fn n_neurons(&self, d_mlp: usize) -> Result<usize, RunError> {
         if !(self.percent > 0.0 && self.percent <= 100.0) {
-            return Err(PruningError::Settings(format!(
+            return Err(RunError::Settings(format!(
                 "the percentage must be above 0 and at most 100, and is {}",
                 self.percent
             )));
         }
         if d_mlp == 0 {
-            return Err(PruningError::Settings(
+            return Err(RunError::Settings(
                 "a layer of no neurons has none to select".to_owned(),
             ));
         }
@@ -45,10 +45,10 @@ impl TopPercent {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Settings`].
-    pub fn check(&self, n_layers: usize) -> Result<(), PruningError> {
+    /// [`RunError::Settings`].
+    pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
         if self.layer >= n_layers {
-            return Err(PruningError::Settings(format!(
+            return Err(RunError::Settings(format!(
                 "layer {} is outside the model's {n_layers} layers",
                 self.layer
             )));
@@ -60,15 +60,22 @@ impl TopPercent {
     ///
     /// # Errors
     ///
-    /// [`PruningError::Settings`] for a layer or percentage out of range.
-    pub fn mask(&self, attribution: &Attribution) -> Result<Mask, PruningError> {
+    /// [`RunError::Settings`] for a layer or percentage out of range.
+    pub fn mask(&self, attribution: &Attribution) -> Result<Mask, RunError> {
         self.check(attribution.scores.len())?;
-        let order = order(attribution, Some(self.layer));
-        let count = self.n_neurons(order.len())?;
-        let strongest = order.iter().take(count).map(|(neuron, _)| neuron.index);
+        let scores = &attribution.scores[self.layer];
+        let strongest = strongest(scores, self.n_neurons(scores.len())?);
         let site = attribution.settings.site;
         Ok(Mask::of_layer(site, self.layer, strongest))
     }
+}
+
+/// The places of the `count` largest absolute values, the largest first; of equals, the lower place.
+pub fn strongest(scores: &[f32], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()).then(a.cmp(&b)));
+    order.truncate(count);
+    order
 }
 
 /// A mask of the same number of neurons in the same layers, drawn uniformly without replacement.

@@ -1,6 +1,6 @@
 //! Items as token ids, split into what is run once and what is scored after it.
 
-use super::ScoringError;
+use super::RunError;
 use crate::items::{Item, Prompts, Rendered};
 use crate::model::{Model, ModelError};
 
@@ -30,13 +30,9 @@ pub struct Encoded {
 ///
 /// # Errors
 ///
-/// [`ScoringError::Item`] names the item that lacks what the template asks for, whose prompt or choice gives no token
+/// [`RunError::Item`] names the item that lacks what the template asks for, whose prompt or choice gives no token
 /// or one that the model has no row for, or that does not fit the context.
-pub fn encode(
-    model: &Model,
-    items: &[Item],
-    prompts: &Prompts,
-) -> Result<Vec<Encoded>, ScoringError> {
+pub fn encode(model: &Model, items: &[Item], prompts: &Prompts) -> Result<Vec<Encoded>, RunError> {
     let encode = |item: &Item| {
         let rendered = prompts.render(item).map_err(|error| error.to_string())?;
         encoded(model, &rendered)
@@ -54,9 +50,9 @@ pub fn encode_unconditional(
     model: &Model,
     items: &[Item],
     prompts: &Prompts,
-) -> Result<Vec<Encoded>, ScoringError> {
+) -> Result<Vec<Encoded>, RunError> {
     if model.tokenizer.encode_pair("", "a").is_err() {
-        return Err(ScoringError::Settings(
+        return Err(RunError::Settings(
             "mutual information scores a choice after the model's first token alone, and this model has none; \
              choose another prediction rule"
                 .into(),
@@ -77,9 +73,9 @@ pub fn encode_unconditional(
 fn named(
     items: &[Item],
     encode: impl Fn(&Item) -> Result<Encoded, String>,
-) -> Result<Vec<Encoded>, ScoringError> {
+) -> Result<Vec<Encoded>, RunError> {
     let of_item = |item: &Item| {
-        encode(item).map_err(|message| ScoringError::Item {
+        encode(item).map_err(|message| RunError::Item {
             id: item.id.clone(),
             message,
         })

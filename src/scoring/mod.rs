@@ -5,80 +5,41 @@
 //! - [`run`]: a batch's runs on the decoder, its forks, and the log-probabilities of its choices
 //! - [`metrics`]: predictions, confidence, accuracy with its interval; pure functions of log-likelihoods
 //! - [`calibration`]: confidence against accuracy; [`paired`]: two runs over the same items
+//! - [`audit`]: what drives the answers beside the question
 //! - [`position`]: the same items with their choices in several orders
+//! - [`text`]: how well a plain text is continued
 //! - [`unknown`]: words that the model's tokenizer does not know
+//! - [`error`]: why a run over items gave no result
 
+pub mod audit;
 pub mod batch;
 pub mod calibration;
 pub mod encode;
+pub mod error;
 pub mod metrics;
 pub mod paired;
 pub mod position;
 pub mod run;
+pub mod text;
 pub mod unknown;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::Audit;
 pub use batch::{Batch, batches};
 pub use calibration::Calibration;
 pub use encode::{Encoded, encode, encode_unconditional};
+pub use error::RunError;
 pub use metrics::{Accuracy, ChoiceScore, ItemScore, Rule};
 pub use paired::{Flip, Paired};
 pub use position::{Orders, PositionBias};
 pub use run::{BatchRun, SharedRun, Top};
+pub use text::TextScore;
 pub use unknown::UnknownWords;
 
 use crate::items::{Item, Prompts};
-use crate::job::{Cancelled, Job};
+use crate::job::Job;
 use crate::model::{Capture, Edit, Model, ModelError};
-
-/// Why items could not be scored.
-#[derive(Debug, thiserror::Error)]
-pub enum ScoringError {
-    /// An item and what is wrong with it for this model.
-    #[error("item `{id}`: {message}")]
-    Item {
-        /// The item's id.
-        id: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// A setting is out of range.
-    #[error("{0}")]
-    Settings(String),
-    /// There is nothing to score.
-    #[error("the item set `{0}` is empty")]
-    Empty(String),
-    /// The model could not run.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-}
-
-impl ScoringError {
-    /// The model's error, where it is one.
-    pub fn of_model(&self) -> Option<&ModelError> {
-        match self {
-            Self::Model(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Whether the user stopped the job.
-    pub fn is_cancelled(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_cancelled)
-    }
-
-    /// Whether the device failed, which no other input mends.
-    pub fn is_device_fault(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_device_fault)
-    }
-}
-
-impl From<Cancelled> for ScoringError {
-    fn from(cancelled: Cancelled) -> Self {
-        Self::Model(cancelled.into())
-    }
-}
 
 /// The scores of one item set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -243,15 +204,15 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     ///
-    /// As [`encode`], and [`ScoringError::Empty`].
+    /// As [`encode`], and [`RunError::Empty`].
     pub fn new(
         model: &Model,
         (set, items): (&str, &'a [Item]),
         prompts: &Prompts,
         rule: Rule,
-    ) -> Result<Self, ScoringError> {
+    ) -> Result<Self, RunError> {
         if items.is_empty() {
-            return Err(ScoringError::Empty(set.to_owned()));
+            return Err(RunError::Empty(set.to_owned()));
         }
         let mut encoded = encode(model, items, prompts)?;
         if rule == Rule::MutualInformation {
@@ -314,7 +275,7 @@ impl<'a> Plan<'a> {
 ///
 /// # Errors
 ///
-/// [`ScoringError`] for an empty set, an item this model cannot take, or a failing or cancelled run.
+/// [`RunError`] for an empty set, an item this model cannot take, or a failing or cancelled run.
 pub async fn score(
     model: &Model,
     (set, items): (&str, &[Item]),
@@ -322,7 +283,7 @@ pub async fn score(
     rule: Rule,
     edit: &Edit,
     job: Job<'_>,
-) -> Result<SetScores, ScoringError> {
+) -> Result<SetScores, RunError> {
     let start = job.now_secs();
     let plan = Plan::new(model, (set, items), prompts, rule)?;
     let decoder = &model.decoder;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::Accuracy;
-use super::{Rule, ScoringError, UnknownWords, score};
+use super::{Rule, RunError, UnknownWords, score};
 use crate::items::order::{reordered, rotated_order, shuffled_order};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
@@ -83,7 +83,7 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// [`ScoringError`] as in [`score`], and for a number of orders out of range.
+/// [`RunError`] as in [`score`], and for a number of orders out of range.
 pub async fn position_bias(
     model: &Model,
     (set, items): (&str, &[Item]),
@@ -91,7 +91,7 @@ pub async fn position_bias(
     rule: Rule,
     orders: Orders,
     job: Job<'_>,
-) -> Result<PositionBias, ScoringError> {
+) -> Result<PositionBias, RunError> {
     let start = job.now_secs();
     let widest = items
         .iter()
@@ -103,10 +103,10 @@ pub async fn position_bias(
         Orders::Seeded { orders, .. } => orders,
     };
     if items.is_empty() {
-        return Err(ScoringError::Empty(set.to_owned()));
+        return Err(RunError::Empty(set.to_owned()));
     }
     if !(1..=MAX_ORDERS).contains(&count) {
-        return Err(ScoringError::Settings(format!(
+        return Err(RunError::Settings(format!(
             "a position bias is measured with 1 to {MAX_ORDERS} orders, not {count}"
         )));
     }

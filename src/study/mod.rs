@@ -32,16 +32,17 @@ pub use reproduction::{Expected, Reproduction};
 pub use session::Session;
 pub use stated::{Contradiction, Measured};
 
-use crate::attribution::{AttributionError, Settings};
+use crate::attribution::Settings;
 use crate::items::{
     AnswersFrom, FewShot, Item, SplitPart, TemplateError, TemplateSpec, check_items,
 };
 use crate::job::Cancelled;
 use crate::model::{Model, ModelError};
+use crate::pruning::Mask;
+use crate::pruning::search::{SearchControl, check_cell_masks, grid};
 use crate::pruning::selection::TopPercent;
-use crate::pruning::{Mask, PruningError};
-use crate::scoring::{Rule, ScoringError};
-use crate::tuning::{TuneSettings, TuningError};
+use crate::scoring::{Rule, RunError};
+use crate::tuning::TuneSettings;
 
 /// Marks a study document.
 pub const FORMAT: &str = "secateur-study";
@@ -80,20 +81,16 @@ pub enum StudyError {
     /// The items cannot be put to the model this way.
     #[error(transparent)]
     Prompt(#[from] TemplateError),
-    /// The attribution failed.
+    /// Scoring, attribution, pruning or tuning failed.
     #[error(transparent)]
-    Attribution(#[from] AttributionError),
-    /// Scoring, pruning or tuning failed.
-    #[error(transparent)]
-    Tuning(#[from] TuningError),
+    Run(#[from] RunError),
 }
 
 impl StudyError {
     /// The model's error, where it is one.
     pub fn of_model(&self) -> Option<&ModelError> {
         match self {
-            Self::Attribution(error) => error.of_model(),
-            Self::Tuning(error) => error.of_model(),
+            Self::Run(error) => error.of_model(),
             _ => None,
         }
     }
@@ -113,12 +110,12 @@ macro_rules! from_below {
     ($($error:ty),*) => {$(
         impl From<$error> for StudyError {
             fn from(error: $error) -> Self {
-                Self::Tuning(error.into())
+                Self::Run(error.into())
             }
         }
     )*};
 }
-from_below!(PruningError, ScoringError, ModelError, Cancelled);
+from_below!(ModelError, Cancelled);
 
 /// What an item set is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +247,21 @@ pub struct SearchSpec {
     pub layers: Option<Vec<usize>>,
     /// Percentages.
     pub percents: Vec<f64>,
+    /// Random masks beside every cell; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<SearchControl>,
+}
+
+impl SearchSpec {
+    /// Whether a model of so many layers can be searched so.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Settings`] for an empty grid, and a layer, percentage or number of random masks out of range.
+    pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
+        grid(self.layers.as_deref(), &self.percents, n_layers)?;
+        self.control.map_or(Ok(()), check_cell_masks)
+    }
 }
 
 /// What is pruned.

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::made_of::{MadeOf, Part};
-use crate::attribution::Attribution;
+use crate::attribution::{Ablation, Attribution};
 use crate::scoring::SetScores;
 
 /// Scores that are kept aside, at most.
 const SCORES_AT_MOST: usize = 128;
 /// Attributions that are kept aside, at most: each holds the scores of every neuron for every item.
 const ATTRIBUTIONS_AT_MOST: usize = 3;
+/// Ablations that are kept, at most: each holds the effect of every neuron on every item, and took long.
+const ABLATIONS_AT_MOST: usize = 3;
 
 /// A result and what it was made of.
 pub(super) struct Made<T> {
@@ -70,6 +72,8 @@ pub(super) struct Results {
     attribution: Option<Made<Attribution>>,
     scores_aside: Aside<SetScores>,
     attributions_aside: Aside<Attribution>,
+    /// The latest last, whatever is at hand.
+    ablations: Vec<Made<Ablation>>,
 }
 
 impl Default for Results {
@@ -80,6 +84,7 @@ impl Default for Results {
             attribution: None,
             scores_aside: Aside::at_most(SCORES_AT_MOST),
             attributions_aside: Aside::at_most(ATTRIBUTIONS_AT_MOST),
+            ablations: Vec::new(),
         }
     }
 }
@@ -107,6 +112,26 @@ impl Results {
     /// Keeps an attribution in the place of the one there was.
     pub fn keep_attribution(&mut self, made: Made<Attribution>) {
         self.attribution = Some(made);
+    }
+
+    /// What was measured of this.
+    pub fn ablation(&self, of: &MadeOf) -> Option<&Ablation> {
+        let mut all = self.ablations.iter();
+        all.find(|made| made.of.is_same(of))
+            .map(|made| &made.result)
+    }
+
+    /// The same, to go on with.
+    pub fn take_ablation(&mut self, of: &MadeOf) -> Option<Ablation> {
+        let at = self.ablations.iter().position(|made| made.of.is_same(of))?;
+        Some(self.ablations.remove(at).result)
+    }
+
+    pub fn keep_ablation(&mut self, made: Made<Ablation>) {
+        self.ablations.push(made);
+        if self.ablations.len() > ABLATIONS_AT_MOST {
+            self.ablations.remove(0);
+        }
     }
 
     /// Puts aside what was made of something else than what is at hand, and takes back what was made of that.

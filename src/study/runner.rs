@@ -10,7 +10,6 @@ use crate::job::Job;
 use crate::model::{Config, Site};
 use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
-use crate::pruning::search::grid;
 use crate::pruning::selection::TopPercent;
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
@@ -76,11 +75,7 @@ pub async fn run(
         session.attribute(set, settings, job).await?;
     }
     let search = match &study.search {
-        Some(spec) => Some(
-            session
-                .search(&validation, spec.layers.as_deref(), &spec.percents, job)
-                .await?,
-        ),
+        Some(spec) => Some(session.search(&validation, spec, job).await?),
         None => None,
     };
     let best = search.as_ref().map(|search| search.best);
@@ -206,7 +201,7 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
                 "a search needs an `attribution` and an item set of the role `validation`".into(),
             ));
         }
-        grid(search.layers.as_deref(), &search.percents, config.n_layers)?;
+        search.check(config.n_layers)?;
     }
     check_mask_source(study)?;
     if let Some(pruning) = &study.pruning {

@@ -1,23 +1,29 @@
 //! A bench, a model, and what has been found about them so far: the actions that the page and the command line both
 //! offer.
 
+mod effects;
+
 use std::rc::Rc;
 
 use serde::Deserialize;
 
+pub use effects::Effects;
+
 use super::made_of::MadeOf;
 use super::results::{AtHand, Made, Results};
-use super::{Bench, ModelSpec, StudyError};
+use super::{Bench, ModelSpec, SearchSpec, StudyError};
+use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings};
 use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{Edit, Model, Neuron};
 use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
+use crate::pruning::general::{GeneralAbility, general_ability};
 use crate::pruning::search::{self, SearchReport};
 use crate::pruning::selection::TopPercent;
 use crate::pruning::{Mask, Trial};
-use crate::scoring::{self, Orders, PositionBias, ScoringError, SetScores};
+use crate::scoring::{self, Audit, Orders, PositionBias, RunError, SetScores};
 use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// One model with items.
@@ -155,7 +161,7 @@ impl Session {
     fn trial<'a>(&'a self, set: &'a str, prompts: &'a Prompts) -> Result<Trial<'a>, StudyError> {
         let items = self.bench.items(set)?;
         if items.is_empty() {
-            return Err(ScoringError::Empty(set.to_owned()).into());
+            return Err(RunError::Empty(set.to_owned()).into());
         }
         Ok(Trial {
             model: &self.model,
@@ -242,6 +248,21 @@ impl Session {
         Ok(found)
     }
 
+    /// What drives the answers to a set beside its questions.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn audit(&mut self, set: &str, job: Job<'_>) -> Result<Audit, StudyError> {
+        self.score(set, job).await?;
+        let prompts = self.bench.prompts(set)?;
+        let (trial, scores) = self.scored(set, &prompts)?;
+        let (named, rule) = ((set, trial.items), trial.rule);
+        let found = scoring::audit::audit(&self.model, named, &prompts, rule, scores, job).await?;
+        self.compute.faults.check()?;
+        Ok(found)
+    }
+
     /// Scores whatever of `sets` has not been scored.
     ///
     /// # Errors
@@ -276,18 +297,15 @@ impl Session {
         job: Job<'_>,
     ) -> Result<&Attribution, StudyError> {
         self.score(set, job).await?;
-        let prompts = self.bench.prompts(set)?;
-        let (trial, baseline) = self.scored(set, &prompts)?;
         let of = self.made_of_attribution(set, settings)?;
-        let result = attribution::attribute(
-            &self.model,
-            (set, trial.items),
-            &prompts,
-            &baseline.items,
-            settings,
-            job,
-        )
-        .await?;
+        let result = if settings.method == Method::Ablation {
+            self.attribute_by_ablation(set, settings, job).await?
+        } else {
+            let prompts = self.bench.prompts(set)?;
+            let (trial, baseline) = self.scored(set, &prompts)?;
+            let (named, scores) = ((set, trial.items), &baseline.items);
+            attribution::attribute(&self.model, named, &prompts, scores, settings, job).await?
+        };
         self.compute.faults.check()?;
         self.results.keep_attribution(Made { of, result });
         self.attributed()
@@ -331,6 +349,22 @@ impl Session {
         Ok(report)
     }
 
+    /// A text before and after a mask.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn general_ability(
+        &self,
+        mask: Mask,
+        text: &str,
+        job: Job<'_>,
+    ) -> Result<GeneralAbility, StudyError> {
+        let found = general_ability(&self.model, text, mask, job).await?;
+        self.compute.faults.check()?;
+        Ok(found)
+    }
+
     /// Random masks of the same size.
     ///
     /// # Errors
@@ -350,7 +384,7 @@ impl Session {
         Ok(report)
     }
 
-    /// Layer × percentage on validation sets; all layers when none are named.
+    /// Layer × percentage on validation sets.
     ///
     /// # Errors
     ///
@@ -358,15 +392,22 @@ impl Session {
     pub async fn search(
         &mut self,
         sets: &[String],
-        layers: Option<&[usize]>,
-        percents: &[f64],
+        spec: &SearchSpec,
         job: Job<'_>,
     ) -> Result<SearchReport, StudyError> {
         self.attributed()?;
         self.score_all(sets, job).await?;
         let prompts = self.all_prompts(sets)?;
         let trials = self.all_scored(sets, &prompts)?;
-        let report = search::search(&trials, self.attributed()?, layers, percents, job).await?;
+        let report = search::search(
+            &trials,
+            self.attributed()?,
+            spec.layers.as_deref(),
+            &spec.percents,
+            spec.control,
+            job,
+        )
+        .await?;
         self.compute.faults.check()?;
         Ok(report)
     }

@@ -127,7 +127,7 @@ async fn attribute(
     for batch in &batches(items, decoder) {
         let prompts: Vec<&[u32]> = batch.prompts.iter().map(Vec::as_slice).collect();
         let base = decoder.base_run(&prompts, &none, Capture::All, job).await?;
-        let tokens = vec![0; prompts.len()];
+        let tokens = vec![vec![0]; prompts.len()];
         let target = Target::freeze(decoder, &base, settings.target, &tokens).await?;
         let sweep = Sweep::new(decoder, &prompts, &base, &target, settings);
         sweep.run(job).await?;

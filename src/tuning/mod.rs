@@ -22,70 +22,22 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::job::{Cancelled, Job};
+use crate::job::Job;
 use crate::model::run::read;
 use crate::model::{Decoder, Edit, ModelError};
-use crate::pruning::{Mask, PruningError, Trial};
+use crate::pruning::{Mask, Trial};
 use crate::scoring::metrics::log_sum_exp;
-use crate::scoring::{Accuracy, BatchRun, Encoded, ScoringError, SetScores, encode};
+use crate::scoring::{Accuracy, BatchRun, Encoded, RunError, SetScores, encode};
 
 use prepared::Prepared;
 pub use report::{StepLoss, TuneCurve, TuneDetail, TuneReport, TunedSet, Validation, best_step};
+use settings::refused;
 pub use settings::{MAX_STEPS, TuneSettings};
 
-/// Why a tuning could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum TuningError {
-    /// A setting is out of range.
-    #[error("tuning settings: {0}")]
-    Settings(String),
-    /// The mask or the items could not be used.
-    #[error(transparent)]
-    Pruning(#[from] PruningError),
-}
-
-impl TuningError {
-    /// The model's error, where it is one.
-    pub fn of_model(&self) -> Option<&ModelError> {
-        match self {
-            Self::Pruning(error) => error.of_model(),
-            _ => None,
-        }
-    }
-
-    /// Whether the user stopped the job.
-    pub fn is_cancelled(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_cancelled)
-    }
-
-    /// Whether the device failed, which no other input mends.
-    pub fn is_device_fault(&self) -> bool {
-        self.of_model().is_some_and(ModelError::is_device_fault)
-    }
-}
-
-impl From<ScoringError> for TuningError {
-    fn from(error: ScoringError) -> Self {
-        Self::Pruning(error.into())
-    }
-}
-
-impl From<ModelError> for TuningError {
-    fn from(error: ModelError) -> Self {
-        Self::Pruning(error.into())
-    }
-}
-
-impl From<Cancelled> for TuningError {
-    fn from(cancelled: Cancelled) -> Self {
-        Self::Pruning(cancelled.into())
-    }
-}
-
 /// What was computed before the training and is no number after some steps of it is owed to the training.
-fn diverged(error: TuningError, step: usize) -> TuningError {
+fn diverged(error: RunError, step: usize) -> RunError {
     match error.of_model() {
-        Some(ModelError::NotFinite) => TuningError::Settings(format!(
+        Some(ModelError::NotFinite) => refused(format!(
             "the training left the finite numbers by step {step}; take a smaller learning rate or weight decay"
         )),
         _ => error,
@@ -106,7 +58,7 @@ pub struct TuneSets<'a> {
 ///
 /// # Errors
 ///
-/// [`TuningError`] for settings out of range, a mask outside the model, or a failing run. A cancelled run is
+/// [`RunError`] for settings out of range, a mask outside the model, or a failing run. A cancelled run is
 /// no error once it has been evaluated: the curve says so and keeps its best state.
 pub async fn tune(
     sets: &TuneSets<'_>,
@@ -115,10 +67,10 @@ pub async fn tune(
     seed: u64,
     compare: bool,
     job: Job<'_>,
-) -> Result<TuneReport, TuningError> {
+) -> Result<TuneReport, RunError> {
     let start = job.now_secs();
     let (Some(first), false) = (sets.train.first(), sets.validation.is_empty()) else {
-        return Err(TuningError::Settings(
+        return Err(refused(
             "tuning needs items to train on and items to validate on".into(),
         ));
     };
@@ -204,7 +156,7 @@ struct State {
 
 impl State {
     /// Reads those losses.
-    async fn take_losses(&mut self) -> Result<Vec<f64>, TuningError> {
+    async fn take_losses(&mut self) -> Result<Vec<f64>, RunError> {
         if self.losses.is_empty() {
             return Ok(Vec::new());
         }
@@ -221,7 +173,7 @@ impl<'a> Tuning<'a> {
         seed: u64,
         curve: usize,
         job: Job<'_>,
-    ) -> Result<Self, TuningError> {
+    ) -> Result<Self, RunError> {
         let model = sets.train[0].model;
         let decoder = &model.decoder;
         let (config, device) = (model.config(), decoder.device());
@@ -267,7 +219,7 @@ impl<'a> Tuning<'a> {
         seed: u64,
         curve: usize,
         job: Job<'_>,
-    ) -> Result<TuneCurve, TuningError> {
+    ) -> Result<TuneCurve, RunError> {
         let mut run = Self::prepare(sets, mask, settings, seed, curve, job).await?;
         let mut curve = run.train(job).await?;
         if !curve.cancelled {
@@ -279,7 +231,7 @@ impl<'a> Tuning<'a> {
         Ok(curve)
     }
 
-    async fn train(&mut self, job: Job<'_>) -> Result<TuneCurve, TuningError> {
+    async fn train(&mut self, job: Job<'_>) -> Result<TuneCurve, RunError> {
         let d_mlp = self.decoder.config.d_mlp;
         let optimiser = AdamWConfig::new()
             .with_epsilon(1e-8)
@@ -357,7 +309,7 @@ impl<'a> Tuning<'a> {
         optimiser: &AdamW,
         state: &mut State,
         job: Job<'_>,
-    ) -> Result<(), TuningError> {
+    ) -> Result<(), RunError> {
         if queue.is_empty() {
             queue.extend(0..self.groups.len());
             queue.shuffle(&mut self.generator);
@@ -430,7 +382,7 @@ impl<'a> Tuning<'a> {
         prepared: &Prepared,
         delta: &Tensor<1>,
         job: Job<'_>,
-    ) -> Result<Tensor<2>, TuningError> {
+    ) -> Result<Tensor<2>, RunError> {
         let above = restrict(&self.mask, |layer| layer > self.settings.layer);
         let above = above.edit(&self.decoder.config, self.decoder.device());
         let edit = above.scale(self.settings.layer, self.gains(delta));
@@ -448,7 +400,7 @@ impl<'a> Tuning<'a> {
         prepared: &Prepared,
         delta: &Tensor<1>,
         job: Job<'_>,
-    ) -> Result<Tensor<2>, TuningError> {
+    ) -> Result<Tensor<2>, RunError> {
         let log_likelihoods = self.log_likelihoods(prepared, delta, job).await?;
         let normalised = log_softmax(log_likelihoods + prepared.padding.clone(), 1);
         Ok((normalised * prepared.gold_mask.clone()).sum_dim(1).neg())
@@ -459,7 +411,7 @@ impl<'a> Tuning<'a> {
         step: usize,
         delta: &Tensor<1>,
         job: Job<'_>,
-    ) -> Result<Validation, TuningError> {
+    ) -> Result<Validation, RunError> {
         let mut sums = Vec::with_capacity(self.validation.len());
         for prepared in &self.validation {
             let sum = self.log_likelihoods(prepared, delta, job).await? + prepared.padding.clone();
@@ -493,7 +445,7 @@ impl<'a> Tuning<'a> {
         gains: &[f32],
         test: &[(Trial<'_>, &SetScores)],
         job: Job<'_>,
-    ) -> Result<Vec<TunedSet>, TuningError> {
+    ) -> Result<Vec<TunedSet>, RunError> {
         let device: &Device = self.decoder.device();
         let data = TensorData::new(gains.to_vec(), [gains.len()]);
         let gains = self.all_gains(Tensor::from_data(data, device));

@@ -2,12 +2,12 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{TuneSettings, TuningError};
+use super::TuneSettings;
 use crate::items::Item;
 use crate::job::Job;
 use crate::model::{Capture, Edit};
 use crate::pruning::Trial;
-use crate::scoring::{Batch, BatchRun, Encoded, SharedRun, batches};
+use crate::scoring::{Batch, BatchRun, Encoded, RunError, SharedRun, batches};
 
 /// Log-likelihood of a choice that does not exist.
 const NO_CHOICE: f32 = -1e9;
@@ -32,7 +32,7 @@ impl Prepared {
         settings: &TuneSettings,
         below: &Edit,
         job: Job<'_>,
-    ) -> Result<Vec<Self>, TuningError> {
+    ) -> Result<Vec<Self>, RunError> {
         let decoder = &trial.model.decoder;
         let capture = Capture::Layer(settings.layer);
         let mut prepared = Vec::new();

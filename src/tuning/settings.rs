@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TuningError;
+use crate::scoring::RunError;
 
 /// How the gains are trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ impl TuneSettings {
     ///
     /// # Errors
     ///
-    /// [`TuningError::Settings`].
-    pub fn check(&self, n_layers: usize) -> Result<(), TuningError> {
-        let fail = |message: String| Err(TuningError::Settings(message));
+    /// [`RunError::Settings`].
+    pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
+        let fail = |message: String| Err(refused(message));
         if self.layer >= n_layers {
             return fail(format!(
                 "layer {} is outside the model's {n_layers}",
@@ -64,4 +64,9 @@ impl TuneSettings {
         }
         Ok(())
     }
+}
+
+/// The error of a setting that cannot be.
+pub(super) fn refused(message: String) -> RunError {
+    RunError::Settings(format!("tuning settings: {message}"))
 }

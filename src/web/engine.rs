@@ -18,19 +18,20 @@ use crate::model::load::ModelFiles;
 use crate::model::{ModelError, Opened, Precision, choice};
 use crate::pruning::effect::{ControlReport, NeuronCard, PruneReport};
 use crate::pruning::selection::{RankedNeuron, TopPercent, ranked};
-use crate::pruning::{Mask, SearchReport};
-use crate::scoring::SetScores;
+use crate::pruning::{GeneralAbility, Mask, Race, SearchReport, Stability};
+use crate::scoring::{Audit, SetScores};
 use crate::study::link::{self, Shared};
 use crate::study::report::ModelInfo;
-use crate::study::session::TuneRequest;
+use crate::study::session::{Effects, TuneRequest};
 use crate::study::warm_up::warm_up;
-use crate::study::{Bench, Expected, Session, Stamped, StudyError, runner};
+use crate::study::{Bench, Expected, MadeOf, Session, Stamped, StudyError, runner};
 use crate::tuning::TuneReport;
 use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
-    AttributeRequest, ControlRequest, CountRequest, ItemsRequest, LinkRequest, MaskRequest,
-    ModelRequest, NeuronRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest,
-    SearchRequest, SetRequest, SnippetRequest, TextRequest,
+    AttributeRequest, ControlRequest, CountRequest, EffectsRequest, GeneralRequest, ItemsRequest,
+    LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PruneRequest, RaceRequest,
+    RankedRequest, RuleRequest, RunRequest, SearchRequest, SetRequest, SnippetRequest,
+    StabilityRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -192,6 +193,13 @@ impl Bound {
         Ok(Stamped { made_of, result })
     }
 
+    pub async fn audit(&mut self, request: SetRequest, job: Job<'_>) -> Result<Stamped<Audit>> {
+        let session = self.session()?;
+        let made_of = vec![session.made_of(&request.set)?];
+        let result = session.audit(&request.set, job).await?;
+        Ok(Stamped { made_of, result })
+    }
+
     pub async fn attribute(
         &mut self,
         request: AttributeRequest,
@@ -231,6 +239,47 @@ impl Bound {
         Ok(Stamped { made_of, result })
     }
 
+    pub async fn effects(
+        &mut self,
+        request: EffectsRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<Effects>> {
+        let EffectsRequest {
+            set,
+            settings,
+            layers,
+        } = request;
+        let session = self.session()?;
+        let made_of = vec![session.made_of_effects(&set, &settings)?];
+        let result = session.effects(&set, &settings, layers.as_deref(), job);
+        let result = result.await?;
+        Ok(Stamped { made_of, result })
+    }
+
+    pub async fn race(&mut self, request: RaceRequest, job: Job<'_>) -> Result<Stamped<Race>> {
+        let RaceRequest {
+            set,
+            settings,
+            layers,
+            percent,
+            resampling,
+        } = request;
+        let session = self.session()?;
+        let made_of = vec![session.made_of_effects(&set, &settings)?];
+        let within = (layers.as_deref(), percent);
+        let result = session.race(&set, &settings, within, resampling, job);
+        let result = result.await?;
+        Ok(Stamped { made_of, result })
+    }
+
+    pub fn stability(&mut self, request: StabilityRequest) -> Result<Stability> {
+        let StabilityRequest {
+            selection,
+            resampling,
+        } = request;
+        Ok(self.session()?.stability(selection, resampling)?)
+    }
+
     pub fn mask_top(&mut self, selection: TopPercent) -> Result<Mask> {
         Ok(self.session()?.mask_top(selection)?)
     }
@@ -244,6 +293,18 @@ impl Bound {
         let session = self.session()?;
         let made_of = session.made_under(&mask, &sets)?;
         let result = session.prune(mask, &sets, job).await?;
+        Ok(Stamped { made_of, result })
+    }
+
+    pub async fn general_ability(
+        &mut self,
+        request: GeneralRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<GeneralAbility>> {
+        let GeneralRequest { mask, text } = request;
+        let session = self.session()?;
+        let made_of = vec![MadeOf::default().with_model(&session.model).under(&mask)];
+        let result = session.general_ability(mask, &text, job).await?;
         Ok(Stamped { made_of, result })
     }
 
@@ -269,16 +330,11 @@ impl Bound {
         request: SearchRequest,
         job: Job<'_>,
     ) -> Result<Stamped<SearchReport>> {
-        let SearchRequest {
-            sets,
-            layers,
-            percents,
-        } = request;
+        let SearchRequest { sets, spec } = request;
         let session = self.session()?;
         let mut made_of = session.made_of_all(&sets)?;
         made_of.extend(session.attribution_made_of().cloned());
-        let search = session.search(&sets, layers.as_deref(), &percents, job);
-        let result = search.await?;
+        let result = session.search(&sets, &spec, job).await?;
         Ok(Stamped { made_of, result })
     }
 

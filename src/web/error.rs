@@ -4,14 +4,11 @@ use serde::Serialize as _;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 
-use crate::attribution::AttributionError;
 use crate::export::ExportError;
 use crate::items::TemplateError;
 use crate::model::ModelError;
-use crate::pruning::PruningError;
-use crate::scoring::ScoringError;
+use crate::scoring::RunError;
 use crate::study::StudyError;
-use crate::tuning::TuningError;
 pub use crate::wire::answers::WebError;
 
 impl WebError {
@@ -85,20 +82,17 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
     }
 }
 
-fn of_scoring(error: &ScoringError) -> (&'static str, &'static str) {
+fn of_run(error: &RunError) -> (&'static str, &'static str) {
     match error {
-        ScoringError::Item { .. } => ("item", "Edit or remove that item."),
-        ScoringError::Empty(_) => ("no_items", "Add items first."),
-        ScoringError::Settings(_) => ("settings", CHANGE_SETTING),
-        ScoringError::Model(error) => of_model(error),
-    }
-}
-
-fn of_pruning(error: &PruningError) -> (&'static str, &'static str) {
-    match error {
-        PruningError::Mask(_) => ("mask", "Was the mask made for another model?"),
-        PruningError::Settings(_) => ("settings", CHANGE_SETTING),
-        PruningError::Scoring(error) => of_scoring(error),
+        RunError::Item { .. } => ("item", "Edit or remove that item."),
+        RunError::Empty(_) => ("no_items", "Add items first."),
+        RunError::NoConfidentItem { .. } => (
+            "no_confident_item",
+            "Lower the confidence threshold, or bring items that the model is surer of.",
+        ),
+        RunError::Settings(_) => ("settings", CHANGE_SETTING),
+        RunError::Mask(_) => ("mask", "Was the mask made for another model?"),
+        RunError::Model(error) => of_model(error),
     }
 }
 
@@ -133,14 +127,7 @@ impl From<StudyError> for WebError {
                 "link_contradicts",
                 "It was not made by this program, or was changed since: ask for another one.",
             ),
-            StudyError::Attribution(AttributionError::Settings(_))
-            | StudyError::Tuning(TuningError::Settings(_)) => ("settings", CHANGE_SETTING),
-            StudyError::Attribution(AttributionError::NoConfidentItem { .. }) => (
-                "no_confident_item",
-                "Lower the confidence threshold, or bring items that the model is surer of.",
-            ),
-            StudyError::Attribution(AttributionError::Scoring(error)) => of_scoring(error),
-            StudyError::Tuning(TuningError::Pruning(error)) => of_pruning(error),
+            StudyError::Run(error) => of_run(error),
         };
         Self {
             code,
@@ -162,8 +149,8 @@ impl From<ModelError> for WebError {
     }
 }
 
-impl From<PruningError> for WebError {
-    fn from(error: PruningError) -> Self {
+impl From<RunError> for WebError {
+    fn from(error: RunError) -> Self {
         StudyError::from(error).into()
     }
 }

@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
-use crate::weights::{ByteSource, SourceError};
+use crate::weights::{ByteSource, WeightsError};
 
 /// A `Blob` or `File`.
 pub struct BlobSource(pub Blob);
@@ -22,9 +22,9 @@ impl ByteSource for BlobSource {
         &self,
         offset: u64,
         length: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, SourceError>> + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, WeightsError>> + '_>> {
         Box::pin(async move {
-            let fail = |what: &str| SourceError::Read {
+            let fail = |what: &str| WeightsError::Read {
                 offset,
                 length,
                 message: what.to_owned(),
@@ -49,7 +49,7 @@ impl ByteSource for BlobSource {
 }
 
 /// All bytes of a small file.
-pub async fn read_all(blob: &Blob) -> Result<Vec<u8>, SourceError> {
+pub async fn read_all(blob: &Blob) -> Result<Vec<u8>, WeightsError> {
     let source = BlobSource(blob.clone());
     let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
     source.read(0, length).await

@@ -30,14 +30,31 @@ use std::ops::Range;
 pub use quantised::TensorType;
 #[cfg(not(target_family = "wasm"))]
 pub use source::FileSource;
-pub use source::{ByteSource, MemorySource, SourceError};
+pub use source::{ByteSource, MemorySource};
 
 /// Why a weight file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// The bytes could not be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
+    /// A range that is not in the file.
+    #[error("bytes {offset}..+{length} are outside the file of {size} bytes (is it cut off?)")]
+    Range {
+        /// First byte asked for.
+        offset: u64,
+        /// Bytes asked for.
+        length: usize,
+        /// Size of the file.
+        size: u64,
+    },
+    /// The file could not be read there.
+    #[error("cannot read {length} bytes at {offset}: {message}")]
+    Read {
+        /// First byte asked for.
+        offset: u64,
+        /// Bytes asked for.
+        length: usize,
+        /// What went wrong.
+        message: String,
+    },
     /// Neither safetensors nor GGUF.
     #[error("neither a safetensors nor a GGUF file")]
     UnknownFormat,

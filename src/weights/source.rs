@@ -3,33 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-/// Why bytes could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The range is not in the file.
-    #[error("bytes {offset}..+{length} are outside the file of {size} bytes (is it cut off?)")]
-    Range {
-        /// First byte asked for.
-        offset: u64,
-        /// Bytes asked for.
-        length: usize,
-        /// Size of the file.
-        size: u64,
-    },
-    /// The file could not be read there.
-    #[error("cannot read {length} bytes at {offset}: {message}")]
-    Read {
-        /// First byte asked for.
-        offset: u64,
-        /// Bytes asked for.
-        length: usize,
-        /// What went wrong.
-        message: String,
-    },
-}
+use super::WeightsError;
 
 /// A reading of one range.
-pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, SourceError>> + 'a>>;
+pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, WeightsError>> + 'a>>;
 
 /// A file that can be read by ranges.
 pub trait ByteSource {
@@ -49,11 +26,11 @@ pub trait ByteSource {
 ///
 /// # Errors
 ///
-/// [`SourceError::Range`].
-pub fn check_range(offset: u64, length: usize, size: u64) -> Result<(), SourceError> {
+/// [`WeightsError::Range`].
+pub fn check_range(offset: u64, length: usize, size: u64) -> Result<(), WeightsError> {
     match offset.checked_add(length as u64) {
         Some(end) if end <= size => Ok(()),
-        _ => Err(SourceError::Range {
+        _ => Err(WeightsError::Range {
             offset,
             length,
             size,
@@ -119,7 +96,7 @@ impl ByteSource for FileSource {
     fn read(&self, offset: u64, length: usize) -> Reading<'_> {
         let result = check_range(offset, length, self.size).and_then(|()| {
             self.read_now(offset, length)
-                .map_err(|error| SourceError::Read {
+                .map_err(|error| WeightsError::Read {
                     offset,
                     length,
                     message: error.to_string(),

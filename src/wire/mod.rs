@@ -21,10 +21,11 @@ use serde::Deserialize;
 use crate::attribution::Settings;
 use crate::items::{AnswersFrom, FewShot, Item, TemplateSpec};
 use crate::model::{Neuron, Precision};
-use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport};
+use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, Resampling};
 use crate::scoring::{ItemScore, Orders, Rule, SetScores};
-use crate::study::{Expected, Stamped, Study};
+use crate::study::{Expected, SearchSpec, Stamped, Study};
 
 /// Which model its files are.
 #[derive(Debug, Deserialize)]
@@ -199,6 +200,46 @@ pub struct AttributeRequest {
     pub settings: Settings,
 }
 
+/// Effects to be measured.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct EffectsRequest {
+    /// The set's name.
+    pub set: String,
+    /// On which target, at which positions, of which items.
+    pub settings: Settings,
+    /// Layers; all when absent.
+    #[serde(default)]
+    pub layers: Option<Vec<usize>>,
+}
+
+/// Methods to be held against measured effects.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct RaceRequest {
+    /// The set's name.
+    pub set: String,
+    /// How the effects are measured, and the one method whose settings are chosen.
+    pub settings: Settings,
+    /// Layers; all when absent.
+    #[serde(default)]
+    pub layers: Option<Vec<usize>>,
+    /// The percentage of a layer that is to be found.
+    pub percent: f64,
+    /// How intervals are drawn.
+    pub resampling: Resampling,
+}
+
+/// A selection that is tried on other items.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StabilityRequest {
+    /// What is selected.
+    pub selection: TopPercent,
+    /// How the items are drawn again.
+    pub resampling: Resampling,
+}
+
 /// The strongest neurons that are wanted.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -234,6 +275,16 @@ pub struct PruneRequest {
     pub sets: Vec<String>,
 }
 
+/// A mask to be tried on a text.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct GeneralRequest {
+    /// The mask.
+    pub mask: Mask,
+    /// The text.
+    pub text: String,
+}
+
 /// A mask to be held against random ones.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -254,11 +305,9 @@ pub struct ControlRequest {
 pub struct SearchRequest {
     /// Names of the validation sets.
     pub sets: Vec<String>,
-    /// Layers; all when absent.
-    #[serde(default)]
-    pub layers: Option<Vec<usize>>,
-    /// Percentages.
-    pub percents: Vec<f64>,
+    /// Which cells, and what beside them.
+    #[serde(flatten)]
+    pub spec: SearchSpec,
 }
 
 /// A study to be run again.

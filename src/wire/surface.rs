@@ -11,20 +11,21 @@ pub use super::answers::{
 };
 pub use super::{
     AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ControlRequest, CountRequest,
-    ExportRequest, ForwardRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest,
-    NeuronRequest, PromptRequest, PromptingRequest, PruneRequest, RankedRequest, RuleRequest,
-    RunRequest, SearchRequest, SetRequest, SnippetRequest, SplitRequest, TextRequest,
+    EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest, LinkRequest,
+    MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest, PruneRequest,
+    RaceRequest, RankedRequest, RuleRequest, RunRequest, SearchRequest, SetRequest, SnippetRequest,
+    SplitRequest, StabilityRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
 pub use crate::items::{Item, ParsedItems, Template};
 pub use crate::model::device::DeviceInfo;
 pub use crate::pruning::effect::{ControlReport, NeuronCard, PruneReport};
 pub use crate::pruning::selection::{RankedNeuron, TopPercent};
-pub use crate::pruning::{Mask, SearchReport};
-pub use crate::scoring::{PositionBias, SetScores};
+pub use crate::pruning::{GeneralAbility, Mask, Race, SearchReport, Stability};
+pub use crate::scoring::{Audit, PositionBias, SetScores};
 pub use crate::study::link::Shared;
 pub use crate::study::report::ModelInfo;
-pub use crate::study::session::TuneRequest;
+pub use crate::study::session::{Effects, TuneRequest};
 pub use crate::study::{Bench, Prompting, Stamped};
 pub use crate::tuning::TuneReport;
 
@@ -73,6 +74,8 @@ macro_rules! surface {
                 fn compare(request: CompareRequest) -> Comparison;
                 /// The neurons of largest absolute score.
                 fn ranked(request: RankedRequest) -> Vec<RankedNeuron>;
+                /// How a selection from the attribution holds under resamples of its items.
+                fn stability(request: StabilityRequest) -> Stability;
                 /// The mask of the top p % of a layer.
                 fn mask_top(selection: TopPercent) -> Mask;
                 /// `mask.json`.
@@ -101,12 +104,20 @@ macro_rules! surface {
                 fn score(request: SetRequest) -> Stamped<SetScores>;
                 /// A set with its choices in several orders.
                 fn position_bias(request: BiasRequest) -> Stamped<PositionBias>;
+                /// What drives the answers to a set beside its questions.
+                fn audit(request: SetRequest) -> Stamped<Audit>;
                 /// Attributes a set.
                 fn attribute(request: AttributeRequest) -> Stamped<Attribution>;
+                /// What every neuron does to the target, measured; what a cancelled job measured is answered, and gone on from.
+                fn effects(request: EffectsRequest) -> Stamped<Effects>;
+                /// Every method against exact ablation.
+                fn race(request: RaceRequest) -> Stamped<Race>;
                 /// One neuron's card.
                 fn neuron(request: NeuronRequest) -> Stamped<NeuronCard>;
                 /// Sets before and after a mask.
                 fn prune(request: PruneRequest) -> Stamped<PruneReport>;
+                /// A text before and after a mask.
+                fn general_ability(request: GeneralRequest) -> Stamped<GeneralAbility>;
                 /// Random masks of the same size.
                 fn control(request: ControlRequest) -> Stamped<ControlReport>;
                 /// Layer × percentage on validation sets.

@@ -88,11 +88,12 @@ export const METHODS: Readonly<Record<Method, string>> = {
   wanda: "Wanda score",
   cosine: "Cosine of the weights",
   random: "Random numbers",
+  ablation: "Exact ablation",
 };
 
 /** Whether a method explains a target; the others look at activations and weights alone. */
 export function hasTarget(method: Method): boolean {
-  return method === "integrated_gradients" || method === "gradient_times_activation";
+  return method === "integrated_gradients" || method === "gradient_times_activation" || method === "ablation";
 }
 
 /** What a selection goes by. */

@@ -30,7 +30,9 @@ pub trait Estimate {
 /// The estimate of a method; none for those that take gradients.
 fn estimate(method: Method) -> Option<Box<dyn Estimate>> {
     Some(match method {
-        Method::IntegratedGradients | Method::GradientTimesActivation => return None,
+        Method::IntegratedGradients | Method::GradientTimesActivation | Method::Ablation => {
+            return None;
+        }
         Method::Activation => Box::new(activation::Activation),
         Method::WeightNorm => Box::new(weight_norm::WeightNorm),
         Method::Wanda => Box::new(wanda::Wanda),

@@ -21,7 +21,7 @@ use report::ROPE_FACTORS;
 
 use crate::job::Job;
 use crate::weights::gguf::Metadata;
-use crate::weights::{ByteSource, WeightFile, WeightsError};
+use crate::weights::{ByteSource, WeightFile};
 
 /// The files of one model.
 pub struct ModelFiles {
@@ -252,10 +252,7 @@ async fn sha256_of(file: &WeightFile, job: Job<'_>) -> Result<String, ModelError
         while offset < source.len() {
             job.checkpoint().await?;
             let length = HASH_CHUNK.min(source.len() - offset);
-            let chunk = source
-                .read(offset, length as usize)
-                .await
-                .map_err(WeightsError::from)?;
+            let chunk = source.read(offset, length as usize).await?;
             hasher.update(&chunk);
             offset += length;
             done += length;

@@ -4,13 +4,13 @@ use super::{
     Claim, accuracy, in_set, is_close, items_of, of_control, of_study, same_accuracy, same_count,
     same_number, scores,
 };
-use crate::attribution::Attribution;
+use crate::attribution::{Attribution, TargetKind};
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet};
 use crate::pruning::search::{best, grid};
 use crate::pruning::{Mask, SearchReport};
 use crate::scoring::paired::flips;
 use crate::scoring::{Accuracy, ItemScore, Paired, SetScores};
-use crate::study::{Report, Role, Study};
+use crate::study::{Report, Role, SearchSpec, Study};
 use crate::tuning::{TuneCurve, TuneReport, best_step};
 
 /// Whether what a report says follows from what stands beside it.
@@ -118,10 +118,12 @@ fn attributed(report: &Report, found: &Attribution) -> Claim {
     // One that is as sure as the threshold may have come back from JSON below it.
     let is_at = |confidence: f64| is_close(confidence, threshold);
     let used = |id: &str| found.items_used.iter().any(|item| item.id == id);
-    let is_right = scored
-        .items
-        .iter()
-        .all(|item| is_at(item.confidence) || used(&item.id) == (item.confidence >= threshold));
+    // Items whose choices begin alike have no gold margin.
+    let may_lack = found.settings.target == TargetKind::GoldMargin;
+    let is_right = scored.items.iter().all(|item| {
+        let is_sure = item.confidence >= threshold;
+        is_at(item.confidence) || used(&item.id) == is_sure || (may_lack && is_sure)
+    });
     if !is_right || found.items_used.len() + found.items_skipped != scored.items.len() {
         return Err("the attribution used other items than those that are sure enough".into());
     }
@@ -176,6 +178,7 @@ fn searched(report: &Report, found: &SearchReport) -> Claim {
             found.baseline.total,
         )?;
     }
+    lucky(study.search.as_ref(), found)?;
     match best(&found.cells) {
         Some(best)
             if best.layer == found.best.layer && is_close(best.percent, found.best.percent) =>
@@ -183,6 +186,35 @@ fn searched(report: &Report, found: &SearchReport) -> Claim {
             Ok(())
         }
         _ => Err("the search's best cell is not the best of its cells".into()),
+    }
+}
+
+/// What random masks gave: of as many as were asked for, and the best of each surface the best of its cells.
+fn lucky(spec: Option<&SearchSpec>, found: &SearchReport) -> Claim {
+    let Some(luck) = &found.luck else {
+        return Ok(());
+    };
+    let asked = spec.and_then(|spec| spec.control);
+    let masks = asked.map_or(luck.best.len(), |control| control.masks);
+    let is_whole = luck.correct.len() == found.cells.len()
+        && luck.correct.iter().all(|cell| cell.len() == masks)
+        && luck.best.len() == masks;
+    if !is_whole || asked.is_some_and(|control| control.seed != luck.seed) {
+        return Err("the search's random masks are others than the study asks for".into());
+    }
+    let mut all = luck.correct.iter().flatten();
+    if all.any(|&correct| correct > found.baseline.total) {
+        return Err("a random mask of the search has more right answers than there are".into());
+    }
+    let best_of = |mask: usize| luck.correct.iter().filter_map(|cell| cell.get(mask)).max();
+    match luck
+        .best
+        .iter()
+        .enumerate()
+        .all(|(mask, best)| Some(best) == best_of(mask))
+    {
+        true => Ok(()),
+        false => Err("the best random mask of a surface is not the best of its cells".into()),
     }
 }
 

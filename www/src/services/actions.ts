@@ -254,7 +254,7 @@ export function tune(): Promise<boolean> {
       const follow = (progress: Progress): void => {
         onProgress(progress);
         const { detail } = progress;
-        if (!detail) return;
+        if (!detail || !("curve" in detail)) return;
         const curve = curves[detail.curve];
         // Losses come with the evaluations.
         if (typeof detail.loss === "number") curve?.points.push(detail);

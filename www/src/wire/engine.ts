@@ -36,10 +36,24 @@ export interface Accuracy {
 }
 
 /** How item scores become one score a neuron. */
-export type Aggregate = "signed_mean";
+export type Aggregate = "signed_mean" | "mean_absolute" | "consensus_share";
 
 /** Number of the first choice, where right answers are numbers. */
 export type AnswersFrom = 0 | 1;
+
+/** The items asked in another way. */
+export interface Asked {
+  /** What stood where the question was. */
+  question: Question;
+  /** How many were right all the same; none where they could not be asked so. */
+  accuracy: Accuracy | null;
+  /** How many got the answer that they get with their question. */
+  same_answer: Accuracy | null;
+  /** Right and wrong with the question and without. */
+  paired: Paired | null;
+  /** Why they could not be asked so. */
+  refused: string | null;
+}
 
 /** A set to be attributed. */
 export interface AttributeRequest {
@@ -95,12 +109,32 @@ export interface AttributionSettings {
   baseline: Baseline;
   /** How item scores become one score a neuron. */
   aggregate: Aggregate;
+  /** The share of an item's largest score that counts for the consensus share; other aggregates have none. */
+  consensus_threshold?: number;
   /** Only items whose predicted choice has at least this probability, in 0..=1. */
   confidence_threshold: number;
 }
 
+/** What drives the answers to a set. */
+export interface Audit {
+  /** The set's name. */
+  set: string;
+  /** Accuracy as the items are. */
+  accuracy: Accuracy;
+  /** The accuracy that guessing has: the mean over the items of one in the number of choices. */
+  chance: number;
+  /** The same items asked in other ways. */
+  asked: Array<Asked>;
+  /** The same items with their choices in every rotation. */
+  position: PositionBias;
+  /** By the lengths of the choices. */
+  lengths: Lengths;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
 /** Where the path starts. */
-export type Baseline = "zero";
+export type Baseline = "zero" | "mean";
 
 /**
  * Item sets, how they are put to a model, and by which rule a choice is predicted. One engine of the page hands it to another
@@ -282,6 +316,36 @@ export interface DeviceInfo {
 /** Which device to use. */
 export type DeviceKind = "flex" | "wasm" | "wgpu" | "webgpu";
 
+/** Exact effects as far as they were measured. */
+export interface Effects {
+  /** How they are made. */
+  settings: AttributionSettings;
+  /** Name of the item set. */
+  set: string;
+  /** Neurons of a layer. */
+  d_mlp: number;
+  /** Of every layer. */
+  layers: Array<LayerEffects>;
+  /** The items. */
+  items_used: Array<UsedItem>;
+  /** Items that are not confident enough, or without the target. */
+  items_skipped: number;
+  /** Whether the user stopped the job before all was measured. */
+  cancelled: boolean;
+  /** Wall-clock time, that of earlier jobs that it goes on from included. */
+  seconds: number;
+}
+
+/** Effects to be measured. */
+export interface EffectsRequest {
+  /** The set's name. */
+  set: string;
+  /** On which target, at which positions, of which items. */
+  settings: AttributionSettings;
+  /** Layers; all when absent. */
+  layers?: Array<number>;
+}
+
 /** The engine that made a result. */
 export interface EngineInfo {
   /** Version of this crate. */
@@ -300,6 +364,16 @@ export interface Estimate {
   memory_bytes: number;
   /** The largest tensor in 32-bit floats: it is in memory beside the weights while they are read. */
   largest_tensor_bytes: number;
+}
+
+/** An estimate with its interval over resamples of the items. */
+export interface Estimated {
+  /** Of the items as they are. */
+  value: number;
+  /** The 2.5 % quantile over the resamples. */
+  low: number;
+  /** The 97.5 % quantile. */
+  high: number;
 }
 
 /** What a re-run is compared with: what was found before, small enough to travel in a link. */
@@ -394,6 +468,22 @@ export interface ForwardRequest {
   tokens: number;
 }
 
+/** A text before and after a mask. */
+export interface GeneralAbility {
+  /** Without the mask. */
+  before: TextScore;
+  /** With it. */
+  after: TextScore;
+}
+
+/** A mask to be tried on a text. */
+export interface GeneralRequest {
+  /** The mask. */
+  mask: Mask;
+  /** The text. */
+  text: string;
+}
+
 /** What a mask's file holds for the loaded model. */
 export interface ImportedMask {
   /** The mask. */
@@ -471,6 +561,20 @@ export interface ItemsRequest {
   items: Array<Item>;
 }
 
+/** A layer's effects over the items. */
+export interface LayerEffects {
+  /** The layer. */
+  layer: number;
+  /** Whether they were measured; else they are first-order estimates. */
+  exact: boolean;
+  /** Over how many items. */
+  items: number;
+  /** The mean over them, `[d_mlp]`. */
+  mean: Array<number>;
+  /** Half the width of the mean's 95 % interval (Student's t), `[d_mlp]`; empty for fewer than two items. */
+  half_width: Array<number>;
+}
+
 /** Completeness of one layer's attribution, or of the joint path's: `Σ_j IG_j = M(1) − M(0)`. */
 export interface LayerGap {
   /** The layer; none for all layers together, which documents have as −1. */
@@ -493,6 +597,18 @@ export interface LayerMask {
   layer: number;
   /** Neuron indices, ascending. */
   neurons: Array<number>;
+}
+
+/** What a choice's length says. */
+export interface Lengths {
+  /** How many items are right for who takes the longest choice, in characters; of equals the first. */
+  longest_right: Accuracy;
+  /** For how many the model does. */
+  longest_predicted: Accuracy;
+  /** The same of the shortest. */
+  shortest_right: Accuracy;
+  /** The same of the shortest. */
+  shortest_predicted: Accuracy;
 }
 
 /** What a device can hold. */
@@ -539,6 +655,16 @@ export interface LoadReport {
   precision: Precision;
   /** How many tensors of each stored type. */
   tensor_types: { [key in string]: number };
+}
+
+/** What luck alone gives: random masks of every cell's size in its layer. */
+export interface Luck {
+  /** Seed of the masks. */
+  seed: number;
+  /** Right answers under each cell's random masks, `[cells][masks]`. */
+  correct: Array<Array<number>>;
+  /** Right answers of the best cell of each random surface, `[masks]`: its mean is the expected best of so many random cells. */
+  best: Array<number>;
 }
 
 /**
@@ -589,7 +715,7 @@ export interface MaskRequest {
 }
 
 /** How neurons are scored. The formulas of those without gradients are in `attribution/methods/`. */
-export type Method = "integrated_gradients" | "gradient_times_activation" | "activation" | "weight_norm" | "wanda" | "cosine" | "random";
+export type Method = "integrated_gradients" | "gradient_times_activation" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
 
 /** What is known of a loaded model. */
 export interface ModelInfo {
@@ -809,7 +935,7 @@ export interface Progress {
   /** Units in all; 0 where that is not known. */
   total: number;
   /** Live results that belong to this moment, such as a training loss. */
-  detail?: TuneDetail;
+  detail?: TuneDetail | LayerEffects;
 }
 
 /** An item whose prompt is wanted. */
@@ -899,6 +1025,61 @@ export interface PruningSpec {
 /** Where an integral's nodes lie, and what they weigh. */
 export type Quadrature = "right" | "left" | "middle" | "trapezoid" | "gauss_legendre" | "adaptive";
 
+/** What stands where the question was. */
+export type Question = "removed" | "meaningless";
+
+/** How well every method finds what exact ablation finds. */
+export interface Race {
+  /** The item set. */
+  set: string;
+  /** How the ablation was made: its target, its positions, its baseline. */
+  settings: AttributionSettings;
+  /** Layers that were measured. */
+  layers: Array<number>;
+  /** Items that were used. */
+  items: number;
+  /** The percentage of a layer that is to be found. */
+  percent: number;
+  /** What the ablation of these layers took. */
+  ablation_seconds: number;
+  /** The methods, as they were asked for. */
+  methods: Array<Raced>;
+  /** How many. */
+  resamples: number;
+  /** Their seed. */
+  seed: number;
+}
+
+/** Methods to be held against measured effects. */
+export interface RaceRequest {
+  /** The set's name. */
+  set: string;
+  /** How the effects are measured, and the one method whose settings are chosen. */
+  settings: AttributionSettings;
+  /** Layers; all when absent. */
+  layers?: Array<number>;
+  /** The percentage of a layer that is to be found. */
+  percent: number;
+  /** How intervals are drawn. */
+  resampling: Resampling;
+}
+
+/** How well one method does. Neurons are compared with those of their layer, and numbers are means over the layers. */
+export interface Raced {
+  /** The method's settings. */
+  settings: AttributionSettings;
+  /** Spearman's correlation of the absolute scores with the absolute effects. */
+  correlation: Estimated;
+  /** That of scores with effects, where the scores' sign means something. */
+  correlation_signed?: Estimated;
+  /** The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score. */
+  found: Estimated;
+  /** The same correlation layer by layer. */
+  by_layer: Array<number>;
+  /** What the scores of all layers took. */
+  seconds: number;
+}
+
 /** A neuron with its place among the others. */
 export interface RankedNeuron {
   /** 1 for the largest absolute score. */
@@ -971,13 +1152,13 @@ export interface ReportAttribution {
   d_mlp: number;
   /** The items above the confidence threshold, in the set's order. */
   items_used: Array<UsedItem>;
-  /** Items below it. */
+  /** Items below it, and those without the target. */
   items_skipped: number;
   /** The completeness gap, per layer or one entry for the joint path. */
   gaps: Array<LayerGap>;
   /** Wall-clock time. */
   seconds: number;
-  /** Aggregated score of every neuron, `[n_layers][d_mlp]`: the signed mean over the items. */
+  /** Aggregated score of every neuron, `[n_layers][d_mlp]`. */
   scores: Array<Array<number>>;
 }
 
@@ -1019,6 +1200,14 @@ export interface Reproduction {
   sets: Array<ReproducedSet>;
   /** The same in a sentence. */
   message: string;
+}
+
+/** How resamples are drawn. */
+export interface Resampling {
+  /** How many. */
+  resamples: number;
+  /** Their seed. */
+  seed: number;
 }
 
 /** What an item set is used for. */
@@ -1063,6 +1252,14 @@ export interface SearchCell {
   accuracy: Accuracy;
 }
 
+/** How many random masks go with every cell, and their seed. */
+export interface SearchControl {
+  /** Random masks of each cell. */
+  masks: number;
+  /** Their seed. */
+  seed: number;
+}
+
 /** The surface and its best cell. */
 export interface SearchReport {
   /** Names of the validation sets. */
@@ -1073,6 +1270,8 @@ export interface SearchReport {
   cells: Array<SearchCell>;
   /** The cell of highest accuracy; of equals the one that prunes fewest, then the lower layer. */
   best: Selection;
+  /** What random masks of the same sizes give, where they were tried. */
+  luck?: Luck;
   /** Wall-clock time. */
   seconds: number;
 }
@@ -1085,6 +1284,8 @@ export interface SearchRequest {
   layers?: Array<number>;
   /** Percentages. */
   percents: Array<number>;
+  /** Random masks beside every cell; none when absent. */
+  control?: SearchControl;
 }
 
 /** Which cells a search tries. */
@@ -1093,6 +1294,8 @@ export interface SearchSpec {
   layers?: Array<number>;
   /** Percentages. */
   percents: Array<number>;
+  /** Random masks beside every cell; none when absent. */
+  control?: SearchControl;
 }
 
 /** An error, for the page to show. */
@@ -1194,6 +1397,36 @@ export interface SplitRequest {
   seed: number;
 }
 
+/** How a selection holds under resamples of the attribution's items. */
+export interface Stability {
+  /** What was selected. */
+  selection: Selection;
+  /** Items that the attribution used. */
+  items: number;
+  /** Neurons selected. */
+  neurons: number;
+  /** The share of the mask's neurons that a resample selects too: the mean over the resamples, and where 95 % of them lie. */
+  overlap: Estimated;
+  /** The same of neurons drawn at random. */
+  chance: number;
+  /** The share of the resamples that select each neuron of the layer, `[d_mlp]`. */
+  kept: Array<number>;
+  /** What speaks against the choice. */
+  warning: string | null;
+  /** How many. */
+  resamples: number;
+  /** Their seed. */
+  seed: number;
+}
+
+/** A selection that is tried on other items. */
+export interface StabilityRequest {
+  /** What is selected. */
+  selection: Selection;
+  /** How the items are drawn again. */
+  resampling: Resampling;
+}
+
 /** Training loss of one step. */
 export interface StepLoss {
   /** Step, from 1. */
@@ -1235,7 +1468,7 @@ export interface Study {
 }
 
 /** The number that is explained. */
-export type TargetKind = "top_logit" | "choice_first_token";
+export type TargetKind = "top_logit" | "choice_first_token" | "gold_margin";
 
 /** How items become prompts. */
 export interface Template {
@@ -1264,6 +1497,20 @@ export interface TextRequest {
   text: string;
   /** From where right answers that are numbers are counted, where that is known. */
   answers_from?: AnswersFrom;
+}
+
+/** A text's log-likelihood. */
+export interface TextScore {
+  /** Tokens of the text. */
+  tokens: number;
+  /** Its UTF-8 bytes. */
+  bytes: number;
+  /** Sum over the tokens, in nats. */
+  log_likelihood: number;
+  /** `exp(−log_likelihood / tokens)`. Only models of one tokenizer can be compared by it. */
+  perplexity: number;
+  /** `−log₂ likelihood / bytes` (the harness' `bits_per_byte`). */
+  bits_per_byte: number;
 }
 
 /** One training run. */
@@ -1418,6 +1665,8 @@ export interface Engine {
   compare(request: CompareRequest): Comparison;
   /** The neurons of largest absolute score. */
   ranked(request: RankedRequest): Array<RankedNeuron>;
+  /** How a selection from the attribution holds under resamples of its items. */
+  stability(request: StabilityRequest): Stability;
   /** The mask of the top p % of a layer. */
   mask_top(selection: Selection): Mask;
   /** `mask.json`. */
@@ -1442,12 +1691,20 @@ export interface Engine {
   score(request: SetRequest, progress: OnProgress): Promise<Stamped<SetScores>>;
   /** A set with its choices in several orders. */
   position_bias(request: BiasRequest, progress: OnProgress): Promise<Stamped<PositionBias>>;
+  /** What drives the answers to a set beside its questions. */
+  audit(request: SetRequest, progress: OnProgress): Promise<Stamped<Audit>>;
   /** Attributes a set. */
   attribute(request: AttributeRequest, progress: OnProgress): Promise<Stamped<Attribution>>;
+  /** What every neuron does to the target, measured; what a cancelled job measured is answered, and gone on from. */
+  effects(request: EffectsRequest, progress: OnProgress): Promise<Stamped<Effects>>;
+  /** Every method against exact ablation. */
+  race(request: RaceRequest, progress: OnProgress): Promise<Stamped<Race>>;
   /** One neuron's card. */
   neuron(request: NeuronRequest, progress: OnProgress): Promise<Stamped<NeuronCard>>;
   /** Sets before and after a mask. */
   prune(request: PruneRequest, progress: OnProgress): Promise<Stamped<PruneReport>>;
+  /** A text before and after a mask. */
+  general_ability(request: GeneralRequest, progress: OnProgress): Promise<Stamped<GeneralAbility>>;
   /** Random masks of the same size. */
   control(request: ControlRequest, progress: OnProgress): Promise<Stamped<ControlReport>>;
   /** Layer × percentage on validation sets. */
@@ -1469,9 +1726,13 @@ export const LONG_CALLS: readonly (keyof Engine)[] = [
   "ablate",
   "score",
   "position_bias",
+  "audit",
   "attribute",
+  "effects",
+  "race",
   "neuron",
   "prune",
+  "general_ability",
   "control",
   "search",
   "tune",

@@ -1,0 +1,205 @@
+//! The items that are explained, and what the target takes of each.
+
+use std::collections::BTreeSet;
+
+use burn::tensor::Tensor;
+
+use super::settings::{Baseline, Settings, TargetKind};
+use super::sweep::{Sweep, tail_of};
+use super::target::Target;
+use crate::items::{Item, Prompts};
+use crate::job::Job;
+use crate::model::run::read;
+use crate::model::{Capture, Decoder, Edit, Model, ModelError, Run};
+use crate::scoring::{Encoded, ItemScore, RunError, batches, encode};
+
+/// The items of a set that settings choose, ready to be run.
+pub(super) struct Explained<'a> {
+    model: &'a Model,
+    settings: &'a Settings,
+    pub(super) items: Vec<&'a Item>,
+    /// Items left out: not confident enough, or without the target.
+    pub(super) skipped: usize,
+    encoded: Vec<Encoded>,
+    /// What the target takes of each item ([`Target::freeze`]).
+    asked: Vec<Vec<u32>>,
+    /// Every layer's activations where the path starts, `[d_mlp]` each; zero where there are none.
+    baseline: Option<Vec<Tensor<1>>>,
+}
+
+/// Some items' prompts, run.
+pub(super) struct Together<'a> {
+    /// Which items they are.
+    pub(super) indices: Vec<usize>,
+    prompts: Vec<&'a [u32]>,
+    base: Run,
+    pub(super) target: Target,
+    /// The target's value of each.
+    pub(super) at_one: Vec<f32>,
+}
+
+impl<'a> Explained<'a> {
+    /// `scores` are the items' without any edit; they say which are confident and which choice each predicts.
+    pub(super) async fn new(
+        model: &'a Model,
+        items: &'a [Item],
+        prompts: &Prompts,
+        scores: &[ItemScore],
+        settings: &'a Settings,
+        job: Job<'_>,
+    ) -> Result<Self, RunError> {
+        let confident: Vec<(&Item, usize)> = items
+            .iter()
+            .zip(scores)
+            .filter(|(_, score)| score.confidence >= settings.confidence_threshold)
+            .map(|(item, score)| (item, score.predicted))
+            .collect();
+        if confident.is_empty() {
+            let confidences = scores.iter().map(|score| score.confidence);
+            return Err(RunError::NoConfidentItem {
+                threshold: settings.confidence_threshold,
+                highest: confidences.fold(0.0, f64::max),
+            });
+        }
+        let whole: Vec<Item> = confident.iter().map(|(item, _)| (*item).clone()).collect();
+        let all = encode(model, &whole, prompts)?;
+        let (mut kept, mut encoded, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        for ((item, predicted), of_item) in confident.into_iter().zip(all) {
+            if let Some(tokens) = asked_of(item, &of_item, predicted, settings.target) {
+                kept.push(item);
+                encoded.push(of_item);
+                asked.push(tokens);
+            }
+        }
+        if kept.is_empty() {
+            return Err(RunError::Settings(
+                "the choices of every item begin with the same token, so that there is no gold margin at it; take another \
+                 target, or a template that has the choices' letters answered"
+                    .into(),
+            ));
+        }
+        let mut explained = Self {
+            model,
+            settings,
+            skipped: items.len() - kept.len(),
+            items: kept,
+            encoded,
+            asked,
+            baseline: None,
+        };
+        if settings.baseline == Baseline::Mean {
+            explained.baseline = Some(explained.means(job).await?);
+        }
+        Ok(explained)
+    }
+
+    /// The items in groups whose prompts run together.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        let decoder = &self.model.decoder;
+        let mut groups = Vec::new();
+        for batch in batches(&self.encoded, decoder) {
+            let positions = batch.shared.len() + batch.prompt_length();
+            let at_once = Sweep::prompts_at_once(decoder, positions, self.settings);
+            groups.extend(batch.items.chunks(at_once).map(<[usize]>::to_vec));
+        }
+        groups
+    }
+
+    /// Runs a group.
+    pub(super) async fn run(
+        &self,
+        indices: Vec<usize>,
+        job: Job<'_>,
+    ) -> Result<Together<'_>, ModelError> {
+        let decoder = &self.model.decoder;
+        let prompts: Vec<&[u32]> = indices
+            .iter()
+            .map(|&index| self.encoded[index].prompt.as_slice())
+            .collect();
+        let base = decoder
+            .base_run(&prompts, &Edit::none(), Capture::All, job)
+            .await?;
+        let asked: Vec<Vec<u32>> = indices.iter().map(|&i| self.asked[i].clone()).collect();
+        let target = Target::freeze(decoder, &base, self.settings.target, &asked).await?;
+        let at_one = read(target.value(decoder, base.last_resid())).await?;
+        Ok(Together {
+            indices,
+            prompts,
+            base,
+            target,
+            at_one,
+        })
+    }
+
+    /// The sweep over a group, by these settings.
+    pub(super) fn sweep<'b>(
+        &'b self,
+        group: &'b Together<'_>,
+        settings: &'b Settings,
+    ) -> Sweep<'b> {
+        let Together {
+            prompts,
+            base,
+            target,
+            ..
+        } = group;
+        let sweep = Sweep::new(self.decoder(), prompts, base, target, settings);
+        sweep.from_baseline(self.baseline.as_deref())
+    }
+
+    fn decoder(&self) -> &Decoder {
+        &self.model.decoder
+    }
+
+    /// Each neuron's mean over the positions that are scaled, of all items: layer by layer `[d_mlp]`.
+    async fn means(&self, job: Job<'_>) -> Result<Vec<Tensor<1>>, ModelError> {
+        let decoder = self.decoder();
+        let config = &decoder.config;
+        let mut sums: Vec<Tensor<1>> = (0..config.n_layers)
+            .map(|_| Tensor::zeros([config.d_mlp], decoder.device()))
+            .collect();
+        let mut positions = 0;
+        // One by one, since what fills up shorter prompts of a batch is no position.
+        for Encoded { prompt, .. } in &self.encoded {
+            let base = decoder
+                .base_run(&[prompt], &Edit::none(), Capture::All, job)
+                .await?;
+            let tail = tail_of(self.settings.positions, prompt.len());
+            positions += tail;
+            for (layer, sum) in sums.iter_mut().enumerate() {
+                let activations = base.state(layer)?.last(tail).pre.activation();
+                *sum = sum.clone() + activations.sum_dim(1).reshape([config.d_mlp]);
+            }
+        }
+        let scale = 1.0 / positions as f64;
+        Ok(sums.into_iter().map(|sum| sum * scale).collect())
+    }
+}
+
+impl Together<'_> {
+    /// Text of the token that is explained, of an item of the group by its place.
+    pub(super) fn target_text(&self, model: &Model, place: usize) -> String {
+        model.tokenizer.token_text(self.target.tokens[place])
+    }
+}
+
+/// The tokens that a target takes of an item; none where the item has no such target.
+fn asked_of(
+    item: &Item,
+    encoded: &Encoded,
+    predicted: usize,
+    target: TargetKind,
+) -> Option<Vec<u32>> {
+    let first = |choice: usize| encoded.choices.get(choice)?.first().copied();
+    match target {
+        TargetKind::TopLogit => Some(Vec::new()),
+        TargetKind::ChoiceFirstToken => Some(vec![first(predicted)?]),
+        TargetKind::GoldMargin => {
+            let gold = first(item.gold)?;
+            let all: BTreeSet<u32> = (0..encoded.choices.len()).filter_map(first).collect();
+            let wrong = all.into_iter().filter(|&token| token != gold);
+            let tokens: Vec<u32> = std::iter::once(gold).chain(wrong).collect();
+            (tokens.len() > 1).then_some(tokens)
+        }
+    }
+}

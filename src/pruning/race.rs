@@ -1,0 +1,214 @@
+//! Why Integrated Gradients? Every method against what it estimates: the exact ablation of each neuron.
+
+use serde::Serialize;
+
+use super::resample::{Estimated, Resampling};
+use super::selection::{TopPercent, strongest};
+use crate::attribution::{Attribution, Settings};
+use crate::scoring::RunError;
+
+/// How well every method finds what exact ablation finds.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Race {
+    /// The item set.
+    pub set: String,
+    /// How the ablation was made: its target, its positions, its baseline.
+    pub settings: Settings,
+    /// Layers that were measured.
+    pub layers: Vec<usize>,
+    /// Items that were used.
+    pub items: usize,
+    /// The percentage of a layer that is to be found.
+    pub percent: f64,
+    /// How intervals were drawn.
+    #[serde(flatten)]
+    pub resampling: Resampling,
+    /// What the ablation of these layers took.
+    pub ablation_seconds: f64,
+    /// The methods, as they were asked for.
+    pub methods: Vec<Raced>,
+}
+
+/// How well one method does. Neurons are compared with those of their layer, and numbers are means over the layers.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Raced {
+    /// The method's settings.
+    pub settings: Settings,
+    /// Spearman's correlation of the absolute scores with the absolute effects.
+    pub correlation: Estimated,
+    /// That of scores with effects, where the scores' sign means something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub correlation_signed: Option<Estimated>,
+    /// The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score.
+    pub found: Estimated,
+    /// The same correlation layer by layer.
+    pub by_layer: Vec<f64>,
+    /// What the scores of all layers took.
+    pub seconds: f64,
+}
+
+/// Compares scores with effects over `layers`. All must be of the same items.
+///
+/// # Errors
+///
+/// [`RunError::Settings`] for layers, a percentage or a number of resamples out of range, and for scores of other items.
+pub fn race(
+    effects: &Attribution,
+    layers: &[usize],
+    methods: &[Attribution],
+    percent: f64,
+    resampling: Resampling,
+) -> Result<Race, RunError> {
+    resampling.check()?;
+    let top = |&layer: &usize| TopPercent { layer, percent };
+    layers
+        .iter()
+        .try_for_each(|layer| top(layer).check(effects.n_layers))?;
+    let Some(neurons) = layers
+        .first()
+        .map(|layer| top(layer).n_neurons(effects.d_mlp))
+    else {
+        return Err(RunError::Settings("a race needs at least one layer".into()));
+    };
+    let neurons = neurons?;
+    let items = effects.items_used.len();
+    let ids = |of: &Attribution| -> Vec<String> {
+        of.items_used.iter().map(|item| item.id.clone()).collect()
+    };
+    if methods.iter().any(|method| ids(method) != ids(effects)) {
+        return Err(RunError::Settings(
+            "scores and effects are of other items".into(),
+        ));
+    }
+    let mut placings: Vec<Vec<Vec<Placing>>> = vec![Vec::new(); methods.len()];
+    let as_they_are = std::iter::once(vec![1.0; items]);
+    for weights in as_they_are.chain(resampling.weights(items)) {
+        let of_layers: Vec<Vec<f32>> = layers
+            .iter()
+            .map(|&layer| effects.weighted_layer(layer, &weights))
+            .collect();
+        for (placings, method) in placings.iter_mut().zip(methods) {
+            let placed = layers.iter().zip(&of_layers).map(|(&layer, effects)| {
+                Placing::of(&method.weighted_layer(layer, &weights), effects, neurons)
+            });
+            placings.push(placed.collect());
+        }
+    }
+    let raced = methods
+        .iter()
+        .zip(placings)
+        .map(|(method, placings)| Raced::of(method, &placings));
+    Ok(Race {
+        set: effects.set.clone(),
+        settings: effects.settings.clone(),
+        layers: layers.to_vec(),
+        items,
+        percent,
+        resampling,
+        ablation_seconds: effects.seconds,
+        methods: raced.collect(),
+    })
+}
+
+/// How one method does in one layer.
+#[derive(Clone, Copy)]
+struct Placing {
+    correlation: f64,
+    correlation_signed: f64,
+    found: f64,
+}
+
+impl Placing {
+    fn of(scores: &[f32], effects: &[f32], neurons: usize) -> Self {
+        let absolute = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.abs()).collect() };
+        let mut is_top = vec![false; effects.len()];
+        strongest(effects, neurons)
+            .iter()
+            .for_each(|&neuron| is_top[neuron] = true);
+        let chosen = strongest(scores, neurons);
+        let found = chosen.iter().filter(|&&neuron| is_top[neuron]).count();
+        Self {
+            correlation: spearman(&absolute(scores), &absolute(effects)),
+            correlation_signed: spearman(scores, effects),
+            found: found as f64 / neurons as f64,
+        }
+    }
+}
+
+impl Raced {
+    /// `placings`: of the items as they are, then of the resamples, each layer by layer.
+    fn of(method: &Attribution, placings: &[Vec<Placing>]) -> Self {
+        let estimated = |part: fn(&Placing) -> f64| {
+            let mut means = placings
+                .iter()
+                .map(|layers| layers.iter().map(part).sum::<f64>() / layers.len() as f64);
+            Estimated::new(means.next().unwrap_or_default(), means.collect())
+        };
+        let signed = method.settings.method.has_target();
+        let by_layer = placings.first().into_iter().flatten();
+        Self {
+            settings: method.settings.clone(),
+            correlation: estimated(|placing| placing.correlation),
+            correlation_signed: signed.then(|| estimated(|placing| placing.correlation_signed)),
+            found: estimated(|placing| placing.found),
+            by_layer: by_layer.map(|placing| placing.correlation).collect(),
+            seconds: method.seconds,
+        }
+    }
+}
+
+/// Spearman's rank correlation, equal values sharing the mean of their ranks; 0 where all values are equal.
+pub fn spearman(a: &[f32], b: &[f32]) -> f64 {
+    let (a, b) = (ranks(a), ranks(b));
+    let mean = (a.len() as f64 + 1.0) / 2.0;
+    let product = |x: &[f64], y: &[f64]| -> f64 {
+        let pairs = x.iter().zip(y);
+        pairs.map(|(x, y)| (x - mean) * (y - mean)).sum()
+    };
+    let scale = (product(&a, &a) * product(&b, &b)).sqrt();
+    if scale > 0.0 {
+        product(&a, &b) / scale
+    } else {
+        0.0
+    }
+}
+
+/// Ranks from 1, ascending.
+fn ranks(values: &[f32]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
+        let shared = first as f64 + (group.len() as f64 + 1.0) / 2.0;
+        group.iter().for_each(|&place| ranks[place] = shared);
+        first += group.len();
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_share_the_mean_of_their_ranks() {
+        assert_eq!(ranks(&[3.0, 1.0, 3.0, -2.0]), [3.5, 2.0, 3.5, 1.0]);
+        // By scipy.stats.spearmanr.
+        let found = spearman(&[1.0, 2.0, 2.0, 4.0, 5.0], &[2.0, 1.0, 3.0, 3.0, 9.0]);
+        assert!((found - 0.763_157_894_736_842).abs() < 1e-12, "{found}");
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), -1.0);
+        assert_eq!(spearman(&[1.0, 2.0], &[5.0, 5.0]), 0.0);
+    }
+
+    #[test]
+    fn a_method_finds_the_share_of_the_largest_effects_among_its_largest_scores() {
+        let effects = [0.0, -9.0, 3.0, 5.0, 0.5];
+        let scores = [8.0, 2.0, 0.1, 6.0, 0.2];
+        let placing = |neurons| Placing::of(&scores, &effects, neurons).found;
+        assert_eq!([1, 2, 3].map(placing), [0.0, 0.5, 2.0 / 3.0]);
+    }
+}

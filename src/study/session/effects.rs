@@ -1,0 +1,197 @@
+//! Measured effects of every neuron, and what they say of the methods that estimate them.
+
+use serde::Serialize;
+
+use crate::attribution::ablation::{self, Ablation, LayerEffects};
+use crate::attribution::settings::Method;
+use crate::attribution::{self, Attribution, Settings, UsedItem};
+use crate::items::Item;
+use crate::job::Job;
+use crate::pruning::selection::TopPercent;
+use crate::pruning::stability::{Stability, stability};
+use crate::pruning::{Race, Resampling, race};
+use crate::study::results::Made;
+use crate::study::{MadeOf, Session, StudyError};
+
+/// Exact effects as far as they were measured.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Effects {
+    /// How they are made.
+    pub settings: Settings,
+    /// Name of the item set.
+    pub set: String,
+    /// Neurons of a layer.
+    pub d_mlp: usize,
+    /// Of every layer.
+    pub layers: Vec<LayerEffects>,
+    /// The items.
+    pub items_used: Vec<UsedItem>,
+    /// Items that are not confident enough, or without the target.
+    pub items_skipped: usize,
+    /// Whether the user stopped the job before all was measured.
+    pub cancelled: bool,
+    /// Wall-clock time, that of earlier jobs that it goes on from included.
+    pub seconds: f64,
+}
+
+impl Effects {
+    fn of(found: &Ablation, cancelled: bool) -> Self {
+        Self {
+            settings: found.settings.clone(),
+            set: found.set.clone(),
+            d_mlp: found.d_mlp,
+            layers: found.layers(),
+            items_used: found.items_used.clone(),
+            items_skipped: found.items_skipped,
+            cancelled,
+            seconds: found.seconds,
+        }
+    }
+}
+
+impl Session {
+    /// What the effects of a set are made of.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::made_of`].
+    pub fn made_of_effects(&self, set: &str, settings: &Settings) -> Result<MadeOf, StudyError> {
+        self.made_of_attribution(set, &settings.clone().by(Method::Ablation))
+    }
+
+    /// Measures the effect of every neuron of some layers, or of all, on a set's target. What was measured before is not measured
+    /// again; what a cancelled job measured is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`]; where the user stops the job before anything was measured as well.
+    pub async fn effects(
+        &mut self,
+        set: &str,
+        settings: &Settings,
+        layers: Option<&[usize]>,
+        job: Job<'_>,
+    ) -> Result<Effects, StudyError> {
+        let settings = settings.clone().by(Method::Ablation).named();
+        let cancelled = match self.measure(set, &settings, layers, job).await {
+            Ok(()) => false,
+            Err(error) if error.is_cancelled() => true,
+            Err(error) => return Err(error),
+        };
+        let of = self.made_of_effects(set, &settings)?;
+        let found = self.results.ablation(&of);
+        found
+            .map(|found| Effects::of(found, cancelled))
+            .ok_or_else(|| crate::job::Cancelled.into())
+    }
+
+    /// The effects at hand as an attribution's scores, for masks and rankings.
+    pub(super) async fn attribute_by_ablation(
+        &mut self,
+        set: &str,
+        settings: &Settings,
+        job: Job<'_>,
+    ) -> Result<Attribution, StudyError> {
+        self.measure(set, settings, None, job).await?;
+        let of = self.made_of_effects(set, settings)?;
+        let found = self.results.ablation(&of);
+        found
+            .map(Attribution::of_ablation)
+            .ok_or_else(|| StudyError::NotYet("nothing was measured".into()))
+    }
+
+    async fn measure(
+        &mut self,
+        set: &str,
+        settings: &Settings,
+        layers: Option<&[usize]>,
+        job: Job<'_>,
+    ) -> Result<(), StudyError> {
+        self.score(set, job).await?;
+        let of = self.made_of_effects(set, settings)?;
+        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
+        let mut found = self.results.take_ablation(&of);
+        let prompts = self.bench.prompts(set)?;
+        let (trial, baseline) = self.scored(set, &prompts)?;
+        let measured = ablation::measure(
+            &self.model,
+            (set, trial.items),
+            &prompts,
+            &baseline.items,
+            (settings, layers.unwrap_or(&all)),
+            &mut found,
+            job,
+        )
+        .await;
+        self.compute.faults.check()?;
+        if let Some(result) = found {
+            self.results.keep_ablation(Made { of, result });
+        }
+        Ok(measured?)
+    }
+
+    /// Every method against exact ablation, on the target, the positions and the items that `settings` say.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn race(
+        &mut self,
+        set: &str,
+        settings: &Settings,
+        (layers, percent): (Option<&[usize]>, f64),
+        resampling: Resampling,
+        job: Job<'_>,
+    ) -> Result<Race, StudyError> {
+        settings.check()?;
+        resampling.check()?;
+        let by_ablation = settings.clone().by(Method::Ablation).named();
+        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
+        let layers = layers.unwrap_or(&all);
+        let mut top = layers.iter().map(|&layer| TopPercent { layer, percent });
+        top.try_for_each(|top| top.check(all.len()))?;
+        self.measure(set, &by_ablation, Some(layers), job).await?;
+        let of = self.made_of_effects(set, &by_ablation)?;
+        let found = self.results.ablation(&of);
+        let effects = found
+            .map(Attribution::of_ablation)
+            .ok_or_else(|| StudyError::NotYet("nothing was measured".into()))?;
+        let prompts = self.bench.prompts(set)?;
+        let (trial, baseline) = self.scored(set, &prompts)?;
+        // Some methods have no target, and would take items that the others leave out.
+        let is_used = |item: &Item| effects.items_used.iter().any(|used| used.id == item.id);
+        let pairs = trial.items.iter().zip(&baseline.items);
+        let (items, scores): (Vec<_>, Vec<_>) = pairs
+            .filter(|(item, _)| is_used(item))
+            .map(|(item, score)| (item.clone(), score.clone()))
+            .unzip();
+        let mut methods = Vec::new();
+        for method in Method::estimates() {
+            let settings = if method == settings.method {
+                settings.clone()
+            } else {
+                settings.clone().by(method).named()
+            };
+            let named = (set, &*items);
+            let found =
+                attribution::attribute(&self.model, named, &prompts, &scores, &settings, job);
+            methods.push(found.await?);
+            self.compute.faults.check()?;
+        }
+        Ok(race::race(&effects, layers, &methods, percent, resampling)?)
+    }
+
+    /// How a selection from the attribution at hand holds under resamples of its items.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] without an attribution, and for a selection or a number of resamples out of range.
+    pub fn stability(
+        &self,
+        selection: TopPercent,
+        resampling: Resampling,
+    ) -> Result<Stability, StudyError> {
+        Ok(stability(self.attributed()?, selection, resampling)?)
+    }
+}
