@@ -13,6 +13,7 @@ const FORMULAS: Readonly<Record<Exclude<Method, "integrated_gradients">, string>
   wanda: "the norm of its activations over the positions, times the sum of its absolute output weights (Sun et al., 2024)",
   cosine: "the cosine of its input and its output weights, the same for every item",
   random: "a random number, the same in every run, which any other method has to beat",
+  ablation: "what the target loses when the neuron alone is set to zero, measured one neuron at a time: what the other methods estimate",
 };
 
 class StepAttribution extends View {
