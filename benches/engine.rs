@@ -6,6 +6,9 @@
 //! | attribution | all-layer Integrated Gradients of one prompt: forks in one sweep, against a forward pass |
 //! | few shots | scoring items after the same shots: their run shared, against one run for each prompt |
 //! | ablation | the exact effect of every neuron of a prompt of 29 tokens at its last position |
+//! | one layer | the exact effect of every neuron of the middle layer, against one full run for each |
+//! | to 1 % | Integrated Gradients of one item until each layer misses 1 %, against 20 midpoints |
+//! | search cells | a search over three layers, against scoring the items anew under each mask |
 //! | search, gains | 20 items, all layers × 6 percentages; 10 steps |
 //! | loading | seconds, and the peak memory of this process beyond the weights in f32 (Linux) |
 //!
@@ -22,14 +25,19 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
-use secateur::attribution::ablation::ablate;
+use secateur::attribution::ablation::{ablate, measure};
+use secateur::attribution::quadrature::Quadrature;
+use secateur::attribution::settings::{ADAPTIVE_STEPS, Method};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
-use secateur::attribution::{Settings, TargetKind};
-use secateur::items::{Item, Template, parse_items};
+use secateur::attribution::{LayerGap, Settings, TargetKind, attribute};
+use secateur::items::{Item, Prompts, Template, parse_items};
 use secateur::job::{Job, Silent};
 use secateur::model::{Capture, Compute, Config, Edit, Model, Site};
-use secateur::pruning::Mask;
+use secateur::pruning::search::search;
+use secateur::pruning::selection::TopPercent;
+use secateur::pruning::{Mask, Trial};
+use secateur::scoring::{ItemScore, Rule, score};
 use secateur::store::resolve_model;
 use secateur::study::session::TuneRequest;
 use secateur::study::{SearchSpec, Session};
@@ -220,6 +228,9 @@ fn main() {
         config.n_layers * STEPS,
     );
     few_shots(&model, job);
+    one_layer(&model, job);
+    to_a_tolerance(&model, job);
+    search_cells(&model, job);
 
     let mut figures = Figures {
         pass_secs: forward_secs,
@@ -240,6 +251,139 @@ fn bundled_items() -> Vec<Item> {
         "/models/items/general-knowledge.jsonl"
     );
     parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items
+}
+
+/// The first item, its scores, and settings on it that have gradients of the gold margin or its effects.
+fn first_item(model: &Model, job: Job<'_>) -> (Vec<Item>, Prompts, Vec<ItemScore>) {
+    let items = bundled_items()[..1].to_vec();
+    let prompts: Prompts = Template::named("question-answer")
+        .expect("the template")
+        .into();
+    let named = ("bench", items.as_slice());
+    let none = Edit::none();
+    let scored = score(model, named, &prompts, Rule::Sum, &none, job);
+    let scored = pollster::block_on(scored).expect("scores").items;
+    (items, prompts, scored)
+}
+
+/// One layer's exact ablation, whose neurons climb together from that layer, against a full run without each neuron.
+fn one_layer(model: &Model, job: Job<'_>) {
+    let config = model.config();
+    let layer = config.n_layers / 2;
+    let (items, prompts, scores) = first_item(model, job);
+    let settings = Settings {
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").expect("the preset")
+    };
+    let settings = settings.by(Method::Ablation);
+    let ablation_secs = median_secs(1, || {
+        let (named, how) = (("bench", items.as_slice()), (&settings, &[layer][..]));
+        let mut found = None;
+        let measured = measure(model, named, &prompts, &scores, how, &mut found, job);
+        pollster::block_on(measured).expect("an ablation");
+    });
+    const RUNS: usize = 8;
+    let device = model.decoder.device();
+    let run_secs = median_secs(3, || {
+        for neuron in 0..RUNS {
+            let mask = Mask::of_layer(Site::Post, layer, [neuron]).edit(config, device);
+            let named = ("bench", items.as_slice());
+            let scored = score(model, named, &prompts, Rule::Sum, &mask, job);
+            pollster::block_on(scored).expect("scores");
+        }
+    }) / RUNS as f64;
+    println!(
+        "one layer    {} neurons of layer {layer} by ablation {ablation_secs:.2} s; one full run for each would take {:.0} times as \
+         long ({:.0} s)",
+        config.d_mlp,
+        run_secs * config.d_mlp as f64 / ablation_secs,
+        run_secs * config.d_mlp as f64,
+    );
+}
+
+/// All layers to a gap of 1 % each, against 20 midpoints.
+fn to_a_tolerance(model: &Model, job: Job<'_>) {
+    let (items, prompts, scores) = first_item(model, job);
+    let fast = Settings {
+        steps: STEPS,
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").expect("the preset")
+    };
+    let adaptive = Settings {
+        steps: ADAPTIVE_STEPS,
+        rule: Quadrature::Adaptive,
+        ..fast.clone()
+    };
+    let measured = [fast, adaptive].map(|settings| {
+        let mut gaps = Vec::new();
+        let seconds = median_secs(3, || {
+            let named = ("bench", items.as_slice());
+            let found = attribute(model, named, &prompts, &scores, &settings, job);
+            gaps = pollster::block_on(found).expect("an attribution").gaps;
+        });
+        let share = |gap: &LayerGap| gap.gap / gap.difference.max(f64::MIN_POSITIVE);
+        let largest = gaps.iter().map(share).fold(0.0, f64::max);
+        (seconds, 100.0 * largest)
+    });
+    let [(fixed_secs, fixed_gap), (adaptive_secs, adaptive_gap)] = measured;
+    println!(
+        "to 1 %       all layers {adaptive_secs:.2} s, largest gap {adaptive_gap:.1} % = {:.2} × {STEPS} midpoints ({fixed_secs:.2} s, \
+         largest gap {fixed_gap:.1} %)",
+        adaptive_secs / fixed_secs
+    );
+}
+
+/// The cells of a search, forks of one run of the items, against a run of the items under each mask.
+fn search_cells(model: &Model, job: Job<'_>) {
+    let config = model.config();
+    let prompts: Prompts = Template::named("question-answer")
+        .expect("the template")
+        .into();
+    let items = bundled_items()[..4].to_vec();
+    let named = ("bench", items.as_slice());
+    let scored = |edit: &Edit| {
+        let scored = score(model, named, &prompts, Rule::Sum, edit, job);
+        pollster::block_on(scored).expect("scores")
+    };
+    let scores = scored(&Edit::none());
+    let by_norm = Settings {
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").expect("the preset")
+    };
+    let by_norm = by_norm.by(Method::WeightNorm);
+    let found = attribute(model, named, &prompts, &scores.items, &by_norm, job);
+    let attribution = pollster::block_on(found).expect("an attribution");
+    let layers = [0, config.n_layers / 2, config.n_layers - 1];
+    let percents = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+    let trial = Trial {
+        model,
+        set: "bench",
+        items: &items,
+        prompts: &prompts,
+        rule: Rule::Sum,
+    };
+    let search_secs = median_secs(3, || {
+        let trials = [(trial, &scores)];
+        let found = search(&trials, &attribution, Some(&layers), &percents, None, job);
+        pollster::block_on(found).expect("a search");
+    });
+    let anew_secs = median_secs(1, || {
+        for layer in layers {
+            for percent in percents {
+                let mask = TopPercent { layer, percent }
+                    .mask(&attribution)
+                    .expect("a mask");
+                scored(&mask.edit(config, model.decoder.device()));
+            }
+        }
+    });
+    println!(
+        "search cells {} cells of 3 layers on {} items {search_secs:.2} s; a run of the items under each mask takes {:.1} times as \
+         long",
+        layers.len() * percents.len(),
+        items.len(),
+        anew_secs / search_secs
+    );
 }
 
 /// The ablation of every neuron, a search and a tuning.
@@ -296,7 +440,7 @@ fn works_of_a_study(compute: Compute, model: Model, figures: &mut Figures, job: 
 
 /// Log-likelihoods of items after the same shots, with the shots' run shared and without.
 fn few_shots(model: &Model, job: Job<'_>) {
-    use secateur::items::{FewShot, Prompts};
+    use secateur::items::FewShot;
     use secateur::scoring::{Batch, BatchRun, SharedRun, batches, encode};
 
     let items = bundled_items();

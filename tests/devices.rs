@@ -12,7 +12,8 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
-use secateur::attribution::{IntegrationPath, Positions, Settings, attribute};
+use secateur::attribution::settings::{Baseline, Method};
+use secateur::attribution::{IntegrationPath, Positions, Settings, TargetKind, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::edit::{LowRank, Projection};
 use secateur::model::run::log_probabilities_of;
@@ -48,6 +49,11 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
         ("sums", Bench::sums),
         ("scores of the fast preset", Bench::fast_scores),
         ("scores of the paper preset", Bench::paper_scores),
+        (
+            "scores from the mean on the gold margin",
+            Bench::margin_scores,
+        ),
+        ("exact ablation", Bench::effects),
         ("masked sums", Bench::masked_sums),
         ("losses and gains", Bench::tuning),
     ] {
@@ -254,6 +260,14 @@ impl Bench {
         })
     }
 
+    fn margin_scores(&self) -> Vec<f64> {
+        self.scores_of(&from_the_mean())
+    }
+
+    fn effects(&self) -> Vec<f64> {
+        self.scores_of(&from_the_mean().by(Method::Ablation))
+    }
+
     fn masked_sums(&self) -> Vec<f64> {
         let (items, prompts) = (items(FOLDER), plain());
         let trial = trial(&self.model, &items, &prompts);
@@ -282,6 +296,17 @@ impl Bench {
         assert_eq!(curve.best_step, 2);
         let losses = curve.steps.iter().map(|step| step.loss);
         losses.chain(doubles(&curve.gains)).collect()
+    }
+}
+
+/// On the gold margin, of paths that start at the mean over the items.
+fn from_the_mean() -> Settings {
+    Settings {
+        target: TargetKind::GoldMargin,
+        baseline: Baseline::Mean,
+        positions: Positions::All,
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").unwrap()
     }
 }
 

@@ -172,6 +172,34 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// What a sceptic asks of a model and its items, in one report: audit, race, search beside luck, stability, and a test that is
+    /// looked at once.
+    Critique {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Layers to race in, separated by commas; all when absent.
+        #[arg(long, value_delimiter = ',')]
+        race_layers: Option<Vec<usize>>,
+        /// The percentage of a layer that the race looks for.
+        #[arg(long, default_value_t = 5.0)]
+        percent: f64,
+        /// Percentages of the search, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "1,5,20")]
+        percents: Vec<f64>,
+        /// Random masks beside every cell of the search.
+        #[arg(long, default_value_t = 3)]
+        control: usize,
+        #[command(flatten)]
+        resampling: ResamplingArgs,
+        /// Where to write the report as text with tables (Markdown); standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Where to write all numbers (JSON).
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// Items before and after a mask.
     Prune {
         #[command(flatten)]
@@ -321,6 +349,7 @@ impl Command {
             | Self::Stability { out, .. }
             | Self::Search { out, .. }
             | Self::Tune { out, .. } => (out.as_ref(), None),
+            Self::Critique { out, json, .. } => (out.as_ref(), json.as_ref()),
             Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
             Self::Prune { out, mask_out, .. } => (out.as_ref(), mask_out.as_ref()),
             Self::Items(ItemsCommand::Convert { out, .. }) => (out.as_ref(), None),
@@ -337,6 +366,7 @@ impl Command {
             | Self::Audit { input, .. }
             | Self::Effects { input, .. }
             | Self::Race { input, .. }
+            | Self::Critique { input, .. }
             | Self::Stability { input, .. }
             | Self::Attribute { input, .. } => (input, Vec::new()),
             Self::Prune {
@@ -374,6 +404,7 @@ impl Command {
             | Self::Attribute { input, .. }
             | Self::Effects { input, .. }
             | Self::Race { input, .. }
+            | Self::Critique { input, .. }
             | Self::Stability { input, .. }
             | Self::Prune { input, .. }
             | Self::Search { input, .. }

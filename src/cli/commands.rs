@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{Args, Command, Device};
+use super::critique::{Critique, Questions};
 use super::files::{file_error, read_text};
 use super::items::read_items;
 use super::options::Input;
-use super::outputs::{self, Computed, Together, write_json};
+use super::outputs::{self, Computed, Together, print, write_json};
 use super::prune::study_of;
 use super::terminal::Terminal;
 use super::{CliError, forward, items};
@@ -183,6 +184,46 @@ impl Shell<'_> {
                 let report = session.stability(selection, resampling.into())?;
                 warn(session.warnings().chain(report.warning.as_deref()));
                 write_json(out.as_deref(), &Computed::new(&session, &report))
+            }
+            Command::Critique {
+                input,
+                settings,
+                race_layers,
+                percent,
+                percents,
+                control,
+                resampling,
+                out,
+                json,
+            } => {
+                let mut session = self.session(&input).await?;
+                let questions = Questions {
+                    settings: settings.settings(),
+                    race_layers,
+                    percent,
+                    search: SearchSpec {
+                        layers: None,
+                        percents,
+                        control: (control > 0).then_some(SearchControl {
+                            masks: control,
+                            seed: resampling.seed,
+                        }),
+                    },
+                    resampling: resampling.into(),
+                };
+                let found = Critique::of(&mut session, ITEMS, &questions, self.job).await?;
+                warn(session.warnings());
+                let name = input.items.file_stem().map(|name| name.to_string_lossy());
+                let text = found.markdown(&session.model.id, &name.unwrap_or_default());
+                let mut results = Together::default();
+                match out {
+                    Some(out) => results.add(&out, text.as_bytes())?,
+                    None => print(&text)?,
+                }
+                if let Some(path) = json {
+                    results.add_json(Some(&path), &Computed::new(&session, found))?;
+                }
+                results.place()
             }
             Command::Prune {
                 input,

@@ -11,6 +11,7 @@
 
 mod args;
 mod commands;
+mod critique;
 mod files;
 mod forward;
 mod items;

@@ -1,0 +1,266 @@
+//! `secateur critique`: what a sceptic asks of a model and its items, answered in one report.
+//!
+//! Items are dealt out to attribution, validation and test; the test's are looked at once, at the end.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::CliError;
+use crate::attribution::Settings;
+use crate::items::Item;
+use crate::items::split::split;
+use crate::job::Job;
+use crate::pruning::effect::{ControlReport, PruneReport};
+use crate::pruning::resample::Estimated;
+use crate::pruning::search::SearchReport;
+use crate::pruning::{Race, Resampling, Stability};
+use crate::scoring::audit::Question;
+use crate::scoring::{Accuracy, Audit};
+use crate::study::{SearchSpec, Session};
+
+/// Names of the parts that items are dealt out to.
+const PARTS: [&str; 3] = ["attribution", "validation", "test"];
+/// Random masks beside the one that is reported.
+const CONTROL: usize = 20;
+
+/// What is asked.
+pub(super) struct Questions {
+    /// How neurons are scored.
+    pub settings: Settings,
+    /// Layers of the race; all when absent.
+    pub race_layers: Option<Vec<usize>>,
+    /// The percentage of a layer that the race looks for.
+    pub percent: f64,
+    /// The cells of the search.
+    pub search: SearchSpec,
+    /// How items are drawn again, and with which seed they are dealt out.
+    pub resampling: Resampling,
+}
+
+/// What was found.
+#[derive(Serialize)]
+pub(super) struct Critique {
+    settings: Settings,
+    audit: Audit,
+    race: Race,
+    search: SearchReport,
+    stability: Stability,
+    pruned: PruneReport,
+    control: ControlReport,
+}
+
+impl Critique {
+    /// Asks everything of one set of items.
+    pub(super) async fn of(
+        session: &mut Session,
+        set: &str,
+        questions: &Questions,
+        job: Job<'_>,
+    ) -> Result<Self, CliError> {
+        let Questions {
+            settings,
+            race_layers,
+            percent,
+            search,
+            resampling,
+        } = questions;
+        search.check(session.model.config().n_layers)?;
+        let items: Vec<Item> = session.bench().set(set)?.given().to_vec();
+        let parts = split(&items, &[1.0; 3], resampling.seed)?;
+        for (name, items) in PARTS.iter().zip(parts) {
+            session.change(|bench| bench.set_items(name, items));
+        }
+        let [attribution, validation, test] = PARTS;
+        let audit = session.audit(set, job).await?;
+        let within = (race_layers.as_deref(), *percent);
+        let race = session
+            .race(attribution, settings, within, *resampling, job)
+            .await?;
+        session.attribute(attribution, settings, job).await?;
+        let sets = [validation.to_owned()];
+        let search = session.search(&sets, search, job).await?;
+        let stability = session.stability(search.best, *resampling)?;
+        let mask = session.mask_top(search.best)?;
+        let sets = [test.to_owned()];
+        let pruned = session.prune(mask, &sets, job).await?;
+        let drawn = (CONTROL, resampling.seed);
+        let control = session
+            .control(pruned.mask.clone(), &sets, drawn, job)
+            .await?;
+        Ok(Self {
+            settings: settings.clone(),
+            audit,
+            race,
+            search,
+            stability,
+            pruned,
+            control,
+        })
+    }
+
+    /// The same as text with tables.
+    pub(super) fn markdown(&self, model: &str, items: &str) -> String {
+        let mut out = format!("### {model} on {items}\n\n");
+        for part in [self.audited(), self.raced(), self.searched(), self.tested()] {
+            out.push_str(&part);
+            out.push('\n');
+        }
+        out
+    }
+
+    fn audited(&self) -> String {
+        let Audit {
+            accuracy,
+            chance,
+            asked,
+            lengths,
+            ..
+        } = &self.audit;
+        let mut out = format!(
+            "**What drives the answers?** {} of {} right ({}); guessing gives {:.0} %. ",
+            accuracy.correct,
+            accuracy.total,
+            share(accuracy),
+            100.0 * chance
+        );
+        for way in asked {
+            let how = match way.question {
+                Question::Removed => "Without the question",
+                Question::Meaningless => "With \"N/A\" as the question",
+            };
+            let said = match (&way.accuracy, &way.same_answer) {
+                (Some(accuracy), Some(same)) => format!(
+                    "{} right ({}), and {} of {} get the same answer",
+                    accuracy.correct,
+                    share(accuracy),
+                    same.correct,
+                    same.total
+                ),
+                _ => "they cannot be asked".to_owned(),
+            };
+            let _ = write!(out, "{how}: {said}. ");
+        }
+        let _ = writeln!(
+            out,
+            "The longest choice is right in {}, and predicted in {}.",
+            lengths.longest_right.correct, lengths.longest_predicted.correct
+        );
+        out
+    }
+
+    fn raced(&self) -> String {
+        let race = &self.race;
+        let layers = match race.layers.as_slice() {
+            [first, .., last] if last - first + 1 == race.layers.len() => {
+                format!("layers {first} to {last}")
+            }
+            layers => {
+                let layers: Vec<String> = layers.iter().map(usize::to_string).collect();
+                format!("layers {}", layers.join(", "))
+            }
+        };
+        let mut out = format!(
+            "**Why this method?** Against the exact ablation of every neuron of {layers} ({} items, {:.0} s), means over the layers, with \
+             95 % intervals over resamples of the items:\n\n\
+             | method | rank correlation | true top {} % found | seconds |\n|---|---|---|---|\n",
+            race.items, race.ablation_seconds, race.percent
+        );
+        for method in &race.methods {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {:.2} |",
+                method.settings.method,
+                estimated(&method.correlation, 1.0, 2),
+                estimated(&method.found, 100.0, 0),
+                method.seconds
+            );
+        }
+        out
+    }
+
+    fn searched(&self) -> String {
+        let SearchReport {
+            baseline,
+            cells,
+            best,
+            luck,
+            ..
+        } = &self.search;
+        let of_best = cells
+            .iter()
+            .find(|cell| (cell.layer, cell.percent) == (best.layer, best.percent));
+        let mut out = format!(
+            "**Why this layer and percentage?** Of {} cells on {} validation items, {} right without a mask, the best is {} % of layer {} \
+             with {} right. ",
+            cells.len(),
+            baseline.total,
+            baseline.correct,
+            best.percent,
+            best.layer,
+            of_best.map_or(0, |cell| cell.accuracy.correct),
+        );
+        if let Some(luck) = luck {
+            let n = luck.best.len();
+            let mean = luck.best.iter().sum::<usize>() as f64 / n.max(1) as f64;
+            let range = luck.best.iter().min().zip(luck.best.iter().max());
+            let (low, high) = range.unwrap_or((&0, &0));
+            let _ = write!(
+                out,
+                "The best of as many random masks of the same sizes has {mean:.1} on average ({low} to {high}; {n} surfaces). "
+            );
+        }
+        let Stability {
+            overlap,
+            chance,
+            items,
+            ..
+        } = &self.stability;
+        let _ = writeln!(
+            out,
+            "Resamples of the {items} attribution items choose {} % of these neurons again (chance: {:.0} %).",
+            estimated(overlap, 100.0, 0),
+            100.0 * chance
+        );
+        out
+    }
+
+    fn tested(&self) -> String {
+        let (Some(set), Some(control)) = (self.pruned.sets.first(), self.control.sets.first())
+        else {
+            return String::new();
+        };
+        let after = set.after.items.iter().filter(|item| item.correct).count();
+        let p = set.paired.as_ref().map_or(1.0, |paired| paired.p_value);
+        format!(
+            "**On {} test items, looked at once:** {} right before and {after} after that mask of {} neurons (exact test: p = {p:.2}); \
+             {} of {} random masks of the same size in the same layer do at least as well.\n",
+            set.before.total,
+            set.before.correct,
+            self.pruned.neurons,
+            control.at_least_as_good,
+            self.control.masks
+        )
+    }
+}
+
+/// An accuracy and its interval, in per cent.
+fn share(accuracy: &Accuracy) -> String {
+    format!(
+        "{:.0} %, 95 % interval {:.0}–{:.0}",
+        100.0 * accuracy.value,
+        100.0 * accuracy.low,
+        100.0 * accuracy.high
+    )
+}
+
+/// An estimate and its interval.
+fn estimated(of: &Estimated, scale: f64, digits: usize) -> String {
+    let number = |value: f64| format!("{:.digits$}", scale * value);
+    format!(
+        "{} ({}–{})",
+        number(of.value),
+        number(of.low),
+        number(of.high)
+    )
+}
