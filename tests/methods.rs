@@ -11,13 +11,16 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{assert_close, items, job, json, model, plain, tensors, wait};
+use burn::tensor::{Tensor, TensorData};
+use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
+use secateur::attribution::portrait::{TokenWeight, portrait};
+use secateur::attribution::salience::salience;
 use secateur::attribution::settings::Method;
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
-use secateur::attribution::{Attribution, Positions, Settings, attribute};
-use secateur::model::{Capture, Edit, Model};
-use secateur::scoring::{self, RunError};
+use secateur::attribution::{Attribution, Positions, Settings, TargetKind, attribute};
+use secateur::model::{Capture, Edit, Model, Neuron};
+use secateur::scoring::{self, Rule, RunError, encode, score};
 use serde::Deserialize;
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -239,5 +242,143 @@ fn what_a_method_does_not_know_is_refused_by_name() {
         settings.check().unwrap();
         let is_preset = settings.method == Method::IntegratedGradients;
         assert_eq!(settings.preset.is_some(), is_preset, "{name}");
+    }
+}
+
+#[test]
+fn a_portrait_is_what_the_checkpoint_and_transformers_activations_say() {
+    let model = model(FOLDER);
+    let config = model.config();
+    let (d_model, d_mlp) = (config.d_model, config.d_mlp);
+    let items = items(FOLDER);
+    let neuron = Neuron { layer: 1, index: 5 };
+    let named = ("set", items.as_slice());
+    let found = wait(portrait(&model, named, &plain(), neuron, job())).unwrap();
+
+    // Its output weights through the final norm's gains and the unembedding, from the file.
+    let weights = tensors(&format!("{FOLDER}/model.safetensors"));
+    let written = Plain {
+        activations: Vec::new(),
+        weights: &weights,
+        layer: 1,
+        neuron: 5,
+        d_model,
+        d_mlp,
+    }
+    .output();
+    let gains = &weights["model.norm.weight"];
+    let logit = |row: &[f32]| -> f64 {
+        let parts = row.iter().zip(&written).zip(gains);
+        parts
+            .map(|((&row, written), &gain)| f64::from(row) * written * f64::from(gain))
+            .sum()
+    };
+    let table = &weights["model.embed_tokens.weight"];
+    let mut expected: Vec<f64> = table.chunks(d_model).map(logit).collect();
+    expected.sort_by(f64::total_cmp);
+    let of = |named: &[TokenWeight]| named.iter().map(|token| token.weight).collect::<Vec<_>>();
+    let lowest = &expected[..10];
+    let highest: Vec<f64> = expected.iter().rev().take(10).copied().collect();
+    assert_close(&of(&found.raises), &highest, 1e-5, "raised");
+    assert_close(&of(&found.lowers), lowest, 1e-5, "lowered");
+
+    // Where it fires, and with whom, from every prompt's activations.
+    let mut all: Vec<Vec<f64>> = Vec::new();
+    for encoded in encode(&model, &items, &plain()).unwrap() {
+        let prompts = [encoded.prompt.as_slice()];
+        let none = Edit::none();
+        let run = wait(model.decoder.base_run(&prompts, &none, Capture::All, job())).unwrap();
+        let activations = host(run.state(1).unwrap().pre.activation());
+        let rows = activations.chunks(d_mlp);
+        all.extend(rows.map(|row| row.iter().map(|&value| value.into()).collect()));
+    }
+    assert_eq!(found.positions, all.len());
+    let mut own: Vec<f64> = all.iter().map(|row| row[5].abs()).collect();
+    own.sort_by(|a, b| b.total_cmp(a));
+    let fires: Vec<f64> = found
+        .fires
+        .iter()
+        .map(|place| f64::from(place.activation.abs()))
+        .collect();
+    assert_close(&fires, &own[..fires.len()], 1e-6, "activations");
+    assert!(found.fires.iter().all(|place| !place.token.is_empty()));
+    let column = |neuron: usize| -> Vec<f64> { all.iter().map(|row| row[neuron]).collect() };
+    let pearson = |a: &[f64], b: &[f64]| {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (of_a, of_b) = (mean(a), mean(b));
+        let product = |x: &[f64], y: &[f64], of_x: f64, of_y: f64| -> f64 {
+            x.iter().zip(y).map(|(x, y)| (x - of_x) * (y - of_y)).sum()
+        };
+        product(a, b, of_a, of_b) / (product(a, a, of_a, of_a) * product(b, b, of_b, of_b)).sqrt()
+    };
+    let own = column(5);
+    for neighbour in &found.neighbours {
+        let expected = pearson(&own, &column(neighbour.neuron.index));
+        assert!((f64::from(neighbour.correlation) - expected).abs() < 1e-4);
+    }
+    let outside = Neuron { layer: 9, index: 0 };
+    let refused = wait(portrait(&model, named, &plain(), outside, job())).unwrap_err();
+    assert!(refused.to_string().contains("no neuron"), "{refused}");
+}
+
+/// The gradient along an embedding, by a small step along it.
+#[test]
+fn salience_is_the_change_of_the_target_along_each_token_s_embedding() {
+    let model = model(FOLDER);
+    let decoder = &model.decoder;
+    let items = items(FOLDER);
+    let (prompts, none) = (plain(), Edit::none());
+    let scored = wait(score(
+        &model,
+        ("set", &items),
+        &prompts,
+        Rule::Sum,
+        &none,
+        job(),
+    ));
+    let scores = scored.unwrap().items;
+    let settings = Settings {
+        target: TargetKind::GoldMargin,
+        ..Settings::preset("fast").unwrap()
+    };
+    let item = &items[0];
+    let found = wait(salience(
+        &model,
+        item,
+        &prompts,
+        &scores[0],
+        &settings,
+        job(),
+    ))
+    .unwrap();
+    let encoded = encode(&model, &items[..1], &prompts).unwrap().remove(0);
+    let ids = [encoded.prompt.as_slice()];
+    assert_eq!(found.tokens.len(), ids[0].len());
+    let embedded = decoder.embed(&ids, 0, None).unwrap();
+    let margin = |scales: &[f32]| {
+        let scales = TensorData::new(scales.to_vec(), [1, scales.len(), 1]);
+        let scaled = embedded.clone() * Tensor::<3>::from_data(scales, decoder.device());
+        let run = wait(decoder.run_embedded(scaled, job())).unwrap();
+        let logits = host(decoder.last_logits(&run));
+        let first = |choice: usize| f64::from(logits[encoded.choices[choice][0] as usize]);
+        let token = |choice: usize| encoded.choices[choice][0];
+        let wrong = (0..item.choices.len()).filter(|&choice| token(choice) != token(item.gold));
+        first(item.gold) - wrong.map(first).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let ones = vec![1.0; ids[0].len()];
+    assert!((f64::from(found.value) - margin(&ones)).abs() < 1e-4);
+    const STEP: f32 = 0.02;
+    for (place, &score) in found.scores.iter().enumerate() {
+        let along = |by: f32| {
+            let mut scales = ones.clone();
+            scales[place] += by;
+            margin(&scales)
+        };
+        let expected = (along(STEP) - along(-STEP)) / (2.0 * f64::from(STEP));
+        let allowed = 0.02 * expected.abs() + 2e-3;
+        assert!(
+            (f64::from(score) - expected).abs() < allowed,
+            "{place}: {score}, {expected}"
+        );
     }
 }

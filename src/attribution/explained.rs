@@ -147,6 +147,11 @@ impl<'a> Explained<'a> {
         sweep.from_baseline(self.baseline.as_deref())
     }
 
+    /// The tokens of an item's prompt.
+    pub(super) fn prompt(&self, item: usize) -> &[u32] {
+        &self.encoded[item].prompt
+    }
+
     fn decoder(&self) -> &Decoder {
         &self.model.decoder
     }

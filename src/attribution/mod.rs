@@ -7,6 +7,7 @@
 //!
 //! - [`settings`]: the choices a user makes, by name, and the presets
 //! - [`ablation`]: the exact effect of every neuron, which scores estimate
+//! - [`portrait`]: what one neuron is about; [`salience`]: which words of a prompt drive its answer
 //! - [`quadrature`]: nodes and weights of the integral
 //! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
 //! - [`methods`]: scores without gradients, for comparison
@@ -20,7 +21,9 @@ pub mod completeness;
 mod explained;
 pub mod integral;
 pub mod methods;
+pub mod portrait;
 pub mod quadrature;
+pub mod salience;
 pub mod settings;
 pub mod sweep;
 pub mod target;

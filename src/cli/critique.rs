@@ -137,7 +137,10 @@ impl Critique {
                     same.correct,
                     same.total
                 ),
-                _ => "they cannot be asked".to_owned(),
+                _ => {
+                    let reason = way.refused.as_deref().unwrap_or_default();
+                    format!("they cannot be asked so ({reason})")
+                }
             };
             let _ = write!(out, "{how}: {said}. ");
         }
@@ -231,9 +234,12 @@ impl Critique {
             return String::new();
         };
         let after = set.after.items.iter().filter(|item| item.correct).count();
-        let p = set.paired.as_ref().map_or(1.0, |paired| paired.p_value);
+        let p = match set.paired.as_ref().map_or(1.0, |paired| paired.p_value) {
+            p if p < 0.001 => "p < 0.001".to_owned(),
+            p => format!("p = {p:.3}"),
+        };
         format!(
-            "**On {} test items, looked at once:** {} right before and {after} after that mask of {} neurons (exact test: p = {p:.2}); \
+            "**On {} test items, looked at once:** {} right before and {after} after that mask of {} neurons (exact test: {p}); \
              {} of {} random masks of the same size in the same layer do at least as well.\n",
             set.before.total,
             set.before.correct,

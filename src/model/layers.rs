@@ -88,6 +88,17 @@ impl Norm {
     }
 }
 
+impl Norm {
+    /// `[n, width]` as a norm changes their direction: centred where it centres, times its gains.
+    pub(super) fn linear_part(&self, x: Tensor<2>) -> Tensor<2> {
+        let centred = match self.kind {
+            NormKind::Layer => x.clone() - x.mean_dim(1),
+            _ => x,
+        };
+        centred * self.weight.clone().unsqueeze::<2>()
+    }
+}
+
 /// Rows of the width of the residual stream, one per token: an embedding, or an output projection. In pieces of
 /// consecutive rows, since one binding of a GPU may not hold it whole.
 #[derive(Clone, Debug)]

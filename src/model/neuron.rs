@@ -47,4 +47,17 @@ impl Decoder {
     pub fn output_weights(&self, layer: usize) -> Tensor<2> {
         unpacked(&self.blocks[layer].down.weight)
     }
+
+    /// What directions that a layer's neurons write, `[n, d_model]`, add to the logits straight away, `[n, vocabulary]`: by the gains of
+    /// the norms that they pass, whose scale depends on the rest of the residual stream and is left out.
+    #[must_use]
+    pub fn direct_logits(&self, layer: usize, directions: Tensor<2>) -> Tensor<2> {
+        let passed = self.blocks[layer].feed_forward_post_norm.iter();
+        let directions = passed
+            .chain([&self.final_norm])
+            .fold(directions, |directions, norm| norm.linear_part(directions));
+        self.lm_head
+            .project(directions.unsqueeze::<3>())
+            .squeeze_dim::<2>(0)
+    }
 }

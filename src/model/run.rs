@@ -210,6 +210,23 @@ impl Decoder {
             .await
     }
 
+    /// Runs one prompt from its embeddings, `[1, tokens, d_model]`, which may be tracked.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Cancelled`].
+    pub async fn run_embedded(&self, x: Tensor<3>, job: Job<'_>) -> Result<Run, ModelError> {
+        let [batch, tail, _] = x.dims();
+        let geometry = Geometry {
+            batch,
+            rows: 1,
+            tail,
+        };
+        let (none, capture) = (Edit::none(), Capture::KeyValues);
+        self.climb(x, geometry, None, None, &none, capture, job)
+            .await
+    }
+
     /// Runs continuations of a base run: `rows` token sequences per prompt, `[batch][rows][tail]`, all of
     /// one length (pad on the right: attention is causal).
     ///

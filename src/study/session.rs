@@ -12,6 +12,8 @@ pub use effects::Effects;
 use super::made_of::MadeOf;
 use super::results::{AtHand, Made, Results};
 use super::{Bench, ModelSpec, SearchSpec, StudyError};
+use crate::attribution::portrait::{Portrait, portrait};
+use crate::attribution::salience::{Salience, salience};
 use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings};
 use crate::items::Prompts;
@@ -442,6 +444,48 @@ impl Session {
         .await?;
         self.compute.faults.check()?;
         Ok(report)
+    }
+
+    /// What a neuron is about, on a set's prompts.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn portrait(
+        &self,
+        neuron: Neuron,
+        set: &str,
+        job: Job<'_>,
+    ) -> Result<Portrait, StudyError> {
+        let prompts = self.bench.prompts(set)?;
+        let named = (set, self.bench.items(set)?);
+        let found = portrait(&self.model, named, &prompts, neuron, job).await?;
+        self.compute.faults.check()?;
+        Ok(found)
+    }
+
+    /// Which words of an item's prompt drive its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] for an item that the set has not, else as the others.
+    pub async fn salience(
+        &mut self,
+        set: &str,
+        id: &str,
+        settings: &Settings,
+        job: Job<'_>,
+    ) -> Result<Salience, StudyError> {
+        self.score(set, job).await?;
+        let prompts = self.bench.prompts(set)?;
+        let (trial, scores) = self.scored(set, &prompts)?;
+        let mut pairs = trial.items.iter().zip(&scores.items);
+        let (item, score) = pairs
+            .find(|(item, _)| item.id == id)
+            .ok_or_else(|| StudyError::NotYet(format!("`{set}` has no item `{id}`")))?;
+        let found = salience(&self.model, item, &prompts, score, settings, job).await?;
+        self.compute.faults.check()?;
+        Ok(found)
     }
 
     /// One neuron's card on a set.

@@ -8,6 +8,8 @@ use super::error::WebError;
 use super::held::Held;
 use super::host::Worker;
 use crate::attribution::Settings;
+use crate::attribution::portrait::Portrait;
+use crate::attribution::salience::Salience;
 use crate::export::mask_file::MaskFile;
 use crate::export::snippet::python_snippet;
 use crate::items::{ParsedItems, Template, parse_items_from};
@@ -30,8 +32,8 @@ use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
     AttributeRequest, ControlRequest, CountRequest, EffectsRequest, GeneralRequest, ItemsRequest,
     LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PruneRequest, RaceRequest,
-    RankedRequest, RuleRequest, RunRequest, SearchRequest, SetRequest, SnippetRequest,
-    StabilityRequest, TextRequest,
+    RankedRequest, RuleRequest, RunRequest, SalienceRequest, SearchRequest, SetRequest,
+    SnippetRequest, StabilityRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -223,6 +225,30 @@ impl Bound {
         let RankedRequest { layer, top, mask } = request;
         let found = self.session()?.attributed()?;
         Ok(ranked(found, layer, top, mask.as_ref()))
+    }
+
+    pub async fn portrait(
+        &mut self,
+        request: NeuronRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<Portrait>> {
+        let NeuronRequest { neuron, set } = request;
+        let session = self.session()?;
+        let made_of = vec![session.made_of(&set)?];
+        let result = session.portrait(neuron, &set, job).await?;
+        Ok(Stamped { made_of, result })
+    }
+
+    pub async fn salience(
+        &mut self,
+        request: SalienceRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<Salience>> {
+        let SalienceRequest { set, id, settings } = request;
+        let session = self.session()?;
+        let made_of = vec![session.made_of(&set)?];
+        let result = session.salience(&set, &id, &settings, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     pub async fn neuron(

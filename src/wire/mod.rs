@@ -265,6 +265,18 @@ pub struct NeuronRequest {
     pub set: String,
 }
 
+/// An item whose prompt's words are asked about.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SalienceRequest {
+    /// The set's name.
+    pub set: String,
+    /// The item's id.
+    pub id: String,
+    /// Whose target is explained.
+    pub settings: Settings,
+}
+
 /// A mask to be tried.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

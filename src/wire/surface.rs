@@ -13,10 +13,12 @@ pub use super::{
     AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ControlRequest, CountRequest,
     EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest, LinkRequest,
     MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest, PruneRequest,
-    RaceRequest, RankedRequest, RuleRequest, RunRequest, SearchRequest, SetRequest, SnippetRequest,
-    SplitRequest, StabilityRequest, TextRequest,
+    RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest, SearchRequest,
+    SetRequest, SnippetRequest, SplitRequest, StabilityRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
+pub use crate::attribution::portrait::Portrait;
+pub use crate::attribution::salience::Salience;
 pub use crate::items::{Item, ParsedItems, Template};
 pub use crate::model::device::DeviceInfo;
 pub use crate::pruning::effect::{ControlReport, NeuronCard, PruneReport};
@@ -112,6 +114,10 @@ macro_rules! surface {
                 fn effects(request: EffectsRequest) -> Stamped<Effects>;
                 /// Every method against exact ablation.
                 fn race(request: RaceRequest) -> Stamped<Race>;
+                /// What a neuron is about, on a set's prompts.
+                fn portrait(request: NeuronRequest) -> Stamped<Portrait>;
+                /// Which words of an item's prompt drive its answer.
+                fn salience(request: SalienceRequest) -> Stamped<Salience>;
                 /// One neuron's card.
                 fn neuron(request: NeuronRequest) -> Stamped<NeuronCard>;
                 /// Sets before and after a mask.

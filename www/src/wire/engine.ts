@@ -426,6 +426,20 @@ export interface FewShot {
   set?: string;
 }
 
+/** A place where a neuron fires. */
+export interface Firing {
+  /** The item's id. */
+  id: string;
+  /** The activation. */
+  activation: number;
+  /** The text before the token. */
+  before: string;
+  /** The token. */
+  token: string;
+  /** The text after it. */
+  after: string;
+}
+
 /** An item whose predicted choice changed. */
 export interface Flip {
   /** The item's id. */
@@ -767,6 +781,18 @@ export interface ModelSpec {
   name?: string;
 }
 
+/** A neuron that is active together with another one. */
+export interface Neighbour {
+  /** How it is shown. */
+  address: string;
+  /** Pearson's correlation of the activations over the positions. */
+  correlation: number;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
+}
+
 /** One neuron: its scores, and what zeroing it does. */
 export interface NeuronCard {
   /** How it is shown. */
@@ -895,6 +921,35 @@ export interface Placeholder {
   name: string;
   /** What takes its place. */
   becomes: string;
+}
+
+/** What a neuron is about, on the prompts of a set. */
+export interface Portrait {
+  /** How it is shown. */
+  address: string;
+  /** Name of the item set. */
+  set: string;
+  /** Positions of the prompts in all. */
+  positions: number;
+  /** Its mean activation over them. */
+  mean: number;
+  /**
+   * The tokens whose logits its output weights raise most for a unit of activation, by what they add (the final norm's gains folded
+   * in, and its scale left out).
+   */
+  raises: Array<TokenWeight>;
+  /** Those whose logits they lower most. */
+  lowers: Array<TokenWeight>;
+  /** Where its activation is largest in size. */
+  fires: Array<Firing>;
+  /** The neurons of its layer whose activations follow its own most, in either direction. */
+  neighbours: Array<Neighbour>;
+  /** Wall-clock time. */
+  seconds: number;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
 }
 
 /** The same items in several orders. */
@@ -1229,6 +1284,30 @@ export interface RunRequest {
   samples?: { [key in string]: Array<Item> };
 }
 
+/** What every token of an item's prompt contributes to the target, to first order. */
+export interface Salience {
+  /** The item's id. */
+  id: string;
+  /** Text of the token that is explained. */
+  target: string;
+  /** The target's value. */
+  value: number;
+  /** The prompt's tokens. */
+  tokens: Array<string>;
+  /** `Σ x · ∂M/∂x` over each token's embedding `x`. */
+  scores: Array<number>;
+}
+
+/** An item whose prompt's words are asked about. */
+export interface SalienceRequest {
+  /** The set's name. */
+  set: string;
+  /** The item's id. */
+  id: string;
+  /** Whose target is explained. */
+  settings: AttributionSettings;
+}
+
 /** By which number the predicted choice is picked. */
 export type ScoringRule = "sum" | "per_character" | "per_byte" | "per_token" | "mutual_information";
 
@@ -1513,6 +1592,14 @@ export interface TextScore {
   bits_per_byte: number;
 }
 
+/** A token and what is added to its logit. */
+export interface TokenWeight {
+  /** Its text. */
+  token: string;
+  /** What is added. */
+  weight: number;
+}
+
 /** One training run. */
 export interface TuneCurve {
   /** With the mask, or without any pruning for comparison. */
@@ -1699,6 +1786,10 @@ export interface Engine {
   effects(request: EffectsRequest, progress: OnProgress): Promise<Stamped<Effects>>;
   /** Every method against exact ablation. */
   race(request: RaceRequest, progress: OnProgress): Promise<Stamped<Race>>;
+  /** What a neuron is about, on a set's prompts. */
+  portrait(request: NeuronRequest, progress: OnProgress): Promise<Stamped<Portrait>>;
+  /** Which words of an item's prompt drive its answer. */
+  salience(request: SalienceRequest, progress: OnProgress): Promise<Stamped<Salience>>;
   /** One neuron's card. */
   neuron(request: NeuronRequest, progress: OnProgress): Promise<Stamped<NeuronCard>>;
   /** Sets before and after a mask. */
@@ -1730,6 +1821,8 @@ export const LONG_CALLS: readonly (keyof Engine)[] = [
   "attribute",
   "effects",
   "race",
+  "portrait",
+  "salience",
   "neuron",
   "prune",
   "general_ability",

@@ -1,0 +1,67 @@
+//! Which words of a prompt drive its answer: gradient × input of every token's embedding (Shrikumar et al., 2016).
+
+use serde::Serialize;
+
+use super::Settings;
+use super::explained::Explained;
+use crate::items::{Item, Prompts};
+use crate::job::Job;
+use crate::model::run::read;
+use crate::model::{Model, ModelError};
+use crate::scoring::{ItemScore, RunError};
+
+/// What every token of an item's prompt contributes to the target, to first order.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Salience {
+    /// The item's id.
+    pub id: String,
+    /// Text of the token that is explained.
+    pub target: String,
+    /// The target's value.
+    pub value: f32,
+    /// The prompt's tokens.
+    pub tokens: Vec<String>,
+    /// `Σ x · ∂M/∂x` over each token's embedding `x`.
+    pub scores: Vec<f32>,
+}
+
+/// The salience of one item of a scored set, by the target of the settings.
+///
+/// # Errors
+///
+/// [`RunError`].
+pub async fn salience(
+    model: &Model,
+    item: &Item,
+    prompts: &Prompts,
+    score: &ItemScore,
+    settings: &Settings,
+    job: Job<'_>,
+) -> Result<Salience, RunError> {
+    let settings = Settings {
+        confidence_threshold: 0.0,
+        ..settings.clone()
+    };
+    let (items, scores) = ([item.clone()], [score.clone()]);
+    let explained = Explained::new(model, &items, prompts, &scores, &settings, job).await?;
+    let group = explained.run(vec![0], job).await?;
+    let ids = explained.prompt(0);
+    let decoder = &model.decoder;
+    let embedded = decoder.embed(&[ids], 0, None)?.autodiff().require_grad();
+    let run = decoder.run_embedded(embedded.clone(), job).await?;
+    let value = group.target.value(decoder, run.last_resid());
+    let mut gradients = value.clone().sum().backward();
+    let gradient = embedded
+        .grad_remove(&mut gradients)
+        .ok_or_else(|| ModelError::Device("no gradient reached the embeddings".into()))?;
+    let scores = read((embedded.inner() * gradient).sum_dim(2)).await?;
+    let text = |&id: &u32| model.tokenizer.token_text(id);
+    Ok(Salience {
+        id: item.id.clone(),
+        target: group.target_text(model, 0),
+        value: group.at_one[0],
+        tokens: ids.iter().map(text).collect(),
+        scores,
+    })
+}
