@@ -12,17 +12,19 @@ use std::cell::Cell;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{FAMILIES, assert_close, host, items, job, model, plain, wait};
+use secateur::attribution::contrast::Against;
 use secateur::attribution::quadrature::Quadrature;
 use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::{
     Attribution, IntegrationPath, Positions, Settings, TargetKind, attribute,
 };
-use secateur::items::{Item, Prompts};
+use secateur::items::{Item, Prompts, Template};
 use secateur::job::{Host, Job};
 use secateur::model::{Capture, Compute, Edit, Model, Site};
 use secateur::pruning::Resampling;
 use secateur::pruning::race::spearman;
 use secateur::pruning::selection::TopPercent;
+use secateur::scoring::audit::Question;
 use secateur::scoring::{Encoded, Rule, SetScores, encode, score};
 use secateur::study::{Session, StudyError};
 
@@ -480,4 +482,74 @@ fn too_few_items_for_a_choice_are_said() {
     let found = session.stability(selection, RESAMPLING).unwrap();
     assert_eq!(found.overlap.value, 1.0, "one item is every resample");
     assert!(found.warning.unwrap().contains("one item"));
+}
+
+#[test]
+fn a_contrast_is_the_difference_of_two_attributions() {
+    let mut session = session();
+    let (first, rest) = (items(FOLDER)[..2].to_vec(), items(FOLDER)[2..].to_vec());
+    session.change(|bench| {
+        bench.set_items("first", first.clone());
+        bench.set_items("rest", rest.clone());
+    });
+    let by = settings(Method::GradientTimesActivation);
+    let against = Against::Set { set: "rest".into() };
+    let found = wait(session.contrast("first", against, &by, job())).unwrap();
+    assert_eq!((found.items, found.items_against), (2, 2));
+    let model = model(FOLDER);
+    let [a, b] = [&first, &rest].map(|items| attributed(&model, items, &by));
+    for layer in &found.layers {
+        let pairs = a.scores[layer.layer].iter().zip(&b.scores[layer.layer]);
+        let expected: Vec<f32> = pairs.map(|(a, b)| a - b).collect();
+        assert_close(&layer.difference, &expected, 1e-6, "difference");
+        assert_eq!(layer.half_width.len(), layer.difference.len());
+    }
+    assert!(
+        session.attribution().is_none(),
+        "none takes the place of the one at hand"
+    );
+}
+
+#[test]
+fn a_contrast_with_the_same_items_without_a_question_is_of_the_items_own_differences() {
+    let template = Template {
+        prompt: "the cat and {context}".into(),
+        ..Template::named("plain").unwrap()
+    };
+    let mut session = Session::new(Compute::flex(), model(FOLDER), template.clone());
+    session.change(|bench| bench.set_items(SET, items(FOLDER)));
+    let by = settings(Method::GradientTimesActivation);
+    let against = Against::Question {
+        question: Question::Removed,
+    };
+    let found = wait(session.contrast(SET, against, &by, job())).unwrap();
+    let model = model(FOLDER);
+    let prompts = Prompts::from(template);
+    let attributed = |items: &[Item]| {
+        let scores = scored(&model, items, &prompts).items;
+        let named = (SET, items);
+        wait(attribute(&model, named, &prompts, &scores, &by, job())).unwrap()
+    };
+    let bare: Vec<Item> = items(FOLDER)
+        .into_iter()
+        .map(|item| Item {
+            context: String::new(),
+            ..item
+        })
+        .collect();
+    let (with, without) = (attributed(&items(FOLDER)), attributed(&bare));
+    for layer in &found.layers {
+        for (neuron, &difference) in layer.difference.iter().enumerate() {
+            let place = layer.layer * found.d_mlp + neuron;
+            let pairs = with.per_item.iter().zip(&without.per_item);
+            let all: Vec<f64> = pairs.map(|(a, b)| f64::from(a[place] - b[place])).collect();
+            let mean = all.iter().sum::<f64>() / all.len() as f64;
+            assert!((f64::from(difference) - mean).abs() < 1e-6);
+            let squares: f64 = all.iter().map(|x| (x - mean).powi(2)).sum();
+            // Student's t of three degrees of freedom.
+            let half = 3.182 * (squares / 3.0 / 4.0).sqrt();
+            let found = f64::from(layer.half_width[neuron]);
+            assert!((found - half).abs() < 1e-3 * half + 1e-7, "{found}, {half}");
+        }
+    }
 }

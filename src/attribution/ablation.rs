@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 
 use super::explained::Explained;
+use super::interval::Mean;
 use super::settings::Method;
 use super::sweep::Sweep;
 use super::target::Target;
@@ -139,45 +140,22 @@ fn filled(values: &[Vec<f32>]) -> impl Iterator<Item = &[f32]> {
     values.filter(|values| !values.is_empty())
 }
 
-/// The mean over the items, and half the width of its 95 % interval where there are two or more.
+/// The mean over the items of every neuron, and half the width of its 95 % interval where there are two or more.
 fn means(items: &[&[f32]], width: usize) -> (Vec<f32>, Vec<f32>) {
-    let n = items.len() as f64;
-    let of_place = |place: usize| {
-        let values = items.iter().map(|values| f64::from(values[place]));
-        let mean = values.clone().sum::<f64>() / n;
-        let squares = values.map(|value| (value - mean).powi(2)).sum::<f64>();
-        (mean, squares)
-    };
     if items.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let (means, squares): (Vec<f64>, Vec<f64>) = (0..width).map(of_place).unzip();
-    let means = means.into_iter().map(|mean| mean as f32).collect();
-    if items.len() < 2 {
-        return (means, Vec::new());
-    }
-    let t = student_t(items.len() - 1);
-    let half = |squares: f64| (t * (squares / (n - 1.0) / n).sqrt()) as f32;
-    (means, squares.into_iter().map(half).collect())
-}
-
-/// The 97.5 % quantile of Student's t of so many degrees of freedom: Fisher's expansion around the normal one (Abramowitz and
-/// Stegun, 26.7.5), and the values themselves where that is too far off. Within 0.3 %.
-fn student_t(freedom: usize) -> f64 {
-    let v = freedom as f64;
-    let z = 1.959_963_984_540_054_f64;
-    let [z3, z5, z7] = [3, 5, 7].map(|power| z.powi(power));
-    match freedom {
-        0 => f64::INFINITY,
-        1 => 12.706,
-        2 => 4.303,
-        3 => 3.182,
-        _ => {
-            z + (z3 + z) / (4.0 * v)
-                + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * v.powi(2))
-                + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * v.powi(3))
-        }
-    }
+    let of_place =
+        |place: usize| Mean::of(items.iter().map(move |values| f64::from(values[place])));
+    let means: Vec<Mean> = (0..width).map(of_place).collect();
+    let half_widths = means
+        .iter()
+        .filter_map(|mean| Some(mean.half_width()? as f32));
+    let half_widths = half_widths.collect();
+    (
+        means.iter().map(|mean| mean.value as f32).collect(),
+        half_widths,
+    )
 }
 
 /// Measures what of some layers is not measured yet. What was measured stays, also where the job is cancelled, and the next
@@ -312,32 +290,5 @@ impl Sweep<'_> {
         let gains = TensorData::new(gains, [1, count, d_mlp]);
         let shape = [self.prompts.len(), count, d_mlp];
         Tensor::<3>::from_data(gains, self.decoder.device()).expand(shape)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_is_student_s() {
-        // Quantiles by scipy.stats.t.ppf(0.975, ν).
-        for (freedom, expected) in [
-            (1, 12.706_205),
-            (2, 4.302_653),
-            (3, 3.182_446),
-            (4, 2.776_445),
-            (9, 2.262_157),
-            (100, 1.983_972),
-        ] {
-            let found = student_t(freedom);
-            assert!((found / expected - 1.0).abs() < 3e-3, "{freedom}: {found}");
-        }
-        // Of 1, 2, 3 the mean is 2 and its standard error 1/√3.
-        let items: [&[f32]; 3] = [&[1.0], &[2.0], &[3.0]];
-        let (mean, half_width) = means(&items, 1);
-        assert_eq!(mean, [2.0]);
-        assert!((half_width[0] - 4.303 / 3f32.sqrt()).abs() < 1e-5);
-        assert_eq!(means(&items[..1], 1), (vec![1.0], vec![]));
     }
 }

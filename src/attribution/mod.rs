@@ -7,6 +7,7 @@
 //!
 //! - [`settings`]: the choices a user makes, by name, and the presets
 //! - [`ablation`]: the exact effect of every neuron, which scores estimate
+//! - [`contrast`]: scores on one set minus those on another; [`interval`]: means over items with their intervals
 //! - [`portrait`]: what one neuron is about; [`salience`]: which words of a prompt drive its answer
 //! - [`quadrature`]: nodes and weights of the integral
 //! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
@@ -18,8 +19,10 @@
 pub mod ablation;
 pub mod aggregate;
 pub mod completeness;
+pub mod contrast;
 mod explained;
 pub mod integral;
+pub mod interval;
 pub mod methods;
 pub mod portrait;
 pub mod quadrature;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Accuracy, Orders, Paired, PositionBias, Rule, RunError, SetScores, position::position_bias,
@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::model::{Edit, Model};
 
 /// What stands where the question was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
@@ -28,7 +28,9 @@ pub enum Question {
 pub const MEANINGLESS: &str = "N/A";
 
 impl Question {
-    fn text(self) -> &'static str {
+    /// What is asked.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             Self::Removed => "",
             Self::Meaningless => MEANINGLESS,

@@ -8,6 +8,7 @@ use super::error::WebError;
 use super::held::Held;
 use super::host::Worker;
 use crate::attribution::Settings;
+use crate::attribution::contrast::{Against, Contrast};
 use crate::attribution::portrait::Portrait;
 use crate::attribution::salience::Salience;
 use crate::export::mask_file::MaskFile;
@@ -30,10 +31,10 @@ use crate::study::{Bench, Expected, MadeOf, Session, Stamped, StudyError, runner
 use crate::tuning::TuneReport;
 use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
-    AttributeRequest, ControlRequest, CountRequest, EffectsRequest, GeneralRequest, ItemsRequest,
-    LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PruneRequest, RaceRequest,
-    RankedRequest, RuleRequest, RunRequest, SalienceRequest, SearchRequest, SetRequest,
-    SnippetRequest, StabilityRequest, TextRequest,
+    AttributeRequest, ContrastRequest, ControlRequest, CountRequest, EffectsRequest,
+    GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
+    PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
+    SearchRequest, SetRequest, SnippetRequest, StabilityRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -225,6 +226,25 @@ impl Bound {
         let RankedRequest { layer, top, mask } = request;
         let found = self.session()?.attributed()?;
         Ok(ranked(found, layer, top, mask.as_ref()))
+    }
+
+    pub async fn contrast(
+        &mut self,
+        request: ContrastRequest,
+        job: Job<'_>,
+    ) -> Result<Stamped<Contrast>> {
+        let ContrastRequest {
+            set,
+            against,
+            settings,
+        } = request;
+        let session = self.session()?;
+        let mut made_of = vec![session.made_of(&set)?.attributed(&settings)];
+        if let Against::Set { set } = &against {
+            made_of.push(session.made_of(set)?.attributed(&settings));
+        }
+        let result = session.contrast(&set, against, &settings, job).await?;
+        Ok(Stamped { made_of, result })
     }
 
     pub async fn portrait(

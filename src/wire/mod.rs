@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::attribution::Settings;
+use crate::attribution::contrast::Against;
 use crate::items::{AnswersFrom, FewShot, Item, TemplateSpec};
 use crate::model::{Neuron, Precision};
 use crate::pruning::effect::{ControlReport, PruneReport};
@@ -228,6 +229,18 @@ pub struct RaceRequest {
     pub percent: f64,
     /// How intervals are drawn.
     pub resampling: Resampling,
+}
+
+/// A set that is held against another one, or against itself asked otherwise.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ContrastRequest {
+    /// The set's name.
+    pub set: String,
+    /// What it is held against.
+    pub against: Against,
+    /// How neurons are scored on both sides.
+    pub settings: Settings,
 }
 
 /// A selection that is tried on other items.

@@ -10,13 +10,14 @@ pub use super::answers::{
     Reproduced,
 };
 pub use super::{
-    AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ControlRequest, CountRequest,
-    EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest, LinkRequest,
-    MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest, PruneRequest,
-    RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest, SearchRequest,
-    SetRequest, SnippetRequest, SplitRequest, StabilityRequest, TextRequest,
+    AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ContrastRequest, ControlRequest,
+    CountRequest, EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest,
+    LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest,
+    PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
+    SearchRequest, SetRequest, SnippetRequest, SplitRequest, StabilityRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
+pub use crate::attribution::contrast::Contrast;
 pub use crate::attribution::portrait::Portrait;
 pub use crate::attribution::salience::Salience;
 pub use crate::items::{Item, ParsedItems, Template};
@@ -114,6 +115,8 @@ macro_rules! surface {
                 fn effects(request: EffectsRequest) -> Stamped<Effects>;
                 /// Every method against exact ablation.
                 fn race(request: RaceRequest) -> Stamped<Race>;
+                /// Scores on a set minus those on another one, or minus those of the same items without their questions.
+                fn contrast(request: ContrastRequest) -> Stamped<Contrast>;
                 /// What a neuron is about, on a set's prompts.
                 fn portrait(request: NeuronRequest) -> Stamped<Portrait>;
                 /// Which words of an item's prompt drive its answer.

@@ -1,15 +1,21 @@
 //! Measured effects of every neuron, and what they say of the methods that estimate them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::attribution::ablation::{self, Ablation, LayerEffects};
+use crate::attribution::contrast::{Against, Contrast};
 use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings, UsedItem};
 use crate::items::Item;
 use crate::job::Job;
+use crate::model::Edit;
 use crate::pruning::selection::TopPercent;
 use crate::pruning::stability::{Stability, stability};
 use crate::pruning::{Race, Resampling, race};
+use crate::scoring;
+use crate::scoring::audit::Question;
 use crate::study::results::Made;
 use crate::study::{MadeOf, Session, StudyError};
 
@@ -180,6 +186,60 @@ impl Session {
             self.compute.faults.check()?;
         }
         Ok(race::race(&effects, layers, &methods, percent, resampling)?)
+    }
+
+    /// Scores on a set minus those on another one, or minus those of the same items without their questions.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn contrast(
+        &mut self,
+        set: &str,
+        against: Against,
+        settings: &Settings,
+        job: Job<'_>,
+    ) -> Result<Contrast, StudyError> {
+        let start = job.now_secs();
+        let own = self.attributed_as(set, None, settings, job).await?;
+        let other = match &against {
+            Against::Set { set } => self.attributed_as(set, None, settings, job).await?,
+            Against::Question { question } => {
+                self.attributed_as(set, Some(*question), settings, job)
+                    .await?
+            }
+        };
+        self.compute.faults.check()?;
+        let seconds = job.now_secs() - start;
+        Ok(Contrast::of(&own, &other, against, seconds)?)
+    }
+
+    /// An attribution that does not take the place of the one at hand: of a set as it is, or asked otherwise.
+    async fn attributed_as(
+        &mut self,
+        set: &str,
+        question: Option<Question>,
+        settings: &Settings,
+        job: Job<'_>,
+    ) -> Result<Attribution, StudyError> {
+        if question.is_none() && self.is_attributed(set, settings) {
+            return Ok(self.attributed()?.clone());
+        }
+        self.score(set, job).await?;
+        let prompts = self.bench.prompts(set)?;
+        let (trial, scores) = self.scored(set, &prompts)?;
+        let named = (set, trial.items);
+        let (prompts, scores) = match question {
+            None => (prompts.clone(), scores.items.clone()),
+            Some(question) => {
+                let prompts = prompts.clone().asking(Cow::Borrowed(question.text()));
+                let (none, rule) = (Edit::none(), trial.rule);
+                let asked = scoring::score(&self.model, named, &prompts, rule, &none, job).await?;
+                (prompts, asked.items)
+            }
+        };
+        let found = attribution::attribute(&self.model, named, &prompts, &scores, settings, job);
+        Ok(found.await?)
     }
 
     /// How a selection from the attribution at hand holds under resamples of its items.

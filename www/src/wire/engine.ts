@@ -35,6 +35,9 @@ export interface Accuracy {
   high: number;
 }
 
+/** What a set is held against. */
+export type Against = { "kind": "set", set: string } | { "kind": "question", question: Question };
+
 /** How item scores become one score a neuron. */
 export type Aggregate = "signed_mean" | "mean_absolute" | "consensus_share";
 
@@ -229,6 +232,36 @@ export interface Comparison {
   paired: Paired;
   /** Items whose prediction changed. */
   flipped: Array<Flip>;
+}
+
+/** How scores differ, neuron by neuron. */
+export interface Contrast {
+  /** How both were scored. */
+  settings: AttributionSettings;
+  /** Name of the item set. */
+  set: string;
+  /** What it is held against. */
+  against: Against;
+  /** Neurons of a layer. */
+  d_mlp: number;
+  /** Items of the set that were used. */
+  items: number;
+  /** Items on the other side. */
+  items_against: number;
+  /** Layer by layer. */
+  layers: Array<LayerContrast>;
+  /** Wall-clock time. */
+  seconds: number;
+}
+
+/** A set that is held against another one, or against itself asked otherwise. */
+export interface ContrastRequest {
+  /** The set's name. */
+  set: string;
+  /** What it is held against. */
+  against: Against;
+  /** How neurons are scored on both sides. */
+  settings: AttributionSettings;
 }
 
 /** How many neurons a control draws from a layer. */
@@ -573,6 +606,19 @@ export interface ItemsRequest {
   name: string;
   /** Its items. */
   items: Array<Item>;
+}
+
+/** The differences of one layer. */
+export interface LayerContrast {
+  /** The layer. */
+  layer: number;
+  /** Mean score on the set minus that on the other side, `[d_mlp]`. */
+  difference: Array<number>;
+  /**
+   * Half the width of its 95 % interval, `[d_mlp]`: of the items' own differences where both sides are the same items, else Welch's.
+   * Empty where there are too few items.
+   */
+  half_width: Array<number>;
 }
 
 /** A layer's effects over the items. */
@@ -1786,6 +1832,8 @@ export interface Engine {
   effects(request: EffectsRequest, progress: OnProgress): Promise<Stamped<Effects>>;
   /** Every method against exact ablation. */
   race(request: RaceRequest, progress: OnProgress): Promise<Stamped<Race>>;
+  /** Scores on a set minus those on another one, or minus those of the same items without their questions. */
+  contrast(request: ContrastRequest, progress: OnProgress): Promise<Stamped<Contrast>>;
   /** What a neuron is about, on a set's prompts. */
   portrait(request: NeuronRequest, progress: OnProgress): Promise<Stamped<Portrait>>;
   /** Which words of an item's prompt drive its answer. */
@@ -1821,6 +1869,7 @@ export const LONG_CALLS: readonly (keyof Engine)[] = [
   "attribute",
   "effects",
   "race",
+  "contrast",
   "portrait",
   "salience",
   "neuron",
