@@ -102,11 +102,19 @@ export function scoreText(method: Method | undefined): string {
 }
 
 /** An attribution's settings in a row. */
+const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
+  signed_mean: "mean over the items",
+  mean_absolute: "mean of absolute values",
+  consensus_share: "share of items",
+};
+
 export function settingsText(settings: AttributionSettings): string {
-  const { method, preset, path, site, positions, target, steps, rule, tolerance } = settings;
-  if (method !== "integrated_gradients") return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : [])].join(", ");
+  const { method, preset, path, site, positions, target, steps, rule, tolerance, baseline, aggregate } = settings;
+  const further = [...(baseline === "mean" ? ["from the mean"] : []), ...(aggregate === "signed_mean" ? [] : [AGGREGATES[aggregate]])];
+  if (method !== "integrated_gradients")
+    return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : []), ...further].join(", ");
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? TOLERANCE)}` : `${count(steps, "step")}, ${rule} rule`;
-  return `${preset ?? "own settings"}, ${path}, ${site}, ${positions}, ${target}, ${nodes}`;
+  return [preset ?? "own settings", path, site, positions, target, nodes, ...further].join(", ");
 }
 
 export function clip(text: string, length: number): string {

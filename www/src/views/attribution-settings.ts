@@ -10,6 +10,9 @@ import { choice, numeric } from "./widgets";
 /** The most steps of a layer and an item, where as many are taken as it takes. */
 const ADAPTIVE_STEPS = 500;
 
+/** The share of an item's largest score that counts for the consensus, where nothing else is said. */
+const CONSENSUS = 0.2;
+
 /** What a reader of scores should know of a family. */
 const OF_FAMILY: Readonly<Record<string, string>> = {
   gemma3_text:
@@ -30,17 +33,22 @@ class AttributionSettings extends View {
     const { model } = this.state.engine;
     const ofFamily = model ? OF_FAMILY[model.info.family] : undefined;
     return html`<div class="fields">${this.#preset()}${this.#settings()}</div>
-      <p class="exact">Baseline zero, signed mean over the items.</p>
       ${ofFamily ? html`<p class="note" data-note="family">${ofFamily}</p>` : nothing}`;
   }
 
   /** Builds on the settings as they are by now: a change may come before the form is drawn anew for the last one. */
   #change(patch: Partial<Settings>): void {
-    const { preset: _, tolerance: before, ...rest } = this.state.study.attribution;
-    const { tolerance = before, ...others } = patch;
-    const settings = { ...rest, ...others };
-    // A tolerance is for one rule alone.
-    store.edit({ attribution: settings.rule === "adaptive" && tolerance !== undefined ? { ...settings, tolerance } : settings });
+    const { preset: _, ...before } = this.state.study.attribution;
+    const { tolerance, consensus_threshold, ...settings } = { ...before, ...patch };
+    // Each of them is for one rule, one aggregate or one site alone.
+    store.edit({
+      attribution: {
+        ...settings,
+        ...(settings.rule === "adaptive" && tolerance !== undefined ? { tolerance } : {}),
+        ...(settings.aggregate === "consensus_share" && consensus_threshold !== undefined ? { consensus_threshold } : {}),
+        ...(settings.site === "gate_pre" ? { baseline: "zero" as const } : {}),
+      },
+    });
   }
 
   #preset(): TemplateResult {
@@ -57,7 +65,8 @@ class AttributionSettings extends View {
         if (found) store.edit({ attribution: { ...found, confidence_threshold: this.state.study.attribution.confidence_threshold } });
         else this.#change({});
       },
-      "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer",
+      "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer; "
+        + "knowledge-neurons: in how many items a neuron has a fifth of the largest score (Dai et al., 2022)",
     );
   }
 
@@ -93,7 +102,7 @@ class AttributionSettings extends View {
         (to) => this.#change({ positions: to }),
         "Positions of the prompt whose activation counts",
       )}
-      ${hasTarget(method) ? this.#target() : nothing} ${method === "integrated_gradients" ? this.#rule() : nothing}
+      ${hasTarget(method) ? this.#target() : nothing} ${method === "integrated_gradients" ? this.#rule() : nothing} ${this.#aggregate()}
       ${numeric(
         "Confidence at least",
         "threshold",
@@ -120,7 +129,7 @@ class AttributionSettings extends View {
   }
 
   #target(): TemplateResult {
-    const { site, target } = this.state.study.attribution;
+    const { site, target, baseline } = this.state.study.attribution;
     return html`
       ${choice(
         "Site",
@@ -139,11 +148,58 @@ class AttributionSettings extends View {
         [
           ["top_logit", "top_logit"],
           ["choice_first_token", "choice_first_token"],
+          ["gold_margin", "gold_margin"],
         ],
         target,
         (to) => this.#change({ target: to }),
-        "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token",
+        "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token; "
+          + "gold_margin: the right choice's first token against the best of the wrong ones'",
       )}
+      ${
+        site === "post"
+          ? choice(
+              "Baseline",
+              "baseline",
+              [
+                ["zero", "zero"],
+                ["mean", "mean"],
+              ],
+              baseline,
+              (to) => this.#change({ baseline: to }),
+              "What a neuron without its say is set to: zero (the paper), or its mean over the items",
+            )
+          : nothing
+      }
+    `;
+  }
+
+  #aggregate(): TemplateResult {
+    const { aggregate, consensus_threshold } = this.state.study.attribution;
+    return html`
+      ${choice(
+        "Over the items",
+        "aggregate",
+        [
+          ["signed_mean", "mean"],
+          ["mean_absolute", "mean of absolute values"],
+          ["consensus_share", "share of items"],
+        ],
+        aggregate,
+        (to) => this.#change({ aggregate: to }),
+        "mean: the sign is kept (the paper); share of items: those in which the neuron has a share of the item's largest score",
+      )}
+      ${
+        aggregate === "consensus_share"
+          ? numeric(
+              "Share of the largest",
+              "consensus",
+              consensus_threshold ?? CONSENSUS,
+              { min: 0.01, max: 1, step: "any" },
+              (to) => this.#change({ consensus_threshold: to }),
+              "Of an item's largest score; a neuron with at least this much counts for the item",
+            )
+          : nothing
+      }
     `;
   }
 
