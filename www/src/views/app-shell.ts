@@ -21,14 +21,7 @@ const VIEWS: Readonly<Record<Step, TemplateResult>> = {
 };
 
 class AppShell extends View {
-  protected readonly reads: Reads = ({ engine, view }) => [
-    view.step,
-    engine.device_info,
-    engine.status,
-    engine.model,
-    view.job !== null,
-    view.is_unsaved,
-  ];
+  protected readonly reads: Reads = ({ engine, view }) => [view.step, engine.device_info, engine.status];
   #shown: Step | null = null;
 
   protected override render(): TemplateResult {
@@ -56,13 +49,7 @@ class AppShell extends View {
   }
 
   protected override updated(): void {
-    const { step, job, is_unsaved } = this.state.view;
-    const { status, model } = this.state.engine;
-    const { dataset } = document.body;
-    dataset["engine"] = status;
-    dataset["job"] = job ? "running" : "none";
-    dataset["model"] = model?.info.id ?? "";
-    dataset["study"] = is_unsaved ? "changed" : "saved";
+    const { step } = this.state.view;
     if (step !== this.#shown) this.#enter(step);
   }
 
@@ -97,9 +84,21 @@ class AppShell extends View {
   }
 }
 
+/** Says on the page's body what it is at, as soon as that is so and not once it is drawn: for whoever drives the page. */
+function mark(): void {
+  const { engine, view } = store.state;
+  const { dataset } = document.body;
+  dataset["engine"] = engine.status;
+  dataset["job"] = view.job ? "running" : "none";
+  dataset["model"] = engine.model?.info.id ?? "";
+  dataset["study"] = view.is_unsaved ? "changed" : "saved";
+}
+
 function goToStart(event: Event): void {
   event.preventDefault();
   store.view({ step: "start" });
 }
 
+mark();
+store.listen(mark);
 customElements.define("app-shell", AppShell);
