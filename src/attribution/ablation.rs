@@ -99,15 +99,6 @@ impl Ablation {
         }
     }
 
-    /// Whether layers were measured for every item.
-    pub fn has(&self, layers: &[usize]) -> bool {
-        let measured = |&layer: &usize| {
-            let of_layer = self.effects.get(layer);
-            of_layer.is_some_and(|items| items.iter().all(|values| !values.is_empty()))
-        };
-        layers.iter().all(measured)
-    }
-
     /// What is known of every layer: its effects where they were measured for at least one item, else their first-order estimates.
     pub fn layers(&self) -> Vec<LayerEffects> {
         (0..self.effects.len())

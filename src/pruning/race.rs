@@ -24,7 +24,7 @@ pub struct Race {
     /// How intervals were drawn.
     #[serde(flatten)]
     pub resampling: Resampling,
-    /// What the ablation of these layers took.
+    /// What the ablation took: of these layers, and of others that were measured before.
     pub ablation_seconds: f64,
     /// The methods, as they were asked for.
     pub methods: Vec<Raced>,
