@@ -4,7 +4,7 @@
 // - site.ts           the index files beside the page
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
-// - services/         edited, history, made-of, results: the study, its changes, and what of the results fits it, as pure
+// - services/         edited, history, made-of, results, harm: the study, its changes, and what of the results fits it, as pure
 //                     functions; store: what the page holds, as study, results, engine and view, and what follows from that;
 //                     and actions: engine client, jobs, messages, items, mask, study, links, session, boot
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it
@@ -20,6 +20,7 @@ import "./styles/tables.css";
 import "./styles/models.css";
 import "./styles/map.css";
 import "./styles/charts.css";
+import "./styles/harm.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";
 import { openFile } from "./services/documents";
@@ -32,6 +33,9 @@ import "./views/answers-table";
 import "./views/attribution-run";
 import "./views/attribution-settings";
 import "./views/completeness-gaps";
+import "./views/harm-panel";
+import "./views/harm-run";
+import "./views/harm-scatter";
 import "./views/heat-map";
 import "./views/item-list";
 import "./views/item-sets";
@@ -54,6 +58,7 @@ import "./views/pruned-neurons";
 import "./views/python-snippet";
 import "./views/random-control";
 import "./views/scored-items";
+import "./views/selection-stability";
 import "./views/step-attribution";
 import "./views/step-items";
 import "./views/step-model";

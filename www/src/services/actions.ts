@@ -5,12 +5,15 @@ import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
-import { neuronCount, setMask, attributionSource } from "./mask";
+import { attributionSource, neuronCount, selectionAtHand, setMask } from "./mask";
 import { holds, withResult, type Found, type Kind, type NeuronAddress, type Results } from "./results";
 import { store, unmeasuredSets, type LiveCurve } from "./store";
 
 /** Rows of the ranked table. */
 const RANKED = 200;
+
+/** How often the items are drawn again to see whether a selection holds. */
+const RESAMPLES = 200;
 
 /** Models up to this size are measured after every change of the mask without being asked. */
 export const LIVE_PARAMETERS = 5_000_000;
@@ -20,8 +23,13 @@ function apart<S extends Stamped<object>>({ made_of, ...result }: S): { result: 
   return { result, made_of };
 }
 
+/** Says that a result cannot be shown now. */
+export function unfitting(what: string): void {
+  store.view({ notice: `${what} was dropped: something that it rests on was changed while it ran. It comes back with that.` });
+}
+
 /** Takes what the engine found; whether it fits the study by now. */
-function put<K extends Kind>(kind: K, { result, made_of }: { result: Results[K]; made_of: MadeOf[] }): boolean {
+export function put<K extends Kind>(kind: K, { result, made_of }: { result: Results[K]; made_of: MadeOf[] }): boolean {
   const found: Found = { kind, result, made_of };
   store.set({ results: withResult(store.state.results, found) });
   return holds(found, store.state.study, store.state.shown);
@@ -95,7 +103,7 @@ export function attribute(): Promise<boolean> {
       isThere = false;
     }
     if (!isThere) {
-      store.view({ notice: "The attribution was dropped: something that it rests on was changed while it ran. It comes back with that." });
+      unfitting("The attribution");
     }
   });
 }
@@ -111,12 +119,36 @@ async function rank(): Promise<void> {
 /** A selection is of the attribution at hand: after another one it is taken anew. */
 async function selectAgain(): Promise<void> {
   const { selection } = store.state.study.pruning;
-  if (selection) await takeSelection(selection);
+  if (!selection) return;
+  await takeSelection(selection);
+  await askStability();
 }
 
 async function takeSelection(selection: Selection): Promise<void> {
   const source = attributionSource(store.state);
   setMask(await engine.call("mask_top", [selection]), selection, source);
+}
+
+/** Whether other items would have selected the same neurons; quick, and nothing where the engine's attribution is another by now. */
+async function askStability(): Promise<void> {
+  const { shown, study } = store.state;
+  const selection = selectionAtHand(store.state);
+  if (!selection || !shown.attributed || shown.stability) return;
+  try {
+    const resampling = { resamples: RESAMPLES, seed: study.seed };
+    const { kept, ...found } = await engine.call("stability", [{ selection, resampling }]);
+    put("stability", { result: { ...found, kept: Float32Array.from(kept) }, made_of: [...shown.attributed] });
+  } catch (thrown) {
+    if (toError(thrown).code !== "not_yet") throw thrown;
+  }
+}
+
+/** The same of a selection whose attribution the engine may have to run again. */
+export function measureStability(): Promise<boolean> {
+  return runJob("Drawing the items again", async (onProgress) => {
+    await ensureAttribution(onProgress);
+    await askStability();
+  });
 }
 
 /** Shows a neuron; what zeroing it does is asked for separately. */
@@ -155,6 +187,7 @@ export async function takeTop(selection: Selection): Promise<void> {
       await ensureAttribution(onProgress);
       await takeSelection(now);
     }
+    await askStability();
   });
   wanted = null;
   if (isDone) await measureIfLive();
@@ -211,7 +244,7 @@ export function runControl(): Promise<boolean> {
     const { mask } = study.pruning;
     const control = await engine.call("control", [{ mask, sets: reportedSets(study), masks, seed }], onProgress);
     if (!put("control", apart(control))) {
-      store.view({ notice: "The control was dropped: something that it rests on was changed while it ran. It comes back with that." });
+      unfitting("The control");
     }
   });
 }
@@ -270,7 +303,7 @@ export function tune(): Promise<boolean> {
       const { signal } = onProgress;
       const tuning = await engine.call("tune", [request], Object.assign(follow, { signal }));
       if (!put("tuning", apart({ ...tuning, settings, seed }))) {
-        store.view({ notice: "The tuning was dropped: something that it rests on was changed while it ran. It comes back with that." });
+        unfitting("The tuning");
       }
     },
     TUNING_PATIENCE_MS,

@@ -2,6 +2,7 @@
 // beside the sample that they were taken from. Pure functions: nothing here knows the page.
 
 import { isReported } from "../roles";
+import { isSame } from "./made-of";
 import type {
   AttributionSettings,
   Item,
@@ -44,6 +45,11 @@ export interface Pruning {
   mask: Mask;
   selection?: Selection;
   source?: SelectionSource;
+}
+
+/** The selection that made a mask, where it selected from this attribution. */
+export function selectionOf({ selection, source }: Pruning, attributed: readonly MadeOf[] | null): Selection | null {
+  return selection && source?.made_of && attributed && isSame(source.made_of, attributed) ? selection : null;
 }
 
 export interface EditedStudy {

@@ -1,8 +1,11 @@
-// How long an attribution will take, guessed from how long the last one took, or scoring: a hint for the user, no result.
+// How long an attribution or a measurement of every neuron will take, guessed from how long the last one took, or scoring: a hint
+// for the user, no result.
 
 import { hasTarget } from "../format";
-import type { AttributionSettings } from "../wire/engine";
+import type { AttributionSettings, Item } from "../wire/engine";
 import { setsOf } from "./edited";
+import { effectsToGoOnFrom, type Measurement } from "./effects";
+import { workDone, workLeft } from "./harm";
 import type { State } from "./store";
 
 /** A backward pass costs about twice a forward one. */
@@ -24,15 +27,19 @@ function relativeCost(settings: AttributionSettings, n_layers: number, tokens: n
   return 1 + (GRADIENT_COST * stepsOf(settings) * layers * positions) / (tokens * n_layers);
 }
 
+/** Tokens of a prompt, on average: four characters each, as in English text. */
+function tokensOf(items: readonly Item[]): number {
+  const characters = items.reduce((sum, item) => sum + item.context.length, 0) / Math.max(1, items.length);
+  return Math.max(4, characters / 4 + 6);
+}
+
 /** Seconds, or null where nothing was run that could tell. */
 export function attributionSeconds({ study, engine, shown }: State): number | null {
   const [set] = setsOf(study, "attribution");
   const scored = set === undefined ? undefined : shown.scores[set];
   if (!scored || scored.items.length === 0) return null;
   const items = shown.sets.find((other) => other.name === set)?.items ?? [];
-  const characters = items.reduce((sum, item) => sum + item.context.length, 0) / Math.max(1, items.length);
-  // Four characters a token, as in English text.
-  const tokens = Math.max(4, characters / 4 + 6);
+  const tokens = tokensOf(items);
   const { attribution: settings } = study;
   const used = scored.items.filter((item) => item.confidence >= settings.confidence_threshold).length;
   const { attribution, precomputed } = shown;
@@ -43,6 +50,22 @@ export function attributionSeconds({ study, engine, shown }: State): number | nu
     return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
   }
   return isOwn("scores") ? (scored.seconds / scored.items.length) * used * cost(settings) : null;
+}
+
+/** Seconds to measure every neuron of some layers; null where nothing was run that could tell. */
+export function effectsSeconds(state: State, asked: Measurement, layers: readonly number[]): number | null {
+  const { shown, study } = state;
+  const { n_layers, d_mlp } = study.model.shape ?? { n_layers: 0, d_mlp: 0 };
+  const items = shown.sets.find((other) => other.name === asked.set)?.items ?? [];
+  const work = workLeft(effectsToGoOnFrom(state, asked), layers, items.length, n_layers);
+  const last = Object.values(shown.effects).find(({ settings }) => settings.positions === asked.positions);
+  const done = last ? workDone(last) : 0;
+  if (last && done > 0) return (last.seconds / done) * work;
+  const scored = shown.scores[asked.set];
+  if (!scored || scored.items.length === 0 || shown.precomputed.includes("scores")) return null;
+  const tokens = tokensOf(items);
+  const tokenLayer = scored.seconds / scored.items.length / (tokens * n_layers);
+  return tokenLayer * d_mlp * work * (asked.positions === "all" ? tokens : 1);
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */

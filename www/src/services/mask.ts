@@ -1,9 +1,8 @@
 // The mask as the user edits it, with undo and redo.
 
 import type { Mask, Selection } from "../wire/engine";
-import { EMPTY_MASK, type Pruning, type SelectionSource } from "./edited";
+import { EMPTY_MASK, selectionOf, type Pruning, type SelectionSource } from "./edited";
 import { remembered, step } from "./history";
-import { isSame } from "./made-of";
 import { store, type State } from "./store";
 
 export function neuronCount(mask: Mask): number {
@@ -34,8 +33,7 @@ export function attributionSource({ shown: { attribution, attributed } }: State)
 
 /** The selection that made the mask, where it selected from the attribution at hand. */
 export function selectionAtHand({ study: { pruning }, shown: { attributed } }: State): Selection | null {
-  const made_of = pruning.source?.made_of;
-  return pruning.selection && made_of && attributed && isSame(made_of, attributed) ? pruning.selection : null;
+  return selectionOf(pruning, attributed);
 }
 
 /** Replaces the mask; the old one can be had back. A selection is of the attribution `source`. */

@@ -12,11 +12,13 @@ import type {
   RankedNeuron,
   SearchReport,
   SetScores,
+  Stability,
   TuneReport,
   TuneSettings,
 } from "../wire/engine";
-import { reportedSets, setsOf, tunedSets, type EditedStudy } from "./edited";
-import { differences, isSame } from "./made-of";
+import { reportedSets, selectionOf, setsOf, tunedSets, type EditedStudy } from "./edited";
+import type { HeldEffects } from "./harm";
+import { differences, isEqual, isSame } from "./made-of";
 import { renamed } from "./renaming";
 
 /** A tuning with the settings that it was made with. */
@@ -25,13 +27,20 @@ export interface Tuned extends TuneReport {
   seed: number;
 }
 
+/** How a selection holds, with the share of resamples that select each neuron of its layer. */
+export type HeldStability = Omit<Stability, "kept"> & { kept: Float32Array };
+
 /** What is found, by its kind. */
 export interface Results {
   /** Of one set. */
   scores: SetScores;
+  /** Of one set: what every neuron does to it. */
+  effects: HeldEffects;
   attribution: Attribution;
   /** The engine's ranking of an attribution. */
   ranked: RankedNeuron[];
+  /** Of one selection from an attribution. */
+  stability: HeldStability;
   bias: PositionBias;
   card: NeuronCard;
   search: SearchReport;
@@ -42,8 +51,22 @@ export interface Results {
 
 export type Kind = keyof Results;
 
+/** Of these one of each set is shown. */
+const OF_A_SET = ["scores", "effects"] as const satisfies readonly Kind[];
+type OfASet = (typeof OF_A_SET)[number];
+
 /** Of these one is shown at a time; each comes after those that it rests on. */
-const SINGLE = ["attribution", "ranked", "bias", "card", "search", "pruned", "control", "tuning"] as const satisfies readonly Kind[];
+const SINGLE = [
+  "attribution",
+  "ranked",
+  "stability",
+  "bias",
+  "card",
+  "search",
+  "pruned",
+  "control",
+  "tuning",
+] as const satisfies readonly Kind[];
 type Single = (typeof SINGLE)[number];
 
 /** A result with what it was made of: a part for each of its sets, and one for the attribution that it rests on. */
@@ -56,8 +79,7 @@ export interface Found<K extends Kind = Kind> {
 }
 
 /** The results that fit a study. */
-export type Shown = { [K in Single]: Results[K] | null } & {
-  scores: Record<string, SetScores>;
+export type Shown = { [K in Single]: Results[K] | null } & { [K in OfASet]: Record<string, Results[K]> } & {
   /** The kinds of which some came with the page. */
   precomputed: readonly Kind[];
   /** What the attribution was made of. */
@@ -72,8 +94,18 @@ const AT_MOST_OF_KIND = 13;
 
 /** Whether a later result takes the place of another one for good: the same was asked. */
 function isOfSame(a: Found, b: Found): boolean {
-  const isOther = a.kind === "card" && !isOf(a.result as NeuronCard, b.result as NeuronCard);
-  return a.kind === b.kind && !isOther && isSame(a.made_of, b.made_of) && a.made_of.every((of, index) => of.set === b.made_of[index]?.set);
+  return (
+    a.kind === b.kind
+    && isAboutTheSame(a, b)
+    && isSame(a.made_of, b.made_of)
+    && a.made_of.every((of, index) => of.set === b.made_of[index]?.set)
+  );
+}
+
+/** Of one attribution there are cards of many neurons, and stabilities of many selections. */
+function isAboutTheSame({ kind, result: a }: Found, { result: b }: Found): boolean {
+  if (kind === "card") return isOf(a as NeuronCard, b as NeuronCard);
+  return kind !== "stability" || isEqual((a as HeldStability).selection, (b as HeldStability).selection);
 }
 
 export type NeuronAddress = Pick<NeuronRequest, "layer" | "neuron">;
@@ -122,6 +154,9 @@ interface AtHand {
   attributed: readonly MadeOf[] | null;
 }
 
+/** The settings of these are their own; those of others are the attribution's that they rest on. */
+const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects"];
+
 /** Under which name a part's set is at hand, where all that it was made of is; else null. */
 function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string | null {
   const name = nameOf(study, of);
@@ -129,7 +164,7 @@ function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string 
   if (name === null || now === null || differences(of, now).length > 0) return null;
   // Shots are a part of what has them, and no part of what has none.
   if (of.shots === undefined && now.shots !== undefined) return null;
-  const isOnAttribution = of.settings !== undefined && kind !== "attribution";
+  const isOnAttribution = of.settings !== undefined && !HAS_SETTINGS.includes(kind);
   return isOnAttribution && !(attributed && isSame([of], attributed)) ? null : name;
 }
 
@@ -207,15 +242,36 @@ export function holds(found: Found, study: EditedStudy, shown: Shown): boolean {
   return fitting(found, { study, attribution, attributed })?.size === found.made_of.length;
 }
 
+/** Whether a result is of what is looked at: the selected neuron, the selection at hand. */
+function isLookedAt({ kind, result }: Found, { study, attributed }: AtHand, selected: NeuronAddress | null): boolean {
+  if (kind === "card") return isOf(result as NeuronCard, selected);
+  if (kind !== "stability") return true;
+  const { selection, seed } = result as HeldStability;
+  return seed === study.seed && isEqual(selection, selectionOf(study.pruning, attributed));
+}
+
 /** Of the results of a kind that of which most fits, and of several the latest. */
 function best(kind: Single, results: readonly Found[], at: AtHand, selected: NeuronAddress | null): Fitting | null {
   let best: Fitting | null = null;
   for (const found of results) {
-    if (found.kind !== kind || (kind === "card" && !isOf(found.result as NeuronCard, selected))) continue;
+    if (found.kind !== kind || !isLookedAt(found, at, selected)) continue;
     const candidate = fitting(found, at);
     if (candidate && candidate.size > (best?.size ?? 0)) best = candidate;
   }
   return best;
+}
+
+/** The latest result of a kind for each set, in the sets' order. */
+function ofEachSet(kind: OfASet, results: readonly Found[], at: AtHand): [string, Found<OfASet>][] {
+  const latest = new Map<string, Found<OfASet>>();
+  for (const found of results) {
+    const [name] = found.kind === kind ? (fitting(found, at)?.names ?? []) : [];
+    if (name && !latest.has(name)) latest.set(name, found as Found<OfASet>);
+  }
+  return at.study.item_sets.flatMap(({ name }) => {
+    const found = latest.get(name);
+    return found ? [[name, found]] : [];
+  });
 }
 
 /** The results that fit a study. */
@@ -232,17 +288,16 @@ export function shownResults(study: EditedStudy, results: readonly Found[], sele
       return [kind, result];
     }),
   ) as { [K in Single]: Results[K] | null };
-  const scores: Record<string, SetScores> = {};
-  for (const found of results) {
-    const [name] = found.kind === "scores" ? (fitting(found, at)?.names ?? []) : [];
-    if (!name || scores[name]) continue;
-    scores[name] = fit(found as Found<"scores">, [name]);
-    chosen.push(found);
-  }
-  const inOrder = study.item_sets.flatMap(({ name }) => (scores[name] ? [[name, scores[name]] as const] : []));
+  const ofSets = Object.fromEntries(
+    OF_A_SET.map((kind) => {
+      const found = ofEachSet(kind, results, at);
+      chosen.push(...found.map(([, one]) => one));
+      return [kind, Object.fromEntries(found.map(([name, one]) => [name, fit(one, [name])]))];
+    }),
+  ) as { [K in OfASet]: Record<string, Results[K]> };
   return {
     ...single,
-    scores: Object.fromEntries(inOrder),
+    ...ofSets,
     attributed: at.attributed,
     precomputed: [...new Set(chosen.filter(({ beforehand }) => beforehand).map(({ kind }) => kind))],
     chosen,
@@ -282,6 +337,7 @@ function groundsOf<K extends Kind>(
       return { sets: [...train, ...validation, ...test], isPruned: true };
     }
     case "ranked":
+    case "stability":
       return { sets: [], isAttributed: true };
     default:
       return { sets: [(result as SetScores).set] };

@@ -17,6 +17,7 @@ import type {
 import type { HubListing } from "../worker/plan";
 import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol";
 import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet } from "./edited";
+import type { LiveEffects } from "./harm";
 import { NO_HISTORY, type History } from "./history";
 import { shownResults, type Found, type NeuronAddress, type Shown } from "./results";
 
@@ -87,6 +88,7 @@ export interface ViewState {
   messages: readonly Message[];
   job: Job | null;
   live_curves: LiveCurve[];
+  live_effects: LiveEffects | null;
   hub: HubLookup;
   /** The study of a link, opened and perhaps not run. */
   shared: SharedStudy | null;
@@ -148,6 +150,7 @@ export const INITIAL: Held = {
     messages: [],
     job: null,
     live_curves: [],
+    live_effects: null,
     hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
     shared: null,
     shared_fragment: null,
@@ -177,7 +180,7 @@ const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] 
 let shown: Derived | null = null;
 const derived = remembering((study: EditedStudy, results: readonly Found[], selected: NeuronAddress | null): Derived => {
   const next: Derived = { ...shownResults(study, results, selected), sets: setsAtHand(study.item_sets) };
-  for (const key of ["scores", "precomputed"] as const) {
+  for (const key of ["scores", "effects", "precomputed"] as const) {
     if (shown && isShallowlyEqual(shown[key], next[key])) Object.assign(next, { [key]: shown[key] });
   }
   shown = next;

@@ -5,11 +5,13 @@ import { address, change, clip, fixed, percent, short, visible } from "../format
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets } from "../services/edited";
+import { harmOf } from "../services/harm";
 import type { NeuronAddress } from "../services/results";
 import { isDark } from "../services/theme";
 import type { NeuronCard as Card } from "../wire/engine";
+import { harmText } from "./harm-table";
 import { css, place } from "./scale";
-import { View, type Reads } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { options, valueOf } from "./widgets";
 
 /** Items shown as bars; a set may have thousands. */
@@ -22,6 +24,8 @@ class NeuronCard extends View {
     shown.card,
     shown.attribution,
     shown.ranked,
+    shown.stability,
+    shown.effects,
     shown.sets,
     this.isBusy,
   ];
@@ -62,8 +66,29 @@ class NeuronCard extends View {
     return html`<dl class="facts">
       <dt>Score</dt><dd>${score === undefined ? "–" : short(score)}<small>${unit}</small></dd>
       <dt>Rank</dt><dd>${this.#rank({ layer, neuron }, known)}</dd>
+      ${this.#again({ layer, neuron })}${this.#harms({ layer, neuron })}
       <dt>State</dt><dd>${isPruned(mask, layer, neuron) ? "pruned: its activation is zero" : "active"}</dd>
     </dl>`;
+  }
+
+  /** How surely the selection at hand takes it. */
+  #again({ layer, neuron }: NeuronAddress): Drawn {
+    const { stability } = this.state.shown;
+    if (stability?.selection.layer !== layer) return nothing;
+    const { selection, resamples, kept } = stability;
+    return html`<dt>Chosen again</dt><dd>${percent(kept[neuron] ?? 0, 0)}<small> of ${resamples} resamples, top ${selection.percent} %</small></dd>`;
+  }
+
+  /** What the gold margin gains without it, on each set where that is known. */
+  #harms({ layer, neuron }: NeuronAddress): Drawn[] {
+    return Object.entries(this.state.shown.effects).flatMap(([set, { layers }]) => {
+      const effects = layers[layer];
+      return effects && effects.mean.length > 0
+        ? [
+            html`<dt>Harm</dt><dd>${harmText(harmOf(effects, neuron), effects.half_width[neuron])}<small> on “${visible(set)}”${effects.exact ? "" : ", first-order estimate"}</small></dd>`,
+          ]
+        : [];
+    });
   }
 
   #tools({ layer, neuron }: NeuronAddress): TemplateResult {

@@ -40,6 +40,7 @@ class PrunedNeurons extends View {
       <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
         total > 0 ? html`<small>${selectionText(this.state)}</small>` : nothing
       }</p>
+      <selection-stability></selection-stability>
       ${this.#effects()}
       ${
         total > 0 && !isMeasured

@@ -15,6 +15,7 @@ class StepPruning extends View {
         "The top p % of one layer by |IG| are set to zero at every position. Single neurons are added or taken back in the map, the table or the card.",
       )}
       <top-share></top-share>
+      <harm-panel></harm-panel>
       <answers-table></answers-table>
       <random-control></random-control>
       <layer-search></layer-search>

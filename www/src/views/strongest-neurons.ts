@@ -17,6 +17,8 @@ interface Row {
   neuron: number;
   score: number;
   spread: { positive: number; low: number; high: number } | null;
+  /** The share of resamples in which the selection at hand takes the neuron; null where there is none of its layer. */
+  again: number | null;
 }
 
 /** The order alone, for a precomputed attribution whose items are not here. */
@@ -29,15 +31,22 @@ function strongest({ scores, d_mlp }: Attribution, layer: number | null): Row[] 
     neuron: index % d_mlp,
     score: scores[index] ?? 0,
     spread: null,
+    again: null,
   }));
 }
 
 class StrongestNeurons extends View {
-  protected readonly reads: Reads = ({ study, view, shown }) => [study.pruning.mask, view.selected, shown.attribution, shown.ranked];
+  protected readonly reads: Reads = ({ study, view, shown }) => [
+    study.pruning.mask,
+    view.selected,
+    shown.attribution,
+    shown.ranked,
+    shown.stability,
+  ];
   #layer: number | null = null;
 
   protected override render(): Drawn {
-    const { attribution, ranked } = this.state.shown;
+    const { attribution, ranked, stability } = this.state.shown;
     const { mask } = this.state.study.pruning;
     const { selected } = this.state.view;
     if (!attribution) return nothing;
@@ -45,7 +54,12 @@ class StrongestNeurons extends View {
     const spreads = new Map((ranked ?? []).map((row) => [`${row.layer}/${row.neuron}`, row]));
     const rows = strongest(attribution, this.#layer).map((row): Row => {
       const known = spreads.get(`${row.layer}/${row.neuron}`);
-      return known ? { ...row, spread: { positive: known.share_positive, low: known.item_min, high: known.item_max } } : row;
+      const again = stability?.selection.layer === row.layer ? (stability.kept[row.neuron] ?? null) : null;
+      return {
+        ...row,
+        again,
+        spread: known ? { positive: known.share_positive, low: known.item_min, high: known.item_max } : null,
+      };
     });
     const layers = Array.from({ length: attribution.n_layers }, (_, layer) => [`${layer}`, `layer ${layer}`] as const);
     return html`
@@ -55,7 +69,7 @@ class StrongestNeurons extends View {
           this.requestUpdate();
         }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
-        ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Pruned"])}
+        ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Chosen again", "Pruned"])}
         <tbody>${rows.map((row) =>
           neuronRow(row, selected?.layer === row.layer && selected.neuron === row.neuron, isPruned(mask, row.layer, row.neuron)),
         )}</tbody>
@@ -63,7 +77,7 @@ class StrongestNeurons extends View {
   }
 }
 
-function neuronRow({ rank, layer, neuron, score, spread }: Row, isSelected: boolean, pruned: boolean): TemplateResult {
+function neuronRow({ rank, layer, neuron, score, spread, again }: Row, isSelected: boolean, pruned: boolean): TemplateResult {
   const name = address(layer, neuron);
   return html`<tr class="${isSelected ? "selected" : ""} ${pruned ? "pruned" : ""}">
     <td class="number">${rank}</td>
@@ -71,6 +85,7 @@ function neuronRow({ rank, layer, neuron, score, spread }: Row, isSelected: bool
     <td class="number">${short(score)}</td>
     <td class="number">${spread ? percent(spread.positive, 0) : "–"}</td>
     <td class="number">${spread ? `${short(spread.low)} to ${short(spread.high)}` : "–"}</td>
+    <td class="number">${again === null ? "–" : percent(again, 0)}</td>
     <td><input type="checkbox" data-key=${`ranked-mask-${layer}-${neuron}`} .checked=${live(pruned)} aria-label="Prune ${name}"
       @change=${() => toggleNeuron(layer, neuron)}></td>
   </tr>`;

@@ -1,0 +1,209 @@
+// Prominence against harm: the sign of harm, what is held of effects, the axes, the quadrants, the rectangle, the mask.
+
+import { expect, test } from "vitest";
+import "../../www/src/views/harm-panel";
+import "../../www/src/views/harm-run";
+import "../../www/src/views/harm-scatter";
+import { harmOf, joined, measuredLayers, openLayers, packed, workDone, workLeft, type HeldEffects } from "../../www/src/services/harm";
+import { ofStudy, shownResults, withResult, type Found } from "../../www/src/services/results";
+import { store } from "../../www/src/services/store";
+import {
+  clearlyHarmful,
+  indexOf,
+  inside,
+  layersOf,
+  markedIn,
+  ordered,
+  pictureOf,
+  placeOn,
+  placesOf,
+  pointsOf,
+  roundedDown,
+  spanBetween,
+  ticks,
+  usualBounds,
+  valueAt,
+  type Axis,
+} from "../../www/src/views/harm-picture";
+import type { Attribution, Effects, LayerEffects } from "../../www/src/wire/engine";
+import { attributed, attribution, madeOf, mask, SETTINGS, study } from "./studies";
+import { control, drawn, enter, show } from "./support";
+
+const { preset: _, ...BY } = { ...SETTINGS, preset: "" };
+const BY_ABLATION = {
+  ...BY,
+  method: "ablation" as const,
+  target: "gold_margin" as const,
+  steps: 1,
+  rule: "right" as const,
+  confidence_threshold: 0,
+};
+
+function layer(of: number, mean: number[], exact = true, items = 2): LayerEffects {
+  return { layer: of, exact, items, mean, half_width: mean.map((value) => Math.abs(value) / 2) };
+}
+
+function effects(layers: LayerEffects[], patch: Partial<Effects> = {}): HeldEffects {
+  const used = [0, 1].map((id) => ({ id: `${id}`, target: "a" }));
+  return packed({
+    settings: BY_ABLATION,
+    set: "a",
+    d_mlp: 4,
+    layers,
+    items_used: used,
+    items_skipped: 0,
+    cancelled: false,
+    seconds: 1,
+    ...patch,
+  });
+}
+
+/** Layer 0 measured, layer 1 estimated. */
+const EFFECTS = effects([layer(0, [0.5, -2, 0, 0.25]), layer(1, [1, -1, -0.5, 0], false)]);
+
+function found(result: HeldEffects = EFFECTS): Found<"effects"> {
+  return { kind: "effects", result, made_of: [madeOf(result.set, { settings: BY_ABLATION })] };
+}
+
+function scored(): Attribution {
+  return { ...attribution().result, scores: Float32Array.of(-4, 3, 2, 0, 1, -1, 0.5, 0.25) };
+}
+
+const POINTS = pointsOf(scored(), EFFECTS.layers, null);
+
+test("harm is what the margin gains without a neuron: the effect with its sign turned", () => {
+  const [first] = EFFECTS.layers;
+  if (!first) throw new Error("there is no layer");
+  expect([0, 1, 2].map((neuron) => harmOf(first, neuron))).toEqual([-0.5, 2, 0]);
+  expect([...POINTS.harm]).toEqual([-0.5, 2, 0, -0.25, -1, 1, 0.5, 0]);
+  // Prominence has no sign.
+  expect([...POINTS.prominence]).toEqual([4, 3, 2, 0, 1, 1, 0.5, 0.25]);
+  expect([...POINTS.exact]).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
+  expect([...pointsOf(scored(), EFFECTS.layers, 1).layer]).toEqual([1, 1, 1, 1]);
+});
+
+test("a layer that is not measured for every item is measured further, and what a new engine has forgotten stays", () => {
+  const part = effects([layer(0, [1, 1, 1, 1]), layer(1, [2, 2, 2, 2], true, 1)], { cancelled: true, seconds: 3 });
+  expect(measuredLayers(part)).toEqual({ whole: 1, partly: 1 });
+  // Two items climb two layers, and one item of the other layer one.
+  expect(workDone(part)).toBe(5);
+  expect(workLeft(part, openLayers(part, 2, null), 2, 2)).toBe(1);
+  expect(openLayers(part, 2, null)).toEqual([1]);
+  expect(openLayers(part, 2, 0)).toEqual([]);
+  expect(openLayers(null, 2, null)).toEqual([0, 1]);
+  const later = effects([layer(0, [9, 9, 9, 9], false), layer(1, [3, 3, 3, 3])], { seconds: 2 });
+  const both = joined(part, later);
+  expect(both.layers.map(({ exact, mean }) => [exact, mean[0]])).toEqual([
+    [true, 1],
+    [true, 3],
+  ]);
+  expect(both.seconds).toBe(5);
+  // The same engine counts what it had before.
+  expect(joined(part, effects([layer(0, [1, 1, 1, 1]), layer(1, [3, 3, 3, 3])], { seconds: 4 })).seconds).toBe(4);
+});
+
+test("effects are of a set by its items, and rest on no attribution", () => {
+  const of = study();
+  const others = [found(), found({ ...EFFECTS, set: "t" })];
+  expect(Object.keys(shownResults(of, others, null).effects)).toEqual(["a", "t"]);
+  expect(shownResults(study({ template: "lettered@1" }), others, null).effects).toEqual({});
+  const renamed = of.item_sets.map((set) => (set.name === "a" ? { ...set, name: "cues" } : set));
+  const { effects: shown } = shownResults(study({ item_sets: renamed }), others, null);
+  expect(shown["cues"]).toMatchObject({ set: "cues" });
+  // Its numbers are the very same.
+  expect(shown["cues"]?.layers[0]?.mean).toBe(EFFECTS.layers[0]?.mean);
+  // A later measurement of the same takes the place of an earlier one.
+  expect(withResult(others, found({ ...EFFECTS, seconds: 9 }))).toHaveLength(2);
+});
+
+test("stability is of one selection from one attribution, by one seed", () => {
+  const stability = (percent: number, seed = 0): Found => ({
+    kind: "stability",
+    made_of: [attributed()],
+    result: {
+      selection: { layer: 0, percent },
+      items: 2,
+      neurons: 1,
+      overlap: { value: 0.8, low: 0.5, high: 1 },
+      chance: 0.25,
+      kept: Float32Array.of(0.8, 0.2, 0, 0),
+      warning: null,
+      resamples: 200,
+      seed,
+    },
+  });
+  const selected = (percent: number, from = attributed()) =>
+    study({ pruning: { mask: mask(0), selection: { layer: 0, percent }, source: { set: "a", settings: SETTINGS, made_of: [from] } } });
+  const results = withResult(withResult([attribution()], stability(25)), stability(50));
+  expect(results).toHaveLength(3);
+  const shown = (of = selected(25)) => shownResults(of, results, null).stability?.selection.percent ?? null;
+  expect(shown()).toBe(25);
+  expect(shown(selected(50))).toBe(50);
+  expect(shown(selected(10))).toBeNull();
+  expect(shown(selected(25, attributed(9)))).toBeNull();
+  expect(shown({ ...selected(25), seed: 1 })).toBeNull();
+  expect(shown(study({ pruning: { mask: mask(0) } }))).toBeNull();
+});
+
+test("both axes are read off where they were written on, with a root and without", () => {
+  for (const isRoot of [true, false]) {
+    const axis: Axis = { low: -4, high: 9, isRoot };
+    for (const value of [-4, -0.5, 0, 2, 9]) expect(valueAt(axis, placeOn(axis, value))).toBeCloseTo(value, 10);
+    expect([placeOn(axis, -4), placeOn(axis, 9)]).toEqual([0, 1]);
+  }
+  // By roots −2 to 3, zero is at two fifths.
+  expect(placeOn({ low: -4, high: 9, isRoot: true }, 0)).toBeCloseTo(0.4, 10);
+  expect(placesOf({ low: 0, high: 4, isRoot: true }, { low: 1, high: Infinity })).toEqual([0.5, 1]);
+  expect(ticks({ low: -1, high: 2, isRoot: false }, 0.3)).toEqual([-1, 0, 1, 2]);
+  expect(ticks({ low: 0, high: 1, isRoot: true }, 0.2)).toEqual([0, 0.05, 0.2, 0.5, 1]);
+});
+
+test("the line between prominent and not is the top 5 %, and zero parts harmful from needed", () => {
+  const { quadrants, bounds, chosen } = pictureOf(POINTS, usualBounds(POINTS), true);
+  expect(bounds).toEqual({ prominence: { low: 4, high: Infinity }, harm: { low: 0, high: Infinity } });
+  expect(quadrants).toEqual({ prominentHarmful: 0, prominentNeeded: 1, otherHarmful: 3, otherNeeded: 2 });
+  expect(chosen).toEqual([]);
+});
+
+test("a rectangle takes the points on its edge, and its numbers exclude none of them by rounding", () => {
+  const bounds = { prominence: { low: 1, high: 3 }, harm: { low: 0, high: Infinity } };
+  expect(inside(POINTS, bounds)).toEqual([1, 2, 5]);
+  expect(layersOf(POINTS, [1, 2, 5])).toEqual([
+    { layer: 0, neurons: [1, 2] },
+    { layer: 1, neurons: [1] },
+  ]);
+  expect([0.012345, -0.012345, 1234.5, 0, 0.5].map(roundedDown)).toEqual([0.0123, -0.0124, 1230, 0, 0.5]);
+  const axis: Axis = { low: 0, high: 4, isRoot: true };
+  expect(spanBetween(axis, 1, 0.5)).toEqual({ low: 1, high: Infinity });
+  expect(spanBetween(axis, 0.25, 0.5)).toEqual({ low: 0.25, high: 1 });
+  // Half of the effect to either side: what is harmful at all is so in all of its interval.
+  expect(clearlyHarmful(POINTS, [0, 1, 2])).toBe(1);
+});
+
+test("points are found by their neurons, in order, and under a mask", () => {
+  expect(indexOf(POINTS, { layer: 1, neuron: 2 })).toBe(6);
+  expect(indexOf(pointsOf(scored(), EFFECTS.layers, 1), { layer: 0, neuron: 2 })).toBe(-1);
+  expect(indexOf(POINTS, null)).toBe(-1);
+  expect([...ordered(POINTS.harm)].slice(0, 3)).toEqual([1, 5, 6]);
+  expect([...markedIn(POINTS, mask(1, 3))]).toEqual([0, 1, 0, 1, 0, 0, 0, 0]);
+});
+
+test("the fields pick a rectangle, and a button makes it the mask, which can be taken back", async () => {
+  const of = study();
+  const view = await show("harm-panel", { study: of, results: [...ofStudy(of, [{ kind: "attribution", result: scored() }]), found()] });
+  expect(view.querySelector("harm-run")?.textContent).toContain("Measured 1 of 2 layers, in 1.0 s (2 items)");
+  expect(view.querySelector(".harmful tbody tr")?.textContent).toContain("layer 0, 1");
+  await enter(control(view, "least-prominence"), "1");
+  await enter(control(view, "least-harm"), "0.6");
+  const button = control<HTMLButtonElement>(view, "harm-prune");
+  expect(button.textContent).toContain("Prune these 2 neurons");
+  button.click();
+  await drawn();
+  expect(store.state.study.pruning.mask.layers).toEqual([
+    { layer: 0, neurons: [1] },
+    { layer: 1, neurons: [1] },
+  ]);
+  expect(store.state.history.undo).toHaveLength(1);
+  expect(control<HTMLButtonElement>(view, "harm-prune").disabled).toBe(true);
+  expect(view.querySelector("[data-key=harm-mask-0-1]")?.textContent).toBe("keep");
+});

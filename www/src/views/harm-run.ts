@@ -1,0 +1,67 @@
+// The start of a measurement of every neuron: what it will take, and how far it is.
+
+import { html, type TemplateResult } from "lit";
+import { count, duration, visible } from "../format";
+import { effectsToGoOnFrom, measureEffects, usualPositions, type Measurement } from "../services/effects";
+import { effectsSeconds } from "../services/estimate";
+import { measuredLayers, openLayers } from "../services/harm";
+import type { Positions } from "../wire/engine";
+import { PLACES } from "./harm-scatter";
+import { View, type Reads } from "./view";
+import { options, valueOf } from "./widgets";
+
+class HarmRun extends View {
+  static override readonly properties = { set: { attribute: false }, layer: { attribute: false } };
+  protected readonly reads: Reads = ({ study, shown }) => [
+    study.model.shape,
+    study.attribution.positions,
+    shown.effects,
+    shown.scores,
+    shown.attribution,
+    shown.sets,
+    this.isBusy,
+  ];
+  declare set: string | undefined;
+  /** All layers for null. */
+  declare layer: number | null;
+  /** Those that were chosen; the attribution's for null. */
+  #positions: Positions | null = null;
+
+  protected override render(): TemplateResult {
+    const { set, layer } = this;
+    const positions = this.#positions ?? usualPositions(this.state);
+    const asked = set === undefined ? null : { set, positions };
+    const open = openLayers(asked && effectsToGoOnFrom(this.state, asked), this.#nLayers, layer);
+    const isOff = this.isBusy || open.length === 0;
+    return html`<div class="tools">
+      <button class=${open.length > 0 ? "primary" : ""} data-key="harm-measure" ?disabled=${isOff || asked === null}
+        @click=${() => void (asked && measureEffects(asked, layer))}>Measure ${layer === null ? "all layers" : `layer ${layer}`}</button>
+      <select data-key="harm-positions" aria-label="Where neurons are set to zero" @change=${(event: Event) => {
+        this.#positions = valueOf(event) as Positions;
+        this.requestUpdate();
+      }}>${options(Object.entries(PLACES), positions)}</select>
+      <span class="note" data-result="effects">${asked ? this.#note(asked, open) : "There are no items (step 2)."}</span>
+    </div>`;
+  }
+
+  get #nLayers(): number {
+    return this.state.study.model.shape?.n_layers ?? 0;
+  }
+
+  #note(asked: Measurement, open: readonly number[]): string {
+    const effects = effectsToGoOnFrom(this.state, asked);
+    const seconds = effectsSeconds(this.state, asked, open);
+    const takes = seconds === null || open.length === 0 ? "" : `, about ${duration(seconds)}`;
+    if (!effects) return `Takes out one neuron after the other, on “${visible(asked.set)}”${takes}.`;
+    const { items_used, items_skipped } = effects;
+    const { whole, partly } = measuredLayers(effects);
+    const skipped = items_skipped > 0 ? `; ${count(items_skipped, "other")} had no gold margin, since all choices begin alike` : "";
+    return (
+      `Measured ${whole} of ${count(this.#nLayers, "layer")}${partly > 0 ? `, ${partly} more on some of the items` : ""}, in ${duration(
+        effects.seconds,
+      )} (${count(items_used.length, "item")}${skipped})` + `${open.length > 0 ? `; Measure goes on from there${takes}` : ""}.`
+    );
+  }
+}
+
+customElements.define("harm-run", HarmRun);
