@@ -13,6 +13,8 @@ mod common;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
 use secateur::attribution::settings::{Baseline, Method};
+use secateur::attribution::sweep::Sweep;
+use secateur::attribution::target::Target;
 use secateur::attribution::{IntegrationPath, Positions, Settings, TargetKind, attribute};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::edit::{LowRank, Projection};
@@ -65,6 +67,7 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
     every_family_and_precision(&compute);
     every_family_s_gradients(&compute);
     every_family_s_edits(&compute);
+    every_family_s_relevance(&compute);
 }
 
 const PROMPT: [&[u32]; 1] = [&[60, 80, 120, 7, 11, 200, 31, 5, 90]];
@@ -104,6 +107,33 @@ fn every_family_s_gradients(gpu: &Compute) {
         );
     }
     println!("gradients of every family: agree");
+}
+
+/// Relevance Patching, whose way back is made of the library's operations.
+fn every_family_s_relevance(gpu: &Compute) {
+    for folder in FAMILIES {
+        for positions in [Positions::Last, Positions::All] {
+            let settings = Settings {
+                positions,
+                target: TargetKind::TopLogit,
+                ..Settings::preset("fast").unwrap().by(Method::Relp)
+            };
+            let relevance = |compute: Compute| {
+                let model = wait(Model::load(folder, files(folder), &compute, job())).unwrap();
+                let decoder = &model.decoder;
+                let none = Edit::none();
+                let base = wait(decoder.base_run(&PROMPT, &none, Capture::All, job())).unwrap();
+                let target = wait(Target::freeze(decoder, &base, settings.target, &[])).unwrap();
+                let sweep = Sweep::new(decoder, &PROMPT, &base, &target, &settings);
+                wait(sweep.run(job())).unwrap().scores_of(0)
+            };
+            let (found, expected) = (relevance(gpu.clone()), relevance(Compute::flex()));
+            let what = format!("{folder}'s relevance, {positions:?}");
+            assert_close(&found, &expected, VALUE, &what);
+        }
+        gpu.faults.check().unwrap();
+    }
+    println!("relevance of every family: agrees");
 }
 
 /// Logits under factors, offsets and low-rank additions, and what trains those: their gradients.

@@ -16,7 +16,7 @@ use common::{assert_close, host, job, wait};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use secateur::kernels::{
-    self, Activation, ActivationShape, AttentionShape, GainsOn, Layout, plain,
+    self, Activation, ActivationShape, AttentionShape, GainsOn, Layout, WayBack, plain,
 };
 use secateur::model::ModelError;
 use secateur::model::device::Compute;
@@ -60,6 +60,7 @@ fn hold_all(device: Device) {
     rotations(&devices);
     attention(&devices);
     activations(&devices);
+    linear_ways_back(&devices.kernels);
     sums_of_exponentials(&devices);
     normalisers(&devices);
 }
@@ -102,15 +103,15 @@ impl Way {
         centred: bool,
     ) -> Tensor<3> {
         match self.is_plain {
-            true => plain::norm(x, weight, bias, centred, 1e-2),
-            false => kernels::norm(x, weight, bias, centred, 1e-2),
+            true => plain::norm(x, weight, bias, centred, 1e-2, WayBack::Exact),
+            false => kernels::norm(x, weight, bias, centred, 1e-2, WayBack::Exact),
         }
     }
 
     fn norm_heads(&self, x: Tensor<4>, weight: &Tensor<2>) -> Tensor<4> {
         match self.is_plain {
-            true => plain::norm_heads(x, weight, false, 1e-2),
-            false => kernels::norm_heads(x, weight, false, 1e-2),
+            true => plain::norm_heads(x, weight, false, 1e-2, WayBack::Exact),
+            false => kernels::norm_heads(x, weight, false, 1e-2, WayBack::Exact),
         }
     }
 
@@ -142,8 +143,8 @@ impl Way {
         shape: ActivationShape,
     ) -> Tensor<3> {
         match self.is_plain {
-            true => plain::activate(projected, bias, gains, shape),
-            false => kernels::activate(projected, bias, gains, shape),
+            true => plain::activate(projected, bias, gains, shape, WayBack::Exact),
+            false => kernels::activate(projected, bias, gains, shape, WayBack::Exact),
         }
     }
 
@@ -402,6 +403,51 @@ fn norms(devices: &Devices) {
     devices.hold("norm of heads", [[2, 3, 5, 33]], |[x], way| {
         way.norm_heads(x, &way.tensor(50, [3, 33]))
     });
+}
+
+/// On the linear way back the values stay, and a linear operation hands back what it was given: an input times its gradient sums
+/// to the output along the same direction.
+fn linear_ways_back(way: &Way) {
+    let held = |what: &str, x: Tensor<4>, run: &dyn Fn(Tensor<4>, WayBack) -> Tensor<4>| {
+        let input = x.clone().autodiff().require_grad();
+        let out = run(input.clone(), WayBack::Linear);
+        let exact = run(x.clone(), WayBack::Exact);
+        let found = wide(host(out.clone().inner()));
+        assert_scaled(&found, &wide(host(exact)), what);
+        let direction = way.tensor(99, out.dims());
+        let along = (out * direction).sum();
+        let gradient = input.grad_remove(&mut along.clone().backward()).unwrap();
+        let handed_back = wide(host((gradient * x).sum()));
+        assert_scaled(&handed_back, &wide(host(along.inner())), what);
+    };
+    for centred in [false, true] {
+        let what = format!("linear norm, centred {centred}");
+        held(&what, way.tensor(1, [1, 2, 17, 33]), &|x, back| {
+            kernels::norm(x, &way.tensor(50, [33]), None, centred, 1e-2, back)
+        });
+    }
+    held(
+        "linear norm of heads",
+        way.tensor(1, [2, 3, 5, 33]),
+        &|x, back| kernels::norm_heads(x, &way.tensor(50, [3, 33]), false, 1e-2, back),
+    );
+    for function in [Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
+        for gated in [false, true] {
+            let what = format!("linear {function:?}, gated {gated}");
+            let width = if gated { 66 } else { 33 };
+            held(&what, way.tensor(1, [1, 1, 5, width]), &|x, back| {
+                let shape = ActivationShape {
+                    prompts: 1,
+                    forks: 1,
+                    tail: 5,
+                    gated,
+                    function,
+                    on: GainsOn::Activation,
+                };
+                kernels::activate(x.reshape([1, 5, width]), None, None, shape, back).unsqueeze()
+            });
+        }
+    }
 }
 
 fn rotations(devices: &Devices) {

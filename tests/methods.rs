@@ -15,11 +15,11 @@ use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
 use secateur::attribution::portrait::{TokenWeight, portrait};
 use secateur::attribution::salience::salience;
-use secateur::attribution::settings::Method;
+use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Attribution, Positions, Settings, TargetKind, attribute};
-use secateur::model::{Capture, Edit, Model, Neuron};
+use secateur::model::{Capture, Edit, Model, Neuron, Site};
 use secateur::scoring::{self, Rule, RunError, encode, score};
 use serde::Deserialize;
 
@@ -181,7 +181,10 @@ fn every_method_scores_items_and_only_a_gradient_s_scores_have_something_to_add_
     for method in Method::ALL {
         let found = attributed(&model, &settings(method, Positions::Last)).unwrap();
         let n_layers = model.decoder.config.n_layers;
-        let adds_up = method.has_target() && method != Method::Ablation;
+        let adds_up = matches!(
+            method,
+            Method::IntegratedGradients | Method::GradientTimesActivation
+        );
         let gaps = if adds_up { n_layers } else { 0 };
         assert_eq!(found.gaps.len(), gaps, "{method}");
         assert_eq!(found.settings.method, method);
@@ -228,6 +231,20 @@ fn what_a_method_does_not_know_is_refused_by_name() {
                 ..of(Method::Random)
             },
             "the method random has no target but choice_first_token",
+        ),
+        (
+            Settings {
+                site: Site::GatePre,
+                ..of(Method::Relp)
+            },
+            "the method relp has no site but post",
+        ),
+        (
+            Settings {
+                baseline: Baseline::Mean,
+                ..of(Method::Relp)
+            },
+            "the method relp has no baseline but zero",
         ),
     ] {
         let error = settings.check().unwrap_err().to_string();

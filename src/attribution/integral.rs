@@ -239,7 +239,7 @@ impl Sweep<'_> {
     ) -> Result<Vec<Found>, ModelError> {
         let d_mlp = self.decoder.config.d_mlp;
         let prompts = self.prompts.len();
-        let Climbed { leaves, values } = match self.settings.path {
+        let climbed = match self.settings.path {
             IntegrationPath::PerLayer => {
                 let births = nodes.iter().map(|nodes| {
                     let gains = self.gains(&nodes.of_prompts).autodiff().require_grad();
@@ -253,14 +253,8 @@ impl Sweep<'_> {
             }
         };
         job.checkpoint().await?;
-        let mut gradients = values.clone().sum().backward();
-        let mut found = Vec::with_capacity(leaves.len());
-        for (index, leaf) in leaves.iter().enumerate() {
-            found.push(leaf.grad_remove(&mut gradients).ok_or_else(|| {
-                ModelError::Device(format!("no gradient reached the layer at place {index}"))
-            })?);
-        }
-        drop(gradients);
+        let found = climbed.gradients()?;
+        let Climbed { leaves, values } = climbed;
         // Every leaf's weights: on the joint path those of the one entry.
         let of_leaf = |leaf: usize| &nodes[leaf.min(nodes.len() - 1)].of_prompts;
         let weights: Vec<f32> = (0..prompts)

@@ -53,7 +53,7 @@ impl TargetKind {
     }
 }
 
-/// How neurons are scored. The formulas of those without gradients are in `attribution/methods/`.
+/// How neurons are scored. The formulas of those without a path are in `attribution/methods/`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +63,8 @@ pub enum Method {
     IntegratedGradients,
     /// Gradient times activation, `a_j · ∂M/∂a_j`: Integrated Gradients by one step at the end of the path.
     GradientTimesActivation,
+    /// Relevance Patching.
+    Relp,
     /// The activation itself.
     Activation,
     /// The norm of the output weights.
@@ -83,6 +85,7 @@ impl fmt::Display for Method {
         f.write_str(match self {
             Self::IntegratedGradients => "integrated_gradients",
             Self::GradientTimesActivation => "gradient_times_activation",
+            Self::Relp => "relp",
             Self::Activation => "activation",
             Self::WeightNorm => "weight_norm",
             Self::Wanda => "wanda",
@@ -95,9 +98,10 @@ impl fmt::Display for Method {
 
 impl Method {
     /// Every method, the estimates first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::IntegratedGradients,
         Self::GradientTimesActivation,
+        Self::Relp,
         Self::Activation,
         Self::WeightNorm,
         Self::Wanda,
@@ -122,6 +126,13 @@ impl Method {
     /// Whether scores depend on what is explained.
     #[must_use]
     pub fn has_target(self) -> bool {
+        self == Self::Relp || self.has_baseline()
+    }
+
+    /// Whether a neuron is taken from a baseline to its activation, at one of two sites; else the site is its activation, and there
+    /// is no baseline but zero.
+    #[must_use]
+    pub fn has_baseline(self) -> bool {
         matches!(
             self,
             Self::IntegratedGradients | Self::GradientTimesActivation | Self::Ablation
@@ -296,13 +307,12 @@ impl Settings {
                 ..settings
             };
         }
+        if !method.has_baseline() {
+            settings.site = Site::Post;
+            settings.baseline = Baseline::Zero;
+        }
         if !method.has_target() {
-            settings = Self {
-                site: Site::Post,
-                target: TargetKind::ChoiceFirstToken,
-                baseline: Baseline::Zero,
-                ..settings
-            };
+            settings.target = TargetKind::ChoiceFirstToken;
         }
         settings
     }

@@ -42,6 +42,23 @@ pub(super) struct Climbed {
     pub(super) values: Tensor<2>,
 }
 
+impl Climbed {
+    /// The gradients of the values' sum by each of the gains, `[prompts, rows of the layer, d_mlp]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Device`] where none reached a layer.
+    pub(super) fn gradients(&self) -> Result<Vec<Tensor<3>>, ModelError> {
+        let mut gradients = self.values.clone().sum().backward();
+        let by_place = self.leaves.iter().enumerate().map(|(index, leaf)| {
+            leaf.grad_remove(&mut gradients).ok_or_else(|| {
+                ModelError::Device(format!("no gradient reached the layer at place {index}"))
+            })
+        });
+        by_place.collect()
+    }
+}
+
 impl<'a> Sweep<'a> {
     /// A sweep that explains `target` of `base`, which captured every layer.
     pub fn new(
@@ -85,6 +102,14 @@ impl<'a> Sweep<'a> {
     #[must_use]
     pub fn from_baseline(self, baseline: Option<&'a [Tensor<1>]>) -> Self {
         Self { baseline, ..self }
+    }
+
+    /// The same over another decoder that gives the same values, from zero.
+    pub(super) fn over<'b>(&self, decoder: &'b Decoder) -> Sweep<'b>
+    where
+        'a: 'b,
+    {
+        Sweep::new(decoder, self.prompts, self.base, self.target, self.settings)
     }
 
     /// How many prompts of a length fit one sweep with at least some nodes of every layer.

@@ -67,8 +67,8 @@ pub struct SettingsArgs {
     /// per_layer or joint.
     #[arg(long, value_parser = named::<IntegrationPath>)]
     pub path: Option<IntegrationPath>,
-    /// integrated_gradients, or for comparison gradient_times_activation, activation, weight_norm, wanda, cosine, random; or
-    /// ablation: the effect itself, at the cost of a run of every neuron.
+    /// integrated_gradients, or for comparison gradient_times_activation, relp, activation, weight_norm, wanda, cosine, random;
+    /// or ablation: the effect itself, at the cost of a run of every neuron.
     #[arg(long, value_parser = named::<Method>)]
     pub method: Option<Method>,
     /// post or gate_pre.

@@ -1,8 +1,9 @@
 //! The few operations that a block is made of, forward and back.
 //!
 //! On each kind of device an operation is one kernel with its backward pass written out: on a GPU ([`gpu`]) and on a
-//! processor ([`cpu`]). Only activations need gradients: a weight is a constant to every kernel. Where weights are trained,
-//! the same is made of the library's operations ([`plain`]), which are also what the kernels are held against.
+//! processor ([`cpu`]). Only activations need gradients: a weight is a constant to every kernel. Where weights are trained, or
+//! the way back is another ([`WayBack`]), the same is made of the library's operations ([`plain`]), which are also what the
+//! kernels are held against.
 //!
 //! - [`project`]: rows times a weight matrix, with bias and residual
 //! - [`norm`], [`norm_heads`]: root-mean-square and layer norms
@@ -29,6 +30,28 @@ use burn::tensor::{DType, Device, Tensor};
 pub use cpu::{instructions, threads};
 pub use secateur_kernels::{Activation, ActivationShape, AttentionShape, GainsOn};
 pub use table::{log_normaliser, rows};
+
+/// What an operation that is not linear hands back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WayBack {
+    /// Its derivative.
+    #[default]
+    Exact,
+    /// The derivative of a linear operation that gives the same values, as Relevance Patching asks for it (Rezaei Jafari et al., 2025,
+    /// arXiv 2508.21258). What a norm divides by is constant (LN-rule), an activation function is its input times a constant
+    /// (identity-rule), and gate and `up` get one half each of what their product would hand back (half-rule).
+    Linear,
+}
+
+impl WayBack {
+    /// What is constant where it is linear.
+    fn hold<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Exact => x,
+            Self::Linear => x.detach(),
+        }
+    }
+}
 
 /// How weights lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +216,11 @@ pub fn norm<const D: usize>(
     bias: Option<&Tensor<1>>,
     centred: bool,
     eps: f64,
+    back: WayBack,
 ) -> Tensor<D> {
     let trained = weight.is_tracked() || bias.is_some_and(Tensor::is_tracked);
-    if trained {
-        return plain::norm(x, weight, bias, centred, eps);
+    if trained || back == WayBack::Linear {
+        return plain::norm(x, weight, bias, centred, eps, back);
     }
     Tensor::from_dispatch(Dispatch::normalise(
         x.into_dispatch(),
@@ -210,9 +234,15 @@ pub fn norm<const D: usize>(
 
 /// A norm of some of a token's heads, each with a weight of its own: the first ones, as many as `weight` has rows. The
 /// others stay as they are. `[forks, tail, heads, d_head]` in and out; `weight`: `[normed heads, d_head]`.
-pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
-    if weight.is_tracked() {
-        return plain::norm_heads(x, weight, centred, eps);
+pub fn norm_heads(
+    x: Tensor<4>,
+    weight: &Tensor<2>,
+    centred: bool,
+    eps: f64,
+    back: WayBack,
+) -> Tensor<4> {
+    if weight.is_tracked() || back == WayBack::Linear {
+        return plain::norm_heads(x, weight, centred, eps, back);
     }
     let heads = x.dims()[2];
     Tensor::from_dispatch(Dispatch::normalise(
@@ -277,10 +307,11 @@ pub fn activate(
     bias: Option<&Tensor<1>>,
     gains: Option<Tensor<3>>,
     shape: ActivationShape,
+    back: WayBack,
 ) -> Tensor<3> {
     let trained = bias.is_some_and(Tensor::is_tracked);
-    if trained {
-        return plain::activate(projected, bias, gains, shape);
+    if trained || back == WayBack::Linear {
+        return plain::activate(projected, bias, gains, shape, back);
     }
     let d_mlp = projected.dims()[2] / if shape.gated { 2 } else { 1 };
     let rows = |x: Tensor<3>| {

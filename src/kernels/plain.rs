@@ -1,12 +1,12 @@
-//! The operations made of the library's own: the CPU's way, the way of trained weights, and what kernels are held
+//! The operations made of the library's own: the way of trained weights and of linear derivatives, and what kernels are held
 //! against.
 
 use std::ops::Range;
 
-use burn::tensor::activation::{gelu_approximate, silu, softmax};
+use burn::tensor::activation::{gelu_approximate, sigmoid, silu, softmax};
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 
-use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout};
+use super::{Activation, ActivationShape, AttentionShape, GainsOn, Layout, WayBack};
 
 /// A score that does not count.
 const HIDDEN: f32 = f32::MIN / 2.0;
@@ -63,13 +63,14 @@ pub fn norm<const D: usize>(
     bias: Option<&Tensor<1>>,
     centred: bool,
     eps: f64,
+    back: WayBack,
 ) -> Tensor<D> {
     let last = D - 1;
     let x = match centred {
         false => x,
         true => x.clone() - x.mean_dim(last),
     };
-    let variance = x.clone().powi_scalar(2).mean_dim(last);
+    let variance = back.hold(x.clone()).powi_scalar(2).mean_dim(last);
     let scale = variance.add_scalar(eps).sqrt().recip();
     let along = |weight: &Tensor<1>| weight.clone().unsqueeze::<D>();
     let normed = x * scale * along(weight);
@@ -80,11 +81,18 @@ pub fn norm<const D: usize>(
 }
 
 /// As [`super::norm_heads`].
-pub fn norm_heads(x: Tensor<4>, weight: &Tensor<2>, centred: bool, eps: f64) -> Tensor<4> {
+pub fn norm_heads(
+    x: Tensor<4>,
+    weight: &Tensor<2>,
+    centred: bool,
+    eps: f64,
+    back: WayBack,
+) -> Tensor<4> {
     let [normed, d_head] = weight.dims();
     let others = x.dims()[2] - normed;
-    let (one, zero) = (Tensor::ones([d_head], &x.device()), None);
-    let first = norm(x.clone().narrow(2, 0, normed), &one, zero, centred, eps);
+    let one = Tensor::ones([d_head], &x.device());
+    let first = x.clone().narrow(2, 0, normed);
+    let first = norm(first, &one, None, centred, eps, back);
     let first = first * weight.clone().reshape([1, 1, normed, d_head]);
     match others {
         0 => first,
@@ -228,6 +236,7 @@ pub fn activate(
     bias: Option<&Tensor<1>>,
     gains: Option<Tensor<3>>,
     shape: ActivationShape,
+    back: WayBack,
 ) -> Tensor<3> {
     let d_mlp = projected.dims()[2] / if shape.gated { 2 } else { 1 };
     let part = |first| projected.clone().narrow(2, first, d_mlp);
@@ -251,13 +260,16 @@ pub fn activate(
     if let Some(bias) = bias {
         gate = gate + bias.clone().unsqueeze::<4>();
     }
-    let mut activated = match shape.function {
-        Activation::Silu => silu(gate),
-        Activation::Gelu => gelu(gate),
-        Activation::GeluTanh => gelu_approximate(gate),
+    let mut activated = match back {
+        WayBack::Exact => function(gate, shape.function),
+        WayBack::Linear => gate.clone() * slope(gate.detach(), shape.function),
     };
     if let Some(up) = up {
         activated = activated * by_fork(up);
+        if back == WayBack::Linear {
+            let half = activated * 0.5;
+            activated = half.clone() + half.detach();
+        }
     }
     if let (Some(gains), GainsOn::Activation) = (gains, shape.on) {
         activated = activated * gains;
@@ -265,11 +277,27 @@ pub fn activate(
     activated.reshape([prompts, forks * tail, d_mlp])
 }
 
-/// `x Φ(x)` ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), of its parts: burn's own GELU goes back through
-/// the derivative of the approximation by tanh on a GPU, which is off by up to 1e-3.
-fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let twice_phi = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
-    x * twice_phi * 0.5
+/// An activation function. GELU, `x Φ(x)` ([Hendrycks and Gimpel, 2016](https://arxiv.org/abs/1606.08415)), of its parts: burn's own
+/// goes back through the derivative of the approximation by tanh on a GPU, which is off by up to 1e-3.
+fn function<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
+    match function {
+        Activation::Silu => silu(x),
+        Activation::Gelu => x.clone() * slope(x, function),
+        Activation::GeluTanh => gelu_approximate(x),
+    }
+}
+
+/// What an activation function multiplies its input by.
+fn slope<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
+    use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+    match function {
+        Activation::Silu => sigmoid(x),
+        Activation::Gelu => ((x * FRAC_1_SQRT_2).erf() + 1.0) * 0.5,
+        Activation::GeluTanh => {
+            let cubed = x.clone().powi_scalar(3) * 0.044_715;
+            (((x + cubed) * FRAC_2_PI.sqrt()).tanh() + 1.0) * 0.5
+        }
+    }
 }
 
 /// As [`super::log_sum_exp`].

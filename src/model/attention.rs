@@ -11,7 +11,7 @@ use super::edit::LayerEdits;
 use super::family::list::Slot;
 use super::layers::{Linear, Norm};
 use super::positions::LayerPositions;
-use crate::kernels::{self, AttentionShape};
+use crate::kernels::{self, AttentionShape, WayBack};
 
 /// Number of prompts, forks and positions in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) struct Attention {
 pub(super) enum QkNorm {
     /// Over each head. Weights of every head of the queries, then of the keys, `[n_heads + n_kv_heads, d_head]`: equal among
     /// the queries, and among the keys.
-    OfHeads(Tensor<2>),
+    OfHeads(Tensor<2>, WayBack),
     /// Over all queries, `[n_heads · d_head]`, and over all keys, `[n_kv_heads · d_head]`.
     Whole([Norm; 2]),
 }
@@ -101,30 +101,42 @@ impl QkNorm {
         if q.weight.dims() != [config.d_head] {
             return Self::Whole([q, k]);
         }
+        let back = q.back;
         let rows = |norm: Norm, heads| norm.weight.unsqueeze::<2>().repeat_dim(0, heads);
         let parts = vec![rows(q, config.n_heads), rows(k, config.n_kv_heads)];
-        Self::OfHeads(Tensor::cat(parts, 0))
+        Self::OfHeads(Tensor::cat(parts, 0), back)
     }
 
     /// Those two.
     pub(super) fn parts(&self, config: &Config) -> (Norm, Norm) {
-        let of_head = |weights: &Tensor<2>, head| Norm {
-            kind: NormKind::Rms,
-            eps: config.norm_eps,
-            weight: weights.clone().narrow(0, head, 1).reshape([-1]),
-            bias: None,
-        };
         match self {
-            Self::OfHeads(weights) => (of_head(weights, 0), of_head(weights, config.n_heads)),
+            Self::OfHeads(weights, back) => {
+                let of_head = |head| Norm {
+                    kind: NormKind::Rms,
+                    eps: config.norm_eps,
+                    weight: weights.clone().narrow(0, head, 1).reshape([-1]),
+                    bias: None,
+                    back: *back,
+                };
+                (of_head(0), of_head(config.n_heads))
+            }
             Self::Whole([q, k]) => (q.clone(), k.clone()),
+        }
+    }
+
+    /// The same with another way back.
+    pub(super) fn going_back(self, back: WayBack) -> Self {
+        match self {
+            Self::OfHeads(weights, _) => Self::OfHeads(weights, back),
+            Self::Whole(norms) => Self::Whole(norms.map(|norm| Norm { back, ..norm })),
         }
     }
 
     /// `[forks, tail, n_heads + 2 · n_kv_heads, d_head]` in and out; the values stay as they are.
     fn apply(&self, config: &Config, heads: Tensor<4>) -> Tensor<4> {
         let [q, k] = match self {
-            Self::OfHeads(weight) => {
-                return kernels::norm_heads(heads, weight, false, config.norm_eps);
+            Self::OfHeads(weight, back) => {
+                return kernels::norm_heads(heads, weight, false, config.norm_eps, *back);
             }
             Self::Whole(norms) => norms,
         };

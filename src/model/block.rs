@@ -5,6 +5,7 @@ use super::attention::{Attention, QkNorm};
 use super::family::list::{Slot, Weight};
 use super::feed_forward::FirstProjections;
 use super::layers::{Linear, Norm};
+use crate::kernels::WayBack;
 
 /// The weights of one block.
 #[derive(Clone)]
@@ -70,6 +71,23 @@ impl Block {
             first: FirstProjections::new(config, parts.projection(Slot::Gate)),
             down: parts.projection(Slot::Down),
             feed_forward_post_norm: parts.norm(Slot::FeedForwardPostNorm),
+        }
+    }
+
+    /// The same with another way back through what is not linear; attention is left alone, but for norms of its queries and keys.
+    pub(super) fn going_back(self, back: WayBack) -> Self {
+        let norm = |norm: Option<Norm>| norm.map(|norm| Norm { back, ..norm });
+        Self {
+            attention_norm: norm(self.attention_norm),
+            attention: Attention {
+                qk_norm: (self.attention.qk_norm).map(|norm| norm.going_back(back)),
+                ..self.attention
+            },
+            attention_post_norm: norm(self.attention_post_norm),
+            feed_forward_norm: norm(self.feed_forward_norm),
+            first: FirstProjections { back, ..self.first },
+            feed_forward_post_norm: norm(self.feed_forward_post_norm),
+            ..self
         }
     }
 

@@ -13,9 +13,10 @@ use super::feed_forward::{PreActivation, last};
 use super::layers::{Norm, Table};
 use super::positions::{Padding, TailPositions, position_ids};
 use super::{Config, ModelError, Pace};
-use crate::kernels;
+use crate::kernels::{self, WayBack};
 
 /// A decoder on a device.
+#[derive(Clone)]
 pub struct Decoder {
     /// Shapes and constants.
     pub config: Config,
@@ -81,13 +82,23 @@ impl Decoder {
                 n_layers,
                 ..self.config.clone()
             },
-            device: self.device.clone(),
-            pace: self.pace,
-            embedding: self.embedding.clone(),
-            position_embedding: self.position_embedding.clone(),
             blocks: self.blocks.iter().take(n_layers).cloned().collect(),
-            final_norm: self.final_norm.clone(),
-            lm_head: self.lm_head.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// A decoder that shares the weights and gives the same values, with another way back through what is not linear.
+    #[must_use]
+    pub fn going_back(&self, back: WayBack) -> Self {
+        let decoder = self.clone();
+        let blocks = decoder.blocks.into_iter();
+        Self {
+            blocks: blocks.map(|block| block.going_back(back)).collect(),
+            final_norm: Norm {
+                back,
+                ..decoder.final_norm
+            },
+            ..decoder
         }
     }
 

@@ -8,7 +8,7 @@ use super::config::Activation;
 use super::edit::{ActivationEdit, LayerEdits, Site};
 use super::family::list::Slot;
 use super::layers::Linear;
-use crate::kernels::{self, ActivationShape, GainsOn};
+use crate::kernels::{self, ActivationShape, GainsOn, WayBack};
 
 /// The feed-forward layer before its activation function.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct PreActivation {
     pub bias: Option<Tensor<1>>,
     /// The activation function.
     pub function: Activation,
+    /// What goes back through it and the gate.
+    pub back: WayBack,
 }
 
 /// The first projections of a feed-forward layer.
@@ -31,6 +33,8 @@ pub(super) struct FirstProjections {
     pub(super) linear: Linear,
     /// The gate's bias, `[d_mlp]`.
     pub(super) bias: Option<Tensor<1>>,
+    /// What goes back through the activation that they lead to.
+    pub(super) back: WayBack,
 }
 
 impl FirstProjections {
@@ -51,6 +55,7 @@ impl FirstProjections {
                 bias: beside,
             },
             bias: gate,
+            back: WayBack::Exact,
         }
     }
 
@@ -84,6 +89,7 @@ impl PreActivation {
             gated: config.is_gated(),
             bias: first.bias.clone(),
             function: config.activation,
+            back: first.back,
         }
     }
 
@@ -154,7 +160,8 @@ impl PreActivation {
                 Some(Site::GatePre) => GainsOn::Gate,
             },
         };
-        kernels::activate(self.projected.clone(), self.bias.as_ref(), factors, shape)
+        let (projected, bias) = (self.projected.clone(), self.bias.as_ref());
+        kernels::activate(projected, bias, factors, shape, self.back)
     }
 }
 

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::ModelError;
 use super::config::NormKind;
 use crate::kernels::plain::unpacked;
-use crate::kernels::{self, Layout};
+use crate::kernels::{self, Layout, WayBack};
 
 /// A projection `x · W + b`; or several of the same input side by side, since one product of a GPU takes as long as three.
 #[derive(Clone, Debug)]
@@ -78,13 +78,15 @@ pub(super) struct Norm {
     pub(super) weight: Tensor<1>,
     /// `[width]`, of layer norms
     pub(super) bias: Option<Tensor<1>>,
+    pub(super) back: WayBack,
 }
 
 impl Norm {
     /// `[…, width]` in and out.
     pub(super) fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let centred = self.kind == NormKind::Layer;
-        kernels::norm(x, &self.weight, self.bias.as_ref(), centred, self.eps)
+        let bias = self.bias.as_ref();
+        kernels::norm(x, &self.weight, bias, centred, self.eps, self.back)
     }
 }
 

@@ -6,6 +6,7 @@ use super::block::{Block, Part};
 use super::family::list::{Shape, Weight};
 use super::layers::{Linear, Norm, Table};
 use super::{Config, Decoder, Pace};
+use crate::kernels::WayBack;
 
 /// Draws weights from a device's generator.
 struct Draw<'a> {
@@ -40,6 +41,7 @@ impl Draw<'_> {
             eps: self.config.norm_eps,
             weight: Tensor::ones([width], self.device),
             bias: (self.config.has_bias(weight)).then(|| self.vector(width)),
+            back: WayBack::Exact,
         }
     }
 

@@ -8,12 +8,14 @@ import { control, drawn, enter, show } from "./support";
 const FAST: AttributionSettings = { ...EMPTY_STUDY.attribution, preset: "fast", steps: 6 };
 const PAPER: AttributionSettings = { ...FAST, preset: "paper", path: "joint", site: "gate_pre", rule: "right", steps: 20 };
 const { preset: _, ...WANDA }: AttributionSettings = { ...FAST, method: "wanda", steps: 1, rule: "right" };
+const RELP: AttributionSettings = { ...WANDA, method: "relp" };
+const GRADIENT: AttributionSettings = { ...WANDA, method: "gradient_times_activation" };
 
 /** The form over a study that has a threshold of its own, with what the engine has to choose from. */
 const form = (): Promise<HTMLElement> =>
   show("attribution-settings", {
     study: { ...EMPTY_STUDY, attribution: { ...FAST, confidence_threshold: 0.9 } },
-    engine: { presets: { fast: FAST, paper: PAPER, wanda: WANDA } },
+    engine: { presets: { fast: FAST, paper: PAPER, wanda: WANDA, relp: RELP, gradient_times_activation: GRADIENT } },
   });
 
 async function choose(view: HTMLElement, key: string, value: string): Promise<void> {
@@ -40,6 +42,18 @@ test("settings of one's own are of no preset, and a method begins with what the 
   await choose(view, "method", "wanda");
   expect(store.state.study.attribution).toEqual({ ...WANDA, confidence_threshold: 0.9 });
   expect(view.querySelector("[data-key=steps]")).toBeNull();
+});
+
+test("a method's form asks for what the method knows, and for no more", async () => {
+  const view = await form();
+  for (const [method, asked] of [
+    ["gradient_times_activation", ["site", "target"]],
+    ["relp", ["target"]],
+    ["wanda", []],
+  ] as const) {
+    await choose(view, "method", method);
+    expect(["path", "site", "target", "steps"].filter((key) => view.querySelector(`[data-key=${key}]`))).toEqual(asked);
+  }
 });
 
 test("a tolerance comes with its rule and goes with it, and the steps are those of the fast preset then", async () => {

@@ -48,4 +48,5 @@ test("settings say what they are, and of another method only what it knows", () 
   expect(settingsText({ ...own, method: "gradient_times_activation", steps: 1, rule: "right" })).toBe(
     "Gradient × activation, last, post, choice_first_token",
   );
+  expect(settingsText({ ...own, method: "relp", steps: 1, rule: "right" })).toBe("Relevance Patching (RelP), last, choice_first_token");
 });

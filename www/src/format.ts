@@ -83,6 +83,7 @@ export const TOLERANCE = 0.01;
 export const METHODS: Readonly<Record<Method, string>> = {
   integrated_gradients: "Integrated Gradients",
   gradient_times_activation: "Gradient × activation",
+  relp: "Relevance Patching (RelP)",
   activation: "Activation",
   weight_norm: "Norm of the output weights",
   wanda: "Wanda score",
@@ -93,7 +94,12 @@ export const METHODS: Readonly<Record<Method, string>> = {
 
 /** Whether a method explains a target; the others look at activations and weights alone. */
 export function hasTarget(method: Method): boolean {
-  return method === "integrated_gradients" || method === "gradient_times_activation" || method === "ablation";
+  return ["integrated_gradients", "gradient_times_activation", "relp", "ablation"].includes(method);
+}
+
+/** Whether a method takes a neuron from a baseline to its activation, at one of two sites. */
+export function hasBaseline(method: Method): boolean {
+  return hasTarget(method) && method !== "relp";
 }
 
 /** What a selection goes by. */
@@ -111,8 +117,10 @@ const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
 export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance, baseline, aggregate } = settings;
   const further = [...(baseline === "mean" ? ["from the mean"] : []), ...(aggregate === "signed_mean" ? [] : [AGGREGATES[aggregate]])];
-  if (method !== "integrated_gradients")
-    return [METHODS[method], positions, ...(hasTarget(method) ? [site, target] : []), ...further].join(", ");
+  if (method !== "integrated_gradients") {
+    const of = [...(hasBaseline(method) ? [site] : []), ...(hasTarget(method) ? [target] : [])];
+    return [METHODS[method], positions, ...of, ...further].join(", ");
+  }
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? TOLERANCE)}` : `${count(steps, "step")}, ${rule} rule`;
   return [preset ?? "own settings", path, site, positions, target, nodes, ...further].join(", ");
 }

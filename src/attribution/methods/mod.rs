@@ -1,10 +1,10 @@
-//! Scores that a base run and the weights give without a path: controls for Integrated Gradients.
-//!
-//! Each is a file that implements [`Estimate`] with its formula and source.
+//! Scores without a path, to compare with Integrated Gradients, each a file with its formula and source: `relp`, which goes up and
+//! back once, and those that a base run and the weights give, which implement [`Estimate`].
 
 mod activation;
 mod cosine;
 mod random;
+mod relp;
 mod wanda;
 mod weight_norm;
 
@@ -27,12 +27,13 @@ pub trait Estimate {
     fn scores(&self, of: &Sweep<'_>, layer: usize) -> Result<Tensor<2>, ModelError>;
 }
 
-/// The estimate of a method; none for those that take gradients.
+/// The estimate of a method; none for those that take more than a base run.
 fn estimate(method: Method) -> Option<Box<dyn Estimate>> {
     Some(match method {
-        Method::IntegratedGradients | Method::GradientTimesActivation | Method::Ablation => {
-            return None;
-        }
+        Method::IntegratedGradients
+        | Method::GradientTimesActivation
+        | Method::Relp
+        | Method::Ablation => return None,
         Method::Activation => Box::new(activation::Activation),
         Method::WeightNorm => Box::new(weight_norm::WeightNorm),
         Method::Wanda => Box::new(wanda::Wanda),
@@ -41,12 +42,15 @@ fn estimate(method: Method) -> Option<Box<dyn Estimate>> {
     })
 }
 
-/// What a sweep's prompts give by a method that takes no gradients; none where its method does.
+/// What a sweep's prompts give by a method that has its own file here; none by another.
 ///
 /// # Errors
 ///
 /// [`ModelError::Device`], [`ModelError::Cancelled`].
 pub async fn estimated(of: &Sweep<'_>, job: Job<'_>) -> Result<Option<Swept>, ModelError> {
+    if of.settings.method == Method::Relp {
+        return relp::relevance(of, job).await.map(Some);
+    }
     let Some(estimate) = estimate(of.settings.method) else {
         return Ok(None);
     };
@@ -57,8 +61,14 @@ pub async fn estimated(of: &Sweep<'_>, job: Job<'_>) -> Result<Option<Swept>, Mo
         job.checkpoint().await?;
         layers.push(estimate.scores(of, layer)?.expand(shape));
     }
+    by_prompt(of, layers).await.map(Some)
+}
+
+/// Scores of every layer, `[prompts, d_mlp]` each, on the host.
+async fn by_prompt(of: &Sweep<'_>, layers: Vec<Tensor<2>>) -> Result<Swept, ModelError> {
+    let config = &of.decoder.config;
     let scores = read(Tensor::cat(layers, 1)).await?;
     let of_prompts = scores.chunks(config.n_layers * config.d_mlp);
     let of_prompts = of_prompts.map(<[f32]>::to_vec).collect();
-    Ok(Some(Swept::of_scores(of, of_prompts)))
+    Ok(Swept::of_scores(of, of_prompts))
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::loader::Loader;
+use crate::kernels::WayBack;
 use crate::model::family::list::{Layout, Slot, Weight};
 use crate::model::layers::{Linear, Norm, Table};
 use crate::model::{Config, ModelError, Precision};
@@ -156,6 +157,7 @@ impl Loader<'_> {
             eps: config.norm_eps,
             weight: self.upload(values),
             bias: bias.map(|bias| self.upload(bias)),
+            back: WayBack::Exact,
         })
     }
 

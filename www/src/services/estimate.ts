@@ -22,8 +22,9 @@ function stepsOf({ method, rule, steps }: AttributionSettings): number {
 /** Token-layers of an attribution, per token-layer of a forward pass over the same prompt. */
 function relativeCost(settings: AttributionSettings, n_layers: number, tokens: number): number {
   const positions = settings.positions === "all" ? tokens : 1;
-  // Forks of all layers travel upward together: layer l carries the forks born in the l layers below.
-  const layers = settings.path === "joint" ? n_layers : (n_layers * (n_layers + 1)) / 2;
+  // Forks of all layers travel upward together, layer l carries those born in the l layers below; on the joint path, and by relp,
+  // there is one fork.
+  const layers = settings.path === "joint" || settings.method === "relp" ? n_layers : (n_layers * (n_layers + 1)) / 2;
   return 1 + (GRADIENT_COST * stepsOf(settings) * layers * positions) / (tokens * n_layers);
 }
 

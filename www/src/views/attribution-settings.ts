@@ -1,7 +1,7 @@
 // What is attributed, and how: by a preset, or with settings of one's own.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { hasTarget, METHODS, TOLERANCE } from "../format";
+import { hasBaseline, hasTarget, METHODS, TOLERANCE } from "../format";
 import { store } from "../services/store";
 import type { AttributionSettings as Settings, Method, Quadrature } from "../wire/engine";
 import { View, type Reads } from "./view";
@@ -129,19 +129,23 @@ class AttributionSettings extends View {
   }
 
   #target(): TemplateResult {
-    const { site, target, baseline } = this.state.study.attribution;
+    const { method, site, target, baseline } = this.state.study.attribution;
     return html`
-      ${choice(
-        "Site",
-        "site",
-        [
-          ["post", "post"],
-          ["gate_pre", "gate_pre"],
-        ],
-        site,
-        (to) => this.#change({ site: to }),
-        "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)",
-      )}
+      ${
+        hasBaseline(method)
+          ? choice(
+              "Site",
+              "site",
+              [
+                ["post", "post"],
+                ["gate_pre", "gate_pre"],
+              ],
+              site,
+              (to) => this.#change({ site: to }),
+              "post: the input of the FFN's output projection; gate_pre: the neuron's row of weights, before a bias and the non-linearity (the paper)",
+            )
+          : nothing
+      }
       ${choice(
         "Target",
         "target",
@@ -156,7 +160,7 @@ class AttributionSettings extends View {
           + "gold_margin: the right choice's first token against the best of the wrong ones'",
       )}
       ${
-        site === "post"
+        hasBaseline(method) && site === "post"
           ? choice(
               "Baseline",
               "baseline",

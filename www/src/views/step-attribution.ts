@@ -8,6 +8,7 @@ import { heading } from "./widgets";
 /** What the methods without a path compute of a neuron. */
 const FORMULAS: Readonly<Record<Exclude<Method, "integrated_gradients">, string>> = {
   gradient_times_activation: "the gradient of the target by the neuron's activation, times the activation",
+  relp: "Relevance Patching: its activation times the gradient of the target in a model whose norms, activation functions and gates are linear, one run each way (Rezaei Jafari et al., 2025)",
   activation: "its activation, summed over the positions, whatever follows from it",
   weight_norm: "the norm of its output weights, the same for every item",
   wanda: "the norm of its activations over the positions, times the sum of its absolute output weights (Sun et al., 2024)",

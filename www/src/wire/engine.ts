@@ -775,7 +775,7 @@ export interface MaskRequest {
 }
 
 /** How neurons are scored. The formulas of those without gradients are in `attribution/methods/`. */
-export type Method = "integrated_gradients" | "gradient_times_activation" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
+export type Method = "integrated_gradients" | "gradient_times_activation" | "relp" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
 
 /** What is known of a loaded model. */
 export interface ModelInfo {
