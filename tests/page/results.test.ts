@@ -5,7 +5,7 @@ import { prompted, prompting } from "../../www/src/services/edited";
 import { holds, ofStudy, scoresByOtherRules, shownResults, withResult, type Found, type Shown } from "../../www/src/services/results";
 import type { EditedStudy } from "../../www/src/services/edited";
 import type { ItemSetSpec, NeuronCard } from "../../www/src/wire/engine";
-import { attributed, attribution, madeOf, mask, pruned, scores, search, set, study } from "./studies";
+import { attributed, attribution, madeOf, mask, pruned, race, scores, search, set, study } from "./studies";
 
 function shown(of: EditedStudy, ...found: Found[]): Shown {
   return shownResults(of, found, { layer: 0, neuron: 1 });
@@ -88,6 +88,24 @@ test("a search is of the attribution that is shown, and of all validation sets",
   expect(shown(study(), search(), attribution(4), attribution(8)).search).toBeNull();
   const more = study({ item_sets: [...study().item_sets, set("w", "W", "validation")] });
   expect(shown(more, search(), attribution()).search).toBeNull();
+});
+
+test("a race is of its own settings, whatever attribution is there", () => {
+  expect(shown(study(), race()).race).not.toBeNull();
+  expect(shown(study(), race(), attribution()).race).not.toBeNull();
+  expect(shown(study({ template: "lettered@1" }), race()).race).toBeNull();
+});
+
+test("a text's score is of the model and of the mask, and of no set", () => {
+  const text = { tokens: 2, bytes: 8, log_likelihood: -2, perplexity: Math.E, bits_per_byte: 0.36 };
+  const { set: _, items: __, prompting: ___, rule: ____, ...model } = madeOf("t");
+  const found: Found<"general"> = { kind: "general", result: { before: text, after: text }, made_of: [{ ...model, mask: mask(1) }] };
+  const under = study({ pruning: { mask: mask(1) } });
+  expect(shown(under, found).general).toBe(found.result);
+  expect(holds(found, under, shown(under))).toBe(true);
+  expect(shown({ ...under, template: "lettered@1", item_sets: [] }, found).general).toBe(found.result);
+  expect(shown(study({ pruning: { mask: mask(2) } }), found).general).toBeNull();
+  expect(shown({ ...under, model: { ...under.model, sha256: "another" } }, found).general).toBeNull();
 });
 
 test("a card is the selected neuron's, and has its scores where there is an attribution", () => {

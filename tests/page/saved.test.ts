@@ -178,6 +178,26 @@ test("a report is written as it was read", () => {
   expect(written).toEqual(read);
 });
 
+test("random masks beside the cells of a search stand in study and report, and are read from there", () => {
+  const luck = { seed: 7, correct: Array.from({ length: REPORT.search?.cells.length ?? 0 }, () => [1, 2, 3]), best: [4, 5, 6] };
+  const report: Report = {
+    ...REPORT,
+    study: { ...REPORT.study, search: { percents: REPORT.study.search?.percents ?? [], control: { masks: 3, seed: 7 } } },
+    ...(REPORT.search ? { search: { ...REPORT.search, luck } } : {}),
+  };
+  showReport(report);
+  expect(store.state.study.search.control).toEqual({ masks: 3, seed: 7 });
+  expect(documentOf(store.state).search).toEqual(report.study.search);
+  // As everything of the form, they are no part of a document before they are run.
+  store.edit({ search: { percents: [5] } });
+  expect(documentOf(store.state).search).toEqual(report.study.search);
+  store.edit({ search: { percents: [5], control: { masks: 9, seed: 1 } } });
+  const saved = structuredClone(snapshot());
+  store.set(INITIAL);
+  open(saved);
+  expect(store.state.study.search.control).toEqual({ masks: 9, seed: 1 });
+});
+
 test("a study's parts that were not run are not written", () => {
   const edited = editedStudy(REPORT);
   const found = foundIn(REPORT, edited).filter(({ kind }) => kind === "scores");

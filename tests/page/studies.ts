@@ -5,11 +5,14 @@ import type { Found } from "../../www/src/services/results";
 import type {
   Accuracy,
   Attribution,
+  AttributionSettings,
+  Estimated,
   Item,
   ItemSetSpec,
   MadeOf,
   Mask,
   PruneReport,
+  Race,
   Role,
   SearchReport,
   SetScores,
@@ -38,7 +41,7 @@ export function mask(...neurons: number[]): Mask {
   return { operation: "zero", site: "post", layers: neurons.length > 0 ? [{ layer: 0, neurons }] : [] };
 }
 
-const ACCURACY: Accuracy = { correct: 1, total: 2, value: 0.5, low: 0.1, high: 0.9 };
+export const ACCURACY: Accuracy = { correct: 1, total: 2, value: 0.5, low: 0.1, high: 0.9 };
 
 /** As the engine stamps what it finds of a set of `study()`. */
 export function madeOf(name: string, patch: Partial<MadeOf> = {}): MadeOf {
@@ -95,6 +98,35 @@ export function search(steps = 8): Found<"search"> {
     ],
   };
   return { kind: "search", result, made_of: [madeOf("v"), attributed(steps)] };
+}
+
+export function estimated(value: number, half = 0.1): Estimated {
+  return { value, low: value - half, high: value + half };
+}
+
+export function race(patch: Partial<Race> = {}): Found<"race"> {
+  const settings = { ...SETTINGS, method: "ablation" as const, steps: 1, rule: "right" as const };
+  const raced = (method: AttributionSettings["method"], value: number): Race["methods"][number] => ({
+    settings: { ...SETTINGS, method },
+    correlation: estimated(value),
+    ...(method === "integrated_gradients" ? { correlation_signed: estimated(value) } : {}),
+    found: estimated(value),
+    by_layer: [value],
+    seconds: 0.5,
+  });
+  const result: Race = {
+    set: "a",
+    settings,
+    layers: [0],
+    items: 2,
+    percent: 25,
+    ablation_seconds: 2,
+    methods: [raced("integrated_gradients", 0.8), raced("wanda", 0.3), raced("random", 0)],
+    resamples: 200,
+    seed: 0,
+    ...patch,
+  };
+  return { kind: "race", result, made_of: [madeOf("a", { settings })] };
 }
 
 export function pruned(of: Mask, ...names: string[]): Found<"pruned"> {

@@ -10,7 +10,7 @@
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it
 // - views/            lit elements, one a file: app-shell holds the rail, the map, the step, the neuron's card; view.ts draws
 //                     an element again when what it reads of the state is another
-// - format.ts         numbers as people read them
+// - format.ts         numbers as people read them; verdicts.ts: what results mean, in a sentence
 // - styles/           tokens, layout, parts, and a sheet for each larger part
 
 import "./styles/tokens.css";
@@ -33,12 +33,14 @@ import "./views/answers-table";
 import "./views/attribution-run";
 import "./views/attribution-settings";
 import "./views/completeness-gaps";
+import "./views/general-ability";
 import "./views/harm-panel";
 import "./views/harm-run";
 import "./views/harm-scatter";
 import "./views/heat-map";
 import "./views/item-list";
 import "./views/item-sets";
+import "./views/items-audit";
 import "./views/job-bar";
 import "./views/kept-models";
 import "./views/known-models";
@@ -46,6 +48,7 @@ import "./views/layer-search";
 import "./views/link-panel";
 import "./views/mask-file";
 import "./views/message-bar";
+import "./views/method-race";
 import "./views/model-device";
 import "./views/model-hub";
 import "./views/model-loaded";

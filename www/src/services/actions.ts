@@ -19,7 +19,7 @@ const RESAMPLES = 200;
 export const LIVE_PARAMETERS = 5_000_000;
 
 /** An answer of the engine, apart from what it was made of. */
-function apart<S extends Stamped<object>>({ made_of, ...result }: S): { result: Omit<S, "made_of">; made_of: MadeOf[] } {
+export function apart<S extends Stamped<object>>({ made_of, ...result }: S): { result: Omit<S, "made_of">; made_of: MadeOf[] } {
   return { result, made_of };
 }
 
@@ -46,7 +46,7 @@ export function scoreAll(): Promise<boolean> {
 }
 
 /** Scores a set; quick where the engine has its scores. */
-async function score(set: string, onProgress: OnProgress): Promise<void> {
+export async function score(set: string, onProgress: OnProgress): Promise<void> {
   const scored = await engine.call("score", [{ set }], onProgress);
   put("scores", apart(scored));
   // The rule was changed meanwhile.
@@ -261,7 +261,7 @@ export function runSearch(): Promise<boolean> {
     }
     await scoreSets(sets, onProgress);
     await ensureAttribution(onProgress);
-    put("search", apart(await engine.call("search", [{ sets, percents: store.state.study.search.percents }], onProgress)));
+    put("search", apart(await engine.call("search", [{ sets, ...store.state.study.search }], onProgress)));
   });
 }
 

@@ -13,6 +13,7 @@ import type {
   Precision,
   Prompting,
   Role,
+  SearchControl,
   Selection,
   Study,
   TuneSettings,
@@ -61,7 +62,7 @@ export interface EditedStudy {
   choice_order?: Study["choice_order"];
   scoring: Study["scoring"];
   attribution: AttributionSettings;
-  search: { percents: number[] };
+  search: { percents: number[]; control?: SearchControl };
   pruning: Pruning;
   control: { masks: number };
   tuning: TuneSettings;

@@ -1,9 +1,9 @@
-// How long an attribution or a measurement of every neuron will take, guessed from how long the last one took, or scoring: a hint
-// for the user, no result.
+// How long an attribution, a race or a measurement of every neuron will take, guessed from how long the last one took, or
+// scoring: a hint for the user, no result.
 
 import { hasTarget } from "../format";
-import type { AttributionSettings, Item } from "../wire/engine";
-import { setsOf } from "./edited";
+import type { AttributionSettings, Item, Method } from "../wire/engine";
+import { setsOf, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
 import type { State } from "./store";
@@ -14,14 +14,25 @@ const GRADIENT_COST = 3;
 /** What most layers take to a tolerance, and a few that take many more. */
 const ADAPTIVE_STEPS = 12;
 
+/** Methods of a race that take a forward pass and no more. */
+const PLAIN_METHODS = 5;
+
 function stepsOf({ method, rule, steps }: AttributionSettings): number {
   if (!hasTarget(method)) return 0;
   return rule === "adaptive" ? Math.min(steps, ADAPTIVE_STEPS) : steps;
 }
 
-/** Token-layers of an attribution, per token-layer of a forward pass over the same prompt. */
-function relativeCost(settings: AttributionSettings, n_layers: number, tokens: number): number {
+function allLayers({ n_layers }: Shape): number[] {
+  return Array.from({ length: n_layers }, (_, layer) => layer);
+}
+
+/** Token-layers that are run, per token-layer of a forward pass over the same prompt. */
+function relativeCost(settings: AttributionSettings, shape: Shape, tokens: number, ablated = allLayers(shape)): number {
+  const { n_layers, d_mlp } = shape;
   const positions = settings.positions === "all" ? tokens : 1;
+  // The fork of a neuron runs through its layer and those above.
+  const above = ablated.reduce((sum, layer) => sum + n_layers - layer, 0);
+  if (settings.method === "ablation") return 1 + (d_mlp * above * positions) / (tokens * n_layers);
   // Forks of all layers travel upward together, layer l carries those born in the l layers below; on the joint path, and by relp,
   // there is one fork.
   const layers = settings.path === "joint" || settings.method === "relp" ? n_layers : (n_layers * (n_layers + 1)) / 2;
@@ -34,23 +45,54 @@ function tokensOf(items: readonly Item[]): number {
   return Math.max(4, characters / 4 + 6);
 }
 
-/** Seconds, or null where nothing was run that could tell. */
-export function attributionSeconds({ study, engine, shown }: State): number | null {
+/** What is known of a run over the set of the attribution. */
+interface Ground {
+  /** Items that it uses. */
+  used: number;
+  /** Tokens of a prompt. */
+  tokens: number;
+  shape: Shape;
+  /** What a forward pass over one of them takes. */
+  seconds: number;
+}
+
+/** Null where nothing was run that could tell. */
+function ground({ study, engine, shown }: State): Ground | null {
   const [set] = setsOf(study, "attribution");
   const scored = set === undefined ? undefined : shown.scores[set];
-  if (!scored || scored.items.length === 0) return null;
+  const shape = engine.model?.info ?? study.model.shape;
+  if (!scored || scored.items.length === 0 || !shape) return null;
   const items = shown.sets.find((other) => other.name === set)?.items ?? [];
   const tokens = tokensOf(items);
-  const { attribution: settings } = study;
-  const used = scored.items.filter((item) => item.confidence >= settings.confidence_threshold).length;
+  const used = scored.items.filter((item) => item.confidence >= study.attribution.confidence_threshold).length;
   const { attribution, precomputed } = shown;
-  const cost = (of: AttributionSettings): number => relativeCost(of, engine.model?.info.n_layers ?? 1, tokens);
   // What another machine took says nothing of this one.
   const isOwn = (kind: "attribution" | "scores"): boolean => !precomputed.includes(kind);
   if (attribution && attribution.set === set && attribution.items_used.length > 0 && isOwn("attribution")) {
-    return (attribution.seconds / attribution.items_used.length / cost(attribution.settings)) * used * cost(settings);
+    const seconds = attribution.seconds / attribution.items_used.length / relativeCost(attribution.settings, shape, tokens);
+    return { used, tokens, shape, seconds };
   }
-  return isOwn("scores") ? (scored.seconds / scored.items.length) * used * cost(settings) : null;
+  return isOwn("scores") ? { used, tokens, shape, seconds: scored.seconds / scored.items.length } : null;
+}
+
+/** Seconds, or null where nothing was run that could tell. */
+export function attributionSeconds(state: State): number | null {
+  const known = ground(state);
+  return known && known.seconds * known.used * relativeCost(state.study.attribution, known.shape, known.tokens);
+}
+
+/** The same of a race in some layers, or in all. */
+export function raceSeconds(state: State, settings: AttributionSettings, layers: number[] | undefined): number | null {
+  const known = ground(state);
+  if (!known) return null;
+  const { seconds, used, shape, tokens } = known;
+  const by = (method: Method, of = settings, ablated?: number[]): number =>
+    relativeCost({ ...of, method, path: "per_layer", steps: 1, rule: "right" }, shape, tokens, ablated);
+  const { race } = state.shown;
+  // One that was run says more of ablation than other passes do.
+  const ofAblation = race ? race.ablation_seconds / race.items / by("ablation", race.settings, race.layers) : seconds;
+  const estimates = relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS;
+  return used * (ofAblation * by("ablation", settings, layers) + seconds * estimates);
 }
 
 /** Seconds to measure every neuron of some layers; null where nothing was run that could tell. */

@@ -3,12 +3,15 @@
 
 import type {
   Attribution,
+  Audit,
   ControlReport,
+  GeneralAbility,
   MadeOf,
   NeuronCard,
   NeuronRequest,
   PositionBias,
   PruneReport,
+  Race,
   RankedNeuron,
   SearchReport,
   SetScores,
@@ -42,10 +45,16 @@ export interface Results {
   /** Of one selection from an attribution. */
   stability: HeldStability;
   bias: PositionBias;
+  /** Of what drives the answers to a set. */
+  audit: Audit;
+  /** Of the methods, against exact ablation. */
+  race: Race;
   card: NeuronCard;
   search: SearchReport;
   pruned: PruneReport;
   control: ControlReport;
+  /** A text before and after the mask. */
+  general: GeneralAbility;
   tuning: Tuned;
 }
 
@@ -61,10 +70,13 @@ const SINGLE = [
   "ranked",
   "stability",
   "bias",
+  "audit",
+  "race",
   "card",
   "search",
   "pruned",
   "control",
+  "general",
   "tuning",
 ] as const satisfies readonly Kind[];
 type Single = (typeof SINGLE)[number];
@@ -121,23 +133,30 @@ export function withResult(results: readonly Found[], found: Found): Found[] {
   return [found, ...others].filter(({ kind }) => kind !== found.kind || left-- > 0);
 }
 
+/** What a result of the model under the mask is made of, whatever it is asked. */
+function ofModel({ model, pruning }: EditedStudy): MadeOf {
+  return {
+    ...(model.sha256 ? { model: model.sha256 } : {}),
+    ...(model.precision ? { precision: model.precision } : {}),
+    mask: pruning.mask,
+  };
+}
+
 /** What a result of a set is made of in a study; what is not known is not there. */
 function ofSet(study: EditedStudy, name: string): MadeOf | null {
   const hashOf = (set: string): string => study.item_sets.find((other) => other.name === set)?.sha256 ?? "";
-  const { model, template, few_shot, choice_order, scoring, pruning } = study;
+  const { template, few_shot, choice_order, scoring } = study;
   const items = hashOf(name);
   const shots = few_shot ? hashOf(few_shot.set ?? name) : null;
   if (items === "" || shots === "") return null;
   const { set: _, ...drawn } = few_shot ?? { k: 0 };
   return {
-    ...(model.sha256 ? { model: model.sha256 } : {}),
-    ...(model.precision ? { precision: model.precision } : {}),
+    ...ofModel(study),
     set: name,
     items,
     ...(shots === null ? {} : { shots }),
     prompting: { template, ...(few_shot ? { few_shot: drawn } : {}), ...(choice_order ? { choice_order: choice_order.seed } : {}) },
     rule: scoring.rule,
-    mask: pruning.mask,
   };
 }
 
@@ -155,10 +174,11 @@ interface AtHand {
 }
 
 /** The settings of these are their own; those of others are the attribution's that they rest on. */
-const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects"];
+const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects", "race"];
 
-/** Under which name a part's set is at hand, where all that it was made of is; else null. */
+/** Under which name a part's set is at hand, where all that it was made of is; else null. What is of no set has no name. */
 function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string | null {
+  if (of.set === undefined && of.items === undefined) return differences(of, ofModel(study)).length > 0 ? null : "";
   const name = nameOf(study, of);
   const now = name === null ? null : ofSet(study, name);
   if (name === null || now === null || differences(of, now).length > 0) return null;

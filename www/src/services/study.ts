@@ -2,7 +2,7 @@
 // first, then those that ask the engine.
 
 import { isReported } from "../roles";
-import type { Attribution, Item, ItemSetSpec, Report, SearchReport, Study, TuneReport } from "../wire/engine";
+import type { Attribution, Item, ItemSetSpec, Report, SearchReport, SearchSpec, Study, TuneReport } from "../wire/engine";
 import { EMPTY_STUDY, modelOf, type EditedStudy, type PageSet } from "./edited";
 import { engine } from "./engine";
 import { NO_HISTORY } from "./history";
@@ -34,8 +34,9 @@ function written({ items, ...set }: ItemSetSpec): ItemSetSpec {
   return set.sample === undefined ? { ...set, items: items ?? [] } : set;
 }
 
-function percentsOf({ cells }: SearchReport): number[] {
-  return [...new Set(cells.map((cell) => cell.percent))];
+function searched({ cells, luck }: SearchReport): SearchSpec {
+  const percents = [...new Set(cells.map((cell) => cell.percent))];
+  return { percents, ...(luck ? { control: { masks: luck.best.length, seed: luck.seed } } : {}) };
 }
 
 /** The study of what is shown: the one that is edited, with those parts that were run, as they were run. */
@@ -63,7 +64,7 @@ export function study(state: State): Study {
     ...(choice_order ? { choice_order } : {}),
     scoring,
     ...(attribution ? { attribution: attribution.settings } : {}),
-    ...(attribution && search ? { search: { percents: percentsOf(search) } } : {}),
+    ...(attribution && search ? { search: searched(search) } : {}),
     ...(mask.layers.length > 0 ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
     ...(tuning ? { tuning: tuning.settings } : {}),
@@ -95,7 +96,7 @@ export function editedStudy({ study: made, model, pruned }: Report): EditedStudy
     ...(choice_order ? { choice_order } : {}),
     scoring: scoring ?? EMPTY_STUDY.scoring,
     ...(attribution ? { attribution } : {}),
-    ...(search ? { search: { percents: search.percents } } : {}),
+    ...(search ? { search: { percents: search.percents, ...(search.control ? { control: search.control } : {}) } } : {}),
     pruning: { mask, ...(pruning?.selection ? { selection: pruning.selection } : {}) },
     ...(control ? { control: { masks: control.masks } } : {}),
     ...(tuning ? { tuning } : {}),

@@ -4,9 +4,10 @@ import { html, nothing, svg, type TemplateResult } from "lit";
 import { accuracyText, interval, percent, points, visible } from "../format";
 import type { Accuracy, ScoringRule, SetScores } from "../wire/engine";
 
-/** One or two accuracies with their intervals on a line from 0 to 100 %. */
-export function accuracyBar(before: Accuracy, after?: Accuracy): TemplateResult {
-  const label = after ? `before ${accuracyText(before)}, after ${accuracyText(after)}` : accuracyText(before);
+/** One or two accuracies with their intervals on a line from 0 to 100 %, and what guessing has where that is given. */
+export function accuracyBar(before: Accuracy, after?: Accuracy, chance?: number): TemplateResult {
+  const measured = after ? `before ${accuracyText(before)}, after ${accuracyText(after)}` : accuracyText(before);
+  const label = chance === undefined ? measured : `${measured}; guessing has ${percent(chance)}`;
   const x = (value: number): number => 4 + value * 192;
   const mark = ({ low, high, value }: Accuracy, y: number, kind: string): unknown => svg`<g class=${kind}><line class="whisker" x1=${x(low)}
     x2=${x(high)} y1=${y} y2=${y}></line><circle cx=${x(value)} cy=${y} r="3.6"></circle></g>`;
@@ -14,9 +15,9 @@ export function accuracyBar(before: Accuracy, after?: Accuracy): TemplateResult 
   const ticks = [0, 0.25, 0.5, 0.75, 1].map(
     (value) => svg`<line class="grid" x1=${x(value)} x2=${x(value)} y1="1" y2=${height - 1}></line>`,
   );
-  return html`<svg class="accuracy-bar" viewBox="0 0 200 ${height}" role="img" aria-label=${label}>${ticks}${mark(before, 7, "before")}${
-    after ? mark(after, 15, "after") : nothing
-  }</svg>`;
+  return html`<svg class="accuracy-bar" viewBox="0 0 200 ${height}" role="img" aria-label=${label}>${ticks}${
+    chance === undefined ? nothing : svg`<line class="chance" x1=${x(chance)} x2=${x(chance)} y1="0" y2=${height}></line>`
+  }${mark(before, 7, "before")}${after ? mark(after, 15, "after") : nothing}</svg>`;
 }
 
 /** `81.3 %` with the interval in small. */

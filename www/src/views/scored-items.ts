@@ -1,4 +1,4 @@
-// One set's answers: calibration, position bias, and every item with its choices and, where asked for, their tokens.
+// One set's answers: calibration, position bias, audit, and every item with its choices and, where asked for, their tokens.
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { clip, fixed, percent, visible } from "../format";
@@ -34,9 +34,10 @@ class ScoredItems extends View {
 
   protected override render(): TemplateResult {
     const scored = this.set === undefined ? undefined : this.state.shown.scores[this.set];
-    // The position bias is there without scores as well: it keeps what was set in it.
+    // These two are there without scores as well: they keep what was set in them.
     return html`${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
       <position-bias data-set=${scored?.set ?? ""}></position-bias>
+      <items-audit data-set=${scored?.set ?? ""}></items-audit>
       ${scored ? this.#table(scored) : nothing}`;
   }
 

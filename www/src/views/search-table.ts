@@ -3,16 +3,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, percent } from "../format";
 import { isDark } from "../services/theme";
+import { cellLuck } from "../verdicts";
 import type { SearchReport, Selection } from "../wire/engine";
 import { css } from "./scale";
 import type { Drawn } from "./view";
 import { columns } from "./widgets";
 
-export function searchTable(
-  { cells, baseline, best }: SearchReport,
-  taken: Selection | null,
-  take: (cell: Selection) => void,
-): TemplateResult {
+export function searchTable(search: SearchReport, taken: Selection | null, take: (cell: Selection) => void): TemplateResult {
+  const { cells, baseline, best } = search;
   const layers = [...new Set(cells.map((cell) => cell.layer))].sort((a, b) => a - b);
   const percents = [...new Set(cells.map((cell) => cell.percent))].sort((a, b) => a - b);
   const largest = Math.max(...cells.map((cell) => Math.abs(cell.accuracy.value - baseline.value)), 0.01);
@@ -20,9 +18,10 @@ export function searchTable(
     const cell = cells.find((other) => other.layer === layer && other.percent === share);
     if (!cell) return nothing;
     const [isBest, isTaken] = [isOf(cell, best), isOf(cell, taken)];
+    const luck = cellLuck(search, cells.indexOf(cell));
     const change = (cell.accuracy.value - baseline.value) / largest;
     return html`<button data-key=${`cell-${layer}-${share}`} class="cell ${isBest ? "best" : ""}" aria-pressed=${isTaken ? "true" : "false"}
-      title="${accuracyText(cell.accuracy)}; ${cell.neurons} neurons" .style=${`background: ${css(change * 0.55, isDark())}`}
+      title="${accuracyText(cell.accuracy)}; ${cell.neurons} neurons${luck && `; ${luck}`}" .style=${`background: ${css(change * 0.55, isDark())}`}
       @click=${() => take({ layer, percent: share })}>${percent(cell.accuracy.value)}${isBest ? " ★" : ""}${isTaken ? " ●" : ""}</button>`;
   };
   return html`<div>

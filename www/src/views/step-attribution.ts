@@ -33,6 +33,7 @@ class StepAttribution extends View {
       <attribution-settings></attribution-settings>
       <attribution-run></attribution-run>
       <div class="two"><strongest-neurons></strongest-neurons><completeness-gaps></completeness-gaps></div>
+      <method-race></method-race>
     </section>`;
   }
 }

@@ -17,6 +17,7 @@ class StepPruning extends View {
       <top-share></top-share>
       <harm-panel></harm-panel>
       <answers-table></answers-table>
+      <general-ability></general-ability>
       <random-control></random-control>
       <layer-search></layer-search>
       <strongest-neurons></strongest-neurons>

@@ -1,0 +1,69 @@
+// What holds a study to account: the race of the methods, the audit of the items, a plain text under the mask.
+
+import { hasBaseline, hasTarget } from "../format";
+import type { AttributionSettings } from "../wire/engine";
+import { apart, put, score, unfitting } from "./actions";
+import { setsOf } from "./edited";
+import { engine, type OnProgress } from "./engine";
+import { runJob } from "./jobs";
+import { store } from "./store";
+
+/** How often a race's items are drawn again. */
+const RESAMPLES = 200;
+
+/** Time that a cancelled race gets to end its pass: the engine then goes on from what it has measured. */
+const RACE_PATIENCE_MS = 10_000;
+
+/** The study's settings; where they are of another method, Integrated Gradients' own with what they say of the items and the target. */
+export function raceSettings(settings: AttributionSettings, integrated: AttributionSettings | undefined): AttributionSettings {
+  const { method, positions, confidence_threshold, aggregate, consensus_threshold, site, target, baseline } = settings;
+  if (method === "integrated_gradients" || !integrated) return settings;
+  const { preset: _, ...start } = integrated;
+  const ofItems = { positions, confidence_threshold, aggregate, ...(consensus_threshold === undefined ? {} : { consensus_threshold }) };
+  return { ...start, ...ofItems, ...(hasTarget(method) ? { target } : {}), ...(hasBaseline(method) ? { site, baseline } : {}) };
+}
+
+/** Layers as people list them; null for what is none, undefined for all. */
+export function layersIn(text: string, n_layers: number): number[] | undefined | null {
+  const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
+  if (parts.length === 0) return undefined;
+  const layers = [...new Set(parts.map(Number))].sort((a, b) => a - b);
+  return layers.every((layer) => Number.isInteger(layer) && layer >= 0 && layer < n_layers) ? layers : null;
+}
+
+/** What of every layer is to be found, and in which layers; in all where none are named. */
+export interface RaceAsked {
+  percent: number;
+  layers?: number[];
+}
+
+/** Every method against exact ablation, on the set of the attribution. */
+export function runRace(asked: RaceAsked): Promise<boolean> {
+  const work = async (onProgress: OnProgress): Promise<void> => {
+    const { study } = store.state;
+    const [set] = setsOf(study, "attribution");
+    if (set === undefined) return;
+    await score(set, onProgress);
+    const settings = raceSettings(study.attribution, store.state.engine.presets["fast"]);
+    const resampling = { resamples: RESAMPLES, seed: study.seed };
+    const race = await engine.call("race", [{ set, settings, ...asked, resampling }], onProgress);
+    if (!put("race", apart(race))) unfitting("The race");
+  };
+  return runJob("The race of the methods", work, RACE_PATIENCE_MS);
+}
+
+/** What drives the answers to a set beside its questions. */
+export function runAudit(set: string): Promise<boolean> {
+  return runJob("Audit of the items", async (onProgress) => {
+    if (!put("audit", apart(await engine.call("audit", [{ set }], onProgress)))) unfitting("The audit");
+  });
+}
+
+/** The text that comes with the page, before and after the mask. */
+export function measureText(): Promise<boolean> {
+  return runJob("A text before and after the mask", async (onProgress) => {
+    const { default: text } = await import("../../../models/texts/wonderland.txt?raw");
+    const { mask } = store.state.study.pruning;
+    if (!put("general", apart(await engine.call("general_ability", [{ mask, text }], onProgress)))) unfitting("The measurement");
+  });
+}
