@@ -774,7 +774,7 @@ export interface MaskRequest {
   control?: ControlReport;
 }
 
-/** How neurons are scored. The formulas of those without gradients are in `attribution/methods/`. */
+/** How neurons are scored. The formulas of those without a path are in `attribution/methods/`. */
 export type Method = "integrated_gradients" | "gradient_times_activation" | "relp" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
 
 /** What is known of a loaded model. */
@@ -1141,7 +1141,7 @@ export interface Race {
   items: number;
   /** The percentage of a layer that is to be found. */
   percent: number;
-  /** What the ablation of these layers took. */
+  /** What the ablation took: of these layers, and of others that were measured before. */
   ablation_seconds: number;
   /** The methods, as they were asked for. */
   methods: Array<Raced>;
