@@ -117,7 +117,7 @@ test("everything works by keyboard: measured, walked through, pruned", async ({ 
   await idle(page);
   await page.locator("harm-scatter canvas").focus();
   await page.keyboard.press("Home");
-  const read = page.locator("harm-scatter .map-read");
+  const read = page.locator("harm-scatter .harm-read");
   const most = await page.locator(".harmful tbody tr").first().locator(".link").getAttribute("title");
   await expect(read).toContainText(`${most}  prominence`);
   await expect(read).toContainText("±");

@@ -11,6 +11,7 @@ import {
   clearlyHarmful,
   indexOf,
   inside,
+  largest,
   layersOf,
   markedIn,
   ordered,
@@ -185,6 +186,9 @@ test("points are found by their neurons, in order, and under a mask", () => {
   expect(indexOf(pointsOf(scored(), EFFECTS.layers, 1), { layer: 0, neuron: 2 })).toBe(-1);
   expect(indexOf(POINTS, null)).toBe(-1);
   expect([...ordered(POINTS.harm)].slice(0, 3)).toEqual([1, 5, 6]);
+  // Of equals the first, and all where there are fewer.
+  expect(largest(Float32Array.of(1, 2, 2, -3, 0), 3)).toEqual([1, 2, 0]);
+  expect(largest(Float32Array.of(-1, 2), 3)).toEqual([1, 0]);
   expect([...markedIn(POINTS, mask(1, 3))]).toEqual([0, 1, 0, 1, 0, 0, 0, 0]);
 });
 

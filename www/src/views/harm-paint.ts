@@ -1,5 +1,5 @@
-// Paints the points of prominence against harm. Each is a stamp of some pixels that is laid over the picture by hand: tens of
-// thousands of circles would take a canvas a second.
+// Paints the points of prominence against harm. A canvas would take a second for tens of thousands of circles: each point is a
+// stamp instead, which multiplies what some pixels let through.
 
 import { placeOn, type Picture } from "./harm-picture";
 
@@ -10,10 +10,19 @@ const COLOURS: Readonly<Record<"light" | "dark", { ink: Rgb; pruned: Rgb }>> = {
   dark: { ink: [236, 234, 228], pruned: [124, 192, 212] },
 };
 
-/** How much of each pixel of a square a shape covers. */
+/** What the pixels let through of what is below them, from 1 for all of it to 0. */
+interface Layer {
+  width: number;
+  height: number;
+  through: Float32Array;
+}
+
+/** The pixels of a shape, beside its middle, and what each lets through. */
 interface Stamp {
   reach: number;
-  cover: Float32Array;
+  x: Int8Array;
+  y: Int8Array;
+  through: Float32Array;
 }
 
 type Shape = "disc" | "diamond";
@@ -21,49 +30,59 @@ type Shape = "disc" | "diamond";
 /** Samples of a pixel along each side. */
 const FINE = 4;
 
-/** A shape of some radius in device pixels; a hollow one is as wide a line as `stroke`. */
-function stamp(shape: Shape, radius: number, stroke: number | null): Stamp {
+/** A shape of some radius in device pixels and some opacity; a hollow one is as wide a line as `stroke`. */
+function stamp(shape: Shape, radius: number, opacity: number, stroke: number = Infinity): Stamp {
   const reach = Math.ceil(radius);
-  const side = 2 * reach + 1;
-  const cover = new Float32Array(side * side);
   const distance = (x: number, y: number): number => (shape === "disc" ? Math.hypot(x, y) : Math.abs(x) + Math.abs(y));
-  for (let pixel = 0; pixel < side * side; pixel += 1) {
-    for (let sample = 0; sample < FINE * FINE; sample += 1) {
-      const x = (pixel % side) - reach + ((sample % FINE) + 0.5) / FINE - 0.5;
-      const y = Math.floor(pixel / side) - reach + (Math.floor(sample / FINE) + 0.5) / FINE - 0.5;
-      const away = distance(x, y);
-      if (away <= radius && (stroke === null || away > radius - stroke)) cover[pixel] = (cover[pixel] ?? 0) + 1 / FINE ** 2;
+  const isCovered = (x: number, y: number): boolean => distance(x, y) <= radius && distance(x, y) > radius - stroke;
+  const samples = Array.from({ length: FINE * FINE }, (_, sample) => [sample % FINE, Math.floor(sample / FINE)] as const);
+  const pixels: [number, number, number][] = [];
+  for (let y = -reach; y <= reach; y += 1) {
+    for (let x = -reach; x <= reach; x += 1) {
+      const covered = samples.filter(([across, down]) => isCovered(x + (across + 0.5) / FINE - 0.5, y + (down + 0.5) / FINE - 0.5));
+      if (covered.length > 0) pixels.push([x, y, 1 - (opacity * covered.length) / samples.length]);
     }
   }
-  return { reach, cover };
+  return {
+    reach,
+    x: Int8Array.from(pixels, ([x]) => x),
+    y: Int8Array.from(pixels, ([, y]) => y),
+    through: Float32Array.from(pixels, ([, , through]) => through),
+  };
 }
 
-/** Lays a colour over the pixels that a stamp covers. */
-function press({ data, width, height }: ImageData, { reach, cover }: Stamp, x: number, y: number, [r, g, b]: Rgb, strength: number): void {
-  const side = 2 * reach + 1;
-  for (let row = 0; row < side; row += 1) {
-    const top = y - reach + row;
-    if (top < 0 || top >= height) continue;
-    for (let column = 0; column < side; column += 1) {
-      const left = x - reach + column;
-      const over = (cover[row * side + column] ?? 0) * strength;
-      if (over === 0 || left < 0 || left >= width) continue;
-      const at = (top * width + left) * 4;
-      const under = ((data[at + 3] ?? 0) / 255) * (1 - over);
-      const alpha = over + under;
-      const mixed = (channel: number, colour: number): number => (colour * over + (data[at + channel] ?? 0) * under) / alpha;
-      data[at] = mixed(0, r);
-      data[at + 1] = mixed(1, g);
-      data[at + 2] = mixed(2, b);
-      data[at + 3] = alpha * 255;
-    }
+/** Presses a stamp on a layer; what is beyond its edges is cut off. */
+function press({ width, height, through }: Layer, stamp: Stamp, left: number, top: number): void {
+  for (let pixel = 0; pixel < stamp.x.length; pixel += 1) {
+    const x = left + (stamp.x[pixel] ?? 0);
+    const y = top + (stamp.y[pixel] ?? 0);
+    if (x < 0 || x >= width || y < 0 || y >= height) continue;
+    const at = y * width + x;
+    through[at] = (through[at] ?? 1) * (stamp.through[pixel] ?? 1);
   }
+}
+
+/** One colour over another, as an image. */
+function blended(image: ImageData, below: Layer, above: Layer, ink: Rgb, pruned: Rgb): void {
+  const { data } = image;
+  below.through.forEach((behind, pixel) => {
+    const front = above.through[pixel] ?? 1;
+    if (behind === 1 && front === 1) return;
+    const own = 1 - front;
+    const other = (1 - behind) * front;
+    const alpha = own + other;
+    const at = pixel * 4;
+    data[at] = (pruned[0] * own + ink[0] * other) / alpha;
+    data[at + 1] = (pruned[1] * own + ink[1] * other) / alpha;
+    data[at + 2] = (pruned[2] * own + ink[2] * other) / alpha;
+    data[at + 3] = alpha * 255;
+  });
 }
 
 /** From so many points on they are smaller and fainter. */
 const MANY = 3000;
 
-/** Draws all points, those of the mask last and as diamonds; `ratio` device pixels are a CSS pixel. */
+/** Draws all points, those of the mask on top and as diamonds; `ratio` device pixels are a CSS pixel. */
 export function paint(
   context: CanvasRenderingContext2D,
   { points, x, y }: Picture,
@@ -72,23 +91,22 @@ export function paint(
   isDark: boolean,
 ): void {
   const { width, height } = context.canvas;
-  const image = context.createImageData(width, height);
-  const { ink, pruned } = COLOURS[isDark ? "dark" : "light"];
   const isMany = points.harm.length > MANY;
   const radius = (isMany ? 1.8 : 2.8) * ratio;
-  const stroke = Math.max(1, ratio);
-  const plain = [stamp("disc", radius, stroke), stamp("disc", radius, null)] as const;
-  const own = [stamp("diamond", radius + 1.7 * ratio, 1.4 * stroke), stamp("diamond", radius + 1.7 * ratio, null)] as const;
-  const draw = (index: number, stamps: readonly [Stamp, Stamp], colour: Rgb, strength: number): void => {
+  const line = Math.max(1, ratio);
+  const opacity = isMany ? 0.4 : 0.6;
+  const layer = (): Layer => ({ width, height, through: new Float32Array(width * height).fill(1) });
+  const [below, above] = [layer(), layer()];
+  const plain = { hollow: stamp("disc", radius, opacity, line), full: stamp("disc", radius, opacity) };
+  const own = { hollow: stamp("diamond", radius + 1.7 * ratio, 0.9, 1.4 * line), full: stamp("diamond", radius + 1.7 * ratio, 0.9) };
+  points.harm.forEach((harm, index) => {
+    const isPruned = marked[index] === 1;
     const left = Math.round(placeOn(x, points.prominence[index] ?? 0) * (width - 1));
-    const top = Math.round((1 - placeOn(y, points.harm[index] ?? 0)) * (height - 1));
-    press(image, stamps[points.exact[index] ? 1 : 0], left, top, colour, strength);
-  };
-  marked.forEach((isPruned, index) => {
-    if (!isPruned) draw(index, plain, ink, isMany ? 0.4 : 0.6);
+    const top = Math.round((1 - placeOn(y, harm)) * (height - 1));
+    press(isPruned ? above : below, (isPruned ? own : plain)[points.exact[index] ? "full" : "hollow"], left, top);
   });
-  marked.forEach((isPruned, index) => {
-    if (isPruned) draw(index, own, pruned, 0.9);
-  });
+  const { ink, pruned } = COLOURS[isDark ? "dark" : "light"];
+  const image = context.createImageData(width, height);
+  blended(image, below, above, ink, pruned);
   context.putImageData(image, 0, 0);
 }

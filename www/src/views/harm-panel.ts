@@ -8,8 +8,8 @@ import { sameMask, setMask } from "../services/mask";
 import type { Attribution, Mask } from "../wire/engine";
 import {
   clearlyHarmful,
+  largest,
   layersOf,
-  ordered,
   pictureOf,
   pointsOf,
   usualBounds,
@@ -38,7 +38,7 @@ class HarmPanel extends View {
   /** Null where those that are usual for the points are in force. */
   #bounds: Bounds | null = null;
   #isRoot = true;
-  #composed: { of: readonly unknown[]; points: Points; order: Uint32Array } | null = null;
+  #composed: { of: readonly unknown[]; points: Points; usual: Bounds; order: number[] } | null = null;
   /** The bounds are numbers of this attribution. */
   #attribution: Attribution | null = null;
 
@@ -107,11 +107,11 @@ class HarmPanel extends View {
     const of = [attribution, layers, this.#layer];
     if (!this.#composed || of.some((part, index) => part !== this.#composed?.of[index])) {
       const points = pointsOf(attribution, layers, this.#layer);
-      this.#composed = { of, points, order: ordered(points.harm) };
+      this.#composed = { of, points, usual: usualBounds(points), order: largest(points.harm, ROWS) };
     }
-    const { points, order } = this.#composed;
+    const { points, usual, order } = this.#composed;
     if (points.harm.length === 0) return nothing;
-    const picture = pictureOf(points, this.#bounds ?? usualBounds(points), this.#isRoot);
+    const picture = pictureOf(points, this.#bounds ?? usual, this.#isRoot);
     const { mask } = this.state.study.pruning;
     return html`<div class="harm-both">
       <div>
@@ -120,7 +120,7 @@ class HarmPanel extends View {
         }: CustomEvent<Bounds>) => this.#pick(detail)}></harm-scatter>
         ${this.#rectangle(picture)}
       </div>
-      <div><h4>Most harmful ${Math.min(ROWS, order.length)}</h4>${harmTable(points, order, mask, this.state.view.selected)}</div>
+      <div><h4>Most harmful ${order.length}</h4>${harmTable(points, order, mask, this.state.view.selected)}</div>
     </div>`;
   }
 

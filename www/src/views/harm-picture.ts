@@ -182,7 +182,20 @@ export function ticks(axis: Axis, apart: number): number[] {
   return taken.sort((a, b) => a - b);
 }
 
-/** The points by some of their numbers, the largest first. */
+/** The few points with the largest of some numbers, the largest first. */
+export function largest(values: Float32Array, count: number): number[] {
+  const found: number[] = [];
+  values.forEach((value, index) => {
+    const last = found.length < count ? -Infinity : (values[found.at(-1) ?? 0] ?? 0);
+    if (value <= last) return;
+    const place = found.findIndex((other) => (values[other] ?? 0) < value);
+    found.splice(place < 0 ? found.length : place, 0, index);
+    if (found.length > count) found.pop();
+  });
+  return found;
+}
+
+/** All points by some of their numbers, the largest first. */
 export function ordered(values: Float32Array): Uint32Array {
   return Uint32Array.from(values.keys()).sort((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b);
 }
@@ -212,9 +225,13 @@ export function layersOf(points: Points, indices: readonly number[]): LayerMask[
 }
 
 /** For each point whether a mask prunes it. */
-export function markedIn({ layer, neuron }: Points, { layers }: Mask): Uint8Array {
-  const pruned = new Map(layers.map((of) => [of.layer, new Set(of.neurons)]));
-  return Uint8Array.from(layer, (of, index) => (pruned.get(of)?.has(neuron[index] ?? -1) ? 1 : 0));
+export function markedIn(points: Points, { layers }: Mask): Uint8Array {
+  const marked = new Uint8Array(points.layer.length);
+  for (const { layer, neurons } of layers) {
+    const first = points.layer.indexOf(layer);
+    if (first >= 0) for (const neuron of neurons) marked[first + neuron] = 1;
+  }
+  return marked;
 }
 
 /** How many points' intervals lie above zero. */

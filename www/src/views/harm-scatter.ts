@@ -96,7 +96,7 @@ class HarmScatter extends View {
         )}</div>
         <p class="harm-name along" aria-hidden="true">prominence: |${METHODS[this.method]}| →</p>
       </div>
-      <p class="map-read" aria-live="polite">${this.#read(picture)}</p>
+      <p class="harm-read" aria-live="polite">${this.#read(picture)}</p>
       <p class="key harm-key">${legend(picture, this.positions)}</p>
       <p id="harm-help" class="visually-hidden">${HELP}</p>`;
   }

@@ -17,10 +17,10 @@ export function harmText(harm: number, half_width: number | undefined): string {
   return `${short(harm)}${Number.isFinite(half_width) ? ` ± ${short(half_width ?? 0)}` : ""}`;
 }
 
-export function harmTable(points: Points, order: Uint32Array, mask: Mask, selected: NeuronAddress | null): TemplateResult {
+export function harmTable(points: Points, order: readonly number[], mask: Mask, selected: NeuronAddress | null): TemplateResult {
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Most harmful neurons"><table class="ranked harmful">
     ${columns(["Neuron", "Prominence", "Harm ± 95 %", ""])}
-    <tbody>${Array.from(order.subarray(0, ROWS), (index) => row(points, index, mask, selected))}</tbody>
+    <tbody>${order.map((index) => row(points, index, mask, selected))}</tbody>
   </table></div>`;
 }
 
