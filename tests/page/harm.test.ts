@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import "../../www/src/views/harm-panel";
 import "../../www/src/views/harm-run";
 import "../../www/src/views/harm-scatter";
+import { effectsSeconds } from "../../www/src/services/estimate";
 import { harmOf, joined, measuredLayers, openLayers, packed, workDone, workLeft, type HeldEffects } from "../../www/src/services/harm";
 import { ofStudy, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
@@ -101,6 +102,16 @@ test("a layer that is not measured for every item is measured further, and what 
   expect(both.seconds).toBe(5);
   // The same engine counts what it had before.
   expect(joined(part, effects([layer(0, [1, 1, 1, 1]), layer(1, [3, 3, 3, 3])], { seconds: 4 })).seconds).toBe(4);
+});
+
+test("what is left takes as long as what was done, layer by layer", () => {
+  const of = study();
+  // Of two items: layer 0 costs four climbs and took eight seconds, layer 1 costs two.
+  const part = effects([layer(0, [1, 1, 1, 1]), layer(1, [1, 1, 1, 1], false)], { seconds: 8 });
+  store.set({ study: of, results: [found(part)] });
+  expect(effectsSeconds(store.state, { set: "a", positions: "last" }, [1])).toBe(4);
+  // Nothing at every position was measured or scored.
+  expect(effectsSeconds(store.state, { set: "a", positions: "all" }, [1])).toBeNull();
 });
 
 test("effects are of a set by its items, and rest on no attribution", () => {
