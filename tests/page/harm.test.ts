@@ -212,6 +212,8 @@ test("the fields pick a rectangle, and a button makes it the mask, which can be 
   await enter(control(view, "least-harm"), "0.6");
   const button = control<HTMLButtonElement>(view, "harm-prune");
   expect(button.textContent).toContain("Prune these 2 neurons");
+  // Results are not reported on the attribution's items, unless there are no others.
+  expect(view.textContent).not.toContain("flatters");
   button.click();
   await drawn();
   expect(store.state.study.pruning.mask.layers).toEqual([
@@ -221,4 +223,7 @@ test("the fields pick a rectangle, and a button makes it the mask, which can be 
   expect(store.state.history.undo).toHaveLength(1);
   expect(control<HTMLButtonElement>(view, "harm-prune").disabled).toBe(true);
   expect(view.querySelector("[data-key=harm-mask-0-1]")?.textContent).toBe("keep");
+  store.edit({ item_sets: of.item_sets.filter(({ name }) => name === "a") });
+  await drawn();
+  expect(view.textContent).toContain("Results are reported on “a” as well");
 });

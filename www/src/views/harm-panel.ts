@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, METHODS, short, visible } from "../format";
-import { setsOf } from "../services/edited";
+import { reportedSets, setsOf } from "../services/edited";
 import type { LiveEffects } from "../services/harm";
 import { sameMask, setMask } from "../services/mask";
 import type { Attribution, Mask } from "../wire/engine";
@@ -147,7 +147,15 @@ class HarmPanel extends View {
       </div>
       <p class="note">${
         isOpen ? "" : `The rectangle ends at prominence ${end(prominence.high)} and harm ${end(harm.high)}. `
-      }Of these ${count(chosen.length, "neuron")}, ${clear} ${clear === 1 ? "has" : "have"} a 95 % interval of harm above zero.</p>`;
+      }Of these ${count(chosen.length, "neuron")}, ${clear} ${clear === 1 ? "has" : "have"} a 95 % interval of harm above zero.${this.#flattery()}</p>`;
+  }
+
+  /** What speaks against picking by the harm on the set that is shown. */
+  #flattery(): string {
+    const set = this.#shownSet;
+    return set !== undefined && reportedSets(this.state.study).includes(set)
+      ? ` Results are reported on “${visible(set)}” as well: a mask that is picked by its items flatters itself there.`
+      : "";
   }
 
   #mask(points: Points, chosen: readonly number[]): Mask {
