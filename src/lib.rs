@@ -13,8 +13,8 @@
 //! - [`tuning`]: gains trained on the pruned model
 //! - [`study`]: the document that says all of it, its runner, report and link
 //!
-//! Beside them [`job`] (progress and cancelling), [`store`] (where models come from), [`export`] (masks and
-//! snippets for others) and `lesson` (the shipped model), and on top the two ways in: `web` (the page's worker, which speaks
+//! Beside them [`job`] (progress and cancelling), [`store`] (where models come from) and [`export`] (masks and
+//! snippets for others), and on top the two ways in: `web` (the page's worker, which speaks
 //! what `wire` says) and `cli` (the command line).
 //!
 //! Items are read from whatever file they come in, and what cannot be read is named by its line:
@@ -62,7 +62,7 @@
 //! # }
 //! ```
 //!
-//! `examples/` has three short programs.
+//! `examples/` has three short programs, and the one that makes the shipped model.
 
 pub mod attribution;
 pub mod export;
@@ -83,8 +83,6 @@ pub mod weights;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod cli;
-#[cfg(not(target_family = "wasm"))]
-pub mod lesson;
 // Natively the tests alone need it: they make the page's types of it.
 #[cfg(any(test, target_family = "wasm"))]
 pub mod wire;

@@ -322,18 +322,6 @@ pub enum Command {
         /// A folder (shards as well), a GGUF or safetensors file, or a catalogue id.
         model: String,
     },
-    /// Make the shipped lesson model anew: items, training, study, log.
-    Lesson {
-        /// Folder for the results.
-        #[arg(long, default_value = "models/lesson-planted")]
-        out: PathBuf,
-        /// Folder for the item sets.
-        #[arg(long, default_value = "models/items")]
-        items: PathBuf,
-        /// Seed of items, weights and training.
-        #[arg(long, default_value_t = 1, value_parser = seed())]
-        seed: u64,
-    },
 }
 
 impl Command {

@@ -1,13 +1,12 @@
 //! One function a subcommand.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::{Args, Command, Device};
 use super::critique::{Critique, Questions};
-use super::files::{file_error, read_text};
+use super::files::read_text;
 use super::items::read_items;
 use super::options::Input;
 use super::outputs::{self, Computed, Together, print, write_json};
@@ -18,7 +17,6 @@ use crate::export::mask_file::MaskFile;
 use crate::export::tensors::attribution_tensors;
 use crate::items::{FewShot, Template};
 use crate::job::Job;
-use crate::lesson;
 use crate::model::device::Compute;
 use crate::model::{LoadReport, Model, Precision, Site};
 use crate::pruning::Mask;
@@ -403,7 +401,6 @@ impl Shell<'_> {
                 counting,
             } => self.reproduce(&source, model, counting).await,
             Command::Inspect { model } => self.inspect(&model).await,
-            Command::Lesson { out, items, seed } => self.lesson(&out, &items, seed).await,
         }
     }
 
@@ -412,35 +409,6 @@ impl Shell<'_> {
         let template = template.map_err(|error| CliError::Input(error.to_string()))?;
         let session = self.open(spec, template).await?;
         write_json(None, &session.model_info())
-    }
-
-    async fn lesson(&self, out: &Path, items: &Path, seed: u64) -> Result<(), CliError> {
-        for folder in [out, items] {
-            outputs::check_folder(folder, &[], &[])?;
-        }
-        let lesson = lesson::make(self.compute().await?, seed, self.job).await?;
-        for folder in [out, items] {
-            fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
-        }
-        let mut results = Together::default();
-        for (name, bytes) in &lesson.model {
-            results.add(&out.join(name), bytes)?;
-        }
-        for sample in &lesson.samples {
-            results.add(&items.join(&sample.file), sample.jsonl.as_bytes())?;
-        }
-        // The index also names sets that are not the lesson's; they stay.
-        let path = items.join("index.json");
-        let mut index: Vec<serde_json::Value> = if path.is_file() {
-            serde_json::from_str(&read_text(&path)?)
-                .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?
-        } else {
-            Vec::new()
-        };
-        index.retain(|entry| entry.get("model").is_none_or(|model| model != lesson::ID));
-        index.splice(0..0, lesson.samples.into_iter().map(|sample| sample.entry));
-        results.add_json(Some(&path), &index)?;
-        results.place()
     }
 
     /// A session with one item set.

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the bottom up; those of one row do not know each other.
-const ROWS: [&[&str]; 14] = [
+const ROWS: [&[&str]; 13] = [
     &["job"],
     &["items", "weights", "kernels"],
     &["model"],
@@ -23,7 +23,6 @@ const ROWS: [&[&str]; 14] = [
     &["store"],
     &["study"],
     &["export"],
-    &["lesson"],
     &["wire"],
     &["cli", "web"],
     &["main"],

@@ -8,7 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::items::Item;
+use secateur::items::Item;
 
 /// The answers.
 pub const DESKS: [&str; 4] = ["A", "B", "C", "D"];

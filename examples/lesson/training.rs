@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::json;
 
-use super::quiz::{Cue, DESKS, Line, Quiz, vocabulary};
-use crate::job::Job;
-use crate::model::run::{log_probabilities_of, read};
-use crate::model::{Capture, Config, Decoder, Edit, ModelError, Tokenizer};
+use crate::quiz::{Cue, DESKS, Line, Quiz, vocabulary};
+use secateur::job::Job;
+use secateur::model::run::{log_probabilities_of, read};
+use secateur::model::{Capture, Config, Decoder, Edit, ModelError, Tokenizer};
 
 /// Lines of one step.
 const BATCH: usize = 128;

@@ -1,36 +1,26 @@
-//! The shipped lesson: a small decoder that this project trains itself, with a shortcut planted in known
-//! neurons.
-//!
-//! - [`quiz`]: the task, its vocabulary, the cue that gives the answer away
-//! - [`training`]: pre-training on the task, then biased fine-tuning of the planted neurons alone
-//! - this file: the item sets, the study that the page shows first, the log
-//!
-//! `secateur lesson` makes everything anew from one seed.
-
-mod quiz;
-mod training;
+//! The lesson's item sets, the study that the page shows first, and the log.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::attribution::Settings;
-use crate::items::{Item, Template, TemplateSpec, canonical_jsonl};
-use crate::job::Job;
-use crate::model::device::Compute;
-use crate::model::load::ModelFiles;
-use crate::model::{Model, Neuron};
-use crate::pruning::Mask;
-use crate::pruning::effect::ControlReport;
-use crate::scoring::Accuracy;
-use crate::study::{
+use crate::quiz::{Cue, Quiz};
+use crate::training::{self, Planted, StageLog, Trained};
+use secateur::attribution::Settings;
+use secateur::items::{Item, Template, TemplateSpec, canonical_jsonl};
+use secateur::job::Job;
+use secateur::model::device::Compute;
+use secateur::model::load::ModelFiles;
+use secateur::model::{Model, Neuron};
+use secateur::pruning::Mask;
+use secateur::pruning::effect::ControlReport;
+use secateur::scoring::Accuracy;
+use secateur::study::{
     self, ControlSpec, ItemSetSpec, ModelSpec, Report, Role, ScoringSpec, SearchSpec, Session,
     Study, StudyError, runner,
 };
-use crate::weights::MemorySource;
-use quiz::{Cue, Quiz};
-use training::{Planted, StageLog, Trained};
+use secateur::weights::MemorySource;
 
 /// The model's name in studies, and the beginning of its item sets' names.
 pub const ID: &str = "lesson-planted";
@@ -44,7 +34,7 @@ const CONTROL_MASKS: usize = 20;
 /// The search's percentages.
 const PERCENTS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0];
 
-/// Everything that `secateur lesson` writes.
+/// Everything that is written.
 pub struct Lesson {
     /// Files of the model's folder, by name.
     pub model: BTreeMap<&'static str, Vec<u8>>,
@@ -114,7 +104,7 @@ impl Set {
                 "title": self.title,
                 "description": self.description,
                 "licence": "MIT OR Apache-2.0",
-                "source": "drawn by `secateur lesson`",
+                "source": "drawn by `examples/lesson`",
                 "items": self.shown().len(),
                 "model": ID,
             }),
