@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::ItemsError;
+
 /// Number of the first choice, where right answers are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(type = "0 | 1"))]
@@ -26,13 +28,13 @@ impl From<AnswersFrom> for u8 {
 }
 
 impl TryFrom<u8> for AnswersFrom {
-    type Error = String;
+    type Error = ItemsError;
 
-    fn try_from(first: u8) -> Result<Self, String> {
+    fn try_from(first: u8) -> Result<Self, ItemsError> {
         match first {
             0 => Ok(Self::Zero),
             1 => Ok(Self::One),
-            other => Err(format!("answers are counted from 0 or 1, not from {other}")),
+            other => Err(ItemsError::AnswersFrom(other)),
         }
     }
 }

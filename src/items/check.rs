@@ -35,6 +35,9 @@ pub enum ItemsError {
         /// What is wrong.
         message: String,
     },
+    /// Right answers that are numbers cannot be counted so.
+    #[error("answers are counted from 0 or 1, not from {0}")]
+    AnswersFrom(u8),
     /// A number of shots is out of range.
     #[error("`few_shot` has 1 to {MAX_SHOTS} shots, not {0}")]
     Shots(usize),
