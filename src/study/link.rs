@@ -14,7 +14,8 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::reproduction::Expected;
-use super::{Head, Report, Study, StudyError, report};
+use super::specification::Head;
+use super::{Report, Study, StudyError, report};
 
 /// What a link carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use super::specification::Head;
 use super::stated::check_report;
-use super::{Head, MadeOf, Study, StudyError};
+use super::{MadeOf, Study, StudyError};
 use crate::attribution::Attribution;
 use crate::model::device::{Compute, DeviceInfo};
 use crate::model::{LoadReport, Model, Precision};
