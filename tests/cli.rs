@@ -16,7 +16,7 @@ use common::{assert_close, fixture, golden_items, items, model};
 use safetensors::SafeTensors;
 use secateur::export::MaskFile;
 use secateur::items::canonical_jsonl;
-use secateur::pruning::{PruneReport, SearchReport};
+use secateur::pruning::{Operation, PruneReport, SearchReport};
 use secateur::scoring::SetScores;
 use secateur::study::link::{self, Shared};
 use secateur::study::{Expected, Report, Study};
@@ -603,6 +603,116 @@ fn prune_with_a_layer_and_a_percentage_prunes_the_strongest() {
     let mut strongest = order[..6].to_vec();
     strongest.sort_unstable();
     assert_eq!(found.pruned.mask.layers[0].neurons, strongest);
+}
+
+/// A study of the selection, its operation and means re-runs to the same mask.
+#[test]
+fn prune_scales_and_replaces_by_means_and_reproduces_so() {
+    let desk = Desk::new("prune-operations");
+    let selection = ["--layer", "2", "--percent", "25", "--confidence", "0"];
+    let zeroed: Pruned = parsed(&desk.ok(&with("prune", &selection)));
+    let zeroed = zeroed.pruned.mask;
+    for operation in [
+        &["--operation", "scale", "--factor", "0.5"][..],
+        &["--operation", "mean"],
+    ] {
+        let out = ["--control", "2", "--mask-out", "mask.json"];
+        let rest = [&selection[..], operation, &out].concat();
+        let found: Pruned = parsed(&desk.ok(&with("prune", &rest)));
+        let mask = &found.pruned.mask;
+        assert_eq!(mask.layers[0].neurons, zeroed.layers[0].neurons);
+        let is_mean = mask.operation == Operation::Mean;
+        assert_eq!(mask.factor, (!is_mean).then_some(0.5));
+        assert_eq!(
+            mask.layers[0].means.as_ref().map(Vec::len),
+            is_mean.then_some(6)
+        );
+        // From the file, the same neurons change the same way.
+        let again: Pruned = parsed(&desk.ok(&with("prune", &["--mask", "mask.json"])));
+        assert_eq!(again.pruned.mask, *mask);
+        let after = |pruned: &Pruned| sums(&pruned.pruned.sets[0].after);
+        assert_eq!(after(&again), after(&found));
+        let written: Value = desk.json("mask.json");
+        desk.put("study.json", written["study"].to_string());
+        desk.ok(&["run", "study.json", "--model", "MODEL", "--out", "again"]);
+        let report: Report = desk.json("again/report.json");
+        assert!(report.study.pruning.unwrap().selection.is_some());
+        let pruned = report.pruned.unwrap();
+        assert_eq!(pruned.mask, *mask);
+        let reproduced = desk.ok(&["reproduce", "again/report.json", "--model", "MODEL"]);
+        let reproduced: Value = parsed(&reproduced);
+        assert_eq!(reproduced["mask_identical"], true, "{reproduced}");
+        std::fs::remove_dir_all(desk.0.join("again")).unwrap();
+    }
+    for (operation, named) in [
+        (&["--operation", "scale"][..], "needs a `factor`"),
+        (&["--operation", "mean", "--factor", "2"], "`scale` alone"),
+        (
+            &["--operation", "scale", "--factor", "1e4"],
+            "`factor` is 10000",
+        ),
+    ] {
+        let line = desk.wrong(&with("prune", &[&selection[..], operation].concat()));
+        assert!(line.contains(named), "{line}");
+    }
+}
+
+#[test]
+fn masks_are_combined_without_a_model() {
+    let desk = Desk::new("masks");
+    let of = |layers: &str| format!(r#"{{"site":"post","layers":[{layers}]}}"#);
+    desk.put(
+        "a.json",
+        of(r#"{"layer":0,"neurons":[1,4]},{"layer":2,"neurons":[3]}"#),
+    );
+    desk.put("b.json", of(r#"{"layer":0,"neurons":[4,2]}"#));
+    desk.put("c.json", of(r#"{"layer":2,"neurons":[3,7]}"#));
+    for (command, expected) in [
+        (
+            "union",
+            json!([{"layer": 0, "neurons": [1, 2, 4]}, {"layer": 2, "neurons": [3, 7]}]),
+        ),
+        ("intersection", json!([])),
+        ("difference", json!([{"layer": 0, "neurons": [1]}])),
+    ] {
+        desk.ok(&[
+            "masks", command, "a.json", "b.json", "c.json", "--out", "out.json",
+        ]);
+        let written: Value = desk.json("out.json");
+        assert_eq!(written["layers"], expected, "{command}");
+        let printed: Value = parsed(&desk.ok(&["masks", command, "a.json", "b.json", "c.json"]));
+        assert_eq!(printed, written);
+    }
+    let both: Value = parsed(&desk.ok(&["masks", "intersection", "a.json", "b.json"]));
+    assert_eq!(both["layers"], json!([{"layer": 0, "neurons": [4]}]));
+    let of_model = |sha256: &str| {
+        let model = json!({"id": "m", "sha256": sha256, "n_layers": 3, "d_mlp": 24});
+        json!({"format": "secateur-mask", "version": 1, "model": model, "site": "post",
+               "layers": [{"layer": 1, "neurons": [5]}]})
+    };
+    desk.put("m.json", of_model("00").to_string());
+    desk.put("n.json", of_model("11").to_string());
+    let union: Value = parsed(&desk.ok(&["masks", "union", "a.json", "m.json"]));
+    assert_eq!(union["model"]["sha256"], "00", "of the one that says it");
+    desk.put(
+        "half.json",
+        r#"{"operation":"scale","factor":0.5,"site":"post","layers":[]}"#,
+    );
+    desk.put(
+        "wrong.json",
+        r#"{"operation":"scale","site":"post","layers":[]}"#,
+    );
+    for (files, named) in [
+        (["m.json", "n.json"], "two models"),
+        (["a.json", "half.json"], "two operations"),
+        (["a.json", "wrong.json"], "wrong.json"),
+        (["a.json", "none.json"], "none.json"),
+    ] {
+        let line = desk.wrong(&[&["masks", "union"], &files[..]].concat());
+        assert!(line.contains(named), "{line}");
+    }
+    let line = desk.wrong(&["masks", "union", "a.json", "b.json", "--out", "b.json"]);
+    assert!(line.contains("is read as well"), "{line}");
 }
 
 #[test]
@@ -1300,6 +1410,21 @@ fn nothing_but_the_result_is_written() {
     assert_eq!(desk.bytes("scores.json.partial"), good.as_bytes());
     let scores: SetScores = desk.json("scores.json");
     assert_eq!(scores.items.len(), items(FOLDER).len());
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let of = |name: &str| std::fs::metadata(desk.0.join(name)).unwrap().permissions();
+        assert_eq!(
+            of("scores.json"),
+            of("scores.json.partial"),
+            "a new one is as others are"
+        );
+        let own = PermissionsExt::from_mode(0o640);
+        std::fs::set_permissions(desk.0.join("scores.json"), own).unwrap();
+        desk.ok(&[&["score"], &input[..], &["--out", "scores.json"]].concat());
+        assert_eq!(of("scores.json").mode() & 0o777, 0o640);
+    }
 
     let log = desk.0.join("log.txt");
     std::fs::write(&log, "before\n").unwrap();

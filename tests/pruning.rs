@@ -18,9 +18,9 @@ use secateur::pruning::general::general_ability;
 use secateur::pruning::mask::LayerMask;
 use secateur::pruning::search::{SearchControl, search};
 use secateur::pruning::selection::{TopPercent, random_like, ranked};
-use secateur::pruning::{Mask, SearchReport, Trial};
+use secateur::pruning::{Change, Mask, Means, SearchReport, Trial};
 use secateur::scoring::metrics::log_sum_exp;
-use secateur::scoring::{Rule, RunError, SetScores, score};
+use secateur::scoring::{Rule, RunError, SetScores, encode, score};
 
 /// Of a summed log-likelihood in nats, as in the tests of scoring.
 const TOLERANCE: f64 = 5e-5;
@@ -69,6 +69,42 @@ impl Bench {
             gains = gains.scale(layer.layer, Tensor::from_data(factors, device));
         }
         scored(&self.model, &self.items, &self.prompts, &gains)
+    }
+
+    /// A layer's mean activations over all positions of the items' prompts.
+    fn means(&self, layer: usize) -> Vec<f32> {
+        let d_mlp = self.model.config().d_mlp;
+        let mut sums = vec![0f64; d_mlp];
+        let mut positions = 0;
+        for encoded in encode(&self.model, &self.items, &self.prompts).unwrap() {
+            let prompts = [encoded.prompt.as_slice()];
+            let decoder = &self.model.decoder;
+            let run = wait(decoder.base_run(&prompts, &Edit::none(), Capture::All, job())).unwrap();
+            let activations = host(run.state(layer).unwrap().pre.activation());
+            for of_position in activations.chunks(d_mlp) {
+                positions += 1;
+                let pairs = sums.iter_mut().zip(of_position);
+                pairs.for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        }
+        let mean = |sum: f64| (sum / f64::from(positions)) as f32;
+        sums.into_iter().map(mean).collect()
+    }
+
+    /// Scores where one layer's activations at `neurons` are multiplied by a factor, and the offsets there are added.
+    fn edited(&self, layer: usize, neurons: &[usize], factor: f32, offsets: &[f32]) -> SetScores {
+        let d_mlp = self.model.config().d_mlp;
+        let (mut factors, mut added) = (vec![1f32; d_mlp], vec![0f32; d_mlp]);
+        for &neuron in neurons {
+            factors[neuron] = factor;
+            added[neuron] = offsets[neuron];
+        }
+        let device = self.model.decoder.device();
+        let tensor = |values| Tensor::from_data(TensorData::new(values, [d_mlp]), device);
+        let edit = Edit::none()
+            .scale(layer, tensor(factors))
+            .offset(layer, tensor(added));
+        scored(&self.model, &self.items, &self.prompts, &edit)
     }
 
     fn attribution(&self) -> Attribution {
@@ -165,18 +201,9 @@ fn a_mask_of_several_layers_is_the_full_run_without_those_neurons() {
     let bench = Bench::new("tiny-llama-tied");
     let mask = Mask {
         layers: vec![
-            LayerMask {
-                layer: 2,
-                neurons: vec![23, 0, 5],
-            },
-            LayerMask {
-                layer: 1,
-                neurons: vec![],
-            },
-            LayerMask {
-                layer: 0,
-                neurons: vec![1, 9],
-            },
+            LayerMask::new(2, vec![23, 0, 5]),
+            LayerMask::new(1, vec![]),
+            LayerMask::new(0, vec![1, 9]),
         ],
         ..Mask::empty(Site::Post)
     };
@@ -215,10 +242,7 @@ fn the_empty_mask_changes_nothing() {
 #[test]
 fn a_mask_that_does_not_fit_the_model_or_itself_is_refused() {
     let model = model("tiny-llama-tied");
-    let layer = |layer, neurons: &[usize]| LayerMask {
-        layer,
-        neurons: neurons.to_vec(),
-    };
+    let layer = |layer, neurons: &[usize]| LayerMask::new(layer, neurons.to_vec());
     let check = |layers: Vec<LayerMask>| {
         let mask = Mask {
             layers,
@@ -251,8 +275,16 @@ fn a_mask_that_does_not_fit_the_model_or_itself_is_refused() {
 fn control_masks_depend_on_their_seed_and_not_on_how_many_there_are() {
     let bench = Bench::new("tiny-llama-tied");
     let mask = mask("tiny-llama-tied");
-    let run =
-        |masks, seed| wait(control(&[bench.trial()], mask.clone(), masks, seed, job())).unwrap();
+    let run = |masks, seed| {
+        wait(control(
+            &[bench.trial()],
+            mask.clone(),
+            (masks, seed),
+            None,
+            job(),
+        ))
+        .unwrap()
+    };
     let (few, many) = (run(3, 7), run(12, 7));
     assert_eq!(few.sets[0].accuracies, many.sets[0].accuracies[..3]);
     // Every accuracy is that of a full run under the mask drawn for it.
@@ -290,6 +322,79 @@ fn control_masks_depend_on_their_seed_and_not_on_how_many_there_are() {
     );
 }
 
+const NEURONS: [usize; 5] = [0, 3, 8, 15, 22];
+
+/// Without a fork and with the edit made by hand.
+#[test]
+fn a_scaled_neuron_s_activation_is_multiplied() {
+    for folder in common::SCORED {
+        let bench = Bench::new(folder);
+        let zeros = vec![0.0; bench.model.config().d_mlp];
+        for factor in [0.5, -2.0] {
+            let mask = Mask::of_layer(Site::Post, 1, NEURONS);
+            let mask = mask.by(Change::Scale(factor)).unwrap();
+            let expected = bench.edited(1, &NEURONS, factor as f32, &zeros);
+            let report = wait(prune(&[(bench.trial(), &bench.scores)], mask, job())).unwrap();
+            let after = sums(&report.sets[0].after);
+            assert_close(&after, &sums(&expected), TOLERANCE, folder);
+            assert_ne!(after, sums(&bench.scores));
+        }
+    }
+}
+
+#[test]
+fn a_neuron_s_activation_becomes_its_mean_over_all_positions_of_the_prompts() {
+    for folder in common::SCORED {
+        let bench = Bench::new(folder);
+        let by_hand = bench.means(1);
+        let means = wait(Means::measure(bench.trial(), job())).unwrap();
+        let mask = Mask::of_layer(Site::Post, 1, NEURONS);
+        let mask = mask.by(Change::Mean(&means)).unwrap();
+        assert_eq!(mask.means_of.as_deref(), Some("set"));
+        let of_neurons = NEURONS.map(|neuron| by_hand[neuron]);
+        let stated = mask.layers[0].means.clone().unwrap();
+        assert_close(&stated, &of_neurons, 1e-6, folder);
+        let expected = bench.edited(1, &NEURONS, 0.0, &by_hand);
+        // As a document of another order gives it.
+        let mut written = mask.clone();
+        written.layers[0].neurons.reverse();
+        written.layers[0].means.as_mut().unwrap().reverse();
+        let report = wait(prune(&[(bench.trial(), &bench.scores)], written, job())).unwrap();
+        assert_eq!(report.mask, mask);
+        let after = sums(&report.sets[0].after);
+        assert_close(&after, &sums(&expected), TOLERANCE, folder);
+    }
+}
+
+#[test]
+fn random_masks_change_their_neurons_as_the_mask_does() {
+    let bench = Bench::new("tiny-llama-tied");
+    let by_hand = bench.means(1);
+    let means = wait(Means::measure(bench.trial(), job())).unwrap();
+    let plain = Mask::of_layer(Site::Post, 1, NEURONS);
+    let d_mlp = bench.model.config().d_mlp;
+    for (change, factor, offsets) in [
+        (Change::Scale(-3.0), -3.0, vec![0.0; d_mlp]),
+        (Change::Mean(&means), 0.0, by_hand),
+    ] {
+        let mask = plain.clone().by(change).unwrap();
+        let trials = [bench.trial()];
+        let found = wait(control(&trials, mask, (8, 5), Some(&means), job()))
+            .unwrap()
+            .sets
+            .remove(0);
+        let expected: Vec<f64> = (0..8)
+            .map(|index| random_like(&plain, d_mlp, 5, index).layers.remove(0))
+            .map(|drawn| bench.edited(1, &drawn.neurons, factor, &offsets))
+            .map(|scores| scores.accuracy.value)
+            .collect();
+        assert_eq!(found.accuracies, expected, "{factor}");
+    }
+    let mask = plain.by(Change::Mean(&means)).unwrap();
+    let without = wait(control(&[bench.trial()], mask, (8, 5), None, job()));
+    assert!(matches!(without, Err(RunError::Mask(_))));
+}
+
 #[test]
 fn a_control_of_no_masks_or_too_many_is_refused() {
     let bench = Bench::new("tiny-llama-tied");
@@ -297,8 +402,8 @@ fn a_control_of_no_masks_or_too_many_is_refused() {
         let result = wait(control(
             &[bench.trial()],
             mask("tiny-llama-tied"),
-            masks,
-            0,
+            (masks, 0),
+            None,
             job(),
         ));
         assert!(matches!(result, Err(RunError::Settings(_))), "{masks}");
@@ -329,7 +434,7 @@ fn a_search_says_what_luck_alone_gives() {
         let (layer, percent) = (cell.layer, cell.percent);
         let mask = TopPercent { layer, percent }.mask(&attribution).unwrap();
         let trials = [bench.trial()];
-        let by_hand = wait(control(&trials, mask, 6, 4, job()));
+        let by_hand = wait(control(&trials, mask, (6, 4), None, job()));
         let by_hand = by_hand.unwrap().sets.remove(0);
         let accuracies: Vec<f64> = correct.iter().map(|&n| n as f64 / items).collect();
         assert_eq!(accuracies, by_hand.accuracies, "layer {layer}, {percent} %");

@@ -17,7 +17,7 @@ use secateur::items::{Item, Prompts};
 use secateur::job::{Host, Job, Progress};
 use secateur::model::{Capture, Edit, Model, Site};
 use secateur::pruning::mask::LayerMask;
-use secateur::pruning::{Mask, Trial};
+use secateur::pruning::{Change, Mask, Operation, Trial};
 use secateur::scoring::metrics::softmax;
 use secateur::scoring::{BatchRun, Rule, RunError, SetScores, SharedRun, batches, encode, score};
 use secateur::tuning::{TuneCurve, TuneReport, TuneSets, TuneSettings, tune};
@@ -281,15 +281,21 @@ fn the_first_step_moves_every_gain_by_the_learning_rate_against_its_gradient() {
 fn training_starts_from_the_pruned_model_wherever_the_mask_lies() {
     let bench = Bench::new("tiny-llama-tied");
     let config = bench.model.config();
-    let layer = |layer| LayerMask {
-        layer,
-        neurons: vec![2, 3, 5, 7, 11],
+    let layer = |layer| LayerMask::new(layer, vec![2, 3, 5, 7, 11]);
+    let zero = |masked: &[usize]| Mask {
+        layers: masked.iter().copied().map(layer).collect(),
+        ..Mask::empty(Site::Post)
     };
-    for masked in [vec![0], vec![2], vec![0, 2], vec![0, 1, 2]] {
-        let mask = Mask {
-            layers: masked.iter().copied().map(layer).collect(),
-            ..Mask::empty(Site::Post)
-        };
+    let mut masks = vec![zero(&[0]), zero(&[2]), zero(&[0, 2]), zero(&[0, 1, 2])];
+    masks.push(zero(&[0, 1, 2]).by(Change::Scale(-0.5)).unwrap());
+    let mut means = zero(&[0, 1, 2]);
+    means.operation = Operation::Mean;
+    for layer in &mut means.layers {
+        layer.means = Some(vec![0.5, -0.25, 1.0, 0.0, -2.0]);
+    }
+    masks.push(means);
+    for mask in masks {
+        let masked: Vec<usize> = mask.layers.iter().map(|layer| layer.layer).collect();
         let gains = mask.edit(config, bench.model.decoder.device());
         let named = ("set", bench.items.as_slice());
         let expected = score(
@@ -301,7 +307,7 @@ fn training_starts_from_the_pruned_model_wherever_the_mask_lies() {
             job(),
         );
         let expected = wait(expected).unwrap();
-        let what = format!("mask in {masked:?}");
+        let what = format!("{:?} in {masked:?}", mask.operation);
         let unmoved = TuneSettings {
             learning_rate: 1e-9,
             ..settings(1, 1)

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Tensor;
 
-use super::settings::{Baseline, Settings, TargetKind};
-use super::sweep::{Sweep, tail_of};
+use super::settings::{Baseline, Positions, Settings, TargetKind};
+use super::sweep::Sweep;
 use super::target::Target;
 use crate::items::{Item, Prompts};
 use crate::job::Job;
@@ -88,7 +88,12 @@ impl<'a> Explained<'a> {
             baseline: None,
         };
         if settings.baseline == Baseline::Mean {
-            explained.baseline = Some(explained.means(job).await?);
+            let prompts = explained.encoded.iter().map(|item| item.prompt.as_slice());
+            let tail = match settings.positions {
+                Positions::Last => Some(1),
+                Positions::All => None,
+            };
+            explained.baseline = Some(mean_activations(&model.decoder, prompts, tail, job).await?);
         }
         Ok(explained)
     }
@@ -155,30 +160,6 @@ impl<'a> Explained<'a> {
     fn decoder(&self) -> &Decoder {
         &self.model.decoder
     }
-
-    /// Each neuron's mean over the positions that are scaled, of all items: layer by layer `[d_mlp]`.
-    async fn means(&self, job: Job<'_>) -> Result<Vec<Tensor<1>>, ModelError> {
-        let decoder = self.decoder();
-        let config = &decoder.config;
-        let mut sums: Vec<Tensor<1>> = (0..config.n_layers)
-            .map(|_| Tensor::zeros([config.d_mlp], decoder.device()))
-            .collect();
-        let mut positions = 0;
-        // One by one, since what fills up shorter prompts of a batch is no position.
-        for Encoded { prompt, .. } in &self.encoded {
-            let base = decoder
-                .base_run(&[prompt], &Edit::none(), Capture::All, job)
-                .await?;
-            let tail = tail_of(self.settings.positions, prompt.len());
-            positions += tail;
-            for (layer, sum) in sums.iter_mut().enumerate() {
-                let activations = base.state(layer)?.last(tail).pre.activation();
-                *sum = sum.clone() + activations.sum_dim(1).reshape([config.d_mlp]);
-            }
-        }
-        let scale = 1.0 / positions as f64;
-        Ok(sums.into_iter().map(|sum| sum * scale).collect())
-    }
 }
 
 impl Together<'_> {
@@ -186,6 +167,38 @@ impl Together<'_> {
     pub(super) fn target_text(&self, model: &Model, place: usize) -> String {
         model.tokenizer.token_text(self.target.tokens[place])
     }
+}
+
+/// Each neuron's mean activation over the last `tail` positions of each prompt, or over all of them: layer by layer `[d_mlp]`.
+///
+/// # Errors
+///
+/// [`ModelError`] when a run fails or is cancelled.
+pub(crate) async fn mean_activations<'a>(
+    decoder: &Decoder,
+    prompts: impl Iterator<Item = &'a [u32]>,
+    tail: Option<usize>,
+    job: Job<'_>,
+) -> Result<Vec<Tensor<1>>, ModelError> {
+    let config = &decoder.config;
+    let mut sums: Vec<Tensor<1>> = (0..config.n_layers)
+        .map(|_| Tensor::zeros([config.d_mlp], decoder.device()))
+        .collect();
+    let mut positions = 0;
+    // One by one, since what fills up shorter prompts of a batch is no position.
+    for prompt in prompts {
+        let base = decoder
+            .base_run(&[prompt], &Edit::none(), Capture::All, job)
+            .await?;
+        let tail = tail.unwrap_or(prompt.len());
+        positions += tail;
+        for (layer, sum) in sums.iter_mut().enumerate() {
+            let activations = base.state(layer)?.last(tail).pre.activation();
+            *sum = sum.clone() + activations.sum_dim(1).reshape([config.d_mlp]);
+        }
+    }
+    let scale = 1.0 / positions.max(1) as f64;
+    Ok(sums.into_iter().map(|sum| sum * scale).collect())
 }
 
 /// The tokens that a target takes of an item; none where the item has no such target.

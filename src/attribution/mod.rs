@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ablation::Ablation;
 pub use completeness::LayerGap;
+pub(crate) use explained::mean_activations;
 pub use settings::{IntegrationPath, Positions, Settings, TargetKind};
 
 use crate::items::{Item, Prompts};

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::items::ItemsCommand;
+use super::masks::MasksCommand;
 use super::options::{Counting, Input, ResamplingArgs, SettingsArgs, precision, seed};
+use super::prune::PruneArgs;
+use super::tune::TuneArgs;
 use crate::model::Precision;
 
 /// Find, show and prune the neurons that make a small language model answer confidently for the wrong
@@ -201,36 +205,10 @@ pub enum Command {
         json: Option<PathBuf>,
     },
     /// Items before and after a mask.
-    Prune {
-        #[command(flatten)]
-        input: Input,
-        #[command(flatten)]
-        settings: SettingsArgs,
-        /// The mask's file; else --layer and --percent.
-        #[arg(long, conflicts_with_all = ["layer", "percent"])]
-        mask: Option<PathBuf>,
-        /// Layer whose strongest neurons are pruned.
-        #[arg(long, requires = "percent")]
-        layer: Option<usize>,
-        /// Percentage of that layer.
-        #[arg(long, requires = "layer")]
-        percent: Option<f64>,
-        /// Random masks of the same size to compare with.
-        #[arg(long, default_value_t = 0)]
-        control: usize,
-        /// Seed of the random masks.
-        #[arg(long, default_value_t = 0, value_parser = seed())]
-        seed: u64,
-        /// Where to write the report (JSON); standard output when absent.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// Where to write the mask.
-        #[arg(long)]
-        mask_out: Option<PathBuf>,
-        /// A text whose perplexity is measured before and after the mask.
-        #[arg(long)]
-        text: Option<PathBuf>,
-    },
+    Prune(PruneArgs),
+    /// Union, intersection and difference of masks; needs no model.
+    #[command(subcommand)]
+    Masks(MasksCommand),
     /// Layer × percentage on the items, as a table.
     Search {
         #[command(flatten)]
@@ -257,43 +235,7 @@ pub enum Command {
         out: Option<PathBuf>,
     },
     /// Train one gain per remaining neuron of a layer, with the mask and without it.
-    Tune {
-        #[command(flatten)]
-        input: Input,
-        /// The mask's file; nothing is pruned when absent.
-        #[arg(long)]
-        mask: Option<PathBuf>,
-        /// Items that pick the best state.
-        #[arg(long)]
-        validation: PathBuf,
-        /// Items to report on, may be given several times.
-        #[arg(long)]
-        test: Vec<PathBuf>,
-        /// The layer that gets gains.
-        #[arg(long)]
-        layer: usize,
-        /// Optimiser steps.
-        #[arg(long, default_value_t = 50)]
-        steps: usize,
-        /// AdamW's learning rate.
-        #[arg(long, default_value_t = 0.05)]
-        learning_rate: f64,
-        /// AdamW's weight decay, towards gains of 1.
-        #[arg(long, default_value_t = 0.0)]
-        weight_decay: f64,
-        /// Items per step.
-        #[arg(long, default_value_t = 16)]
-        batch_size: usize,
-        /// Steps between evaluations.
-        #[arg(long, default_value_t = 10)]
-        evaluate_every: usize,
-        /// Seed of the items' order.
-        #[arg(long, default_value_t = 0, value_parser = seed())]
-        seed: u64,
-        /// Where to write the report (JSON); standard output when absent.
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    Tune(TuneArgs),
     /// Execute a study: report.json, mask.json and ig.safetensors into a folder.
     Run {
         /// The study's file.
@@ -336,11 +278,12 @@ impl Command {
             | Self::Race { out, .. }
             | Self::Stability { out, .. }
             | Self::Search { out, .. }
-            | Self::Tune { out, .. } => (out.as_ref(), None),
+            | Self::Tune(TuneArgs { out, .. }) => (out.as_ref(), None),
             Self::Critique { out, json, .. } => (out.as_ref(), json.as_ref()),
             Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
-            Self::Prune { out, mask_out, .. } => (out.as_ref(), mask_out.as_ref()),
+            Self::Prune(PruneArgs { out, mask_out, .. }) => (out.as_ref(), mask_out.as_ref()),
             Self::Items(ItemsCommand::Convert { out, .. }) => (out.as_ref(), None),
+            Self::Masks(command) => (command.masks().out.as_ref(), None),
             _ => (None, None),
         };
         first.into_iter().chain(second).collect()
@@ -357,20 +300,21 @@ impl Command {
             | Self::Critique { input, .. }
             | Self::Stability { input, .. }
             | Self::Attribute { input, .. } => (input, Vec::new()),
-            Self::Prune {
+            Self::Prune(PruneArgs {
                 input, mask, text, ..
-            } => (input, mask.iter().chain(text).collect()),
+            }) => (input, mask.iter().chain(text).collect()),
             Self::Search {
                 input, validation, ..
             } => (input, validation.iter().collect()),
-            Self::Tune {
+            Self::Tune(TuneArgs {
                 input,
                 mask,
                 validation,
                 test,
                 ..
-            } => (input, mask.iter().chain([validation]).chain(test).collect()),
+            }) => (input, mask.iter().chain([validation]).chain(test).collect()),
             Self::Items(ItemsCommand::Convert { file, .. }) => return vec![file.clone()],
+            Self::Masks(command) => return command.masks().files.clone(),
             _ => return Vec::new(),
         };
         let template = PathBuf::from(&input.template);
@@ -394,65 +338,10 @@ impl Command {
             | Self::Race { input, .. }
             | Self::Critique { input, .. }
             | Self::Stability { input, .. }
-            | Self::Prune { input, .. }
+            | Self::Prune(PruneArgs { input, .. })
             | Self::Search { input, .. }
-            | Self::Tune { input, .. } => Some(&input.model),
+            | Self::Tune(TuneArgs { input, .. }) => Some(&input.model),
             _ => None,
         }
     }
-}
-
-#[derive(Subcommand)]
-pub enum ItemsCommand {
-    /// Format, numbers, first items and every wrong line, as JSON.
-    Preview {
-        /// The file.
-        file: PathBuf,
-        /// Items to show.
-        #[arg(long, default_value_t = 5)]
-        show: usize,
-        #[command(flatten)]
-        counting: Counting,
-    },
-    /// Write items as JSONL or CSV.
-    Convert {
-        /// The file.
-        file: PathBuf,
-        /// What to write.
-        #[arg(long, value_enum, default_value_t = ItemsFormat::Jsonl)]
-        to: ItemsFormat,
-        /// Leave out wrong lines, and say how many, where they are else an error.
-        #[arg(long)]
-        partial: bool,
-        #[command(flatten)]
-        counting: Counting,
-        /// Where to write; standard output when absent.
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
-    /// Deal items out to attribution.jsonl, validation.jsonl and test.jsonl, stratified by the place of the right
-    /// choice.
-    Split {
-        /// The file.
-        file: PathBuf,
-        /// Sizes of the three parts in relation to each other.
-        #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
-        shares: Vec<f64>,
-        /// Seed of the split.
-        #[arg(long, default_value_t = 0, value_parser = seed())]
-        seed: u64,
-        #[command(flatten)]
-        counting: Counting,
-        /// Folder for the three files.
-        #[arg(long)]
-        out: PathBuf,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum ItemsFormat {
-    /// One JSON object a line, in canonical form.
-    Jsonl,
-    /// id, question, a, b, …, correct.
-    Csv,
 }

@@ -1,33 +1,27 @@
-//! One function a subcommand.
+//! Subcommands: what each does with its arguments, and what they share.
 
 use std::path::{Path, PathBuf};
-
-use serde::Serialize;
 
 use super::args::{Args, Command, Device};
 use super::critique::{Critique, Questions};
 use super::files::read_text;
 use super::items::read_items;
+use super::masks::read_mask_file;
 use super::options::Input;
 use super::outputs::{self, Computed, Together, print, write_json};
-use super::prune::study_of;
 use super::terminal::Terminal;
-use super::{CliError, forward, items};
-use crate::export::mask_file::MaskFile;
+use super::{CliError, forward, items, masks};
 use crate::export::tensors::attribution_tensors;
 use crate::items::{FewShot, Template};
 use crate::job::Job;
 use crate::model::device::Compute;
-use crate::model::{LoadReport, Model, Precision, Site};
+use crate::model::{LoadReport, Model, Precision};
 use crate::pruning::Mask;
-use crate::pruning::effect::check_control;
 use crate::pruning::search::SearchControl;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model};
-use crate::study::session::TuneRequest;
 use crate::study::{Bench, Prompting, SearchSpec, Session};
-use crate::tuning::{TuneReport, TuneSettings};
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
@@ -49,19 +43,9 @@ pub fn run(args: Args) -> Result<(), CliError> {
 }
 
 /// The set's name when there is only one.
-const ITEMS: &str = "items";
+pub(super) const ITEMS: &str = "items";
 /// The name of the set that shots are drawn from.
 const SHOTS: &str = "few-shot items";
-
-/// A tuning with what it was made with.
-#[derive(Serialize)]
-struct Tuned<'a> {
-    settings: &'a TuneSettings,
-    seed: u64,
-    mask: &'a Mask,
-    #[serde(flatten)]
-    report: TuneReport,
-}
 
 /// What commands share: where they compute, and who hears of it.
 pub(super) struct Shell<'a> {
@@ -120,6 +104,7 @@ impl Shell<'_> {
             }
             Command::Compare { before, after } => items::compare(&before, &after),
             Command::Items(command) => items::run(command),
+            Command::Masks(command) => masks::run(&command),
             Command::Attribute {
                 input,
                 settings,
@@ -223,79 +208,7 @@ impl Shell<'_> {
                 }
                 results.place()
             }
-            Command::Prune {
-                input,
-                settings,
-                mask,
-                layer,
-                percent,
-                control,
-                seed,
-                out,
-                mask_out,
-                text,
-            } => {
-                let text = text.map(|path| read_text(&path)).transpose()?;
-                if control > 0 {
-                    check_control(control)?;
-                }
-                let mut session = self.session(&input).await?;
-                let settings = settings.settings();
-                let (mask, selected) = match (mask, layer, percent) {
-                    (Some(path), ..) => (self.read_mask(&session, &path)?, None),
-                    (None, Some(layer), Some(percent)) => {
-                        let selection = TopPercent { layer, percent };
-                        selection.check(session.model.config().n_layers)?;
-                        session.attribute(ITEMS, &settings, self.job).await?;
-                        (session.mask_top(selection)?, Some((settings, selection)))
-                    }
-                    _ => {
-                        return Err(CliError::Input(
-                            "give --mask, or --layer and --percent".into(),
-                        ));
-                    }
-                };
-                let sets = [ITEMS.to_owned()];
-                let pruned = session.prune(mask, &sets, self.job).await?;
-                warn(session.warnings());
-                let control = if control > 0 {
-                    let mask = pruned.mask.clone();
-                    Some(
-                        session
-                            .control(mask, &sets, (control, seed), self.job)
-                            .await?,
-                    )
-                } else {
-                    None
-                };
-                let general = match &text {
-                    Some(text) => {
-                        let mask = pruned.mask.clone();
-                        Some(session.general_ability(mask, text, self.job).await?)
-                    }
-                    None => None,
-                };
-                let study = study_of(&session, ITEMS, &pruned.mask, selected, control.as_ref());
-                let mut results = Together::default();
-                if let Some(path) = mask_out {
-                    let info = session.model_info();
-                    let engine = session.engine_info();
-                    let study = Some(study.clone());
-                    let file = MaskFile::new(&info, engine, study, &pruned, control.clone());
-                    results.add(&path, file.to_json()?.as_bytes())?;
-                }
-                let mut found = serde_json::json!({
-                    "study": study,
-                    "baseline": session.baseline(ITEMS),
-                    "pruned": pruned,
-                    "control": control,
-                });
-                if let Some(general) = general {
-                    found["general_ability"] = serde_json::json!(general);
-                }
-                results.add_json(out.as_deref(), &Computed::new(&session, found))?;
-                results.place()
-            }
+            Command::Prune(args) => self.prune(args).await,
             Command::Search {
                 input,
                 settings,
@@ -331,64 +244,7 @@ impl Shell<'_> {
                 warn(session.warnings());
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }
-            Command::Tune {
-                input,
-                mask,
-                validation,
-                test,
-                layer,
-                steps,
-                learning_rate,
-                weight_decay,
-                batch_size,
-                evaluate_every,
-                seed,
-                out,
-            } => {
-                let mut session = self.session(&input).await?;
-                let mask = match mask {
-                    Some(path) => self.read_mask(&session, &path)?,
-                    None => Mask::empty(Site::Post),
-                };
-                let items = read_items(&validation, input.counting)?;
-                session.change(|bench| bench.set_items("validation", items));
-                let mut names = Vec::new();
-                for path in &test {
-                    // A file may be called as the two other sets are.
-                    let name = match path.display().to_string() {
-                        name if name == ITEMS || name == "validation" => format!("./{name}"),
-                        name => name,
-                    };
-                    let items = read_items(path, input.counting)?;
-                    session.change(|bench| bench.set_items(&name, items));
-                    names.push(name);
-                }
-                let request = TuneRequest {
-                    mask,
-                    train: vec![ITEMS.to_owned()],
-                    validation: vec!["validation".to_owned()],
-                    test: names,
-                    settings: TuneSettings {
-                        layer,
-                        steps,
-                        learning_rate,
-                        weight_decay,
-                        batch_size,
-                        evaluate_every,
-                    },
-                    seed,
-                    compare: true,
-                };
-                let report = session.tune(&request, self.job).await?;
-                warn(session.warnings());
-                let tuned = Tuned {
-                    settings: &request.settings,
-                    seed: request.seed,
-                    mask: &request.mask,
-                    report,
-                };
-                write_json(out.as_deref(), &Computed::new(&session, tuned))
-            }
+            Command::Tune(args) => self.tune(args).await,
             Command::Run {
                 study,
                 out,
@@ -412,7 +268,7 @@ impl Shell<'_> {
     }
 
     /// A session with one item set.
-    async fn session(&self, input: &Input) -> Result<Session, CliError> {
+    pub(super) async fn session(&self, input: &Input) -> Result<Session, CliError> {
         // Items first: they are quick to read and often what is wrong.
         let items = read_items(&input.items, input.counting)?;
         let mut bench = Bench::from(Prompting {
@@ -459,10 +315,9 @@ impl Shell<'_> {
         })
     }
 
-    fn read_mask(&self, session: &Session, path: &Path) -> Result<Mask, CliError> {
-        let file = MaskFile::from_json(&read_text(path)?)
-            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
-        let (mask, warnings) = file.for_model(session.model.config(), &session.model.sha256)?;
+    pub(super) fn read_mask(&self, session: &Session, path: &Path) -> Result<Mask, CliError> {
+        let (mask, warnings) =
+            read_mask_file(path)?.for_model(session.model.config(), &session.model.sha256)?;
         for warning in warnings {
             eprintln!("{}: {warning}", path.display());
         }

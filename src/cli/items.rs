@@ -1,14 +1,14 @@
 //! What needs items or scores but no model: previews, conversions, splits, comparisons.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use super::CliError;
-use super::args::{ItemsCommand, ItemsFormat};
 use super::files::{file_error, read_text};
-use super::options::Counting;
+use super::options::{Counting, seed};
 use super::outputs::{Together, print, write, write_json};
 use crate::items::export::to_csv;
 use crate::items::split::split;
@@ -20,6 +20,61 @@ use crate::study::made_of::{Materials, Part};
 
 /// The parts of a split, as files and as roles.
 const PARTS: [&str; 3] = ["attribution", "validation", "test"];
+
+#[derive(Subcommand)]
+pub enum ItemsCommand {
+    /// Format, numbers, first items and every wrong line, as JSON.
+    Preview {
+        /// The file.
+        file: PathBuf,
+        /// Items to show.
+        #[arg(long, default_value_t = 5)]
+        show: usize,
+        #[command(flatten)]
+        counting: Counting,
+    },
+    /// Write items as JSONL or CSV.
+    Convert {
+        /// The file.
+        file: PathBuf,
+        /// What to write.
+        #[arg(long, value_enum, default_value_t = ItemsFormat::Jsonl)]
+        to: ItemsFormat,
+        /// Leave out wrong lines, and say how many, where they are else an error.
+        #[arg(long)]
+        partial: bool,
+        #[command(flatten)]
+        counting: Counting,
+        /// Where to write; standard output when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Deal items out to attribution.jsonl, validation.jsonl and test.jsonl, stratified by the place of the right
+    /// choice.
+    Split {
+        /// The file.
+        file: PathBuf,
+        /// Sizes of the three parts in relation to each other.
+        #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
+        shares: Vec<f64>,
+        /// Seed of the split.
+        #[arg(long, default_value_t = 0, value_parser = seed())]
+        seed: u64,
+        #[command(flatten)]
+        counting: Counting,
+        /// Folder for the three files.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ItemsFormat {
+    /// One JSON object a line, in canonical form.
+    Jsonl,
+    /// id, question, a, b, …, correct.
+    Csv,
+}
 
 /// Runs a command on item files.
 pub fn run(command: ItemsCommand) -> Result<(), CliError> {

@@ -1,9 +1,8 @@
 //! The command line: the same engine and the same study document as the page.
 //!
 //! - [`args`]: what can be asked
-//! - [`commands`]: one function a subcommand
-//! - `forward`: a forward pass laid open; `items`: those that need no model; `prune`: a mask as a study; `studies`: whole
-//!   studies
+//! - [`commands`]: the subcommands; those with much of their own have files: `forward`: a forward pass laid open; `items`: those
+//!   that need no model; `masks`, `prune`, `tune`; `studies`: whole studies
 //! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
@@ -15,11 +14,13 @@ mod critique;
 mod files;
 mod forward;
 mod items;
+mod masks;
 mod options;
 mod outputs;
 mod prune;
 mod studies;
 mod terminal;
+mod tune;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

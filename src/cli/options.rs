@@ -187,7 +187,7 @@ pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
 }
 
 /// A value by the name it has in JSON.
-fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
+pub(super) fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(name.to_owned()))
         .map_err(|error| error.to_string())
 }

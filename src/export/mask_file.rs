@@ -104,7 +104,9 @@ impl MaskFile {
         let damaged = |error: serde_json::Error| fail(error.to_string());
         let head: Head = serde_json::from_str(text).map_err(damaged)?;
         let Some(format) = head.format else {
-            return Ok(Self::bare(serde_json::from_str(text).map_err(damaged)?));
+            let file = Self::bare(serde_json::from_str(text).map_err(damaged)?);
+            file.check()?;
+            return Ok(file);
         };
         if format != FORMAT || head.version != VERSION {
             return Err(fail(format!(
@@ -119,15 +121,21 @@ impl MaskFile {
 
     /// A mask of which nothing else is known.
     fn bare(mask: Mask) -> Self {
+        let model = MaskModel {
+            id: String::new(),
+            sha256: String::new(),
+            n_layers: 0,
+            d_mlp: 0,
+        };
+        Self::of(model, mask)
+    }
+
+    /// A mask of a model, of whose making and effect nothing is known.
+    fn of(model: MaskModel, mask: Mask) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            model: MaskModel {
-                id: String::new(),
-                sha256: String::new(),
-                n_layers: 0,
-                d_mlp: 0,
-            },
+            model,
             mask,
             study: None,
             results: Vec::new(),
@@ -145,6 +153,7 @@ impl MaskFile {
             d_mlp,
             ..
         } = &self.model;
+        self.mask.check().map_err(|error| fail(error.to_string()))?;
         if let Some(study) = &self.study {
             study.check().map_err(|error| fail(error.to_string()))?;
         }
@@ -168,6 +177,32 @@ impl MaskFile {
             mask: Some(self.mask.clone()),
             ..MadeOf::of_model(&self.model.sha256)
         }
+    }
+
+    /// What a set operation makes of this file's mask and another's. How either was found and what it does is not kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::MaskFile`] for masks of two models, and what `operation` refuses.
+    pub fn combined(
+        &self,
+        other: &Self,
+        operation: impl FnOnce(&Mask, &Mask) -> Result<Mask, RunError>,
+    ) -> Result<Self, ExportError> {
+        let fail = |message: String| ExportError::MaskFile(message);
+        let known = |model: &MaskModel| !model.sha256.is_empty();
+        if known(&self.model) && known(&other.model) && self.model.sha256 != other.model.sha256 {
+            return Err(fail(format!(
+                "the masks are of two models, `{}` and `{}`",
+                self.model.id, other.model.id
+            )));
+        }
+        let model = match known(&self.model) {
+            true => &self.model,
+            false => &other.model,
+        };
+        let mask = operation(&self.mask, &other.mask).map_err(|error| fail(error.to_string()))?;
+        Ok(Self::of(model.clone(), mask))
     }
 
     /// The mask, checked against a model, and what the user should know before using it.

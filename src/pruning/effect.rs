@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Trial;
 use super::mask::Mask;
+use super::means::Means;
 use super::selection::{random_like, rank_of};
 use crate::attribution::Attribution;
 use crate::job::Job;
@@ -184,7 +185,8 @@ pub fn check_control(n_masks: usize) -> Result<(), RunError> {
     }
 }
 
-/// Tries random masks of the size of `mask` beside it.
+/// Tries random masks of the size of `mask` beside it, which change their neurons as it does: to their own `means`, where its
+/// operation is `mean`.
 ///
 /// # Errors
 ///
@@ -192,12 +194,13 @@ pub fn check_control(n_masks: usize) -> Result<(), RunError> {
 pub async fn control(
     trials: &[Trial<'_>],
     mask: Mask,
-    n_masks: usize,
-    seed: u64,
+    (n_masks, seed): (usize, u64),
+    means: Option<&Means>,
     job: Job<'_>,
 ) -> Result<ControlReport, RunError> {
     let start = job.now_secs();
     check_control(n_masks)?;
+    let change = mask.change(means)?;
     let items: usize = trials.iter().map(|trial| trial.items.len()).sum();
     let total = items * (n_masks + 1);
     let mut done = 0;
@@ -206,11 +209,12 @@ pub async fn control(
     for trial in trials {
         let config = trial.model.config();
         mask = mask.checked(config)?;
-        let random = (0..n_masks as u64).map(|i| random_like(&mask, config.d_mlp, seed, i));
-        let candidates: Vec<_> = std::iter::once(mask.clone())
+        let random = (0..n_masks as u64)
+            .map(|index| random_like(&mask, config.d_mlp, seed, index).by(change));
+        let candidates: Vec<_> = std::iter::once(Ok(mask.clone()))
             .chain(random)
-            .map(|mask| mask.edit(config, trial.model.decoder.device()))
-            .collect();
+            .map(|mask| Ok(mask?.edit(config, trial.model.decoder.device())))
+            .collect::<Result<_, RunError>>()?;
         let note = |scores| job.progress("random control", done + scores, total);
         let scores = trial.under_each(&candidates, note, job).await?;
         done += trial.items.len() * (n_masks + 1);

@@ -1,6 +1,6 @@
 //! Pruning: masks, how they are chosen, and what they do to the answers.
 //!
-//! - [`mask`]: a mask, its check against a model, what it does to a run
+//! - [`mask`]: a mask, its check against a model, what it does to a run; [`means`]: what may stand in for activations
 //! - [`selection`]: the top p % of a layer, random masks of the same size, neurons by rank
 //! - [`effect`]: item sets before and after, flipped items, the random control, one neuron's card
 //! - [`general`]: what a mask costs on a plain text
@@ -11,6 +11,7 @@
 pub mod effect;
 pub mod general;
 pub mod mask;
+pub mod means;
 pub mod race;
 pub mod resample;
 pub mod search;
@@ -19,7 +20,8 @@ pub mod stability;
 
 pub use effect::{ControlReport, PruneReport};
 pub use general::GeneralAbility;
-pub use mask::Mask;
+pub use mask::{Change, Mask, Operation};
+pub use means::Means;
 pub use race::Race;
 pub use resample::Resampling;
 pub use search::SearchReport;

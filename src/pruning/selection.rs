@@ -78,7 +78,7 @@ pub fn strongest(scores: &[f32], count: usize) -> Vec<usize> {
     order
 }
 
-/// A mask of the same number of neurons in the same layers, drawn uniformly without replacement.
+/// A mask of the same number of neurons in the same layers, drawn uniformly without replacement; it sets them to zero.
 ///
 /// ChaCha8 with the seed and `index` as its stream, so that control masks do not depend on how many are
 /// drawn.
@@ -89,16 +89,13 @@ pub fn random_like(mask: &Mask, d_mlp: usize, seed: u64, index: u64) -> Mask {
         layers: mask
             .layers
             .iter()
-            .map(|LayerMask { layer, neurons }| {
+            .map(|LayerMask { layer, neurons, .. }| {
                 let mut drawn = sample(&mut generator, d_mlp, neurons.len().min(d_mlp)).into_vec();
                 drawn.sort_unstable();
-                LayerMask {
-                    layer: *layer,
-                    neurons: drawn,
-                }
+                LayerMask::new(*layer, drawn)
             })
             .collect(),
-        ..*mask
+        ..Mask::empty(mask.site)
     }
 }
 

@@ -24,6 +24,18 @@ pub async fn run(
     sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
     job: Job<'_>,
 ) -> Result<Report, StudyError> {
+    let like = Mask::empty(Site::Post);
+    run_like(session, study, &like, sample, job).await
+}
+
+/// The same; neurons that are selected are changed as `like` changes its own.
+async fn run_like(
+    session: &mut Session,
+    study: &Study,
+    like: &Mask,
+    sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
+    job: Job<'_>,
+) -> Result<Report, StudyError> {
     let start = job.now_secs();
     study.check()?;
     check_model(session, study)?;
@@ -79,7 +91,7 @@ pub async fn run(
         None => None,
     };
     let best = search.as_ref().map(|search| search.best);
-    let (mask, selection) = choose_mask(session, &study, best)?;
+    let (mask, selection) = choose_mask(session, &study, best, like, job).await?;
     let pruned = match &mask {
         Some(mask) => Some(session.prune(mask.clone(), &test, job).await?),
         None => None,
@@ -159,13 +171,15 @@ pub async fn reproduce(
     job: Job<'_>,
 ) -> Result<(Report, Reproduction), StudyError> {
     let mut again = study.clone();
+    let mut like = None;
     if let Some(pruning) = &mut again.pruning
         && pruning.selection.is_some()
         && again.attribution.is_some()
     {
-        pruning.mask = None;
+        like = pruning.mask.take();
     }
-    let report = run(session, &again, sample, job).await?;
+    let like = like.unwrap_or_else(|| Mask::empty(Site::Post));
+    let report = run_like(session, &again, &like, sample, job).await?;
     let measured = Expected::of_report(&report);
     Ok((report, Reproduction::new(expected, &measured)))
 }
@@ -242,11 +256,13 @@ fn check_mask_source(study: &Study) -> Result<(), StudyError> {
     Ok(())
 }
 
-/// The study's mask, or its selection's, or the best cell's.
-fn choose_mask(
+/// The study's mask, or its selection's, or the best cell's; a selection's neurons are changed as `like` changes its own.
+async fn choose_mask(
     session: &Session,
     study: &Study,
     best: Option<TopPercent>,
+    like: &Mask,
+    job: Job<'_>,
 ) -> Result<(Option<Mask>, Option<TopPercent>), StudyError> {
     let spec = study.pruning.as_ref();
     let selection = spec.and_then(|spec| spec.selection);
@@ -254,13 +270,19 @@ fn choose_mask(
         let mask = mask.checked(session.model.config())?;
         // A selection that gives another mask did not make this one, and a re-run is not to make it anew from that.
         let is_its = |selection: &TopPercent| match study.attribution {
-            Some(_) => session.mask_top(*selection).is_ok_and(|made| made == mask),
+            Some(_) => session
+                .mask_top(*selection)
+                .is_ok_and(|made| made.site == mask.site && made.is_of_same_neurons(&mask)),
             None => true,
         };
         return Ok((Some(mask.clone()), selection.filter(is_its)));
     }
     match selection.or(best) {
-        Some(selection) => Ok((Some(session.mask_top(selection)?), Some(selection))),
+        Some(selection) => {
+            let mask = session.mask_top(selection)?;
+            let mask = session.changed_like(mask, like, job).await?;
+            Ok((Some(mask), Some(selection)))
+        }
         None => Ok((None, None)),
     }
 }

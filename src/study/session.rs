@@ -2,31 +2,25 @@
 //! offer.
 
 mod effects;
+mod neuron;
+mod pruning;
 
 use std::rc::Rc;
 
-use serde::Deserialize;
-
 pub use effects::Effects;
+pub use pruning::TuneRequest;
 
 use super::made_of::MadeOf;
 use super::results::{AtHand, Made, Results};
-use super::{Bench, ModelSpec, SearchSpec, StudyError};
-use crate::attribution::portrait::{Portrait, portrait};
-use crate::attribution::salience::{Salience, salience};
+use super::{Bench, ModelSpec, StudyError};
 use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings};
 use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
-use crate::model::{Edit, Model, Neuron};
-use crate::pruning::effect::{self, ControlReport, NeuronCard, PruneReport};
-use crate::pruning::general::{GeneralAbility, general_ability};
-use crate::pruning::search::{self, SearchReport};
-use crate::pruning::selection::TopPercent;
+use crate::model::{Edit, Model};
 use crate::pruning::{Mask, Trial};
 use crate::scoring::{self, Audit, Orders, PositionBias, RunError, SetScores};
-use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// One model with items.
 pub struct Session {
@@ -36,26 +30,6 @@ pub struct Session {
     pub model: Rc<Model>,
     bench: Bench,
     results: Results,
-}
-
-/// Which sets a tuning uses, by name.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct TuneRequest {
-    /// What is pruned.
-    pub mask: Mask,
-    /// Sets to learn from.
-    pub train: Vec<String>,
-    /// Sets that pick the best state.
-    pub validation: Vec<String>,
-    /// Sets to report on.
-    pub test: Vec<String>,
-    /// How the gains are trained.
-    pub settings: TuneSettings,
-    /// Seed of the items' order.
-    pub seed: u64,
-    /// Whether to train without pruning as well.
-    pub compare: bool,
 }
 
 impl Session {
@@ -321,190 +295,5 @@ impl Session {
     pub fn attributed(&self) -> Result<&Attribution, StudyError> {
         self.attribution()
             .ok_or_else(|| StudyError::NotYet("run an attribution first".into()))
-    }
-
-    /// The mask of the top p % of a layer.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError::NotYet`] without an attribution.
-    pub fn mask_top(&self, selection: TopPercent) -> Result<Mask, StudyError> {
-        Ok(selection.mask(self.attributed()?)?)
-    }
-
-    /// Sets before and after a mask.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn prune(
-        &mut self,
-        mask: Mask,
-        sets: &[String],
-        job: Job<'_>,
-    ) -> Result<PruneReport, StudyError> {
-        self.score_all(sets, job).await?;
-        let prompts = self.all_prompts(sets)?;
-        let trials = self.all_scored(sets, &prompts)?;
-        let report = effect::prune(&trials, mask, job).await?;
-        self.compute.faults.check()?;
-        Ok(report)
-    }
-
-    /// A text before and after a mask.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn general_ability(
-        &self,
-        mask: Mask,
-        text: &str,
-        job: Job<'_>,
-    ) -> Result<GeneralAbility, StudyError> {
-        let found = general_ability(&self.model, text, mask, job).await?;
-        self.compute.faults.check()?;
-        Ok(found)
-    }
-
-    /// Random masks of the same size.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn control(
-        &self,
-        mask: Mask,
-        sets: &[String],
-        (masks, seed): (usize, u64),
-        job: Job<'_>,
-    ) -> Result<ControlReport, StudyError> {
-        let prompts = self.all_prompts(sets)?;
-        let trials = self.trials(sets, &prompts)?;
-        let report = effect::control(&trials, mask, masks, seed, job).await?;
-        self.compute.faults.check()?;
-        Ok(report)
-    }
-
-    /// Layer × percentage on validation sets.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn search(
-        &mut self,
-        sets: &[String],
-        spec: &SearchSpec,
-        job: Job<'_>,
-    ) -> Result<SearchReport, StudyError> {
-        self.attributed()?;
-        self.score_all(sets, job).await?;
-        let prompts = self.all_prompts(sets)?;
-        let trials = self.all_scored(sets, &prompts)?;
-        let report = search::search(
-            &trials,
-            self.attributed()?,
-            spec.layers.as_deref(),
-            &spec.percents,
-            spec.control,
-            job,
-        )
-        .await?;
-        self.compute.faults.check()?;
-        Ok(report)
-    }
-
-    /// Trains gains.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn tune(
-        &mut self,
-        request: &TuneRequest,
-        job: Job<'_>,
-    ) -> Result<TuneReport, StudyError> {
-        self.score_all(&request.test, job).await?;
-        let train = self.all_prompts(&request.train)?;
-        let validation = self.all_prompts(&request.validation)?;
-        let test = self.all_prompts(&request.test)?;
-        let sets = TuneSets {
-            train: self.trials(&request.train, &train)?,
-            validation: self.trials(&request.validation, &validation)?,
-            test: self.all_scored(&request.test, &test)?,
-        };
-        let report = tuning::tune(
-            &sets,
-            &request.mask,
-            &request.settings,
-            request.seed,
-            request.compare,
-            job,
-        )
-        .await?;
-        self.compute.faults.check()?;
-        Ok(report)
-    }
-
-    /// What a neuron is about, on a set's prompts.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn portrait(
-        &self,
-        neuron: Neuron,
-        set: &str,
-        job: Job<'_>,
-    ) -> Result<Portrait, StudyError> {
-        let prompts = self.bench.prompts(set)?;
-        let named = (set, self.bench.items(set)?);
-        let found = portrait(&self.model, named, &prompts, neuron, job).await?;
-        self.compute.faults.check()?;
-        Ok(found)
-    }
-
-    /// Which words of an item's prompt drive its answer.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError::NotYet`] for an item that the set has not, else as the others.
-    pub async fn salience(
-        &mut self,
-        set: &str,
-        id: &str,
-        settings: &Settings,
-        job: Job<'_>,
-    ) -> Result<Salience, StudyError> {
-        self.score(set, job).await?;
-        let prompts = self.bench.prompts(set)?;
-        let (trial, scores) = self.scored(set, &prompts)?;
-        let mut pairs = trial.items.iter().zip(&scores.items);
-        let (item, score) = pairs
-            .find(|(item, _)| item.id == id)
-            .ok_or_else(|| StudyError::NotYet(format!("`{set}` has no item `{id}`")))?;
-        let found = salience(&self.model, item, &prompts, score, settings, job).await?;
-        self.compute.faults.check()?;
-        Ok(found)
-    }
-
-    /// One neuron's card on a set.
-    ///
-    /// # Errors
-    ///
-    /// [`StudyError`].
-    pub async fn neuron(
-        &mut self,
-        neuron: Neuron,
-        set: &str,
-        job: Job<'_>,
-    ) -> Result<NeuronCard, StudyError> {
-        self.score(set, job).await?;
-        let prompts = self.bench.prompts(set)?;
-        let (trial, baseline) = self.scored(set, &prompts)?;
-        let attribution = self.attribution();
-        let card = effect::neuron_card(trial, baseline, attribution, neuron, job).await?;
-        self.compute.faults.check()?;
-        Ok(card)
     }
 }

@@ -163,6 +163,13 @@ impl Study {
         if let Some(settings) = &self.attribution {
             settings.check()?;
         }
+        if let Some(mask) = self
+            .pruning
+            .as_ref()
+            .and_then(|pruning| pruning.mask.as_ref())
+        {
+            mask.check()?;
+        }
         self.check_seeds()?;
         self.check_selection()
     }

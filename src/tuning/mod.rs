@@ -93,10 +93,9 @@ pub async fn tune(
         }
     }
     let d_mlp = model.config().d_mlp;
-    let pruned_here = mask
-        .factors(settings.layer, d_mlp)
-        .iter()
-        .filter(|f| **f == 0.0)
+    let pruned = mask.neurons();
+    let pruned_here = pruned
+        .filter(|neuron| neuron.layer == settings.layer)
         .count();
     Ok(TuneReport {
         layer: settings.layer,
@@ -142,6 +141,8 @@ struct Tuning<'a> {
     generator: ChaCha8Rng,
     /// The mask's factors on the tuned layer, `[d_mlp]`.
     keep: Tensor<1>,
+    /// 1 for the neurons of that layer that get a gain, and 0 for the pruned, `[d_mlp]`.
+    trained: Tensor<1>,
 }
 
 /// The state of a training run.
@@ -198,16 +199,25 @@ impl<'a> Tuning<'a> {
             validation.extend(Prepared::of(*trial, &encoded, settings, &below, job).await?);
         }
         let factors = mask.factors(settings.layer, config.d_mlp);
+        let mut trained = vec![1f32; config.d_mlp];
+        for neuron in mask
+            .neurons()
+            .filter(|neuron| neuron.layer == settings.layer)
+        {
+            trained[neuron.index] = 0.0;
+        }
+        let tensor = |values| Tensor::from_data(TensorData::new(values, [config.d_mlp]), device);
         Ok(Self {
             decoder,
             settings,
-            mask: restrict(mask, |layer| layer != settings.layer),
+            mask: mask.clone(),
             curve,
             train,
             groups,
             validation,
             generator: ChaCha8Rng::seed_from_u64(seed),
-            keep: Tensor::from_data(TensorData::new(factors, [config.d_mlp]), device),
+            keep: tensor(factors),
+            trained: tensor(trained),
         })
     }
 
@@ -366,15 +376,15 @@ impl<'a> Tuning<'a> {
         Ok(())
     }
 
-    /// The factors in force: the mask times one plus the trained part.
+    /// The factors in force: the mask's, and beside the pruned neurons one plus the trained part.
     fn gains(&self, delta: &Tensor<1>) -> Tensor<1> {
-        delta.clone().add_scalar(1.0) * self.keep.clone()
+        delta.clone() * self.trained.clone() + self.keep.clone()
     }
 
     fn all_gains(&self, of_layer: Tensor<1>) -> Edit {
         let config = &self.decoder.config;
-        let of_others = self.mask.edit(config, self.decoder.device());
-        of_others.scale(self.settings.layer, of_layer)
+        let of_mask = self.mask.edit(config, self.decoder.device());
+        of_mask.scale(self.settings.layer, of_layer)
     }
 
     async fn log_likelihoods(
@@ -383,9 +393,9 @@ impl<'a> Tuning<'a> {
         delta: &Tensor<1>,
         job: Job<'_>,
     ) -> Result<Tensor<2>, RunError> {
-        let above = restrict(&self.mask, |layer| layer > self.settings.layer);
-        let above = above.edit(&self.decoder.config, self.decoder.device());
-        let edit = above.scale(self.settings.layer, self.gains(delta));
+        let from_here = restrict(&self.mask, |layer| layer >= self.settings.layer);
+        let from_here = from_here.edit(&self.decoder.config, self.decoder.device());
+        let edit = from_here.scale(self.settings.layer, self.gains(delta));
         let (decoder, run) = (self.decoder, std::slice::from_ref(&prepared.run));
         let tops = BatchRun::fork(run, decoder, &[edit], job).await?;
         let top = tops

@@ -239,7 +239,7 @@ fn pruned(report: &Report, found: &PruneReport) -> Claim {
         let selected = selection
             .mask(attribution)
             .map_err(|error| error.to_string())?;
-        if !selected.is_same(&found.mask) {
+        if !selected.is_of_same_neurons(&found.mask) {
             return Err("the selection does not give the mask by the attribution beside it".into());
         }
     }

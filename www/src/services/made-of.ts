@@ -12,12 +12,14 @@ const TEMPLATE: Partial<Template> = { description: "", preamble: "", delimiter: 
 
 const written = new WeakMap<Mask, string>();
 
-/** A mask's operation and neurons as a text: the same one, however they are ordered. */
+/** A mask's operation and neurons with what that takes, as a text: the same one, however they are ordered. */
 function textOf(mask: Mask): string {
   const known = written.get(mask);
   if (known !== undefined) return known;
-  const neurons = mask.layers.flatMap(({ layer, neurons }) => neurons.map((neuron) => `${layer}/${neuron}`));
-  const text = [mask.operation, ...[...new Set(neurons)].sort()].join();
+  const neurons = mask.layers.flatMap(({ layer, neurons, means }) =>
+    neurons.map((neuron, at) => `${layer}/${neuron}=${means?.[at] ?? ""}`),
+  );
+  const text = [mask.operation, mask.factor ?? "", ...[...new Set(neurons)].sort()].join();
   written.set(mask, text);
   return text;
 }

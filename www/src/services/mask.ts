@@ -1,8 +1,9 @@
 // The mask as the user edits it, with undo and redo.
 
-import type { Mask, Selection } from "../wire/engine";
+import type { LayerMask, Mask, Selection } from "../wire/engine";
 import { EMPTY_MASK, selectionOf, type Pruning, type SelectionSource } from "./edited";
 import { remembered, step } from "./history";
+import { isEqual } from "./made-of";
 import { store, type State } from "./store";
 
 export function neuronCount(mask: Mask): number {
@@ -14,16 +15,23 @@ export function isPruned(mask: Mask, layer: number, neuron: number): boolean {
 }
 
 export function sameMask(a: Mask, b: Mask): boolean {
-  return JSON.stringify(normal(a)) === JSON.stringify(normal(b));
+  return isEqual(normal(a), normal(b));
 }
 
 /** The one way to write a set of neurons: ascending, without empty layers. */
-function normal({ operation, site, layers }: Mask): Mask {
+function normal({ layers, ...rest }: Mask): Mask {
   const kept = layers
     .filter(({ neurons }) => neurons.length > 0)
-    .map(({ layer, neurons }) => ({ layer, neurons: [...neurons].sort((a, b) => a - b) }))
+    .map(ascending)
     .sort((a, b) => a.layer - b.layer);
-  return { operation, site, layers: kept };
+  return { ...rest, layers: kept };
+}
+
+/** A layer's neurons in order, each with its mean where it has one. */
+function ascending({ layer, neurons, means }: LayerMask): LayerMask {
+  const order = neurons.map((_, at) => at).sort((a, b) => (neurons[a] ?? 0) - (neurons[b] ?? 0));
+  const sorted = <T>(values: T[]): T[] => order.flatMap((at) => values.slice(at, at + 1));
+  return { layer, neurons: sorted(neurons), ...(means ? { means: sorted(means) } : {}) };
 }
 
 /** The attribution at hand as the source of a selection. */
@@ -48,11 +56,23 @@ export function toggleNeuron(layer: number, neuron: number): void {
   const { mask } = store.state.study.pruning;
   const { attribution } = store.state.shown;
   const has = isPruned(mask, layer, neuron);
+  if (!has && mask.operation === "mean") {
+    store.view({
+      notice:
+        "This mask puts means in the place of activations, and no other neuron's is known here. Clear the mask to choose neurons anew.",
+    });
+    return;
+  }
   const others = mask.layers.filter((entry) => entry.layer !== layer);
-  const neurons = mask.layers.find((entry) => entry.layer === layer)?.neurons ?? [];
-  const changed = has ? neurons.filter((other) => other !== neuron) : [...neurons, neuron];
+  const entry = mask.layers.find((entry) => entry.layer === layer) ?? { layer, neurons: [] };
+  const changed = has ? without(entry, neuron) : { ...entry, neurons: [...entry.neurons, neuron] };
   const site = mask.layers.length > 0 ? mask.site : (attribution?.settings.site ?? mask.site);
-  setMask({ ...mask, site, layers: [...others, { layer, neurons: changed }] });
+  setMask({ ...mask, site, layers: [...others, changed] });
+}
+
+function without({ layer, neurons, means }: LayerMask, neuron: number): LayerMask {
+  const stays = (_: unknown, at: number): boolean => neurons[at] !== neuron;
+  return { layer, neurons: neurons.filter(stays), ...(means ? { means: means.filter(stays) } : {}) };
 }
 
 export function clearMask(): void {

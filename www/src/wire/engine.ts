@@ -657,6 +657,8 @@ export interface LayerMask {
   layer: number;
   /** Neuron indices, ascending. */
   neurons: Array<number>;
+  /** What each neuron's activation becomes, where the operation is `mean`. */
+  means?: Array<number>;
 }
 
 /** What a choice's length says. */
@@ -758,6 +760,10 @@ export interface MadeOf {
 export interface Mask {
   /** What pruning does to a neuron. */
   operation: Operation;
+  /** What activations are multiplied by, where the operation is `scale`. */
+  factor?: number;
+  /** Name of the item set whose prompts the means are over, where the operation is `mean`. */
+  means_of?: string;
   /** Where. */
   site: Site;
   /** Layers ascending, each at most once. */
@@ -902,7 +908,7 @@ export interface NeuronRequest {
 }
 
 /** What pruning does to a neuron. */
-export type Operation = "zero";
+export type Operation = "zero" | "scale" | "mean";
 
 /** Which orders of the choices are tried. */
 export type Orders = { "kind": "cyclic" } | { "kind": "seeded", orders: number, seed: number };

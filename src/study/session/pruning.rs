@@ -1,0 +1,198 @@
+//! What masks do, and what training does beside them.
+
+use serde::Deserialize;
+
+use crate::job::Job;
+use crate::pruning::effect::{self, ControlReport, PruneReport};
+use crate::pruning::general::{GeneralAbility, general_ability};
+use crate::pruning::search::{self, SearchReport};
+use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, Means, Operation};
+use crate::scoring::RunError;
+use crate::study::{SearchSpec, Session, StudyError};
+use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
+
+/// Which sets a tuning uses, by name.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct TuneRequest {
+    /// What is pruned.
+    pub mask: Mask,
+    /// Sets to learn from.
+    pub train: Vec<String>,
+    /// Sets that pick the best state.
+    pub validation: Vec<String>,
+    /// Sets to report on.
+    pub test: Vec<String>,
+    /// How the gains are trained.
+    pub settings: TuneSettings,
+    /// Seed of the items' order.
+    pub seed: u64,
+    /// Whether to train without pruning as well.
+    pub compare: bool,
+}
+
+impl Session {
+    /// The mask of the top p % of a layer.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] without an attribution.
+    pub fn mask_top(&self, selection: TopPercent) -> Result<Mask, StudyError> {
+        Ok(selection.mask(self.attributed()?)?)
+    }
+
+    /// Each neuron's mean activation over the prompts of a set.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn means(&self, set: &str, job: Job<'_>) -> Result<Means, StudyError> {
+        let prompts = self.bench().prompts(set)?;
+        let means = Means::measure(self.trial(set, &prompts)?, job).await?;
+        self.compute.faults.check()?;
+        Ok(means)
+    }
+
+    /// The neurons of `mask`, changed as `like` changes its own; means are measured anew.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn changed_like(
+        &self,
+        mask: Mask,
+        like: &Mask,
+        job: Job<'_>,
+    ) -> Result<Mask, StudyError> {
+        let means = self.means_for(like, job).await?;
+        Ok(mask.by(like.change(means.as_ref())?)?)
+    }
+
+    /// The means that a mask's operation takes.
+    async fn means_for(&self, mask: &Mask, job: Job<'_>) -> Result<Option<Means>, StudyError> {
+        match (mask.operation, &mask.means_of) {
+            (Operation::Mean, Some(set)) => Ok(Some(self.means(set, job).await?)),
+            (Operation::Mean, None) => Err(RunError::Mask(
+                "it does not say which item set its means are of (`means_of`), so those of other neurons are not known".into(),
+            )
+            .into()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sets before and after a mask.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn prune(
+        &mut self,
+        mask: Mask,
+        sets: &[String],
+        job: Job<'_>,
+    ) -> Result<PruneReport, StudyError> {
+        self.score_all(sets, job).await?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.all_scored(sets, &prompts)?;
+        let report = effect::prune(&trials, mask, job).await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// A text before and after a mask.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn general_ability(
+        &self,
+        mask: Mask,
+        text: &str,
+        job: Job<'_>,
+    ) -> Result<GeneralAbility, StudyError> {
+        let found = general_ability(&self.model, text, mask, job).await?;
+        self.compute.faults.check()?;
+        Ok(found)
+    }
+
+    /// Random masks of the same size.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn control(
+        &self,
+        mask: Mask,
+        sets: &[String],
+        (masks, seed): (usize, u64),
+        job: Job<'_>,
+    ) -> Result<ControlReport, StudyError> {
+        let means = self.means_for(&mask, job).await?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.trials(sets, &prompts)?;
+        let report = effect::control(&trials, mask, (masks, seed), means.as_ref(), job).await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// Layer × percentage on validation sets.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn search(
+        &mut self,
+        sets: &[String],
+        spec: &SearchSpec,
+        job: Job<'_>,
+    ) -> Result<SearchReport, StudyError> {
+        self.attributed()?;
+        self.score_all(sets, job).await?;
+        let prompts = self.all_prompts(sets)?;
+        let trials = self.all_scored(sets, &prompts)?;
+        let report = search::search(
+            &trials,
+            self.attributed()?,
+            spec.layers.as_deref(),
+            &spec.percents,
+            spec.control,
+            job,
+        )
+        .await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+
+    /// Trains gains.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`].
+    pub async fn tune(
+        &mut self,
+        request: &TuneRequest,
+        job: Job<'_>,
+    ) -> Result<TuneReport, StudyError> {
+        self.score_all(&request.test, job).await?;
+        let train = self.all_prompts(&request.train)?;
+        let validation = self.all_prompts(&request.validation)?;
+        let test = self.all_prompts(&request.test)?;
+        let sets = TuneSets {
+            train: self.trials(&request.train, &train)?,
+            validation: self.trials(&request.validation, &validation)?,
+            test: self.all_scored(&request.test, &test)?,
+        };
+        let report = tuning::tune(
+            &sets,
+            &request.mask,
+            &request.settings,
+            request.seed,
+            request.compare,
+            job,
+        )
+        .await?;
+        self.compute.faults.check()?;
+        Ok(report)
+    }
+}
