@@ -53,6 +53,7 @@ import "./views/model-device";
 import "./views/model-hub";
 import "./views/model-loaded";
 import "./views/neuron-card";
+import "./views/neuron-portrait";
 import "./views/own-files";
 import "./views/plot-figure";
 import "./views/position-bias";

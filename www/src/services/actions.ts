@@ -165,6 +165,14 @@ export function measureNeuron(set: string): Promise<boolean> {
   });
 }
 
+/** Where the selected neuron fires on a set's prompts, and what it writes. */
+export function drawPortrait(set: string): Promise<boolean> {
+  return runJob("What the neuron is about", async (onProgress) => {
+    const { selected } = store.state.view;
+    if (selected) put("portrait", apart(await engine.call("portrait", [{ ...selected, set }], onProgress)));
+  });
+}
+
 let wanted: Selection | null = null;
 let isWaiting = false;
 

@@ -9,6 +9,7 @@ import type {
   MadeOf,
   NeuronCard,
   NeuronRequest,
+  Portrait,
   PositionBias,
   PruneReport,
   Race,
@@ -50,6 +51,8 @@ export interface Results {
   /** Of the methods, against exact ablation. */
   race: Race;
   card: NeuronCard;
+  /** Of one neuron, on the prompts of one set. */
+  portrait: Portrait;
   search: SearchReport;
   pruned: PruneReport;
   control: ControlReport;
@@ -73,6 +76,7 @@ const SINGLE = [
   "audit",
   "race",
   "card",
+  "portrait",
   "search",
   "pruned",
   "control",
@@ -114,16 +118,22 @@ function isOfSame(a: Found, b: Found): boolean {
   );
 }
 
-/** Of one attribution there are cards of many neurons, and stabilities of many selections. */
+/** Of one attribution there are cards and portraits of many neurons, and stabilities of many selections. */
 function isAboutTheSame({ kind, result: a }: Found, { result: b }: Found): boolean {
-  if (kind === "card") return isOf(a as NeuronCard, b as NeuronCard);
+  if (isOfNeuron(kind)) return isOf(a as OfNeuron, b as OfNeuron);
   return kind !== "stability" || isEqual((a as HeldStability).selection, (b as HeldStability).selection);
 }
 
 export type NeuronAddress = Pick<NeuronRequest, "layer" | "neuron">;
 
-function isOf(card: NeuronCard, at: NeuronAddress | null): boolean {
-  return at !== null && card.layer === at.layer && card.neuron === at.neuron;
+type OfNeuron = NeuronCard | Portrait;
+
+function isOfNeuron(kind: Kind): boolean {
+  return kind === "card" || kind === "portrait";
+}
+
+function isOf(result: OfNeuron, at: NeuronAddress | null): boolean {
+  return at !== null && result.layer === at.layer && result.neuron === at.neuron;
 }
 
 /** The results with another one, the latest first. */
@@ -264,7 +274,7 @@ export function holds(found: Found, study: EditedStudy, shown: Shown): boolean {
 
 /** Whether a result is of what is looked at: the selected neuron, the selection at hand. */
 function isLookedAt({ kind, result }: Found, { study, attributed }: AtHand, selected: NeuronAddress | null): boolean {
-  if (kind === "card") return isOf(result as NeuronCard, selected);
+  if (isOfNeuron(kind)) return isOf(result as OfNeuron, selected);
   if (kind !== "stability") return true;
   const { selection, seed } = result as HeldStability;
   return seed === study.seed && isEqual(selection, selectionOf(study.pruning, attributed));

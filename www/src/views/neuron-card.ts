@@ -55,6 +55,7 @@ class NeuronCard extends View {
           : html`<p class="note">“Effect of zeroing it” runs every test item without this neuron, and
         shows its score for each attributed item.</p>`
       }
+      <neuron-portrait></neuron-portrait>
       ${known && known.items.length > 0 ? itemBars(known, this.#contexts()) : nothing}`;
   }
 
