@@ -1468,3 +1468,65 @@ fn nothing_but_the_result_is_written() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn what_a_sceptic_asks_is_answered() {
+    let desk = Desk::new("sceptic");
+    let answer = |command: &str, rest: &[&str]| -> Value { parsed(&desk.ok(&with(command, rest))) };
+    let effects = answer("effects", &["--layers", "1"]);
+    let exact: Vec<&Value> = effects["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| &layer["exact"])
+        .collect();
+    assert_eq!(exact, [false, true, false]);
+    assert_eq!(effects["settings"]["target"], "gold_margin");
+
+    let few = ["--confidence", "0", "--resamples", "5"];
+    let race = answer("race", &[&few[..], &["--layers", "0,2"]].concat());
+    assert_eq!(race["layers"], serde_json::json!([0, 2]));
+    assert_eq!(
+        race["methods"][0]["settings"]["method"],
+        "integrated_gradients"
+    );
+    let top = [&few[..], &["--layer", "1", "--percent", "100"]].concat();
+    let stability = answer("stability", &top);
+    assert_eq!(
+        (&stability["neurons"], &stability["resamples"]),
+        (&24.into(), &5.into())
+    );
+
+    assert_eq!(answer("audit", &[])["asked"][1]["question"], "meaningless");
+    let settings = ["--confidence", "0", "--method", "gradient_times_activation"];
+    let others = [&settings[..], &["--against", "items.jsonl"]].concat();
+    let same = answer("contrast", &others);
+    let differences = same["layers"][0]["difference"].as_array().unwrap();
+    assert!(differences.iter().all(|difference| difference == 0.0));
+    let portrait = answer("neuron", &["--layer", "2", "--neuron", "7"]);
+    assert_eq!(portrait["address"], "blocks.2.mlp.hook_post[7]");
+    let items: Value = parsed(&desk.ok(&with("score", &[])));
+    let id = items["items"][0]["id"].as_str().unwrap();
+    let salience = answer("salience", &["--item", id]);
+    let count = |field: &str| salience[field].as_array().unwrap().len();
+    assert_eq!(count("tokens"), count("scores"));
+
+    let report = [
+        "--confidence",
+        "0",
+        "--resamples",
+        "5",
+        "--json",
+        "all.json",
+    ];
+    let text = String::from_utf8(desk.ok(&with("critique", &report))).unwrap();
+    for question in [
+        "What drives the answers?",
+        "Why this method?",
+        "looked at once",
+    ] {
+        assert!(text.contains(question), "{text}");
+    }
+    let all: Value = desk.json("all.json");
+    assert_eq!(all["search"]["luck"]["best"].as_array().unwrap().len(), 3);
+}

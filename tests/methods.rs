@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
-use secateur::attribution::portrait::{TokenWeight, portrait};
+use secateur::attribution::portrait::{Firing, TokenWeight, portrait};
 use secateur::attribution::salience::salience;
 use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::sweep::Sweep;
@@ -318,7 +318,13 @@ fn a_portrait_is_what_the_checkpoint_and_transformers_activations_say() {
         .map(|place| f64::from(place.activation.abs()))
         .collect();
     assert_close(&fires, &own[..fires.len()], 1e-6, "activations");
-    assert!(found.fires.iter().all(|place| !place.token.is_empty()));
+    let whole = |place: &Firing| format!("{}{}{}", place.before, place.token, place.after);
+    let prompt_of = |id: &str| items.iter().find(|item| item.id == id).unwrap();
+    for place in &found.fires {
+        assert!(!place.token.trim().is_empty());
+        let prompt = &prompt_of(&place.id).context;
+        assert!(prompt.contains(whole(place).trim()), "{place:?}");
+    }
     let column = |neuron: usize| -> Vec<f64> { all.iter().map(|row| row[neuron]).collect() };
     let pearson = |a: &[f64], b: &[f64]| {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;

@@ -124,20 +124,24 @@ pub async fn portrait(
             .total_cmp(&a.0.abs())
             .then((a.1, a.2).cmp(&(b.1, b.2)))
     });
-    let text = |ids: &[u32]| -> String {
-        ids.iter()
-            .map(|&id| model.tokenizer.token_text(id))
-            .collect()
-    };
     let firing = |&(activation, item, position): &(f32, usize, usize)| {
         let ids = &encoded[item].prompt;
-        let end = ids.len().min(position + 1 + AROUND);
+        let from = position.saturating_sub(AROUND);
+        let to = ids.len().min(position + 1 + AROUND);
+        let [before, token, after] = texts(
+            model,
+            [
+                &ids[from..position],
+                &ids[position..=position],
+                &ids[position + 1..to],
+            ],
+        );
         Firing {
             id: items[item].id.clone(),
             activation,
-            before: text(&ids[position.saturating_sub(AROUND)..position]),
-            token: text(&ids[position..=position]),
-            after: text(&ids[position + 1..end]),
+            before,
+            token,
+            after,
         }
     };
     let written = model.decoder.output_weights(neuron.layer);
@@ -155,6 +159,24 @@ pub async fn portrait(
         fires: places.iter().take(NAMED).map(firing).collect(),
         neighbours: sums.neighbours(neuron),
         seconds: job.now_secs() - start,
+    })
+}
+
+/// The texts of tokens that follow each other, with the spaces that the tokenizer puts between them; a token that it leaves out, such as the
+/// one that begins a text, is called by its name.
+fn texts(model: &Model, parts: [&[u32]; 3]) -> [String; 3] {
+    let tokenizer = &model.tokenizer;
+    let mut ids: Vec<u32> = Vec::new();
+    let mut told = String::new();
+    parts.map(|part| {
+        ids.extend(part);
+        let whole = tokenizer.decode(&ids).unwrap_or_default();
+        let text = match whole.strip_prefix(&told) {
+            Some(text) if part.is_empty() || !text.is_empty() => text.to_owned(),
+            _ => part.iter().map(|&id| tokenizer.token_text(id)).collect(),
+        };
+        told = whole;
+        text
     })
 }
 

@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::items::ItemsCommand;
 use super::masks::MasksCommand;
 use super::options::{Counting, Input, ResamplingArgs, SettingsArgs, precision, seed};
+use super::portray::{ContrastArgs, NeuronArgs, SalienceArgs};
 use super::prune::PruneArgs;
 use super::tune::TuneArgs;
 use crate::model::Precision;
@@ -234,6 +235,12 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Scores on items minus those on others, or minus those of the same items without their questions.
+    Contrast(ContrastArgs),
+    /// What one neuron is about: where it fires, which tokens it raises and lowers, who is active with it.
+    Neuron(NeuronArgs),
+    /// Which words of an item's prompt drive its answer: gradient × input.
+    Salience(SalienceArgs),
     /// Train one gain per remaining neuron of a layer, with the mask and without it.
     Tune(TuneArgs),
     /// Execute a study: report.json, mask.json and ig.safetensors into a folder.
@@ -278,6 +285,9 @@ impl Command {
             | Self::Race { out, .. }
             | Self::Stability { out, .. }
             | Self::Search { out, .. }
+            | Self::Contrast(ContrastArgs { out, .. })
+            | Self::Neuron(NeuronArgs { out, .. })
+            | Self::Salience(SalienceArgs { out, .. })
             | Self::Tune(TuneArgs { out, .. }) => (out.as_ref(), None),
             Self::Critique { out, json, .. } => (out.as_ref(), json.as_ref()),
             Self::Attribute { out, summary, .. } => (Some(out), summary.as_ref()),
@@ -299,7 +309,12 @@ impl Command {
             | Self::Race { input, .. }
             | Self::Critique { input, .. }
             | Self::Stability { input, .. }
+            | Self::Neuron(NeuronArgs { input, .. })
+            | Self::Salience(SalienceArgs { input, .. })
             | Self::Attribute { input, .. } => (input, Vec::new()),
+            Self::Contrast(ContrastArgs { input, against, .. }) => {
+                (input, against.iter().collect())
+            }
             Self::Prune(PruneArgs {
                 input, mask, text, ..
             }) => (input, mask.iter().chain(text).collect()),
@@ -338,6 +353,9 @@ impl Command {
             | Self::Race { input, .. }
             | Self::Critique { input, .. }
             | Self::Stability { input, .. }
+            | Self::Contrast(ContrastArgs { input, .. })
+            | Self::Neuron(NeuronArgs { input, .. })
+            | Self::Salience(SalienceArgs { input, .. })
             | Self::Prune(PruneArgs { input, .. })
             | Self::Search { input, .. }
             | Self::Tune(TuneArgs { input, .. }) => Some(&input.model),

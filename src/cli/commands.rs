@@ -168,6 +168,9 @@ impl Shell<'_> {
                 warn(session.warnings().chain(report.warning.as_deref()));
                 write_json(out.as_deref(), &Computed::new(&session, &report))
             }
+            Command::Contrast(asked) => self.contrast(asked).await,
+            Command::Neuron(asked) => self.neuron(asked).await,
+            Command::Salience(asked) => self.salience(asked).await,
             Command::Critique {
                 input,
                 settings,

@@ -17,6 +17,7 @@ mod items;
 mod masks;
 mod options;
 mod outputs;
+mod portray;
 mod prune;
 mod studies;
 mod terminal;
