@@ -31,7 +31,7 @@ class NeuronPortrait extends View {
 
 function portrait({ set, positions, mean, fires, raises, lowers, neighbours }: Portrait): TemplateResult {
   return html`<div data-result="portrait">
-    <p class="note">Strongest of ${count(positions, "position")} of “${visible(set)}” (mean ${short(mean)}); the token is bold:</p>
+    <p class="note">Strongest of ${count(positions, "position")} of “${visible(set)}” (mean ${short(mean)}); the token is marked:</p>
     <ul class="fires">${fires
       .slice(0, SHOWN)
       .map(
