@@ -27,7 +27,7 @@ import {
   valueAt,
   type Axis,
 } from "../../www/src/views/harm-picture";
-import type { Attribution, Effects, LayerEffects } from "../../www/src/wire/engine";
+import type { Attribution, Effects, LayerEffects, Mask } from "../../www/src/wire/engine";
 import { attributed, attribution, madeOf, mask, SETTINGS, study } from "./studies";
 import { control, drawn, enter, show } from "./support";
 
@@ -226,4 +226,17 @@ test("the fields pick a rectangle, and a button makes it the mask, which can be 
   store.edit({ item_sets: of.item_sets.filter(({ name }) => name === "a") });
   await drawn();
   expect(view.textContent).toContain("Results are reported on “a” as well");
+});
+
+test("what is picked is set to zero, as its harm was measured, also where the mask at hand puts means in place", async () => {
+  const means: Mask = { operation: "mean", means_of: "a", site: "post", layers: [{ layer: 0, neurons: [2], means: [0.5] }] };
+  const of = study({ pruning: { mask: means } });
+  const view = await show("harm-panel", { study: of, results: [...ofStudy(of, [{ kind: "attribution", result: scored() }]), found()] });
+  await enter(control(view, "least-prominence"), "1");
+  await enter(control(view, "least-harm"), "0.6");
+  control<HTMLButtonElement>(view, "harm-prune").click();
+  await drawn();
+  expect(store.state.study.pruning.mask.operation).toBe("zero");
+  expect(store.state.study.pruning.mask.means_of).toBeUndefined();
+  expect(store.state.study.pruning.mask.layers.every((layer) => layer.means === undefined)).toBe(true);
 });

@@ -45,9 +45,9 @@ class AttributionRun extends View {
     return html`<p class="result-line" data-result="attribution">On screen: “${visible(set)}”, ${settingsText(settings)}; ${count(
       items_used.length,
       "item",
-    )} used, ${items_skipped} below ${percent(settings.confidence_threshold, 0)}; ${duration(seconds)}${
-      precomputed.includes("attribution") ? " on the command line" : ""
-    }.</p>`;
+    )} used, ${items_skipped} below ${percent(settings.confidence_threshold, 0)}${
+      settings.target === "gold_margin" ? " or with choices that all begin alike" : ""
+    }; ${duration(seconds)}${precomputed.includes("attribution") ? " on the command line" : ""}.</p>`;
   }
 }
 

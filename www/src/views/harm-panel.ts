@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, METHODS, short, visible } from "../format";
-import { reportedSets, setsOf } from "../services/edited";
+import { EMPTY_MASK, reportedSets, setsOf } from "../services/edited";
 import type { LiveEffects } from "../services/harm";
 import { sameMask, setMask } from "../services/mask";
 import type { Attribution, Mask } from "../wire/engine";
@@ -159,9 +159,9 @@ class HarmPanel extends View {
   }
 
   #mask(points: Points, chosen: readonly number[]): Mask {
-    const { mask } = this.state.study.pruning;
-    const site = this.state.shown.attribution?.settings.site ?? mask.site;
-    return { ...mask, site, layers: layersOf(points, chosen) };
+    const site = this.state.shown.attribution?.settings.site ?? EMPTY_MASK.site;
+    // Zeroed, as their harm was measured, whatever the mask at hand does to neurons.
+    return { ...EMPTY_MASK, site, layers: layersOf(points, chosen) };
   }
 
   #bound(bounds: Bounds): void {
