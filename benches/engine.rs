@@ -253,7 +253,7 @@ fn bundled_items() -> Vec<Item> {
     parse_items(&std::fs::read_to_string(path).expect("the bundled items")).items
 }
 
-/// The first item, its scores, and settings on it that have gradients of the gold margin or its effects.
+/// The first bundled item, how it is put to the model, and its scores.
 fn first_item(model: &Model, job: Job<'_>) -> (Vec<Item>, Prompts, Vec<ItemScore>) {
     let items = bundled_items()[..1].to_vec();
     let prompts: Prompts = Template::named("question-answer")

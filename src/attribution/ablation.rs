@@ -206,10 +206,13 @@ pub async fn measure(
             continue;
         }
         let group = explained.run(items, job).await?;
-        let estimated = explained.sweep(&group, &first_order).run(job).await?;
-        for (place, &item) in group.indices.iter().enumerate() {
-            found.items_used[item].target = group.target_text(model, place);
-            found.first_order[item] = estimated.scores_of(place);
+        let is_estimated = |&item: &usize| !found.first_order[item].is_empty();
+        if !group.indices.iter().all(is_estimated) {
+            let estimated = explained.sweep(&group, &first_order).run(job).await?;
+            for (place, &item) in group.indices.iter().enumerate() {
+                found.items_used[item].target = group.target_text(model, place);
+                found.first_order[item] = estimated.scores_of(place);
+            }
         }
         let sweep = explained.sweep(&group, settings);
         for layer in open {

@@ -47,7 +47,7 @@ impl Mean {
 }
 
 /// The 97.5 % quantile of Student's t of so many degrees of freedom, at least one: Fisher's expansion around the normal one (Abramowitz and
-/// Stegun, 26.7.5); below three, where that is too far off, lines between the values. Within 0.3 % where these are whole.
+/// Stegun, 26.7.5); below four, where that is too far off, lines between the values. Within 0.3 % where these are whole.
 fn student_t(freedom: f64) -> f64 {
     let z = 1.959_963_984_540_054_f64;
     let [z3, z5, z7] = [3, 5, 7].map(|power| z.powi(power));

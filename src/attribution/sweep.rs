@@ -308,7 +308,7 @@ fn spread(x: Tensor<3>, rows: usize) -> Tensor<3> {
 }
 
 /// Positions that are scaled, of so many.
-pub(super) fn tail_of(positions: Positions, length: usize) -> usize {
+fn tail_of(positions: Positions, length: usize) -> usize {
     match positions {
         Positions::Last => 1,
         Positions::All => length,

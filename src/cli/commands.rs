@@ -190,10 +190,7 @@ impl Shell<'_> {
                     search: SearchSpec {
                         layers: None,
                         percents,
-                        control: (control > 0).then_some(SearchControl {
-                            masks: control,
-                            seed: resampling.seed,
-                        }),
+                        control: SearchControl::of(control, resampling.seed),
                     },
                     resampling: resampling.into(),
                 };
@@ -229,10 +226,7 @@ impl Shell<'_> {
                 let spec = SearchSpec {
                     layers,
                     percents,
-                    control: (control > 0).then_some(SearchControl {
-                        masks: control,
-                        seed,
-                    }),
+                    control: SearchControl::of(control, seed),
                 };
                 spec.check(session.model.config().n_layers)?;
                 session.attribute(ITEMS, &settings, self.job).await?;

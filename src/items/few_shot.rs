@@ -3,8 +3,6 @@
 //! Joined as lm-evaluation-harness joins them (`fewshot_context`, `build_qa_turn`): a shot is its context, the
 //! delimiter and its right choice, and an empty line follows it.
 
-use std::borrow::Cow;
-
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -53,7 +51,7 @@ pub struct Prompts {
     /// One more than `k` where there are so many: an item is no shot of its own.
     pool: Vec<Item>,
     /// What stands where each item's own question was, shots left as they are.
-    question: Option<Cow<'static, str>>,
+    question: Option<&'static str>,
 }
 
 impl From<Template> for Prompts {
@@ -111,9 +109,11 @@ impl Prompts {
 
     /// The same with every item asked by this text in place of its question. Its shots are those that it has with its question.
     #[must_use]
-    pub fn asking(self, question: Cow<'static, str>) -> Self {
-        let question = Some(question);
-        Self { question, ..self }
+    pub fn asking(&self, question: &'static str) -> Self {
+        Self {
+            question: Some(question),
+            ..self.clone()
+        }
     }
 
     /// The template.
@@ -145,10 +145,10 @@ impl Prompts {
     ///
     /// [`TemplateError`] when a shot or the item lacks what the template asks for, or the prompt would be too long.
     pub fn render(&self, item: &Item) -> Result<Rendered, TemplateError> {
-        let mut rendered = match &self.question {
+        let mut rendered = match self.question {
             None => self.template.render(item)?,
             Some(question) => self.template.render(&Item {
-                context: question.clone().into_owned(),
+                context: question.to_owned(),
                 ..item.clone()
             })?,
         };

@@ -88,9 +88,7 @@ impl Norm {
         let bias = self.bias.as_ref();
         kernels::norm(x, &self.weight, bias, centred, self.eps, self.back)
     }
-}
 
-impl Norm {
     /// `[n, width]` as a norm changes their direction: centred where it centres, times its gains.
     pub(super) fn linear_part(&self, x: Tensor<2>) -> Tensor<2> {
         let centred = match self.kind {

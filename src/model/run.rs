@@ -200,14 +200,7 @@ impl Decoder {
                 self.embed(&padded, 0, Some(padding))?
             }
         };
-        let [batch, tail, _] = x.dims();
-        let geometry = Geometry {
-            batch,
-            rows: 1,
-            tail,
-        };
-        self.climb(x, geometry, padding, None, edit, capture, job)
-            .await
+        self.climb_from_bottom(x, padding, edit, capture, job).await
     }
 
     /// Runs one prompt from its embeddings, `[1, tokens, d_model]`, which may be tracked.
@@ -216,14 +209,26 @@ impl Decoder {
     ///
     /// [`ModelError::Cancelled`].
     pub async fn run_embedded(&self, x: Tensor<3>, job: Job<'_>) -> Result<Run, ModelError> {
+        self.climb_from_bottom(x, None, &Edit::none(), Capture::KeyValues, job)
+            .await
+    }
+
+    /// Prompts by their embeddings, `[batch, tokens, d_model]`.
+    async fn climb_from_bottom(
+        &self,
+        x: Tensor<3>,
+        padding: Option<Padding>,
+        edit: &Edit,
+        capture: Capture,
+        job: Job<'_>,
+    ) -> Result<Run, ModelError> {
         let [batch, tail, _] = x.dims();
         let geometry = Geometry {
             batch,
             rows: 1,
             tail,
         };
-        let (none, capture) = (Edit::none(), Capture::KeyValues);
-        self.climb(x, geometry, None, None, &none, capture, job)
+        self.climb(x, geometry, padding, None, edit, capture, job)
             .await
     }
 

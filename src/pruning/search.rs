@@ -60,6 +60,14 @@ pub struct SearchControl {
     pub seed: u64,
 }
 
+impl SearchControl {
+    /// So many masks of each cell; none where there are to be none.
+    #[must_use]
+    pub fn of(masks: usize, seed: u64) -> Option<Self> {
+        (masks > 0).then_some(Self { masks, seed })
+    }
+}
+
 /// Most random masks of a cell.
 pub const MAX_CELL_MASKS: usize = 100;
 

@@ -1,8 +1,6 @@
 //! What drives the answers, before any neuron: the same items without their questions, with their choices in other places, and by the
 //! lengths of their choices.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -104,7 +102,7 @@ pub async fn audit(
     let start = job.now_secs();
     let mut asked = Vec::new();
     for question in [Question::Removed, Question::Meaningless] {
-        let prompts = prompts.clone().asking(Cow::Borrowed(question.text()));
+        let prompts = prompts.asking(question.text());
         let found = score(model, (set, items), &prompts, rule, &Edit::none(), job).await;
         asked.push(match found {
             Ok(found) => Asked::of(question, scores, &found, rule),

@@ -13,8 +13,7 @@ pub use pruning::TuneRequest;
 use super::made_of::MadeOf;
 use super::results::{AtHand, Made, Results};
 use super::{Bench, ModelSpec, StudyError};
-use crate::attribution::settings::Method;
-use crate::attribution::{self, Attribution, Settings};
+use crate::attribution::{Attribution, Settings};
 use crate::items::Prompts;
 use crate::job::Job;
 use crate::model::device::Compute;
@@ -272,17 +271,8 @@ impl Session {
         settings: &Settings,
         job: Job<'_>,
     ) -> Result<&Attribution, StudyError> {
-        self.score(set, job).await?;
+        let result = self.attribution_of(set, None, settings, job).await?;
         let of = self.made_of_attribution(set, settings)?;
-        let result = if settings.method == Method::Ablation {
-            self.attribute_by_ablation(set, settings, job).await?
-        } else {
-            let prompts = self.bench.prompts(set)?;
-            let (trial, baseline) = self.scored(set, &prompts)?;
-            let (named, scores) = ((set, trial.items), &baseline.items);
-            attribution::attribute(&self.model, named, &prompts, scores, settings, job).await?
-        };
-        self.compute.faults.check()?;
         self.results.keep_attribution(Made { of, result });
         self.attributed()
     }

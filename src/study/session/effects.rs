@@ -1,7 +1,5 @@
 //! Measured effects of every neuron, and what they say of the methods that estimate them.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::attribution::ablation::{self, Ablation, LayerEffects};
@@ -92,14 +90,15 @@ impl Session {
             .ok_or_else(|| crate::job::Cancelled.into())
     }
 
-    /// The effects at hand as an attribution's scores, for masks and rankings.
-    pub(super) async fn attribute_by_ablation(
+    /// The effects of some layers, or of all, as an attribution's scores.
+    async fn attribute_by_ablation(
         &mut self,
         set: &str,
         settings: &Settings,
+        layers: Option<&[usize]>,
         job: Job<'_>,
     ) -> Result<Attribution, StudyError> {
-        self.measure(set, settings, None, job).await?;
+        self.measure(set, settings, layers, job).await?;
         let of = self.made_of_effects(set, settings)?;
         let found = self.results.ablation(&of);
         found
@@ -117,8 +116,9 @@ impl Session {
         self.score(set, job).await?;
         let of = self.made_of_effects(set, settings)?;
         let all: Vec<usize> = (0..self.model.config().n_layers).collect();
-        let mut found = self.results.take_ablation(&of);
         let prompts = self.bench.prompts(set)?;
+        // What was measured before is out of the session's hands for the job alone.
+        let mut found = self.results.take_ablation(&of);
         let (trial, baseline) = self.scored(set, &prompts)?;
         let measured = ablation::measure(
             &self.model,
@@ -157,12 +157,9 @@ impl Session {
         let layers = layers.unwrap_or(&all);
         let mut top = layers.iter().map(|&layer| TopPercent { layer, percent });
         top.try_for_each(|top| top.check(all.len()))?;
-        self.measure(set, &by_ablation, Some(layers), job).await?;
-        let of = self.made_of_effects(set, &by_ablation)?;
-        let found = self.results.ablation(&of);
-        let effects = found
-            .map(Attribution::of_ablation)
-            .ok_or_else(|| StudyError::NotYet("nothing was measured".into()))?;
+        let effects = self
+            .attribute_by_ablation(set, &by_ablation, Some(layers), job)
+            .await?;
         let prompts = self.bench.prompts(set)?;
         let (trial, baseline) = self.scored(set, &prompts)?;
         // Some methods have no target, and would take items that the others leave out.
@@ -201,45 +198,51 @@ impl Session {
         job: Job<'_>,
     ) -> Result<Contrast, StudyError> {
         let start = job.now_secs();
-        let own = self.attributed_as(set, None, settings, job).await?;
-        let other = match &against {
-            Against::Set { set } => self.attributed_as(set, None, settings, job).await?,
-            Against::Question { question } => {
-                self.attributed_as(set, Some(*question), settings, job)
-                    .await?
-            }
+        let own = if self.is_attributed(set, settings) {
+            self.attributed()?.clone()
+        } else {
+            self.attribution_of(set, None, settings, job).await?
         };
-        self.compute.faults.check()?;
+        let (set, question) = match &against {
+            Against::Set { set } => (set.as_str(), None),
+            Against::Question { question } => (set, Some(*question)),
+        };
+        let other = self.attribution_of(set, question, settings, job).await?;
         let seconds = job.now_secs() - start;
         Ok(Contrast::of(&own, &other, against, seconds)?)
     }
 
     /// An attribution that does not take the place of the one at hand: of a set as it is, or asked otherwise.
-    async fn attributed_as(
+    pub(super) async fn attribution_of(
         &mut self,
         set: &str,
         question: Option<Question>,
         settings: &Settings,
         job: Job<'_>,
     ) -> Result<Attribution, StudyError> {
-        if question.is_none() && self.is_attributed(set, settings) {
-            return Ok(self.attributed()?.clone());
+        if question.is_none() && settings.method == Method::Ablation {
+            return self.attribute_by_ablation(set, settings, None, job).await;
         }
         self.score(set, job).await?;
         let prompts = self.bench.prompts(set)?;
         let (trial, scores) = self.scored(set, &prompts)?;
         let named = (set, trial.items);
-        let (prompts, scores) = match question {
-            None => (prompts.clone(), scores.items.clone()),
+        let (model, rule) = (&self.model, trial.rule);
+        let found = match question {
+            None => {
+                attribution::attribute(model, named, &prompts, &scores.items, settings, job).await
+            }
             Some(question) => {
-                let prompts = prompts.clone().asking(Cow::Borrowed(question.text()));
-                let (none, rule) = (Edit::none(), trial.rule);
-                let asked = scoring::score(&self.model, named, &prompts, rule, &none, job).await?;
-                (prompts, asked.items)
+                let prompts = prompts.asking(question.text());
+                let none = Edit::none();
+                let asked = scoring::score(model, named, &prompts, rule, &none, job)
+                    .await?
+                    .items;
+                attribution::attribute(model, named, &prompts, &asked, settings, job).await
             }
         };
-        let found = attribution::attribute(&self.model, named, &prompts, &scores, settings, job);
-        Ok(found.await?)
+        self.compute.faults.check()?;
+        Ok(found?)
     }
 
     /// How a selection from the attribution at hand holds under resamples of its items.
