@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { defineConfig } from "@playwright/test";
+import type { Options } from "./tests/browser/support";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -29,9 +30,21 @@ const adapter =
       ]
     : ["--use-webgpu-adapter=swiftshader"];
 
-export default defineConfig({
+export default defineConfig<Options>({
   testDir: "tests/browser",
   testMatch: bench ? `${bench}.bench.ts` : "*.spec.ts",
+  projects: bench
+    ? [{ name: "bench" }]
+    : [
+        { name: "chromium" },
+        // The engine's numbers once more on one core and without relaxed SIMD.
+        {
+          name: "plain",
+          testMatch: ["attribution.spec.ts", "families.spec.ts", "path.spec.ts"],
+          grepInvert: /webgpu/,
+          use: { serviceWorkers: "block", plain: true },
+        },
+      ],
   outputDir: "test-results",
   // What is measured has the machine to itself. Tests wait for pages half of the time, so two of them share two cores well.
   workers: bench ? 1 : 2,

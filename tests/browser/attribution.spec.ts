@@ -1,8 +1,8 @@
 // How neurons are scored: to a tolerance, and by other methods than the paper's.
 
-import { expect, test } from "@playwright/test";
+import { expect } from "@playwright/test";
 import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
-import { attributeFast, control, idle, noError, open, sampleLines, saved, setNumber, step, useItems } from "./support";
+import { attributeFast, control, idle, noError, open, sampleLines, saved, setNumber, step, test, useItems } from "./support";
 
 interface Report {
   attribution: {
@@ -12,8 +12,11 @@ interface Report {
   };
 }
 
-test("a layer takes as many steps as the tolerance asks for, and another method has none", async ({ page }) => {
+test("a layer takes as many steps as the tolerance asks for, and another method has none", async ({ page, plain }) => {
   await open(page, "wasm");
+  await step(page, "model");
+  const kernels = page.locator("model-device");
+  await expect(kernels).toContainText(plain ? "WebAssembly SIMD, one core" : /WebAssembly (relaxed )?SIMD/);
   await useItems(page, await sampleLines(page, "lesson-planted-shifted", 4));
   await step(page, "attribution");
   await control(page, "preset").selectOption("paper");

@@ -4,8 +4,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, test, type Page } from "@playwright/test";
-import { callEngine, idle, noError, open, reachEngine, step } from "./support";
+import { expect, type Page } from "@playwright/test";
+import { callEngine, idle, noError, open, reachEngine, step, test } from "./support";
 
 const FAMILIES = ["tiny-llama3", "tiny-qwen2", "tiny-qwen3", "tiny-gemma3", "tiny-olmo2", "tiny-gpt2", "tiny-gpt-neox"];
 /** Both sides compute in f32. */

@@ -1,8 +1,8 @@
 // The whole path on both devices: own items in, scores, attribution, a mask, its control, the file, the link, and the
 // link opened by someone else.
 
-import { expect, test } from "@playwright/test";
-import { control, idle, noError, open, readDownload, sampleLines, setNumber, step, useItems, type Device } from "./support";
+import { expect } from "@playwright/test";
+import { control, idle, noError, open, readDownload, sampleLines, setNumber, step, test, useItems, type Device } from "./support";
 
 const STEPS_OF: Record<Device, number> = { wasm: 8, webgpu: 2 };
 const ITEMS_OF: Record<Device, number> = { wasm: 24, webgpu: 4 };

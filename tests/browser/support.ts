@@ -1,7 +1,39 @@
 // What the browser tests share: a page that is ready, and the numbers it shows.
 
 import { readFile } from "node:fs/promises";
-import { expect, type Download, type Locator, type Page } from "@playwright/test";
+import { expect, test as base, type Download, type Locator, type Page } from "@playwright/test";
+
+/** What a project of `playwright.config.ts` may ask for. */
+export interface Options {
+  /** The page has one core, as where it cannot be isolated, and no relaxed SIMD. */
+  plain: boolean;
+}
+
+/** A test whose page is plain where its project says so. */
+export const test = base.extend<Options>({
+  plain: [false, { option: true }],
+  page: async ({ page, plain }, use) => {
+    if (plain) await makePlain(page);
+    await use(page);
+  },
+});
+
+async function makePlain(page: Page): Promise<void> {
+  await page.route(
+    () => true,
+    async (route) => {
+      if (route.request().resourceType() !== "document") return route.fallback();
+      const response = await route.fetch();
+      const headers = Object.entries(response.headers()).filter(([name]) => !name.startsWith("cross-origin-"));
+      return route.fulfill({ response, headers: Object.fromEntries(headers) });
+    },
+  );
+  await page.addInitScript(() => {
+    const address = new URL(location.href);
+    address.searchParams.set("simd", "plain");
+    if (location.protocol.startsWith("http")) history.replaceState(null, "", address);
+  });
+}
 
 export type Device = "webgpu" | "wasm";
 
