@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::CliError;
 use super::files::{file_error, read_text};
@@ -93,12 +94,12 @@ pub(super) struct Together {
     others: Vec<(Option<PathBuf>, Vec<u8>)>,
 }
 
-/// A file that is written under another name and has not taken its place.
+/// A file that is written under another name and has not taken its place. Dropped before, it goes.
 struct Waiting {
     /// As it was asked for.
     path: PathBuf,
     place: PathBuf,
-    partial: PathBuf,
+    partial: NamedTempFile,
 }
 
 impl Together {
@@ -109,18 +110,13 @@ impl Together {
             self.others.push((Some(path.to_owned()), bytes.to_vec()));
             return Ok(());
         }
-        let fail = |error| file_error(path, error);
-        let (partial, mut file) = scratch_beside(&place).map_err(fail)?;
-        let permissions = fs::metadata(&place).map(|old| old.permissions());
+        let partial = written_beside(&place, bytes).map_err(|error| file_error(path, error))?;
         self.files.push(Waiting {
             path: path.to_owned(),
             place,
-            partial: partial.clone(),
+            partial,
         });
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        written
-            .and_then(|()| permissions.map_or(Ok(()), |old| fs::set_permissions(&partial, old)))
-            .map_err(fail)
+        Ok(())
     }
 
     /// The same as JSON; on standard output where there is no path.
@@ -147,7 +143,7 @@ impl Together {
     }
 
     /// Puts all of them in place. What may yet fail for want of room comes first.
-    pub(super) fn place(mut self) -> Result<(), CliError> {
+    pub(super) fn place(self) -> Result<(), CliError> {
         for (path, bytes) in &self.others {
             match path {
                 Some(path) if !is_standard_output(path) => {
@@ -157,22 +153,17 @@ impl Together {
                 _ => print_bytes(bytes)?,
             }
         }
-        while let Some(file) = self.files.first() {
-            fs::rename(&file.partial, &file.place)
-                .map_err(|error| file_error(&file.path, error))?;
-            self.files.remove(0);
+        for Waiting {
+            path,
+            place,
+            partial,
+        } in self.files
+        {
+            partial
+                .persist(place)
+                .map_err(|failed| file_error(&path, failed.error))?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Together {
-    /// Those that did not come to their place.
-    fn drop(&mut self) {
-        for file in &self.files {
-            // The error that is told is the one that led here.
-            let _ = fs::remove_file(&file.partial);
-        }
     }
 }
 
@@ -255,22 +246,31 @@ fn try_writing(place: &Path) -> Result<(), CliError> {
         true => fs::OpenOptions::new().append(true).open(place).map(|_| ()),
         false => Ok(()),
     };
-    done.and_then(|()| scratch_beside(place))
-        .and_then(|(partial, _)| fs::remove_file(&partial))
+    done.and_then(|()| scratch_beside(place)?.close())
         .map_err(|error| file_error(place, error))
 }
 
-/// A new file in the folder of another, under a name that nothing there has.
-fn scratch_beside(place: &Path) -> std::io::Result<(PathBuf, fs::File)> {
-    let mut number = 0;
-    loop {
-        let name = format!(".secateur-{}-{number}.partial", std::process::id());
-        let path = place.with_file_name(name);
-        match fs::File::create_new(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
-            made => return made.map(|file| (path, file)),
-        }
+/// What a file is to hold, on disk beside it, with its permissions where it is there.
+fn written_beside(place: &Path, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
+    let mut partial = scratch_beside(place)?;
+    partial.write_all(bytes)?;
+    let file = partial.as_file();
+    file.sync_all()?;
+    if let Ok(old) = fs::metadata(place) {
+        file.set_permissions(old.permissions())?;
     }
+    Ok(partial)
+}
+
+/// A new file in the folder of another, for whom the process lets read its files: the crate's own are for their owner alone.
+fn scratch_beside(place: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+        .prefix(".secateur-")
+        .suffix(".partial")
+        .tempfile_in(folder_of(place))
 }
 
 fn folder_of(path: &Path) -> &Path {
