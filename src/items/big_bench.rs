@@ -102,7 +102,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
     let examples = located(text, examples).enumerate();
     let found = examples.map(move |(index, (line, raw))| {
         let number = index + 1;
-        let found = read_one(text, raw, |found: &Example| example(found, number));
+        let found = read_one(text, raw, |found: Example| example(found, number));
         let named = |fault: Fault| Fault {
             message: format!("example {number}: {}", fault.message),
             ..fault
@@ -112,8 +112,8 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
     found.chain(error.map(|error| broken(text, &error)))
 }
 
-fn example(example: &Example, number: usize) -> Result<Draft, String> {
-    let Scores(scores) = &example.target_scores;
+fn example(example: Example, number: usize) -> Result<Draft, Fault> {
+    let Scores(scores) = example.target_scores;
     let highest = scores
         .iter()
         .map(|(_, score)| *score)
@@ -122,16 +122,16 @@ fn example(example: &Example, number: usize) -> Result<Draft, String> {
         return Err("no choice has a score above 0".into());
     }
     let mut right = (0..)
-        .zip(scores)
+        .zip(&scores)
         .filter(|(_, (_, score))| *score >= highest);
     let gold = right.next().map_or(0, |(index, _)| index);
     if right.next().is_some() {
-        return Err(format!("several choices have the highest score, {highest}"));
+        return Err(format!("several choices have the highest score, {highest}").into());
     }
     Ok(Draft {
         id: Some(format!("example-{number}")),
-        context: example.input.clone(),
-        choices: scores.iter().map(|(choice, _)| choice.clone()).collect(),
+        context: example.input,
+        choices: scores.into_iter().map(|(choice, _)| choice).collect(),
         gold: gold.into(),
     })
 }

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use super::answers::{Answer, AnswersFrom, Habit, Number, named, unmarked, whole};
-use super::draft::Draft;
-use super::fields::{Fields, Json};
+use super::draft::{Draft, Fault};
+use super::fields::{Field, Fields, Json};
 use super::placeholder::letter;
 use super::text::quoted;
 
@@ -249,67 +249,77 @@ pub(super) fn column_name(text: &str) -> String {
     unmarked(text).to_lowercase().replace([' ', '-'], "_")
 }
 
-/// A field of a JSON object.
-struct Field<'a, 'b> {
+/// A field of a JSON object as a column.
+struct Named<'a, 'b> {
     /// As [`column_name`] makes it.
     name: String,
     own_name: &'b str,
-    value: &'b Json<'a>,
+    field: &'b Field<'a>,
 }
 
 /// The item of a JSON object whose fields are such columns; none: they are not.
-pub(super) fn of_object(fields: &Fields) -> Option<Result<Draft, String>> {
+pub(super) fn of_object(fields: &Fields) -> Option<Result<Draft, Fault>> {
     let fields = in_order(fields);
     let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
     let columns = Columns::of(&names)?;
     Some(match columns.fault() {
-        Some(fault) => Err(format!("the item {fault}")),
+        Some(fault) => Err(format!("the item {fault}").into()),
         None => of_fields(&columns, &fields),
     })
 }
 
 /// An object's fields as columns would stand: `option2` before `option10`. What is null is absent, but of a choice it is
 /// the empty one, whose place no later one takes.
-fn in_order<'a, 'b>(fields: &'b Fields<'a>) -> Vec<Field<'a, 'b>> {
-    let all = fields.iter().map(|(own_name, value)| Field {
+fn in_order<'a, 'b>(fields: &'b Fields<'a>) -> Vec<Named<'a, 'b>> {
+    let all = fields.iter().map(|(own_name, field)| Named {
         name: column_name(own_name),
         own_name,
-        value,
+        field,
     });
-    let is_there = |field: &Field| !matches!(field.value, Json::Null) || !is_role(&field.name);
-    let mut all: Vec<Field> = all.filter(is_there).collect();
+    let is_there =
+        |named: &Named| !matches!(named.field.value, Json::Null) || !is_role(&named.name);
+    let mut all: Vec<Named> = all.filter(is_there).collect();
     all.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     all
 }
 
-fn of_fields(columns: &Columns, fields: &[Field]) -> Result<Draft, String> {
-    let texts = fields.iter().map(|field| match field.value {
+fn of_fields(columns: &Columns, fields: &[Named]) -> Result<Draft, Fault> {
+    let texts = fields.iter().map(|named| match &named.field.value {
         Json::Text(text) => text.as_str(),
         Json::Number(number) => number,
         _ => "",
     });
     let mut read = columns.read().filter_map(|index| fields.get(index));
-    let is_other =
-        |field: &&Field| matches!(field.value, Json::Bool(_) | Json::List(_) | Json::Object(_));
-    if let Some(Field {
-        own_name, value, ..
+    let is_other = |named: &&Named| {
+        let value = &named.field.value;
+        matches!(value, Json::Bool(_) | Json::List(_) | Json::Object(_))
+    };
+    if let Some(Named {
+        own_name, field, ..
     }) = read.find(is_other)
     {
-        let kind = value.kind();
-        return Err(format!(
-            "`{}` must be text, and is {kind}",
-            quoted(own_name)
-        ));
+        let kind = field.value.kind();
+        let message = format!("`{}` must be text, and is {kind}", quoted(own_name));
+        return Err(field.fault(message));
     }
     let row = Values {
         texts: &texts.collect::<Vec<_>>(),
         called: &|index| {
-            let own_name = fields.get(index).map_or("", |field| field.own_name);
+            let own_name = fields.get(index).map_or("", |named| named.own_name);
             format!("`{}`", quoted(own_name))
         },
     };
-    let (draft, answer) = columns.draft(&row).map_err(|(_, message)| message)?;
-    let is_index = |field: &Field| field.name == "gold" && matches!(field.value, Json::Number(_));
+    let place = |index: usize| fields.get(index).map(|named| named.field.place);
+    let fault = |(index, message): Wrong| Fault {
+        message,
+        offset: place(index),
+    };
+    let (mut draft, answer) = columns.draft(&row).map_err(fault)?;
+    if let Answer::Number(number) = &mut draft.gold {
+        number.offset = place(answer);
+    }
+    let is_index =
+        |named: &Named| named.name == "gold" && matches!(named.field.value, Json::Number(_));
     Ok(match draft.gold {
         // As in the other shapes of an object.
         Answer::Number(number) if fields.get(answer).is_some_and(is_index) => Draft {

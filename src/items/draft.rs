@@ -13,6 +13,18 @@ pub(super) struct Draft {
     pub gold: Answer,
 }
 
+impl Draft {
+    /// One whose id is yet to be read.
+    pub fn unnamed(context: String, choices: Vec<String>, gold: Answer) -> Self {
+        Self {
+            id: None,
+            context,
+            choices,
+            gold,
+        }
+    }
+}
+
 /// What is wrong with a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {

@@ -1,17 +1,52 @@
-//! Fields of a JSON object, read with an error that names them. Numbers stay as they are written.
+//! Fields of a JSON object, read with an error that names them and has their place. Numbers stay as they are written.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::answers::{Answer, AnswersFrom, Habit, Number, whole};
 use super::check::check_text;
+use super::draft::Fault;
+use super::place::offset_of;
 use super::text::quoted;
 
-pub(super) type Fields<'a> = HashMap<String, Json<'a>>;
+pub(super) type Fields<'a> = HashMap<String, Field<'a>>;
+
+/// A field of an object, or of a row that is read as one.
+#[derive(Clone)]
+pub(super) struct Field<'a> {
+    pub value: Json<'a>,
+    /// Byte of the whole text at which its name begins; of a row's, the number of its column.
+    pub place: usize,
+}
+
+impl Field<'_> {
+    /// What is wrong with it has its place.
+    pub fn at<T>(&self, result: Result<T, String>) -> Result<T, Fault> {
+        result.map_err(|message| self.fault(message))
+    }
+
+    pub fn fault(&self, message: String) -> Fault {
+        Fault::at(self.place, message)
+    }
+
+    /// A text within its limit; `name` is the field's.
+    pub fn text(&self, name: &str) -> Result<String, Fault> {
+        self.at(text(&self.value, name))
+    }
+
+    /// A list of texts, or of numbers as they are written.
+    pub fn list(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let texts = |values: Vec<Json>| {
+            let text = |value: &Json| text_or_number(value, name);
+            values.iter().map(text).collect()
+        };
+        self.at(self.value.values(name).and_then(texts))
+    }
+}
 
 /// A value; what a list or an object holds is read when it is asked for.
 #[derive(Clone)]
@@ -21,19 +56,27 @@ pub(super) enum Json<'a> {
     /// As it is written.
     Number(&'a str),
     Text(String),
-    List(&'a RawValue),
-    Object(&'a RawValue),
+    List(Part<'a>),
+    Object(Part<'a>),
+}
+
+/// A value as it stands in a text.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    raw: &'a RawValue,
+    /// The whole text, whose bytes places are.
+    text: &'a str,
 }
 
 impl<'a> Json<'a> {
-    fn of(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
+    fn of(Part { raw, text }: Part<'a>) -> Result<Self, serde_json::Error> {
         Ok(match raw.get().as_bytes().first() {
             Some(b'n') => Self::Null,
             Some(b't') => Self::Bool(true),
             Some(b'f') => Self::Bool(false),
             Some(b'"') => Self::Text(serde_json::from_str(raw.get())?),
-            Some(b'[') => Self::List(raw),
-            Some(b'{') => Self::Object(raw),
+            Some(b'[') => Self::List(Part { raw, text }),
+            Some(b'{') => Self::Object(Part { raw, text }),
             _ => Self::Number(raw.get()),
         })
     }
@@ -52,33 +95,49 @@ impl<'a> Json<'a> {
 
     /// The values of a list.
     pub fn values(&self, field: &str) -> Result<Vec<Self>, String> {
-        let Self::List(raw) = self else {
+        let Self::List(Part { raw, text }) = self else {
             return Err(format!("`{field}` must be a list, and is {}", self.kind()));
         };
         let values: Vec<&'a RawValue> =
             serde_json::from_str(raw.get()).map_err(|error| what(&error))?;
-        let values = values.into_iter().map(Self::of);
+        let values = values.into_iter().map(|raw| Self::of(Part { raw, text }));
         values
             .collect::<Result<_, _>>()
             .map_err(|error| what(&error))
     }
 
     /// The fields of an object; none: it is something else.
-    pub fn fields(&self) -> Option<Result<Fields<'a>, String>> {
-        let Self::Object(raw) = self else {
+    pub fn fields(&self) -> Option<Result<Fields<'a>, Fault>> {
+        let Self::Object(Part { raw, text }) = self else {
             return None;
         };
-        let object = serde_json::from_str(raw.get());
-        Some(
-            object
-                .map(|Object(fields)| fields)
-                .map_err(|error| what(&error)),
-        )
+        let object = serde_json::from_str::<Object>(raw.get());
+        let object = object.map_err(|error| Fault::at(offset_of(text, raw.get()), what(&error)));
+        Some(object.and_then(|object| object.fields(text)))
     }
 }
 
-/// An object that names no field twice: of two values neither is more meant than the other.
-pub(super) struct Object<'a>(pub(super) Fields<'a>);
+/// An object's names and values as they stand in a text.
+pub(super) struct Object<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    /// The fields of an object of `text`. None is there twice: of two values neither is more meant than the other.
+    pub fn fields(self, text: &'a str) -> Result<Fields<'a>, Fault> {
+        let mut fields = Fields::with_capacity(self.0.len());
+        for (name, raw) in self.0 {
+            let place = offset_of(text, name.get());
+            let fault = |error: serde_json::Error| Fault::at(place, what(&error));
+            let name: String = serde_json::from_str(name.get()).map_err(fault)?;
+            let value = Json::of(Part { raw, text }).map_err(fault)?;
+            if fields.contains_key(&name) {
+                let name = quoted(&name);
+                return Err(Fault::at(place, format!("there are two `{name}`")));
+            }
+            fields.insert(name, Field { value, place });
+        }
+        Ok(fields)
+    }
+}
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -89,16 +148,11 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 f.write_str("a JSON object")
             }
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object<'de>, M::Error> {
-                let mut fields = Fields::new();
-                while let Some((name, raw)) = map.next_entry::<String, &'de RawValue>()? {
-                    if fields.contains_key(&name) {
-                        let name = quoted(&name);
-                        return Err(M::Error::custom(format!("there are two `{name}`")));
-                    }
-                    let value = Json::of(raw).map_err(|error| M::Error::custom(what(&error)))?;
-                    fields.insert(name, value);
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
                 }
-                Ok(Object(fields))
+                Ok(Object(pairs))
             }
         }
         deserializer.deserialize_map(Each)
@@ -113,9 +167,9 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 }
 
 /// The text of a field that the shape must have.
-pub(super) fn needed(fields: &Fields, name: &str) -> Result<String, String> {
-    let value = given(fields, name).ok_or_else(|| format!("there is no `{name}`"))?;
-    text(value, name)
+pub(super) fn needed(fields: &Fields, name: &str) -> Result<String, Fault> {
+    let field = given(fields, name).ok_or_else(|| format!("there is no `{name}`"))?;
+    field.text(name)
 }
 
 /// The right choice that the first given one of `names` says, a number or a text of one, which such data sets count
@@ -125,49 +179,49 @@ pub(super) fn index(
     names: &[&str],
     first: AnswersFrom,
     count: usize,
-) -> Result<Answer, String> {
-    let (name, value) = names
+) -> Result<Answer, Fault> {
+    let (name, field) = names
         .iter()
-        .find_map(|&name| given(fields, name).map(|value| (name, value)))
+        .find_map(|&name| given(fields, name).map(|field| (name, field)))
         .ok_or_else(|| format!("there is no `{}`", names.join("` or `")))?;
-    let said = match value {
+    let said = match &field.value {
         Json::Number(number) => number,
         Json::Text(text) => text.trim(),
         other => other.kind(),
     };
     match whole(said) {
-        Some(value) => Ok(Answer::Number(number(value, name, first))),
+        Some(value) => Ok(Answer::Number(number(value, (name, field), first))),
         None => {
             let first = usize::from(u8::from(first));
-            Err(format!(
+            Err(field.fault(format!(
                 "`{name}` is `{}`, and must be a number from {first} to {}",
                 quoted(said),
                 (first + count).saturating_sub(1)
-            ))
+            )))
         }
     }
 }
 
-/// The right choice as a number in the field `name`, which is counted from `first` by definition.
-pub(super) fn number(value: usize, name: &str, first: AnswersFrom) -> Number {
+/// The right choice as a number in a field, by its name, which is counted from `first` by definition.
+pub(super) fn number(value: usize, (name, field): (&str, &Field), first: AnswersFrom) -> Number {
     Number {
         value,
         field: format!("`{name}`"),
         habit: Habit::Defined(first),
         text: None,
-        offset: None,
+        offset: Some(field.place),
     }
 }
 
 /// A field that is there and not null: exports of tables have a null where a row has no value.
-pub(super) fn given<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Json<'a>> {
+pub(super) fn given<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Field<'a>> {
     fields
         .get(name)
-        .filter(|value| !matches!(value, Json::Null))
+        .filter(|field| !matches!(field.value, Json::Null))
 }
 
 /// A text within its limit.
-pub(super) fn text(value: &Json, field: &str) -> Result<String, String> {
+fn text(value: &Json, field: &str) -> Result<String, String> {
     match value {
         Json::Text(text) => check_text(text, format_args!("`{field}`")).map(|()| text.clone()),
         other => Err(format!("`{field}` must be text, and is {}", other.kind())),
@@ -180,13 +234,4 @@ pub(super) fn text_or_number(value: &Json, field: &str) -> Result<String, String
         Json::Number(number) => Ok((*number).to_owned()),
         other => text(other, field),
     }
-}
-
-/// A list of texts, or of numbers as they are written.
-pub(super) fn list(value: &Json, field: &str) -> Result<Vec<String>, String> {
-    let values = value.values(field)?;
-    values
-        .iter()
-        .map(|value| text_or_number(value, field))
-        .collect()
 }

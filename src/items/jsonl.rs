@@ -8,7 +8,6 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::answers::Answer;
 use super::check::{MAX_ITEMS, check_size};
 use super::draft::{Draft, Fault, Found};
 use super::fields::{Object, what};
@@ -34,7 +33,7 @@ pub(super) fn read_lines(text: &str) -> impl Iterator<Item = Found> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
-        .map(move |(index, line)| (index + 1, read_one(text, line, item)))
+        .map(move |(index, line)| (index + 1, item(text, line)))
 }
 
 /// One array of objects; those before a place where it is no JSON are read.
@@ -44,7 +43,7 @@ pub(super) fn read_array(text: &str) -> impl Iterator<Item = Found> {
     let end = Collect(&mut values).deserialize(&mut json);
     let end = end.and_then(|()| json.end()).err();
     located(text, values)
-        .map(move |(line, raw)| (line, read_one(text, raw, item)))
+        .map(move |(line, raw)| (line, item(text, raw)))
         .chain(end.map(|error| broken(text, &error)))
 }
 
@@ -75,30 +74,24 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
     }
 }
 
-fn item<'a>(Object(fields): &Object<'a>) -> Result<Draft, String> {
-    draft(fields)
+fn item<'a>(text: &'a str, raw: &'a str) -> Result<Draft, Fault> {
+    read_one(text, raw, |object: Object<'a>| draft(&object.fields(text)?))
 }
 
-/// What `draft` makes of a value of a text; a fault has the place of the field that its message names first.
+/// What `draft` makes of a value of a text; a fault without a place has that of the value.
 pub(super) fn read_one<'a, T: Deserialize<'a>>(
     text: &str,
     raw: &'a str,
-    draft: impl FnOnce(&T) -> Result<Draft, String>,
+    draft: impl FnOnce(T) -> Result<Draft, Fault>,
 ) -> Result<Draft, Fault> {
     let start = offset_of(text, raw);
     check_size(raw).map_err(|message| Fault::at(start, message))?;
     let value = serde_json::from_str::<T>(raw)
         .map_err(|error| Fault::at(start + place(raw, &error), not_json(&error)))?;
-    let place_of = |message: &str| {
-        let named = message.split('`').nth(1);
-        let field = named.and_then(|name| raw.find(&format!("\"{name}\"")));
-        start + field.unwrap_or(0)
-    };
-    let mut draft = draft(&value).map_err(|message| Fault::at(place_of(&message), message))?;
-    if let Answer::Number(number) = &mut draft.gold {
-        number.offset = Some(place_of(&number.field));
-    }
-    Ok(draft)
+    draft(value).map_err(|fault| Fault {
+        offset: fault.offset.or(Some(start)),
+        ..fault
+    })
 }
 
 /// A text that is not JSON at all.
@@ -214,6 +207,36 @@ mod tests {
         ] {
             let error = one(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_stands_where_the_field_does_not_where_its_name_is_read_first() {
+        for (line, wrong) in [
+            (
+                r#"{"context":"gold","choices":["a","b"],"gold":2}"#,
+                r#""gold":2"#,
+            ),
+            (
+                r#"{"id":"label","question":"q","choices":{"text":["a","b"],"label":3},"answer":0}"#,
+                r#""label":3"#,
+            ),
+            (
+                r#"{"context":"q","choices":["a","b"],"g\u006fld":2}"#,
+                r#""g\u006fld""#,
+            ),
+            (
+                r#"{"question":"answer","A":"x","B":"y","answer":"z?"}"#,
+                r#""answer":"z"#,
+            ),
+            (
+                r#"{"context":"id","id":true,"choices":["a","b"],"gold":0}"#,
+                r#""id":true"#,
+            ),
+        ] {
+            let found = parse_items(line);
+            let place = line.find(wrong).expect("it is there");
+            assert_eq!(found.errors[0].column, place + 1, "{line}");
         }
     }
 

@@ -6,7 +6,8 @@
 //!   limits, errors at their `place`; `parsed`: what comes of it
 //! - `text`: what messages repeat of a text
 //! - `answers`: right answers that are numbers
-//! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`
+//! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
+//!   list of choices
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes; `html`: the text of what they hold, with its `entities`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
@@ -30,6 +31,7 @@ mod fields;
 mod gift;
 mod html;
 mod jsonl;
+mod listed;
 mod moodle;
 pub mod order;
 mod parsed;
@@ -49,7 +51,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use answers::AnswersFrom;
-pub use check::{ItemsError, MAX_BYTES, MAX_CHOICES, MAX_ITEMS, MAX_TEXT, check_items};
+pub use check::{ItemsError, MAX_BYTES, MAX_CHOICES, MAX_ITEMS, MAX_SHOTS, MAX_TEXT, check_items};
 pub use few_shot::{FewShot, Prompts};
 pub use parsed::{LineError, MAX_ERRORS, ParsedItems, Preview};
 pub use read::{parse_items, parse_items_from};

@@ -11,7 +11,7 @@ use ::csv::StringRecord;
 use super::answers::{Answer, Number};
 use super::columns::{Columns, Values, Wrong, column_name};
 use super::draft::{Draft, Fault, Found};
-use super::fields::Json;
+use super::fields::{Field, Json};
 use super::place::LineCounter;
 use super::rows::{Dialect, Row};
 use super::shapes;
@@ -188,19 +188,18 @@ fn twice(names: &[String]) -> Option<&String> {
 
 /// The item of a row whose columns are the fields of a data set, and the number of the field with its right choice.
 fn of_data_set(names: &[String], row: &StringRecord) -> Result<(Draft, usize), Wrong> {
-    let values = row.iter().map(|field| Json::Text(field.to_owned()));
-    let fields = names.iter().cloned().zip(values).collect();
-    let field = |message: &str| {
-        let named = message.split('`').nth(1);
-        let found = names.iter().position(|name| Some(name.as_str()) == named);
-        found.unwrap_or(0)
-    };
-    let draft = shapes::draft(&fields).map_err(|message| (field(&message), message))?;
+    let fields = row.iter().enumerate().map(|(place, field)| Field {
+        value: Json::Text(field.to_owned()),
+        place,
+    });
+    let fields = names.iter().cloned().zip(fields).collect();
+    let wrong = |Fault { message, offset }| (offset.unwrap_or(0), message);
+    let draft = shapes::draft(&fields).map_err(wrong)?;
     let answer = match &draft.gold {
-        Answer::Number(number) => field(&number.field),
-        Answer::Choice(_) => 0,
+        Answer::Number(number) => number.offset,
+        Answer::Choice(_) => None,
     };
-    Ok((draft, answer))
+    Ok((draft, answer.unwrap_or(0)))
 }
 
 #[cfg(test)]
