@@ -8,7 +8,12 @@ use ts_rs::{Config, TS, TypeVisitor};
 use super::answers::{Estimate, WebError};
 use super::layout::{comment, comment_lines, declaration};
 use super::surface::*;
+use crate::attribution::settings::{ADAPTIVE_STEPS, CONSENSUS, MAX_STEPS, TOLERANCE};
+use crate::items::{MAX_CHOICES, MAX_SHOTS};
 use crate::job::Progress;
+use crate::pruning::effect::MAX_CONTROL_MASKS;
+use crate::pruning::search::MAX_CELL_MASKS;
+use crate::scoring::position::MAX_ORDERS;
 use crate::tuning::TuneDetail;
 
 /// Where they are committed.
@@ -131,6 +136,45 @@ macro_rules! described {
 
 surface!(described);
 
+/// Limits and first values that controls of the page have from the engine: their names there, what they are, and they.
+fn limits() -> [(&'static str, &'static str, f64); 9] {
+    [
+        ("choices", "Most choices of an item.", MAX_CHOICES as f64),
+        ("shots", "Most shots of a prompt.", MAX_SHOTS as f64),
+        (
+            "orders",
+            "Most orders of an item's choices.",
+            MAX_ORDERS as f64,
+        ),
+        ("steps", "Most steps of a path.", MAX_STEPS as f64),
+        (
+            "tolerance",
+            "Share of the difference that a layer's scores may miss, unless another is chosen.",
+            TOLERANCE,
+        ),
+        (
+            "adaptive_steps",
+            "Steps at most where there is a tolerance, unless others are chosen.",
+            ADAPTIVE_STEPS as f64,
+        ),
+        (
+            "consensus",
+            "Share of an item's largest score that a neuron must reach to count in it, unless another is chosen.",
+            CONSENSUS,
+        ),
+        (
+            "control_masks",
+            "Most random masks of a control.",
+            MAX_CONTROL_MASKS as f64,
+        ),
+        (
+            "cell_masks",
+            "Most random masks of a cell of the search.",
+            MAX_CELL_MASKS as f64,
+        ),
+    ]
+}
+
 /// The whole file.
 fn typescript() -> String {
     let mut types = Types {
@@ -163,6 +207,11 @@ fn typescript() -> String {
         "  /** Gives its memory back; it cannot be used any more. */\n  free(): void;\n}\n",
     );
     let long: String = LONG.iter().map(|name| format!("  \"{name}\",\n")).collect();
+    file.push_str("\n/** What controls have from the engine. */\nexport const LIMITS = {\n");
+    for (name, docs, value) in limits() {
+        writeln!(file, "  /** {docs} */\n  {name}: {value},").unwrap();
+    }
+    file.push_str("} as const;\n");
     write!(
         file,
         "\n/** The calls that are jobs: they are told how far they are, and can be cancelled. */\n\

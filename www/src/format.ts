@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-import type { Accuracy, AttributionSettings, Method } from "./wire/engine";
+import { LIMITS, type Accuracy, type AttributionSettings, type Method } from "./wire/engine";
 
 const MINUS = "−";
 
@@ -76,9 +76,6 @@ export function visible(name: string): string {
   return name.replace(UNSEEN, (mark) => `⟨U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }
 
-/** The share of the difference that an adaptive rule may miss, where nothing else is said. */
-export const TOLERANCE = 0.01;
-
 /** The methods by the names that people know. */
 export const METHODS: Readonly<Record<Method, string>> = {
   integrated_gradients: "Integrated Gradients",
@@ -121,7 +118,7 @@ export function settingsText(settings: AttributionSettings): string {
     const of = [...(hasBaseline(method) ? [site] : []), ...(hasTarget(method) ? [target] : [])];
     return [METHODS[method], positions, ...of, ...further].join(", ");
   }
-  const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? TOLERANCE)}` : `${count(steps, "step")}, ${rule} rule`;
+  const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? LIMITS.tolerance)}` : `${count(steps, "step")}, ${rule} rule`;
   return [preset ?? "own settings", path, site, positions, target, nodes, ...further].join(", ");
 }
 

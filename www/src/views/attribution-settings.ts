@@ -1,17 +1,11 @@
 // What is attributed, and how: by a preset, or with settings of one's own.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { hasBaseline, hasTarget, METHODS, TOLERANCE } from "../format";
+import { hasBaseline, hasTarget, METHODS } from "../format";
 import { store } from "../services/store";
-import type { AttributionSettings as Settings, Method, Quadrature } from "../wire/engine";
+import { LIMITS, type AttributionSettings as Settings, type Method, type Quadrature } from "../wire/engine";
 import { View, type Reads } from "./view";
 import { choice, numeric } from "./widgets";
-
-/** The most steps of a layer and an item, where as many are taken as it takes. */
-const ADAPTIVE_STEPS = 500;
-
-/** The share of an item's largest score that counts for the consensus, where nothing else is said. */
-const CONSENSUS = 0.2;
 
 /** What a reader of scores should know of a family. */
 const OF_FAMILY: Readonly<Record<string, string>> = {
@@ -197,7 +191,7 @@ class AttributionSettings extends View {
           ? numeric(
               "Share of the largest",
               "consensus",
-              consensus_threshold ?? CONSENSUS,
+              consensus_threshold ?? LIMITS.consensus,
               { min: 0.01, max: 1, step: "any" },
               (to) => this.#change({ consensus_threshold: to }),
               "Of an item's largest score; a neuron with at least this much counts for the item",
@@ -231,7 +225,7 @@ class AttributionSettings extends View {
           ? numeric(
               "Gap of at most",
               "tolerance",
-              tolerance ?? TOLERANCE,
+              tolerance ?? LIMITS.tolerance,
               { min: 0.0001, max: 0.5, step: "any" },
               (to) => this.#change({ tolerance: to }),
               "Share of M(1) − M(0) that the scores of a layer may miss, for each item",
@@ -242,7 +236,7 @@ class AttributionSettings extends View {
         isAdaptive ? "Steps at most" : "Steps",
         "steps",
         steps,
-        { min: isAdaptive ? 8 : rule === "trapezoid" ? 2 : 1, max: 1000, step: 1 },
+        { min: isAdaptive ? 8 : rule === "trapezoid" ? 2 : 1, max: LIMITS.steps, step: 1 },
         (to) => this.#change({ steps: to }),
         isAdaptive ? "For a layer and an item" : "Points on the path; more steps, smaller gaps, more time",
       )}
@@ -252,7 +246,7 @@ class AttributionSettings extends View {
   #ruleBy(rule: Quadrature): void {
     const { rule: before, steps } = this.state.study.attribution;
     const fast = this.state.engine.presets["fast"]?.steps ?? steps;
-    if (rule === "adaptive") this.#change({ rule, tolerance: TOLERANCE, steps: ADAPTIVE_STEPS });
+    if (rule === "adaptive") this.#change({ rule, tolerance: LIMITS.tolerance, steps: LIMITS.adaptive_steps });
     else this.#change({ rule, steps: before === "adaptive" ? fast : Math.max(steps, 2) });
   }
 }

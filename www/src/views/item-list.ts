@@ -7,14 +7,12 @@ import { saveFile } from "../save-file";
 import { addItem, deleteItem, exportItems, updateItem } from "../services/items";
 import { report } from "../services/jobs";
 import type { PageSet } from "../services/edited";
-import type { ExportFormat, Item } from "../wire/engine";
+import { LIMITS, type ExportFormat, type Item } from "../wire/engine";
 import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
 import { pager, valueOf } from "./widgets";
 
 const PAGE = 25;
-/** There are 26 letters. */
-const MAX_CHOICES = 26;
 
 class ItemList extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
@@ -112,7 +110,7 @@ class ItemList extends View {
         }}></textarea></label>
       <fieldset><legend>Choices; the marked one is right</legend>${item.choices.map((text, at) => choiceRow(item, text, at, change))}</fieldset>
       <span class="tools">
-        <button class="small" data-key="add-choice" ?disabled=${item.choices.length >= MAX_CHOICES}
+        <button class="small" data-key="add-choice" ?disabled=${item.choices.length >= LIMITS.choices}
           @click=${() => change(({ choices }) => ({ choices: [...choices, "new choice"] }))}>Add a choice</button>
         <button class="small primary" data-key="edit-done" @click=${() => this.#edit(null, `edit-${index}`)}>Done</button>
       </span>

@@ -9,7 +9,7 @@ import { setsOf } from "../services/edited";
 import { store } from "../services/store";
 import { searchTable } from "./search-table";
 import { typed } from "./typed";
-import type { SearchReport } from "../wire/engine";
+import { LIMITS, type SearchReport } from "../wire/engine";
 import { View, type Reads } from "./view";
 import { numeric, valueOf } from "./widgets";
 
@@ -34,7 +34,7 @@ class LayerSearch extends View {
           "Random masks beside each cell",
           "search-control",
           control?.masks ?? 0,
-          { min: 0, max: 100, step: 1 },
+          { min: 0, max: LIMITS.cell_masks, step: 1 },
           (masks) => this.#control(masks),
           "Masks of the same size in the same layer, drawn at random: they say what luck alone gives who searches so many cells",
         )}

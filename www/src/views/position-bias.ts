@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, clip, count, duration, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
-import type { Orders, PositionBias as Found } from "../wire/engine";
+import { LIMITS, type Orders, type PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
 import { choice, columns, numeric } from "./widgets";
@@ -40,7 +40,7 @@ class PositionBias extends View {
         ${
           kind === "seeded"
             ? html`
-          ${numeric("How many", "bias-count", orders, { min: 1, max: 64, step: 1 }, (to) => this.#ask({ orders: to }))}
+          ${numeric("How many", "bias-count", orders, { min: 1, max: LIMITS.orders, step: 1 }, (to) => this.#ask({ orders: to }))}
           ${numeric("Seed", "bias-seed", seed, { min: 0, max: 2 ** 31, step: 1 }, (to) => this.#ask({ seed: to }))}`
             : nothing
         }

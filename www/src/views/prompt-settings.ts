@@ -8,14 +8,13 @@ import { prompting } from "../services/edited";
 import { type PromptingChange, setPrompting } from "../services/items";
 import { report, toError } from "../services/jobs";
 import { templateId } from "../roles";
-import type { FewShot, Item, Placeholder, Prompting, PromptView, Template } from "../wire/engine";
+import { LIMITS, type FewShot, type Item, type Placeholder, type Prompting, type PromptView, type Template } from "../wire/engine";
 import { promptView } from "./prompt-view";
 import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
 import { choice, isChecked, numeric, valueOf } from "./widgets";
 
 const OWN = "own";
-const MOST_SHOTS = 64;
 
 /** An item as the model gets it, or why it cannot be shown. */
 interface Preview {
@@ -118,7 +117,7 @@ class PromptSettings extends View {
         const { set: _, ...rest } = now;
         return { few_shot: set === "" ? rest : { ...rest, set } };
       });
-    return html`${numeric("Shots", "few-shot-k", shots.k, { min: 0, max: MOST_SHOTS, step: 1 }, (k) => change({ k }), "Solved items before each prompt")}${
+    return html`${numeric("Shots", "few-shot-k", shots.k, { min: 0, max: LIMITS.shots, step: 1 }, (k) => change({ k }), "Solved items before each prompt")}${
       shots.k > 0
         ? html`
         ${choice("Shots from", "few-shot-set", from, few_shot?.set ?? "", takeFrom, "From the same set, an item is never its own shot")}

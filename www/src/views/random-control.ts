@@ -5,6 +5,7 @@ import { duration } from "../format";
 import { runControl } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
+import { LIMITS } from "../wire/engine";
 import { accuracyOf } from "./accuracy";
 import { dotStrip } from "./dot-strip";
 import { View, type Reads } from "./view";
@@ -28,7 +29,7 @@ class RandomControl extends View {
       <div class="table-head"><h3>Random control</h3></div>
       <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that.</p>
       <div class="tools">
-        ${numeric("Masks", "control-masks", control_masks, { min: 1, max: 1000, step: 1 }, (masks) => store.edit({ control: { masks } }))}
+        ${numeric("Masks", "control-masks", control_masks, { min: 1, max: LIMITS.control_masks, step: 1 }, (masks) => store.edit({ control: { masks } }))}
         <button data-key="control" ?disabled=${this.isBusy || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>
         ${control ? html`<small>${control.masks} masks, seed ${control.seed}, ${duration(control.seconds)}</small>` : nothing}
       </div>

@@ -1865,6 +1865,28 @@ export interface Engine {
   free(): void;
 }
 
+/** What controls have from the engine. */
+export const LIMITS = {
+  /** Most choices of an item. */
+  choices: 26,
+  /** Most shots of a prompt. */
+  shots: 64,
+  /** Most orders of an item's choices. */
+  orders: 64,
+  /** Most steps of a path. */
+  steps: 1000,
+  /** Share of the difference that a layer's scores may miss, unless another is chosen. */
+  tolerance: 0.01,
+  /** Steps at most where there is a tolerance, unless others are chosen. */
+  adaptive_steps: 500,
+  /** Share of an item's largest score that a neuron must reach to count in it, unless another is chosen. */
+  consensus: 0.2,
+  /** Most random masks of a control. */
+  control_masks: 1000,
+  /** Most random masks of a cell of the search. */
+  cell_masks: 100,
+} as const;
+
 /** The calls that are jobs: they are told how far they are, and can be cancelled. */
 export const LONG_CALLS: readonly (keyof Engine)[] = [
   "forward",
