@@ -14,6 +14,8 @@ use crate::scoring::{ItemScore, RunError};
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Salience {
+    /// Whose target is explained.
+    pub settings: Settings,
     /// The item's id.
     pub id: String,
     /// Text of the token that is explained.
@@ -39,12 +41,12 @@ pub async fn salience(
     settings: &Settings,
     job: Job<'_>,
 ) -> Result<Salience, RunError> {
-    let settings = Settings {
+    let sure_or_not = Settings {
         confidence_threshold: 0.0,
         ..settings.clone()
     };
     let (items, scores) = ([item.clone()], [score.clone()]);
-    let explained = Explained::new(model, &items, prompts, &scores, &settings, job).await?;
+    let explained = Explained::new(model, &items, prompts, &scores, &sure_or_not, job).await?;
     let group = explained.run(vec![0], job).await?;
     let ids = explained.prompt(0);
     let decoder = &model.decoder;
@@ -58,6 +60,7 @@ pub async fn salience(
     let scores = read((embedded.inner() * gradient).sum_dim(2)).await?;
     let text = |&id: &u32| model.tokenizer.token_text(id);
     Ok(Salience {
+        settings: settings.clone(),
         id: item.id.clone(),
         target: group.target_text(model, 0),
         value: group.at_one[0],

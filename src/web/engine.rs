@@ -266,7 +266,7 @@ impl Bound {
     ) -> Result<Stamped<Salience>> {
         let SalienceRequest { set, id, settings } = request;
         let session = self.session()?;
-        let made_of = vec![session.made_of(&set)?];
+        let made_of = vec![session.made_of(&set)?.attributed(&settings)];
         let result = session.salience(&set, &id, &settings, job).await?;
         Ok(Stamped { made_of, result })
     }

@@ -91,6 +91,34 @@ test("a rectangle that is drawn is the mask at once, and a click shows a neuron"
   await expect(page.locator("neuron-card")).toContainText("on “shifted”");
 });
 
+test("a lasso that is drawn is the mask at once, and the fields pick a rectangle again", async ({ page }) => {
+  await start(page);
+  await measure(page, "0");
+  await control(page, "harm-lasso").click();
+  await expect(control(page, "harm-lasso")).toHaveAttribute("aria-pressed", "true");
+  const canvas = page.locator("harm-scatter canvas");
+  await canvas.scrollIntoViewIfNeeded();
+  const box = await canvas.boundingBox();
+  if (!box) throw new Error("there is no picture");
+  const at = (x: number, y: number): [number, number] => [box.x + x * box.width, box.y + y * box.height];
+  await page.mouse.move(...at(0.12, 0.5));
+  await page.mouse.down();
+  for (const place of [at(0.97, 0.6), at(0.97, 0.03), at(0.12, 0.03)]) await page.mouse.move(...place, { steps: 8 });
+  await page.mouse.up();
+  await idle(page);
+  await expect(page.locator("harm-scatter .harm-lasso polygon")).toBeVisible();
+  await expect(page.locator("harm-panel")).toContainText("Picked by the lasso");
+  const size = Number(/^(\d+) neurons? of layer 0/.exec(await page.locator(".mask-size").innerText())?.[1]);
+  await expect(control(page, "harm-prune")).toContainText(`Prune these ${size} neuron`);
+  // The scale moves the outline, and takes nothing else in.
+  await control(page, "harm-scale").selectOption("linear");
+  await expect(control(page, "harm-prune")).toContainText(`Prune these ${size} neuron`);
+  await expect(control(page, "harm-prune")).toBeDisabled();
+  await setNumber(page, "least-harm", 0.2);
+  await expect(page.locator("harm-scatter .harm-frame")).toBeVisible();
+  await expect(page.locator("harm-scatter .harm-lasso")).toHaveCount(0);
+});
+
 test("a measurement that is cancelled keeps what is there, and the next one goes on", async ({ page }) => {
   await start(page);
   await control(page, "harm-set").selectOption("attribution");

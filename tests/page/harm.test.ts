@@ -4,18 +4,21 @@ import { expect, test } from "vitest";
 import "../../www/src/views/harm-panel";
 import "../../www/src/views/harm-run";
 import "../../www/src/views/harm-scatter";
+import { layersOf } from "../../www/src/services/edited";
 import { effectsSeconds } from "../../www/src/services/estimate";
 import { harmOf, joined, measuredLayers, openLayers, packed, workDone, workLeft, type HeldEffects } from "../../www/src/services/harm";
 import { ofStudy, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
 import {
+  addressOf,
   clearlyHarmful,
   indexOf,
   inside,
   largest,
-  layersOf,
+  lassoOf,
   markedIn,
   ordered,
+  outlineOf,
   pictureOf,
   placeOn,
   placesOf,
@@ -25,7 +28,9 @@ import {
   ticks,
   usualBounds,
   valueAt,
+  within,
   type Axis,
+  type Lasso,
 } from "../../www/src/views/harm-picture";
 import type { Attribution, Effects, LayerEffects, Mask } from "../../www/src/wire/engine";
 import { attributed, attribution, madeOf, mask, SETTINGS, study } from "./studies";
@@ -117,10 +122,10 @@ test("what is left takes as long as what was done, layer by layer", () => {
 test("effects are of a set by its items, and rest on no attribution", () => {
   const of = study();
   const others = [found(), found({ ...EFFECTS, set: "t" })];
-  expect(Object.keys(shownResults(of, others, null).effects)).toEqual(["a", "t"]);
-  expect(shownResults(study({ template: "lettered@1" }), others, null).effects).toEqual({});
+  expect(Object.keys(shownResults(of, others).effects)).toEqual(["a", "t"]);
+  expect(shownResults(study({ template: "lettered@1" }), others).effects).toEqual({});
   const renamed = of.item_sets.map((set) => (set.name === "a" ? { ...set, name: "cues" } : set));
-  const { effects: shown } = shownResults(study({ item_sets: renamed }), others, null);
+  const { effects: shown } = shownResults(study({ item_sets: renamed }), others);
   expect(shown["cues"]).toMatchObject({ set: "cues" });
   // Its numbers are the very same.
   expect(shown["cues"]?.layers[0]?.mean).toBe(EFFECTS.layers[0]?.mean);
@@ -148,7 +153,7 @@ test("stability is of one selection from one attribution, by one seed", () => {
     study({ pruning: { mask: mask(0), selection: { layer: 0, percent }, source: { set: "a", settings: SETTINGS, made_of: [from] } } });
   const results = withResult(withResult([attribution()], stability(25)), stability(50));
   expect(results).toHaveLength(3);
-  const shown = (of = selected(25)) => shownResults(of, results, null).stability?.selection.percent ?? null;
+  const shown = (of = selected(25)) => shownResults(of, results).stability?.selection.percent ?? null;
   expect(shown()).toBe(25);
   expect(shown(selected(50))).toBe(50);
   expect(shown(selected(10))).toBeNull();
@@ -180,7 +185,7 @@ test("the line between prominent and not is the top 5 %, and zero parts harmful 
 test("a rectangle takes the points on its edge, and its numbers exclude none of them by rounding", () => {
   const bounds = { prominence: { low: 1, high: 3 }, harm: { low: 0, high: Infinity } };
   expect(inside(POINTS, bounds)).toEqual([1, 2, 5]);
-  expect(layersOf(POINTS, [1, 2, 5])).toEqual([
+  expect(layersOf([1, 2, 5].map((index) => addressOf(POINTS, index)))).toEqual([
     { layer: 0, neurons: [1, 2] },
     { layer: 1, neurons: [1] },
   ]);
@@ -190,6 +195,53 @@ test("a rectangle takes the points on its edge, and its numbers exclude none of 
   expect(spanBetween(axis, 0.25, 0.5)).toEqual({ low: 0.25, high: 1 });
   // Half of the effect to either side: what is harmful at all is so in all of its interval.
   expect(clearlyHarmful(POINTS, [0, 1, 2])).toBe(1);
+});
+
+test("a lasso takes the points that it goes around, also where it is bent inwards", () => {
+  // A hook around the points at (2, 0), (3, 2) and (4, −0.5): it leaves out what lies in its bend.
+  const corners = [
+    [1.5, 2.5],
+    [4.5, 2.5],
+    [4.5, -1],
+    [1.5, -1],
+    [1.5, 0.2],
+    [2.5, 0.2],
+    [2.5, 1],
+    [1.5, 1],
+  ] as const;
+  expect(within(POINTS, { corners, isRoot: false })).toEqual([0, 1, 2]);
+  const bent = corners.map(([x, y]) => [x, y === 0.2 ? -0.2 : y] as const);
+  expect(within(POINTS, { corners: bent, isRoot: false })).toEqual([0, 1]);
+  // A side from (0, 0) to (4, 4) is straight where it was drawn: on axes of roots (1, 1.5) lies above it, and so it does for good.
+  const side: Lasso = {
+    corners: [
+      [0, 0],
+      [4, 4],
+      [0, 4],
+    ],
+    isRoot: true,
+  };
+  const point = { ...POINTS, prominence: Float32Array.of(1), harm: Float32Array.of(1.5) };
+  expect(within(point, side)).toEqual([0]);
+  expect(within({ ...point, harm: Float32Array.of(0.5) }, side)).toEqual([]);
+  expect(within(point, { corners: [], isRoot: true })).toEqual([]);
+});
+
+test("a path through the picture is a lasso, which is drawn where it was also after the scale is another", () => {
+  const picture = pictureOf(POINTS, usualBounds(POINTS), true);
+  const path = [
+    { x: 0.1, y: 0.9 },
+    { x: 0.6, y: 0.9 },
+    { x: 0.6, y: 0.2 },
+  ];
+  const lasso = lassoOf(picture, path);
+  outlineOf(picture, lasso).forEach((at, index) => {
+    expect(at.x).toBeCloseTo(path[index]?.x ?? 0, 10);
+    expect(at.y).toBeCloseTo(path[index]?.y ?? 0, 10);
+  });
+  const [chosen, linear] = [true, false].map((isRoot) => pictureOf(POINTS, usualBounds(POINTS), isRoot, lasso));
+  expect(linear?.chosen).toEqual(chosen?.chosen);
+  expect(linear && outlineOf(linear, lasso)[0]?.x).toBeCloseTo(placeOn(linear?.x as Axis, lasso.corners[0]?.[0] ?? 0), 10);
 });
 
 test("points are found by their neurons, in order, and under a mask", () => {
@@ -239,4 +291,35 @@ test("what is picked is set to zero, as its harm was measured, also where the ma
   expect(store.state.study.pruning.mask.operation).toBe("zero");
   expect(store.state.study.pruning.mask.means_of).toBeUndefined();
   expect(store.state.study.pruning.mask.layers.every((layer) => layer.means === undefined)).toBe(true);
+});
+
+test("a lasso that was drawn is the mask at once; a number or the other tool picks a rectangle again", async () => {
+  const of = study();
+  const view = await show("harm-panel", { study: of, results: [...ofStudy(of, [{ kind: "attribution", result: scored() }]), found()] });
+  const [rectangle, lasso] = ["harm-rectangle", "harm-lasso"].map((key) => control<HTMLButtonElement>(view, key));
+  const pressed = (): (string | null | undefined)[] => [rectangle, lasso].map((button) => button?.getAttribute("aria-pressed"));
+  expect(pressed()).toEqual(["true", "false"]);
+  lasso?.click();
+  await drawn();
+  expect(pressed()).toEqual(["false", "true"]);
+  const scatter = view.querySelector("harm-scatter") as HTMLElement;
+  expect(scatter.querySelector(".harm-read")?.textContent).toContain("draw around neurons");
+  const corners = [
+    [2.5, 1],
+    [3.5, 1],
+    [3, 3],
+  ] as const;
+  const detail: Lasso = { corners, isRoot: true };
+  scatter.dispatchEvent(new CustomEvent("lasso", { detail }));
+  await drawn();
+  expect(store.state.study.pruning.mask).toEqual({ operation: "zero", site: "post", layers: [{ layer: 0, neurons: [1] }] });
+  expect(view.textContent).toContain("Picked by the lasso");
+  expect(scatter.querySelector(".harm-lasso polygon")).not.toBeNull();
+  expect(scatter.querySelector(".harm-frame")).toBeNull();
+  await enter(control(view, "least-harm"), "0.6");
+  expect(view.textContent).not.toContain("Picked by the lasso");
+  scatter.dispatchEvent(new CustomEvent("lasso", { detail }));
+  rectangle?.click();
+  await drawn();
+  expect(scatter.querySelector(".harm-frame")).not.toBeNull();
 });

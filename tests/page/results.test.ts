@@ -2,13 +2,22 @@
 
 import { expect, test } from "vitest";
 import { prompted, prompting } from "../../www/src/services/edited";
-import { holds, ofStudy, scoresByOtherRules, shownResults, withResult, type Found, type Shown } from "../../www/src/services/results";
+import {
+  holds,
+  NOTHING,
+  ofStudy,
+  scoresByOtherRules,
+  shownResults,
+  withResult,
+  type Found,
+  type Shown,
+} from "../../www/src/services/results";
 import type { EditedStudy } from "../../www/src/services/edited";
 import type { ItemSetSpec, NeuronCard } from "../../www/src/wire/engine";
 import { attributed, attribution, madeOf, mask, pruned, race, scores, search, set, study } from "./studies";
 
 function shown(of: EditedStudy, ...found: Found[]): Shown {
-  return shownResults(of, found, { layer: 0, neuron: 1 });
+  return shownResults(of, found, { ...NOTHING, selected: { layer: 0, neuron: 1 } });
 }
 
 test("a result is shown for as long as the study is what it was made of, and again once it is", () => {

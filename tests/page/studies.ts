@@ -1,11 +1,13 @@
 // A study and results of it, for the tests of what the page shows.
 
+import { packedContrast } from "../../www/src/services/contrast";
 import { EMPTY_STUDY, type EditedStudy } from "../../www/src/services/edited";
 import type { Found } from "../../www/src/services/results";
 import type {
   Accuracy,
   Attribution,
   AttributionSettings,
+  Contrast,
   Estimated,
   Item,
   ItemSetSpec,
@@ -133,4 +135,25 @@ export function pruned(of: Mask, ...names: string[]): Found<"pruned"> {
   const sets = names.map((name) => ({ set: name, before: ACCURACY, after: scoresOf(name), flipped: [] }));
   const result: PruneReport = { mask: of, neurons: 1, sets, seconds: 1 };
   return { kind: "pruned", result, made_of: names.map((name) => madeOf(name, { mask: of })) };
+}
+
+/** Two layers of four neurons: `a` against `t`, unless it is against something else. */
+export function contrast(patch: Partial<Contrast> = {}): Found<"contrast"> {
+  const made: Contrast = {
+    settings: SETTINGS,
+    set: "a",
+    against: { kind: "set", set: "t" },
+    d_mlp: 4,
+    items: 2,
+    items_against: 2,
+    layers: [
+      { layer: 0, difference: [0.5, -2, 0, 0.25], half_width: [0.25, 1, 0, 1] },
+      { layer: 1, difference: [-0.75, 1, 0.125, 0], half_width: [1, 0.5, 1, 1] },
+    ],
+    seconds: 1,
+    ...patch,
+  };
+  const { against, set, settings } = made;
+  const sets = [set, ...(against.kind === "set" ? [against.set] : [])];
+  return { kind: "contrast", result: packedContrast(made), made_of: sets.map((name) => madeOf(name, { settings })) };
 }

@@ -1,6 +1,7 @@
 // What results mean, in a sentence or two each. Pure functions.
 
 import { count, fixed, METHODS, percent } from "./format";
+import { clearOf, type HeldContrast } from "./services/contrast";
 import type { Accuracy, Audit, Estimated, GeneralAbility, Race, Raced, SearchReport } from "./wire/engine";
 
 /** A correlation with its interval. */
@@ -92,6 +93,21 @@ function ofOrder({ position }: Audit): string {
 /** What the answers to a set follow. */
 export function auditVerdict(audit: Audit): string {
   return ofQuestions(audit) + ofOrder(audit) + ofLengths(audit);
+}
+
+/** One interval of 95 % in twenty leaves out zero by chance; neurons that go together do so by turns, hence the room. */
+const [BY_CHANCE, ROOM] = [0.05, 2];
+
+/** Whether two sides of a contrast can be told apart. */
+export function contrastVerdict(contrast: HeldContrast): string {
+  const clear = clearOf(contrast);
+  if (clear === null) return "A side with a single item has no interval: these differences cannot be told from chance.";
+  const all = contrast.difference.length;
+  const chance = Math.round(BY_CHANCE * all);
+  const said =
+    `The 95 % interval of ${clear.toLocaleString("en")} of ${count(all, "neuron")} leaves out zero; if none of them differed, about `
+    + `${chance.toLocaleString("en")} would do so by chance.`;
+  return clear > ROOM * chance ? said : `${said} That is hardly more than chance: what stands below may be noise.`;
 }
 
 /** Of so many random surfaces one in twenty is the best by luck: fewer cannot say that a cell is better. */

@@ -6,7 +6,7 @@ import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { attributionSource, neuronCount, selectionAtHand, setMask } from "./mask";
-import { holds, withResult, type Found, type Kind, type NeuronAddress, type Results } from "./results";
+import { holds, withResult, type Found, type ItemAddress, type Kind, type NeuronAddress, type Results } from "./results";
 import { store, unmeasuredSets, type LiveCurve } from "./store";
 
 /** Rows of the ranked table. */
@@ -170,6 +170,15 @@ export function drawPortrait(set: string): Promise<boolean> {
   return runJob("What the neuron is about", async (onProgress) => {
     const { selected } = store.state.view;
     if (selected) put("portrait", apart(await engine.call("portrait", [{ ...selected, set }], onProgress)));
+  });
+}
+
+/** Which words of an item's prompt drive its answer, by the target of the study's attribution. */
+export function measureSalience({ set, id }: ItemAddress): Promise<boolean> {
+  return runJob("What drives the answer", async (onProgress) => {
+    await score(set, onProgress);
+    const { attribution: settings } = store.state.study;
+    put("salience", apart(await engine.call("salience", [{ set, id, settings }], onProgress)));
   });
 }
 

@@ -1,8 +1,9 @@
-// What holds a study to account: the race of the methods, the audit of the items, a plain text under the mask.
+// What holds a study to account: the race of the methods, the audit of the items, contrasts between them, a plain text under the mask.
 
 import { hasBaseline, hasTarget } from "../format";
 import type { AttributionSettings } from "../wire/engine";
 import { apart, put, score, unfitting } from "./actions";
+import { contrastSettings, packedContrast, type ContrastAsked } from "./contrast";
 import { setsOf } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { runJob } from "./jobs";
@@ -56,6 +57,18 @@ export function runRace(asked: RaceAsked): Promise<boolean> {
 export function runAudit(set: string): Promise<boolean> {
   return runJob("Audit of the items", async (onProgress) => {
     if (!put("audit", apart(await engine.call("audit", [{ set }], onProgress)))) unfitting("The audit");
+  });
+}
+
+/** Which neurons drive a set more than what it is held against; shown from then on. */
+export function runContrast(asked: ContrastAsked): Promise<boolean> {
+  store.view({ contrast: asked });
+  return runJob("Contrast of the items", async (onProgress) => {
+    const { set, against } = asked;
+    const settings = contrastSettings(store.state.study.attribution, against);
+    for (const name of new Set([set, ...(against.kind === "set" ? [against.set] : [])])) await score(name, onProgress);
+    const { made_of, ...found } = await engine.call("contrast", [{ ...asked, settings }], onProgress);
+    if (!put("contrast", { result: packedContrast(found), made_of })) unfitting("The contrast");
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   AttributionSettings,
   Item,
   ItemSetSpec,
+  LayerMask,
   MadeOf,
   Mask,
   ModelInfo,
@@ -84,6 +85,17 @@ export const DEFAULT_SETTINGS: AttributionSettings = {
 };
 
 export const EMPTY_MASK: Mask = { operation: "zero", site: "post", layers: [] };
+
+/** Neurons as those of a mask, layer by layer. */
+export function layersOf(neurons: Iterable<{ layer: number; neuron: number }>): LayerMask[] {
+  const byLayer = new Map<number, number[]>();
+  for (const { layer, neuron } of neurons) {
+    const own = byLayer.get(layer);
+    if (own) own.push(neuron);
+    else byLayer.set(layer, [neuron]);
+  }
+  return [...byLayer].map(([layer, own]) => ({ layer, neurons: own }));
+}
 
 /** The study of a first visit, before there is anything in it. */
 export const EMPTY_STUDY: EditedStudy = {

@@ -1,11 +1,13 @@
-// How long an attribution, a race or a measurement of every neuron will take, guessed from how long the last one took, or
+// How long an attribution, a race, a contrast or a measurement of every neuron will take, guessed from how long the last one took, or
 // scoring: a hint for the user, no result.
 
 import { hasTarget } from "../format";
 import type { AttributionSettings, Item, Method } from "../wire/engine";
+import { contrastSettings, type ContrastAsked } from "./contrast";
 import { setsOf, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
+import { isEqual } from "./made-of";
 import type { State } from "./store";
 
 /** A backward pass costs about twice a forward one. */
@@ -93,6 +95,25 @@ export function raceSeconds(state: State, settings: AttributionSettings, layers:
   const ofAblation = race ? race.ablation_seconds / race.items / by("ablation", race.settings, race.layers) : seconds;
   const estimates = relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS;
   return used * (ofAblation * by("ablation", settings, layers) + seconds * estimates);
+}
+
+/** Items of a set that are sure enough; all where that is not known. */
+function confident({ shown }: State, set: string, { confidence_threshold }: AttributionSettings): number {
+  const scored = shown.scores[set];
+  if (scored) return scored.items.filter((item) => item.confidence >= confidence_threshold).length;
+  return shown.sets.find((other) => other.name === set)?.items.length ?? 0;
+}
+
+/** Seconds to attribute both sides of a contrast, the one at hand aside; null where nothing was run that could tell. */
+export function contrastSeconds(state: State, { set, against }: ContrastAsked): number | null {
+  const known = ground(state);
+  if (!known) return null;
+  const { attribution } = state.shown;
+  const settings = contrastSettings(state.study.attribution, against);
+  const isAtHand = attribution?.set === set && isEqual({ ...attribution.settings, preset: null }, { ...settings, preset: null });
+  const sides = [...(isAtHand ? [] : [set]), against.kind === "set" ? against.set : set];
+  const items = sides.reduce((sum, side) => sum + confident(state, side, settings), 0);
+  return known.seconds * items * relativeCost(settings, known.shape, known.tokens);
 }
 
 /** Seconds to measure every neuron of some layers; null where nothing was run that could tell. */

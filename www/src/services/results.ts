@@ -14,12 +14,15 @@ import type {
   PruneReport,
   Race,
   RankedNeuron,
+  Salience,
+  SalienceRequest,
   SearchReport,
   SetScores,
   Stability,
   TuneReport,
   TuneSettings,
 } from "../wire/engine";
+import type { ContrastAsked, HeldContrast } from "./contrast";
 import { reportedSets, selectionOf, setsOf, tunedSets, type EditedStudy } from "./edited";
 import type { HeldEffects } from "./harm";
 import { differences, isEqual, isSame } from "./made-of";
@@ -50,9 +53,13 @@ export interface Results {
   audit: Audit;
   /** Of the methods, against exact ablation. */
   race: Race;
+  /** Of one set against another, or against itself without its questions. */
+  contrast: HeldContrast;
   card: NeuronCard;
   /** Of one neuron, on the prompts of one set. */
   portrait: Portrait;
+  /** Of one item's prompt. */
+  salience: Salience;
   search: SearchReport;
   pruned: PruneReport;
   control: ControlReport;
@@ -75,8 +82,10 @@ const SINGLE = [
   "bias",
   "audit",
   "race",
+  "contrast",
   "card",
   "portrait",
+  "salience",
   "search",
   "pruned",
   "control",
@@ -118,19 +127,38 @@ function isOfSame(a: Found, b: Found): boolean {
   );
 }
 
-/** Of one attribution there are cards and portraits of many neurons, and stabilities of many selections. */
+/** Of one attribution there are cards and portraits of many neurons, and stabilities of many selections; of one set there are many
+ * items, and contrasts with several others. */
 function isAboutTheSame({ kind, result: a }: Found, { result: b }: Found): boolean {
-  if (isOfNeuron(kind)) return isOf(a as OfNeuron, b as OfNeuron);
-  return kind !== "stability" || isEqual((a as HeldStability).selection, (b as HeldStability).selection);
+  switch (kind) {
+    case "card":
+    case "portrait":
+      return isOf(a as OfNeuron, b as OfNeuron);
+    case "stability":
+      return isEqual((a as HeldStability).selection, (b as HeldStability).selection);
+    case "salience":
+      return (a as Salience).id === (b as Salience).id;
+    case "contrast":
+      return isEqual((a as HeldContrast).against, (b as HeldContrast).against);
+    default:
+      return true;
+  }
 }
 
 export type NeuronAddress = Pick<NeuronRequest, "layer" | "neuron">;
+export type ItemAddress = Pick<SalienceRequest, "set" | "id">;
+
+/** What is looked at of that of which there are many. */
+export interface LookedAt {
+  selected: NeuronAddress | null;
+  item: ItemAddress | null;
+  /** The latest where none is named. */
+  contrast: ContrastAsked | null;
+}
+
+export const NOTHING: LookedAt = { selected: null, item: null, contrast: null };
 
 type OfNeuron = NeuronCard | Portrait;
-
-function isOfNeuron(kind: Kind): boolean {
-  return kind === "card" || kind === "portrait";
-}
 
 function isOf(result: OfNeuron, at: NeuronAddress | null): boolean {
   return at !== null && result.layer === at.layer && result.neuron === at.neuron;
@@ -184,7 +212,10 @@ interface AtHand {
 }
 
 /** The settings of these are their own; those of others are the attribution's that they rest on. */
-const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects", "race"];
+const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects", "race", "contrast", "salience"];
+
+/** These say something of each of their sets, and are shown of those that fit. */
+const SPEAKS_OF_EACH: readonly Kind[] = ["pruned", "control"];
 
 /** Under which name a part's set is at hand, where all that it was made of is; else null. What is of no set has no name. */
 function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string | null {
@@ -262,8 +293,7 @@ interface Fitting {
 function fitting(found: Found, at: AtHand): Fitting | null {
   const names = places(found, at);
   const size = names.filter((name) => name !== null).length;
-  const isPartial = found.kind === "pruned" || found.kind === "control";
-  return size > 0 && (isPartial || size === names.length) ? { found, names, size } : null;
+  return size > 0 && (SPEAKS_OF_EACH.includes(found.kind) || size === names.length) ? { found, names, size } : null;
 }
 
 /** Whether the whole of a result fits a study. */
@@ -272,21 +302,46 @@ export function holds(found: Found, study: EditedStudy, shown: Shown): boolean {
   return fitting(found, { study, attribution, attributed })?.size === found.made_of.length;
 }
 
-/** Whether a result is of what is looked at: the selected neuron, the selection at hand. */
-function isLookedAt({ kind, result }: Found, { study, attributed }: AtHand, selected: NeuronAddress | null): boolean {
-  if (isOfNeuron(kind)) return isOf(result as OfNeuron, selected);
-  if (kind !== "stability") return true;
-  const { selection, seed } = result as HeldStability;
-  return seed === study.seed && isEqual(selection, selectionOf(study.pruning, attributed));
+/** Whether a contrast is the one that is looked at; any is where that is of a set that is gone. */
+function isOfContrast(
+  { against }: HeldContrast,
+  names: Fitting["names"],
+  { item_sets }: EditedStudy,
+  looked: ContrastAsked | null,
+): boolean {
+  if (!looked) return true;
+  const named = [looked.set, ...(looked.against.kind === "set" ? [looked.against.set] : [])];
+  if (!named.every((set) => item_sets.some(({ name }) => name === set))) return true;
+  return isEqual(looked, { set: names[0], against: against.kind === "set" ? { ...against, set: names[1] } : against });
 }
 
-/** Of the results of a kind that of which most fits, and of several the latest. */
-function best(kind: Single, results: readonly Found[], at: AtHand, selected: NeuronAddress | null): Fitting | null {
+/** Whether a result is of what is looked at: the selected neuron, the open item, the selection at hand. */
+function isLookedAt({ found: { kind, result }, names }: Fitting, { study, attributed }: AtHand, looked: LookedAt): boolean {
+  switch (kind) {
+    case "card":
+    case "portrait":
+      return isOf(result as OfNeuron, looked.selected);
+    case "salience":
+      return (result as Salience).id === looked.item?.id && names[0] === looked.item.set;
+    case "contrast":
+      return isOfContrast(result as HeldContrast, names, study, looked.contrast);
+    case "stability": {
+      const { selection, seed } = result as HeldStability;
+      return seed === study.seed && isEqual(selection, selectionOf(study.pruning, attributed));
+    }
+    default:
+      return true;
+  }
+}
+
+/** Of the results of a kind the latest that fits; of one that speaks of each set, that of which most does. */
+function best(kind: Single, results: readonly Found[], at: AtHand, looked: LookedAt): Fitting | null {
   let best: Fitting | null = null;
   for (const found of results) {
-    if (found.kind !== kind || !isLookedAt(found, at, selected)) continue;
+    if (found.kind !== kind) continue;
     const candidate = fitting(found, at);
-    if (candidate && candidate.size > (best?.size ?? 0)) best = candidate;
+    if (!candidate || !isLookedAt(candidate, at, looked)) continue;
+    if (!best || (SPEAKS_OF_EACH.includes(kind) && candidate.size > best.size)) best = candidate;
   }
   return best;
 }
@@ -305,12 +360,12 @@ function ofEachSet(kind: OfASet, results: readonly Found[], at: AtHand): [string
 }
 
 /** The results that fit a study. */
-export function shownResults(study: EditedStudy, results: readonly Found[], selected: NeuronAddress | null): Shown {
+export function shownResults(study: EditedStudy, results: readonly Found[], looked = NOTHING): Shown {
   const at: AtHand = { study, attribution: null, attributed: null };
   const chosen: Found[] = [];
   const single = Object.fromEntries(
     SINGLE.map((kind) => {
-      const found = best(kind, results, at, selected);
+      const found = best(kind, results, at, looked);
       if (!found) return [kind, null];
       chosen.push(found.found);
       const result = fit(found.found, found.names);
@@ -336,7 +391,7 @@ export function shownResults(study: EditedStudy, results: readonly Found[], sele
 
 /** Scores of each set that fit but for the rule, where none by it do; of several those by most that was measured. */
 export function scoresByOtherRules(study: EditedStudy, results: readonly Found[]): Found<"scores">[] {
-  const { scores } = shownResults(study, results, null);
+  const { scores } = shownResults(study, results);
   return study.item_sets
     .filter(({ name }) => !scores[name])
     .flatMap(({ name }) => {

@@ -19,7 +19,7 @@ import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol"
 import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet } from "./edited";
 import type { LiveEffects } from "./harm";
 import { NO_HISTORY, type History } from "./history";
-import { shownResults, type Found, type NeuronAddress, type Shown } from "./results";
+import { NOTHING, shownResults, type Found, type LookedAt, type Shown } from "./results";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
@@ -76,9 +76,8 @@ export interface EngineState {
 }
 
 /** What is on screen beside the study and its results. */
-export interface ViewState {
+export interface ViewState extends LookedAt {
   step: Step;
-  selected: NeuronAddress | null;
   /** Whether a small model's mask is measured after every change. */
   live: boolean;
   /** The next job takes its place. */
@@ -142,8 +141,8 @@ export const INITIAL: Held = {
     model: null,
   },
   view: {
+    ...NOTHING,
     step: "start",
-    selected: null,
     live: true,
     error: null,
     notice: null,
@@ -178,8 +177,9 @@ const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] 
 
 /** What is shown of a kind stays the same object for as long as it says the same. */
 let shown: Derived | null = null;
-const derived = remembering((study: EditedStudy, results: readonly Found[], selected: NeuronAddress | null): Derived => {
-  const next: Derived = { ...shownResults(study, results, selected), sets: setsAtHand(study.item_sets) };
+type Looked = [LookedAt["selected"], LookedAt["item"], LookedAt["contrast"]];
+const derived = remembering((study: EditedStudy, results: readonly Found[], ...[selected, item, contrast]: Looked): Derived => {
+  const next: Derived = { ...shownResults(study, results, { selected, item, contrast }), sets: setsAtHand(study.item_sets) };
   for (const key of ["scores", "effects", "precomputed"] as const) {
     if (shown && isShallowlyEqual(shown[key], next[key])) Object.assign(next, { [key]: shown[key] });
   }
@@ -200,7 +200,7 @@ class Store {
 
   get state(): State {
     const { study, results, view } = this.#held;
-    return (this.#state ??= { ...this.#held, shown: derived(study, results, view.selected) });
+    return (this.#state ??= { ...this.#held, shown: derived(study, results, view.selected, view.item, view.contrast) });
   }
 
   /** Writes; listeners are told once a turn, after all writes of it. */

@@ -1,22 +1,24 @@
-// Why these neurons? Prominence against measured harm: a picture, a table, and a rectangle that becomes the mask.
+// Why these neurons? Prominence against measured harm: a picture, a table, and a rectangle or a lasso that becomes the mask.
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, METHODS, short, visible } from "../format";
-import { EMPTY_MASK, reportedSets, setsOf } from "../services/edited";
+import { EMPTY_MASK, layersOf, reportedSets, setsOf } from "../services/edited";
 import type { LiveEffects } from "../services/harm";
 import { sameMask, setMask } from "../services/mask";
 import type { Attribution, Mask } from "../wire/engine";
 import {
+  addressOf,
   clearlyHarmful,
   largest,
-  layersOf,
   pictureOf,
   pointsOf,
   usualBounds,
   type Bounds,
+  type Lasso,
   type Picture,
   type Points,
 } from "./harm-picture";
+import type { Tool } from "./harm-scatter";
 import { harmTable, ROWS } from "./harm-table";
 import { View, type Drawn, type Reads } from "./view";
 import { numeric, options, valueOf } from "./widgets";
@@ -37,9 +39,12 @@ class HarmPanel extends View {
   #layer: number | null = null;
   /** Null where those that are usual for the points are in force. */
   #bounds: Bounds | null = null;
+  #tool: Tool = "rectangle";
+  /** The one that was drawn last; null where a rectangle is in force. */
+  #lasso: Lasso | null = null;
   #isRoot = true;
   #composed: { of: readonly unknown[]; points: Points; usual: Bounds; order: number[] } | null = null;
-  /** The bounds are numbers of this attribution. */
+  /** Bounds and lasso are numbers of this attribution. */
   #attribution: Attribution | null = null;
 
   /** The set that is chosen, if it is there; else that of the attribution. */
@@ -52,7 +57,7 @@ class HarmPanel extends View {
 
   protected override willUpdate(): void {
     const { attribution } = this.state.shown;
-    if (attribution !== this.#attribution) [this.#attribution, this.#bounds] = [attribution, null];
+    if (attribution !== this.#attribution) [this.#attribution, this.#bounds, this.#lasso] = [attribution, null, null];
     const n_layers = this.state.study.model.shape?.n_layers ?? 0;
     if (this.#layer !== null && this.#layer >= n_layers) this.#layer = null;
   }
@@ -100,7 +105,16 @@ class HarmPanel extends View {
         ],
         this.#isRoot ? "root" : "linear",
       )}</select>
+      <span class="tools" role="group" aria-label="What dragging draws">${this.#toolButton("rectangle", "Rectangle")}${this.#toolButton("lasso", "Lasso")}</span>
     </div>`;
+  }
+
+  #toolButton(tool: Tool, name: string): TemplateResult {
+    return html`<button class="small" data-key=${`harm-${tool}`} aria-pressed=${tool === this.#tool ? "true" : "false"} @click=${() => {
+      this.#tool = tool;
+      if (tool === "rectangle") this.#lasso = null;
+      this.requestUpdate();
+    }}>${name}</button>`;
   }
 
   #found(attribution: Attribution, { layers, settings: { positions } }: LiveEffects): Drawn {
@@ -111,21 +125,21 @@ class HarmPanel extends View {
     }
     const { points, usual, order } = this.#composed;
     if (points.harm.length === 0) return nothing;
-    const picture = pictureOf(points, this.#bounds ?? usual, this.#isRoot);
+    const picture = pictureOf(points, this.#bounds ?? usual, this.#isRoot, this.#lasso);
     const { mask } = this.state.study.pruning;
     return html`<div class="harm-both">
       <div>
-        <harm-scatter .picture=${picture} .method=${attribution.settings.method} .positions=${positions} @pick=${({
-          detail,
-        }: CustomEvent<Bounds>) => this.#pick(detail)}></harm-scatter>
-        ${this.#rectangle(picture)}
+        <harm-scatter .picture=${picture} .method=${attribution.settings.method} .positions=${positions} .tool=${this.#tool}
+          @pick=${({ detail }: CustomEvent<Bounds>) => this.#pick(detail, null)}
+          @lasso=${({ detail }: CustomEvent<Lasso>) => this.#pick(this.#bounds, detail)}></harm-scatter>
+        ${this.#picked(picture)}
       </div>
       <div><h4>Most harmful ${order.length}</h4>${harmTable(points, order, mask, this.state.view.selected)}</div>
     </div>`;
   }
 
-  #rectangle(picture: Picture): TemplateResult {
-    const { bounds, chosen, points } = picture;
+  #picked(picture: Picture): TemplateResult {
+    const { bounds, chosen, lasso, points } = picture;
     const { prominence, harm } = bounds;
     const isOpen = prominence.high === Infinity && harm.high === Infinity;
     const clear = clearlyHarmful(points, chosen);
@@ -146,7 +160,11 @@ class HarmPanel extends View {
           @click=${() => setMask(this.#mask(points, chosen))}>Prune these ${count(chosen.length, "neuron")}</button>
       </div>
       <p class="note">${
-        isOpen ? "" : `The rectangle ends at prominence ${end(prominence.high)} and harm ${end(harm.high)}. `
+        lasso
+          ? "Picked by the lasso; a number above picks a rectangle again. "
+          : isOpen
+            ? ""
+            : `The rectangle ends at prominence ${end(prominence.high)} and harm ${end(harm.high)}. `
       }Of these ${count(chosen.length, "neuron")}, ${clear} ${clear === 1 ? "has" : "have"} a 95 % interval of harm above zero.${this.#flattery()}</p>`;
   }
 
@@ -161,20 +179,20 @@ class HarmPanel extends View {
   #mask(points: Points, chosen: readonly number[]): Mask {
     const site = this.state.shown.attribution?.settings.site ?? EMPTY_MASK.site;
     // Zeroed, as their harm was measured, whatever the mask at hand does to neurons.
-    return { ...EMPTY_MASK, site, layers: layersOf(points, chosen) };
+    return { ...EMPTY_MASK, site, layers: layersOf(chosen.map((index) => addressOf(points, index))) };
   }
 
-  #bound(bounds: Bounds): void {
-    this.#bounds = bounds;
+  #bound(bounds: Bounds | null, lasso: Lasso | null = null): void {
+    [this.#bounds, this.#lasso] = [bounds, lasso];
     this.requestUpdate();
   }
 
-  /** A rectangle that was drawn is the mask at once. */
-  #pick(bounds: Bounds): void {
-    this.#bound(bounds);
-    const points = this.#composed?.points;
-    if (!points) return;
-    const { chosen } = pictureOf(points, bounds, this.#isRoot);
+  /** What was drawn is the mask at once. */
+  #pick(bounds: Bounds | null, lasso: Lasso | null): void {
+    this.#bound(bounds, lasso);
+    if (!this.#composed) return;
+    const { points, usual } = this.#composed;
+    const { chosen } = pictureOf(points, bounds ?? usual, this.#isRoot, lasso);
     if (chosen.length > 0) setMask(this.#mask(points, chosen));
   }
 }

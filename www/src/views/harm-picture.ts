@@ -1,8 +1,9 @@
-// The picture of prominence against harm: which neurons are where, and which of them lie in a rectangle. Pure functions.
+// The picture of prominence against harm: which neurons are where, and which of them lie in a rectangle or a lasso. Pure functions.
 
+import { polygonContains } from "d3-polygon";
 import { harmOf, type LayerOfEffects } from "../services/harm";
 import type { NeuronAddress } from "../services/results";
-import type { Attribution, LayerMask, Mask } from "../wire/engine";
+import type { Attribution, Mask } from "../wire/engine";
 
 /** Neurons by their place in these lists. */
 export interface Points {
@@ -28,6 +29,20 @@ export interface Bounds {
   harm: Span;
 }
 
+/** An outline drawn by hand. */
+export interface Lasso {
+  /** Prominence and harm of each corner. */
+  corners: readonly (readonly [number, number])[];
+  /** Whether it was drawn on axes of roots, on which it has straight sides. */
+  isRoot: boolean;
+}
+
+/** A place in the picture, as shares of its width and height from the left and from below. */
+export interface Place {
+  x: number;
+  y: number;
+}
+
 export interface Axis extends Span {
   /** Whether places are square roots, which keep small values apart. */
   isRoot: boolean;
@@ -38,7 +53,9 @@ export interface Picture {
   x: Axis;
   y: Axis;
   bounds: Bounds;
-  /** Those within the bounds. */
+  /** It takes the place of the bounds. */
+  lasso: Lasso | null;
+  /** Those within the lasso, else within the bounds. */
   chosen: number[];
   /** What the bounds and the line of no harm part the neurons into. */
   quadrants: Quadrants;
@@ -107,6 +124,19 @@ export function inside({ prominence, harm }: Points, bounds: Bounds): number[] {
   return found;
 }
 
+/** The points within a lasso; whatever the axes are by now, as it was drawn. */
+export function within({ prominence, harm }: Points, { corners, isRoot }: Lasso): number[] {
+  const outline = corners.map(([x, y]): [number, number] => [stretched(x, isRoot), stretched(y, isRoot)]);
+  const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)];
+  const [x, y] = [xs, ys].map((all): Span => ({ low: Math.min(...all), high: Math.max(...all) })) as [Span, Span];
+  const found: number[] = [];
+  prominence.forEach((value, index) => {
+    const point: [number, number] = [stretched(value, isRoot), stretched(harm[index] ?? 0, isRoot)];
+    if (isIn(x, point[0]) && isIn(y, point[1]) && polygonContains(outline, point)) found.push(index);
+  });
+  return found;
+}
+
 function quadrantsOf({ prominence, harm }: Points, least: number): Quadrants {
   const found = { prominentHarmful: 0, prominentNeeded: 0, otherHarmful: 0, otherNeeded: 0 };
   prominence.forEach((value, index) => {
@@ -129,13 +159,14 @@ function axisOf(values: Float32Array, isRoot: boolean): Axis {
   return { low: low < 0 ? low - margin : 0, high: high > 0 ? high + margin : margin, isRoot };
 }
 
-export function pictureOf(points: Points, bounds: Bounds, isRoot: boolean): Picture {
+export function pictureOf(points: Points, bounds: Bounds, isRoot: boolean, lasso: Lasso | null = null): Picture {
   return {
     points,
     x: axisOf(points.prominence, isRoot),
     y: axisOf(points.harm, isRoot),
     bounds,
-    chosen: inside(points, bounds),
+    lasso,
+    chosen: lasso ? within(points, lasso) : inside(points, bounds),
     quadrants: quadrantsOf(points, bounds.prominence.low),
   };
 }
@@ -167,6 +198,16 @@ export function placesOf(axis: Axis, { low, high }: Span): [number, number] {
 export function spanBetween(axis: Axis, from: number, to: number): Span {
   const [first, last] = [Math.max(0, Math.min(from, to)), Math.min(1, Math.max(from, to))];
   return { low: roundedDown(valueAt(axis, first)), high: last > 0.995 ? Infinity : Number(valueAt(axis, last).toPrecision(3)) };
+}
+
+/** A path through the picture as a lasso. */
+export function lassoOf({ x, y }: Picture, path: readonly Place[]): Lasso {
+  return { corners: path.map((at) => [valueAt(x, at.x), valueAt(y, at.y)] as const), isRoot: x.isRoot };
+}
+
+/** Where the corners of a lasso are. */
+export function outlineOf({ x, y }: Picture, { corners }: Lasso): Place[] {
+  return corners.map(([prominence, harm]) => ({ x: placeOn(x, prominence), y: placeOn(y, harm) }));
 }
 
 /** Round numbers along an axis, apart by at least a share of it; zero and the largest first. */
@@ -210,18 +251,6 @@ export function indexOf(points: Points, at: NeuronAddress | null): number {
   const first = points.layer.indexOf(at.layer);
   const index = first + at.neuron;
   return first >= 0 && points.layer[index] === at.layer ? index : -1;
-}
-
-/** Points as the neurons of a mask. */
-export function layersOf(points: Points, indices: readonly number[]): LayerMask[] {
-  const byLayer = new Map<number, number[]>();
-  for (const index of indices) {
-    const { layer, neuron } = addressOf(points, index);
-    const neurons = byLayer.get(layer);
-    if (neurons) neurons.push(neuron);
-    else byLayer.set(layer, [neuron]);
-  }
-  return [...byLayer].map(([layer, neurons]) => ({ layer, neurons }));
 }
 
 /** For each point whether a mask prunes it. */

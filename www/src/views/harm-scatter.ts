@@ -1,4 +1,4 @@
-// Every neuron by its prominence and its harm: looked at, hovered, clicked, walked through by keyboard, picked by a rectangle.
+// Every neuron by its prominence and its harm: looked at, hovered, clicked, walked through by keyboard, picked by a rectangle or a lasso.
 
 import { html, nothing, type TemplateResult } from "lit";
 import { address, count, METHODS, short } from "../format";
@@ -7,38 +7,57 @@ import { isPruned, toggleNeuron } from "../services/mask";
 import { isDark } from "../services/theme";
 import type { Mask, Method, Positions } from "../wire/engine";
 import { paint } from "./harm-paint";
-import { addressOf, indexOf, markedIn, ordered, placeOn, placesOf, spanBetween, ticks, type Bounds, type Picture } from "./harm-picture";
+import {
+  addressOf,
+  indexOf,
+  lassoOf,
+  markedIn,
+  ordered,
+  outlineOf,
+  placeOn,
+  placesOf,
+  spanBetween,
+  ticks,
+  type Bounds,
+  type Lasso,
+  type Picture,
+  type Place,
+} from "./harm-picture";
 import { harmText } from "./harm-table";
 import { View, type Drawn, type Reads } from "./view";
 
 const HEIGHT = 300;
 
-/** How far from a point the pointer may be, and how far it moves before it drags, in CSS pixels. */
+/** How far from a point the pointer may be, how far it moves before it drags, and from one corner of a lasso to the next, in CSS pixels. */
 const NEAR = 14;
 const STILL = 4;
+const CORNER = 3;
+
+/** What dragging draws. */
+export type Tool = "rectangle" | "lasso";
 
 /** Positions in words. */
 export const PLACES: Readonly<Record<Positions, string>> = { last: "at the last position", all: "at every position" };
 
 const HELP =
   "Left and right go to the next less or more prominent neuron, up and down to the next more or less harmful one, Home and End to the "
-  + "most and the least harmful. Enter shows the neuron, P prunes it or takes it back. The fields below pick a rectangle, and the "
-  + "table lists the most harmful neurons.";
-
-/** A place in the picture, as shares of its width and height from the left and from below. */
-interface Place {
-  x: number;
-  y: number;
-}
+  + "most and the least harmful. Enter shows the neuron, P prunes it or takes it back. The fields below pick a rectangle, a lasso "
+  + "takes a pointer, and the table lists the most harmful neurons.";
 
 class HarmScatter extends View {
-  static override readonly properties = { picture: { attribute: false }, method: { attribute: false }, positions: { attribute: false } };
+  static override readonly properties = {
+    picture: { attribute: false },
+    method: { attribute: false },
+    positions: { attribute: false },
+    tool: { attribute: false },
+  };
   protected readonly reads: Reads = ({ study, view }) => [study.pruning.mask, view.selected];
   declare picture: Picture | undefined;
   /** That of the prominence. */
   declare method: Method;
   /** Where neurons were set to zero. */
   declare positions: Positions;
+  declare tool: Tool;
   /** Of the place for the picture, in CSS pixels. */
   #width = 0;
   #painted: readonly unknown[] = [];
@@ -52,8 +71,8 @@ class HarmScatter extends View {
   };
   /** What the pointer or the keys are at; -1 for none. */
   #at = -1;
-  #from: Place | null = null;
-  #to: Place | null = null;
+  /** Where a drag has been: from its beginning to where it is now, with corners between where a lasso is drawn. */
+  #path: Place[] = [];
 
   protected override willUpdate(): void {
     const points = this.picture?.points ?? null;
@@ -134,9 +153,12 @@ class HarmScatter extends View {
     return this.#marked.marked;
   }
 
-  /** The rectangle that is picked, or is being drawn. */
-  #frame({ x, y, bounds }: Picture): TemplateResult {
-    const drawn = this.#drawn();
+  /** What is picked, or is being drawn. */
+  #frame(picture: Picture): TemplateResult {
+    const { x, y, bounds, lasso } = picture;
+    const path = this.tool === "lasso" && this.#isDrag ? this.#path : null;
+    const drawn = this.#drawn(picture);
+    if (path ?? (lasso && !drawn)) return outline(path ?? outlineOf(picture, lasso as Lasso), path !== null);
     const [left, right] = placesOf(x, (drawn ?? bounds).prominence);
     const [bottom, top] = placesOf(y, (drawn ?? bounds).harm);
     return html`<div class="harm-frame ${drawn ? "drawn" : ""}" .style=${`left: ${100 * left}%; width: ${100 * (right - left)}%; bottom: ${100 * bottom}%; height: ${100 * (top - bottom)}%`}></div>`;
@@ -161,7 +183,8 @@ class HarmScatter extends View {
 
   #read({ points }: Picture): string {
     const index = this.#shown(points);
-    if (index < 0) return "Point at a neuron or use the arrow keys; drag to prune a rectangle.";
+    if (index < 0)
+      return `Point at a neuron or use the arrow keys; ${this.tool === "lasso" ? "draw around neurons to prune them" : "drag to prune a rectangle"}.`;
     const { layer, neuron } = addressOf(points, index);
     const how = points.exact[index] ? "measured" : "first-order estimate";
     const pruned = isPruned(this.state.study.pruning.mask, layer, neuron) ? ", pruned" : "";
@@ -196,44 +219,57 @@ class HarmScatter extends View {
     return found;
   }
 
+  /** Whether the pointer has gone far enough to draw something. */
+  get #isDrag(): boolean {
+    const [from, ...others] = this.#path;
+    return from !== undefined && others.some((to) => this.#distance(from, to) >= STILL);
+  }
+
   /** The rectangle that is being drawn. */
-  #drawn(): Bounds | null {
-    const [from, to, picture] = [this.#from, this.#to, this.picture];
-    if (!from || !to || !picture || this.#distance(from, to) < STILL) return null;
-    return { prominence: spanBetween(picture.x, from.x, to.x), harm: spanBetween(picture.y, from.y, to.y) };
+  #drawn({ x, y }: Picture): Bounds | null {
+    const [from, to] = [this.#path[0], this.#path.at(-1)];
+    if (this.tool !== "rectangle" || !from || !to || !this.#isDrag) return null;
+    return { prominence: spanBetween(x, from.x, to.x), harm: spanBetween(y, from.y, to.y) };
   }
 
   #press(event: PointerEvent): void {
     if (event.button !== 0) return;
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    this.#from = this.#place(event);
-    this.#to = null;
+    this.#path = [this.#place(event)];
   }
 
   #move(event: PointerEvent): void {
     if (!this.picture) return;
-    if (this.#from) {
-      this.#to = this.#place(event);
+    const [from] = this.#path;
+    if (from) {
+      this.#follow(from, this.#place(event));
       this.requestUpdate();
     } else this.#look(this.#nearest(this.picture, this.#place(event)));
   }
 
+  /** Draws on to a place. */
+  #follow(from: Place, to: Place): void {
+    const last = this.#path.at(-1) ?? from;
+    if (this.tool === "rectangle") this.#path = [from, to];
+    else if (this.#distance(last, to) >= CORNER) this.#path.push(to);
+  }
+
   #release(event: PointerEvent): void {
     const { picture } = this;
-    const bounds = this.#drawn();
-    const place = this.#from;
+    const [path, isDrag] = [this.#path, this.#isDrag];
+    const bounds = picture && this.#drawn(picture);
     this.#drop();
-    if (!picture || !place) return;
-    if (bounds) {
-      this.dispatchEvent(new CustomEvent<Bounds>("pick", { detail: bounds }));
-      return;
+    if (!picture || path.length === 0) return;
+    if (bounds) this.dispatchEvent(new CustomEvent<Bounds>("pick", { detail: bounds }));
+    else if (isDrag) this.dispatchEvent(new CustomEvent<Lasso>("lasso", { detail: lassoOf(picture, path) }));
+    else {
+      const index = this.#nearest(picture, this.#place(event));
+      if (index >= 0) select(addressOf(picture.points, index));
     }
-    const index = this.#nearest(picture, this.#place(event));
-    if (index >= 0) select(addressOf(picture.points, index));
   }
 
   #drop(): void {
-    [this.#from, this.#to] = [null, null];
+    this.#path = [];
     this.requestUpdate();
   }
 
@@ -294,12 +330,19 @@ class HarmScatter extends View {
   }
 }
 
-function legend({ points: { exact } }: Picture, positions: Positions): Drawn {
+/** A lasso by its corners; one that is picked is a broken line. */
+function outline(corners: readonly Place[], isDrawn: boolean): TemplateResult {
+  const points = corners.map(({ x, y }) => `${x},${1 - y}`).join(" ");
+  return html`<svg class="harm-lasso ${isDrawn ? "drawn" : ""}" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true"><polygon
+    points=${points}></polygon></svg>`;
+}
+
+function legend({ points: { exact }, lasso }: Picture, positions: Positions): Drawn {
   const measured = exact.reduce((sum, is) => sum + is, 0);
   const entry = (kind: string, text: string): TemplateResult => html`<span><i class="point ${kind}"></i> ${text}</span>`;
   return html`${measured > 0 ? entry("", `measured: set to zero ${PLACES[positions]}`) : nothing}
     ${measured < exact.length ? entry("hollow", "first-order estimate") : nothing} ${entry("own", "pruned now")}
-    <span><i class="dashes"></i> the rectangle below</span>`;
+    <span><i class="dashes"></i> ${lasso ? "the lasso" : "the rectangle below"}</span>`;
 }
 
 customElements.define("harm-scatter", HarmScatter);

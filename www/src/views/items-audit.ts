@@ -2,21 +2,17 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, clip, count, duration, percent, visible } from "../format";
-import { runAudit } from "../services/checks";
+import { runAudit, runContrast } from "../services/checks";
 import { auditVerdict } from "../verdicts";
-import type { Accuracy, Asked, Audit, Item, Question } from "../wire/engine";
+import type { Accuracy, Asked, Audit, Item } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
+import { QUESTIONS } from "./contrast-found";
 import { View, type Drawn, type Reads } from "./view";
 import { columns } from "./widgets";
 
-const QUESTIONS: Readonly<Record<Question, string>> = {
-  removed: "without the question",
-  meaningless: "with “N/A” for the question",
-};
-
 class ItemsAudit extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ shown }) => [shown.audit, shown.sets, this.isBusy];
+  protected readonly reads: Reads = ({ shown }) => [shown.audit, shown.contrast, shown.sets, this.isBusy];
   /** Name of the set. */
   declare set: string | undefined;
   /** Once somebody opened or closed it. */
@@ -36,8 +32,22 @@ class ItemsAudit extends View {
         visible(set.name),
         30,
       )}”</button></div>
-      ${audit?.set === set.name ? result(audit, set.items) : nothing}
+      ${audit?.set === set.name ? html`${result(audit, set.items)}${this.#carriers(audit)}` : nothing}
     </details>`;
+  }
+
+  /** From what the answers follow to the neurons that make them follow it. */
+  #carriers({ set, asked }: Audit): Drawn {
+    const way = asked.find(({ accuracy }) => accuracy !== null);
+    if (!way) return nothing;
+    const { question } = way;
+    const { contrast } = this.state.shown;
+    return html`<div class="tools">
+        <button data-key="audit-contrast" ?disabled=${this.isBusy} @click=${() =>
+          void runContrast({ set, against: { kind: "question", question } })}>Which neurons carry that?</button>
+        <span class="note">Scores every neuron on these items as given and ${QUESTIONS[question]}, as step 4 is set.</span>
+      </div>
+      ${contrast?.set === set && contrast.against.kind === "question" ? html`<contrast-found></contrast-found>` : nothing}`;
   }
 }
 

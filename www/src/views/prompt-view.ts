@@ -5,7 +5,7 @@ import { clip, count } from "../format";
 import type { PromptView } from "../wire/engine";
 
 /** Tokens of a long prompt that are shown: its end is what differs. */
-const SHOWN = 300;
+export const SHOWN = 300;
 
 /** A token with its white space made visible. */
 export function tokenText(token: string): string {

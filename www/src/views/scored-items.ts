@@ -4,6 +4,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { clip, fixed, percent, visible } from "../format";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
+import { store } from "../services/store";
 import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wire/engine";
 import { mark } from "./accuracy";
 import { calibrationChart } from "./calibration-chart";
@@ -15,18 +16,16 @@ const PAGE = 50;
 
 class ScoredItems extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ shown }) => [shown.scores, shown.sets];
+  protected readonly reads: Reads = ({ view, shown }) => [view.item, shown.scores, shown.sets];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
-  /** The item whose tokens are shown. */
-  #item: string | null = null;
   #tokens = new Map<string, PromptView>();
   /** What the tokens belong to. */
   #scores: Record<string, SetScores> | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("set")) [this.#page, this.#item] = [0, null];
+    if (changed.has("set")) this.#page = 0;
     // Other prompts have other tokens.
     if (this.#scores !== this.state.shown.scores) this.#tokens.clear();
     this.#scores = this.state.shown.scores;
@@ -61,16 +60,18 @@ class ScoredItems extends View {
       </table></div>`;
   }
 
-  /** An item, and under it the tokens of its choices where they are asked for. */
+  /** An item, and under it the tokens of its choices and of its prompt where they are asked for. */
   #row(score: ItemScore, item: Item | undefined): TemplateResult {
-    const isOpen = this.#item === score.id;
+    const { item: open } = this.state.view;
+    const isOpen = open?.id === score.id && open.set === this.set;
     const toggle = html`<button class="small" data-key=${`tokens-${score.id}`} aria-expanded=${isOpen ? "true" : "false"} @click=${() => {
-      this.#item = isOpen ? null : score.id;
-      this.requestUpdate();
+      store.view({ item: isOpen || this.set === undefined ? null : { set: this.set, id: score.id } });
       if (!isOpen && item) void this.#readTokens(item);
     }}>Tokens</button>`;
     return html`${itemRow(score, item, toggle)}${
-      isOpen ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id))}</td></tr>` : nothing
+      isOpen
+        ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id))}<token-salience></token-salience></td></tr>`
+        : nothing
     }`;
   }
 

@@ -34,6 +34,7 @@ class StepAttribution extends View {
       <attribution-run></attribution-run>
       <div class="two"><strongest-neurons></strongest-neurons><completeness-gaps></completeness-gaps></div>
       <method-race></method-race>
+      <neuron-contrast></neuron-contrast>
     </section>`;
   }
 }

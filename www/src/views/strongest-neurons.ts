@@ -1,11 +1,9 @@
 // The heat map's scores as text: the strongest neurons in order.
 
-import { html, nothing, type TemplateResult } from "lit";
-import { live } from "lit/directives/live.js";
-import { address, percent, short } from "../format";
-import { select } from "../services/actions";
-import { isPruned, toggleNeuron } from "../services/mask";
+import { html, nothing } from "lit";
+import { percent, short } from "../format";
 import type { Attribution } from "../wire/engine";
+import { neuronRow } from "./neuron-row";
 import { View, type Drawn, type Reads } from "./view";
 import { columns, options, valueOf } from "./widgets";
 
@@ -70,25 +68,18 @@ class StrongestNeurons extends View {
         }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
         ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Chosen again", "Pruned"])}
-        <tbody>${rows.map((row) =>
-          neuronRow(row, selected?.layer === row.layer && selected.neuron === row.neuron, isPruned(mask, row.layer, row.neuron)),
-        )}</tbody>
+        <tbody>${rows.map((row) => neuronRow("ranked", { at: row, rank: row.rank, numbers: numbers(row) }, mask, selected))}</tbody>
       </table></div>`;
   }
 }
 
-function neuronRow({ rank, layer, neuron, score, spread, again }: Row, isSelected: boolean, pruned: boolean): TemplateResult {
-  const name = address(layer, neuron);
-  return html`<tr class="${isSelected ? "selected" : ""} ${pruned ? "pruned" : ""}">
-    <td class="number">${rank}</td>
-    <td><button class="link" data-key=${`ranked-${layer}-${neuron}`} @click=${() => select({ layer, neuron })}>${name}</button></td>
-    <td class="number">${short(score)}</td>
-    <td class="number">${spread ? percent(spread.positive, 0) : "–"}</td>
-    <td class="number">${spread ? `${short(spread.low)} to ${short(spread.high)}` : "–"}</td>
-    <td class="number">${again === null ? "–" : percent(again, 0)}</td>
-    <td><input type="checkbox" data-key=${`ranked-mask-${layer}-${neuron}`} .checked=${live(pruned)} aria-label="Prune ${name}"
-      @change=${() => toggleNeuron(layer, neuron)}></td>
-  </tr>`;
+function numbers({ score, spread, again }: Row): string[] {
+  return [
+    short(score),
+    spread ? percent(spread.positive, 0) : "–",
+    spread ? `${short(spread.low)} to ${short(spread.high)}` : "–",
+    again === null ? "–" : percent(again, 0),
+  ];
 }
 
 customElements.define("strongest-neurons", StrongestNeurons);

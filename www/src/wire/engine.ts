@@ -1338,6 +1338,8 @@ export interface RunRequest {
 
 /** What every token of an item's prompt contributes to the target, to first order. */
 export interface Salience {
+  /** Whose target is explained. */
+  settings: AttributionSettings;
   /** The item's id. */
   id: string;
   /** Text of the token that is explained. */
