@@ -355,6 +355,10 @@ fn search_cells(model: &Model, job: Job<'_>) {
     let attribution = pollster::block_on(found).expect("an attribution");
     let layers = [0, config.n_layers / 2, config.n_layers - 1];
     let percents = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+    let spec = SearchSpec {
+        layers: Some(layers.to_vec()),
+        ..SearchSpec::of_layers(percents.to_vec())
+    };
     let trial = Trial {
         model,
         set: "bench",
@@ -364,7 +368,7 @@ fn search_cells(model: &Model, job: Job<'_>) {
     };
     let search_secs = median_secs(3, || {
         let trials = [(trial, &scores)];
-        let found = search(&trials, &attribution, Some(&layers), &percents, None, job);
+        let found = search(&trials, (&attribution).into(), &spec, None, job);
         pollster::block_on(found).expect("a search");
     });
     let anew_secs = median_secs(1, || {
@@ -406,11 +410,7 @@ fn works_of_a_study(compute: Compute, model: Model, figures: &mut Figures, job: 
     let sets = vec!["bench".to_owned()];
     let work = "search, 20 items × all layers × 6 percentages";
     figures.within(work, 1500.0, || {
-        let spec = SearchSpec {
-            layers: None,
-            percents: vec![0.5, 1.0, 2.0, 5.0, 10.0, 20.0],
-            control: None,
-        };
+        let spec = SearchSpec::of_layers(vec![0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
         pollster::block_on(async {
             session.attribute("bench", &settings, job).await?;
             session.search(&sets, &spec, job).await

@@ -719,6 +719,7 @@ fn masks_are_combined_without_a_model() {
 fn search_tries_every_layer_and_percentage_asked_for() {
     let desk = Desk::new("search");
     let rest = [
+        "--quiet",
         "--confidence",
         "0",
         "--layers",
@@ -727,12 +728,19 @@ fn search_tries_every_layer_and_percentage_asked_for() {
         "10,50",
     ];
     let report: SearchReport = parsed(&desk.ok(&with("search", &rest)));
-    let cells: Vec<(usize, usize)> = report
+    let cells: Vec<(String, usize)> = report
         .cells
         .iter()
-        .map(|cell| (cell.layer, cell.neurons))
+        .map(|cell| (cell.selection.to_string(), cell.neurons))
         .collect();
-    assert_eq!(cells, [(0, 2), (0, 12), (2, 2), (2, 12)]);
+    let cell = |percent, layer| format!("the top {percent} % of layer {layer}");
+    let expected = [
+        (cell(10, 0), 2),
+        (cell(50, 0), 12),
+        (cell(10, 2), 2),
+        (cell(50, 2), 12),
+    ];
+    assert_eq!(cells, expected);
     // On other items than those attributed.
     let few = canonical_jsonl(&items(FOLDER)[..2]);
     desk.put("few.jsonl", few);
@@ -744,6 +752,70 @@ fn search_tries_every_layer_and_percentage_asked_for() {
     assert!(desk.ok(&with("search", &rest)).is_empty());
     let report: SearchReport = desk.json("search.json");
     assert!(report.cells.iter().all(|cell| cell.accuracy.total == 2));
+}
+
+#[test]
+fn search_tries_every_rule_that_is_asked_for_and_says_what_it_costs() {
+    let desk = Desk::new("rules");
+    let rest = [
+        "--confidence",
+        "0",
+        "--percents",
+        "50",
+        "--windows",
+        "2",
+        "--shares",
+        "0.01",
+        "--harm",
+        "--greedy",
+        "1",
+        "--candidates",
+        "3",
+        "--operation",
+        "mean",
+        "--halving",
+        "--out",
+        "search.json",
+    ];
+    let done = desk.run(&with("search", &rest));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    // 2 + 1 + 3 cells and 3 candidates on 4 items, which are too few to halve.
+    assert!(
+        said.contains("36 (under a second) by halving; with every cell on every item 36 (under"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the effect of every neuron is measured"),
+        "{said}"
+    );
+    let report: SearchReport = desk.json("search.json");
+    let names: Vec<String> = report
+        .cells
+        .iter()
+        .map(|cell| cell.selection.to_string())
+        .collect();
+    let expected = [
+        "the top 50 % of layers 0, 1 together",
+        "the top 50 % of layers 1, 2 together",
+        "every neuron above 1 % of the largest score",
+        "the most harmful 50 % of layer 0, as measured",
+        "the most harmful 50 % of layer 1, as measured",
+        "the most harmful 50 % of layer 2, as measured",
+    ];
+    assert_eq!(names[..6], expected);
+    assert_eq!(report.spec.unwrap().operation, Operation::Mean);
+    for (rest, named) in [
+        (&["--operation", "scale"][..], "`factor`"),
+        (&["--factor", "2"], "`factor`"),
+        (&["--shares", "1"], "below 1"),
+        (&["--windows", "4"], "4 layers"),
+        (&["--windows", "0"], "at least one"),
+        (&["--greedy", "17"], "17 of 16"),
+    ] {
+        let line = desk.wrong(&with("search", rest));
+        assert!(line.contains(named), "{line}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 )]
 
 mod common;
+#[path = "pruning/searching.rs"]
+mod searching;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, golden_items, host, items, job, mask, model, plain, wait};
@@ -16,9 +18,8 @@ use secateur::model::{Capture, Edit, Model, Neuron, Site};
 use secateur::pruning::effect::{control, neuron_card, prune};
 use secateur::pruning::general::general_ability;
 use secateur::pruning::mask::LayerMask;
-use secateur::pruning::search::{SearchControl, search};
 use secateur::pruning::selection::{TopPercent, random_like, ranked};
-use secateur::pruning::{Change, Mask, Means, SearchReport, Trial};
+use secateur::pruning::{Change, Mask, Means, Trial};
 use secateur::scoring::metrics::log_sum_exp;
 use secateur::scoring::{Rule, RunError, SetScores, encode, score};
 
@@ -93,17 +94,35 @@ impl Bench {
 
     /// Scores where one layer's activations at `neurons` are multiplied by a factor, and the offsets there are added.
     fn edited(&self, layer: usize, neurons: &[usize], factor: f32, offsets: &[f32]) -> SetScores {
-        let d_mlp = self.model.config().d_mlp;
-        let (mut factors, mut added) = (vec![1f32; d_mlp], vec![0f32; d_mlp]);
-        for &neuron in neurons {
-            factors[neuron] = factor;
-            added[neuron] = offsets[neuron];
-        }
-        let device = self.model.decoder.device();
+        let neurons: Vec<Neuron> = neurons
+            .iter()
+            .map(|&index| Neuron { layer, index })
+            .collect();
+        let offset = |neuron: Neuron| offsets[neuron.index];
+        self.changed(&neurons, factor, offset)
+    }
+
+    /// The same of neurons of any layers, without any mask or fork.
+    fn changed(
+        &self,
+        neurons: &[Neuron],
+        factor: f32,
+        offset: impl Fn(Neuron) -> f32,
+    ) -> SetScores {
+        let (config, device) = (self.model.config(), self.model.decoder.device());
+        let d_mlp = config.d_mlp;
         let tensor = |values| Tensor::from_data(TensorData::new(values, [d_mlp]), device);
-        let edit = Edit::none()
-            .scale(layer, tensor(factors))
-            .offset(layer, tensor(added));
+        let mut edit = Edit::none();
+        for layer in 0..config.n_layers {
+            let (mut factors, mut added) = (vec![1f32; d_mlp], vec![0f32; d_mlp]);
+            for &neuron in neurons.iter().filter(|neuron| neuron.layer == layer) {
+                factors[neuron.index] = factor;
+                added[neuron.index] = offset(neuron);
+            }
+            edit = edit
+                .scale(layer, tensor(factors))
+                .offset(layer, tensor(added));
+        }
         scored(&self.model, &self.items, &self.prompts, &edit)
     }
 
@@ -407,141 +426,6 @@ fn a_control_of_no_masks_or_too_many_is_refused() {
             job(),
         ));
         assert!(matches!(result, Err(RunError::Settings(_))), "{masks}");
-    }
-}
-
-fn searched(bench: &Bench, layers: &[usize], percents: &[f64]) -> SearchReport {
-    let trials = [(bench.trial(), &bench.scores)];
-    let attribution = bench.attribution();
-    let found = search(&trials, &attribution, Some(layers), percents, None, job());
-    wait(found).unwrap()
-}
-
-/// Each cell's random masks are those of a random control of its mask, and the best of each surface is the best of its cells.
-#[test]
-fn a_search_says_what_luck_alone_gives() {
-    let bench = Bench::new("tiny-llama-tied");
-    let attribution = bench.attribution();
-    let trials = [(bench.trial(), &bench.scores)];
-    let beside = Some(SearchControl { masks: 6, seed: 4 });
-    let percents = [25.0, 75.0];
-    let found = search(&trials, &attribution, None, &percents, beside, job());
-    let found = wait(found).unwrap();
-    let luck = found.luck.unwrap();
-    assert_eq!((luck.seed, luck.correct.len()), (4, found.cells.len()));
-    let items = bench.scores.items.len() as f64;
-    for (cell, correct) in found.cells.iter().zip(&luck.correct) {
-        let (layer, percent) = (cell.layer, cell.percent);
-        let mask = TopPercent { layer, percent }.mask(&attribution).unwrap();
-        let trials = [bench.trial()];
-        let by_hand = wait(control(&trials, mask, (6, 4), None, job()));
-        let by_hand = by_hand.unwrap().sets.remove(0);
-        let accuracies: Vec<f64> = correct.iter().map(|&n| n as f64 / items).collect();
-        assert_eq!(accuracies, by_hand.accuracies, "layer {layer}, {percent} %");
-    }
-    for (mask, best) in luck.best.iter().enumerate() {
-        let of_cells = luck.correct.iter().map(|correct| correct[mask]);
-        assert_eq!(Some(*best), of_cells.max());
-    }
-    assert_eq!(luck.best.len(), 6);
-    let none = Some(SearchControl { masks: 0, seed: 4 });
-    let refused = wait(search(&trials, &attribution, None, &percents, none, job()));
-    assert!(matches!(refused, Err(RunError::Settings(_))));
-}
-
-#[test]
-fn every_cell_of_a_search_is_its_mask_tried() {
-    for folder in common::SCORED {
-        let bench = Bench::new(folder);
-        let attribution = bench.attribution();
-        let report = searched(&bench, &[1, 0], &[10.0, 50.0, 100.0]);
-        assert_eq!(report.baseline, bench.scores.accuracy);
-        assert_eq!(report.sets, ["set"]);
-        let order: Vec<(usize, f64)> = report
-            .cells
-            .iter()
-            .map(|cell| (cell.layer, cell.percent))
-            .collect();
-        let grid = [10.0, 50.0, 100.0];
-        assert_eq!(order, [grid.map(|p| (1, p)), grid.map(|p| (0, p))].concat());
-        for cell in &report.cells {
-            let selection = TopPercent {
-                layer: cell.layer,
-                percent: cell.percent,
-            };
-            let mask = selection.mask(&attribution).unwrap();
-            assert_eq!(cell.neurons, mask.n_neurons());
-            assert_eq!(
-                cell.accuracy,
-                bench.under(&mask).accuracy,
-                "{folder} {selection:?}"
-            );
-        }
-    }
-}
-
-/// Of the cells with most right answers the ones with fewest neurons, of those the lowest layer, whatever the
-/// order in which layers and percentages are asked for.
-#[test]
-fn the_best_cell_prunes_least_among_the_most_accurate_and_lies_lowest() {
-    for folder in common::SCORED {
-        let bench = Bench::new(folder);
-        let mut layers: Vec<usize> = (0..bench.model.config().n_layers).collect();
-        let mut percents = vec![5.0, 10.0, 20.0, 40.0, 80.0];
-        let report = searched(&bench, &layers, &percents);
-        let most = report
-            .cells
-            .iter()
-            .map(|cell| cell.accuracy.correct)
-            .max()
-            .unwrap();
-        let mut best: Vec<(usize, usize)> = report
-            .cells
-            .iter()
-            .filter(|cell| cell.accuracy.correct == most)
-            .map(|cell| (cell.neurons, cell.layer))
-            .collect();
-        best.sort_unstable();
-        // Ties there are: four items give five accuracies to more cells than that.
-        assert!(best.len() > 1, "{folder}: no tie, so nothing is tested");
-        let neurons = |best: &TopPercent| best.n_neurons(bench.model.config().d_mlp).unwrap();
-        assert_eq!(
-            (neurons(&report.best), report.best.layer),
-            best[0],
-            "{folder}"
-        );
-        layers.reverse();
-        percents.reverse();
-        assert_eq!(
-            searched(&bench, &layers, &percents).best,
-            report.best,
-            "{folder}"
-        );
-    }
-}
-
-#[test]
-fn a_search_of_nothing_or_outside_the_model_is_refused() {
-    let bench = Bench::new("tiny-llama-tied");
-    let attribution = bench.attribution();
-    let trials = [(bench.trial(), &bench.scores)];
-    for (layers, percents, named) in [
-        (&[][..], &[10.0][..], "at least one"),
-        (&[0], &[], "at least one"),
-        (&[3], &[10.0], "layer 3"),
-        (&[0], &[0.0], "percentage"),
-        (&[0], &[101.0], "percentage"),
-    ] {
-        let error = wait(search(
-            &trials,
-            &attribution,
-            Some(layers),
-            percents,
-            None,
-            job(),
-        ))
-        .unwrap_err();
-        assert!(error.to_string().contains(named), "{error}");
     }
 }
 

@@ -16,6 +16,7 @@ use secateur::export::MaskFile;
 use secateur::items::{Item, items_sha256, parse_items};
 use secateur::model::Precision;
 use secateur::model::device::Compute;
+use secateur::pruning::Operation;
 use secateur::pruning::selection::random_like;
 use secateur::scoring::{Accuracy, Rule};
 use secateur::study::link::{self, Shared};
@@ -111,7 +112,8 @@ fn a_study_runs_from_end_to_end_and_its_parts_fit_together() {
 
     // Without a mask or a selection in the document, the best cell is pruned.
     let pruned = report.pruned.unwrap();
-    assert_eq!(pruned.mask, search.best.mask(&attribution).unwrap());
+    let best = search.best.mask((&attribution).into()).unwrap();
+    assert_eq!(pruned.mask, best);
     assert_eq!(pruned.sets.len(), 1);
     assert_eq!(
         (
@@ -713,6 +715,68 @@ fn shots_that_cannot_be_drawn_are_refused_with_the_reason() {
     assert!(error.to_string().contains("60 shots"), "{error}");
 }
 
+/// A search by every rule, by halving, and with another operation than zero: its best cell is pruned as it was searched, and the report
+/// is held to what was asked for.
+#[test]
+fn a_study_prunes_as_it_searched_by_whatever_rule() {
+    let mut document = document();
+    document["item_sets"][1]["items"] = json!([items(FOLDER), validation()].concat());
+    for (search, rule) in [
+        (json!({"percents": [30.0], "windows": [2]}), "layers"),
+        (json!({"percents": [], "shares": [0.2]}), "share"),
+        (
+            json!({"percents": [30.0], "windows": [], "harm": true}),
+            "harmful_percent",
+        ),
+        (
+            json!({"percents": [], "greedy": {"candidates": 24, "rounds": 3}}),
+            "picked",
+        ),
+    ] {
+        document["search"] = search;
+        document["search"]["operation"] = json!("scale");
+        document["search"]["factor"] = json!(-1.5);
+        document["search"]["halving"] = json!(true);
+        document["search"]["control"] = json!({"masks": 2, "seed": 1});
+        let report = travelled(&run(FOLDER, &study(&document)).unwrap());
+        let pruned = report.pruned.as_ref().unwrap();
+        assert_eq!(
+            (pruned.mask.operation, pruned.mask.factor),
+            (Operation::Scale, Some(-1.5))
+        );
+        let found = report.search.as_ref().unwrap();
+        let best = serde_json::to_value(&found.best).unwrap();
+        assert!(best.get(rule).is_some(), "{best}");
+        let cell = found.cells.iter().find(|cell| cell.selection == found.best);
+        assert_eq!(cell.unwrap().neurons, pruned.neurons);
+        let spec = report.study.pruning.as_ref().unwrap();
+        assert_eq!(spec.selection.as_ref(), Some(&found.best));
+        let (_, again) = reproduced(&report.study, &Expected::of_report(&report));
+        assert!(again.is_identical(), "{rule}: {}", again.message);
+
+        let good = serde_json::to_value(&report).unwrap();
+        let change = |place: &str, value: Value| {
+            let mut changed = good.clone();
+            *changed.pointer_mut(place).unwrap() = value;
+            Report::from_json(&changed.to_string())
+                .unwrap_err()
+                .to_string()
+        };
+        let other = change("/search/cells/0", {
+            let mut cell = good["search"]["cells"][0].clone();
+            cell.as_object_mut().unwrap().remove(rule);
+            cell["share"] = json!(0.7);
+            cell
+        });
+        assert!(other.contains("other cells"), "{other}");
+        let other = change("/search/spec/operation", json!("zero"));
+        assert!(
+            other.contains("another one than the study asks for"),
+            "{other}"
+        );
+    }
+}
+
 /// What a report says follows from the log-likelihoods, the settings and the mask beside it, or it is no report.
 #[test]
 fn a_report_is_held_to_what_follows_from_it() {
@@ -914,7 +978,7 @@ fn a_link_is_held_to_what_follows_from_it() {
         (
             "/study/pruning/selection/layer",
             json!(9),
-            "selection is of layer 9",
+            "of layer 9, and its mask prunes",
         ),
         ("/study/seed", json!(1_u64 << 53), "a seed is at most"),
         ("/study/control/seed", json!(u64::MAX), "a seed is at most"),

@@ -194,11 +194,7 @@ fn study_of(sets: &[Set], sha256: String, template: &Template, seed: u64) -> Stu
         choice_order: None,
         scoring: ScoringSpec::default(),
         attribution: Settings::preset("paper"),
-        search: Some(SearchSpec {
-            layers: None,
-            percents: PERCENTS.to_vec(),
-            control: None,
-        }),
+        search: Some(SearchSpec::of_layers(PERCENTS.to_vec())),
         pruning: None,
         control: Some(ControlSpec {
             masks: CONTROL_MASKS,

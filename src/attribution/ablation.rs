@@ -106,6 +106,15 @@ impl Ablation {
             .collect()
     }
 
+    /// How much the target gains without each neuron of a layer: the mean over the items, `[d_mlp]`; none where it was not measured for
+    /// all of them.
+    pub fn harm(&self, layer: usize) -> Option<Vec<f32>> {
+        self.effects.get(layer)?;
+        let found = self.layer(layer);
+        let is_measured = found.exact && found.items == self.items_used.len();
+        is_measured.then(|| found.mean.into_iter().map(|effect| -effect).collect())
+    }
+
     fn layer(&self, layer: usize) -> LayerEffects {
         let measured: Vec<&[f32]> = filled(&self.effects[layer]).collect();
         let exact = !measured.is_empty();

@@ -235,13 +235,10 @@ impl Settings {
         self
     }
 
-    /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
-    /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
-    /// layer by layer, `knowledge-neurons` is that of Dai et al. (2022) with 20 steps and a threshold of 0.2, but for the target:
-    /// theirs is the answer's probability, and this its logarithm.
-    pub fn preset(name: &str) -> Option<Self> {
-        let fast = Self {
-            preset: Some(name.to_owned()),
+    /// The cheapest settings that keep completeness layer by layer.
+    fn fast() -> Self {
+        Self {
+            preset: None,
             method: Method::IntegratedGradients,
             path: IntegrationPath::PerLayer,
             site: Site::Post,
@@ -254,6 +251,17 @@ impl Settings {
             aggregate: Aggregate::SignedMean,
             consensus_threshold: None,
             confidence_threshold: 0.5,
+        }
+    }
+
+    /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
+    /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
+    /// layer by layer, `knowledge-neurons` is that of Dai et al. (2022) with 20 steps and a threshold of 0.2, but for the target:
+    /// theirs is the answer's probability, and this its logarithm.
+    pub fn preset(name: &str) -> Option<Self> {
+        let fast = Self {
+            preset: Some(name.to_owned()),
+            ..Self::fast()
         };
         match name {
             "fast" => Some(fast),
@@ -315,6 +323,17 @@ impl Settings {
             settings.target = TargetKind::ChoiceFirstToken;
         }
         settings
+    }
+
+    /// Exact effects on the gold margin of every item: what neurons are called harmful by.
+    pub fn of_harm(positions: Positions) -> Self {
+        let measured = Self {
+            positions,
+            target: TargetKind::GoldMargin,
+            confidence_threshold: 0.0,
+            ..Self::fast()
+        };
+        measured.by(Method::Ablation).named()
     }
 
     /// The completeness gap that an adaptive rule allows, as a share.

@@ -9,6 +9,7 @@ use super::masks::MasksCommand;
 use super::options::{Counting, Input, ResamplingArgs, SettingsArgs, precision, seed};
 use super::portray::{ContrastArgs, NeuronArgs, SalienceArgs};
 use super::prune::PruneArgs;
+use super::search::SearchArgs;
 use super::tune::TuneArgs;
 use crate::model::Precision;
 
@@ -210,31 +211,8 @@ pub enum Command {
     /// Union, intersection and difference of masks; needs no model.
     #[command(subcommand)]
     Masks(MasksCommand),
-    /// Layer × percentage on the items, as a table.
-    Search {
-        #[command(flatten)]
-        input: Input,
-        #[command(flatten)]
-        settings: SettingsArgs,
-        /// Items to validate on; those of --items when absent.
-        #[arg(long)]
-        validation: Option<PathBuf>,
-        /// Layers, separated by commas; all when absent.
-        #[arg(long, value_delimiter = ',')]
-        layers: Option<Vec<usize>>,
-        /// Percentages, separated by commas.
-        #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20,30")]
-        percents: Vec<f64>,
-        /// Random masks beside every cell, of its size in its layer: what luck alone gives.
-        #[arg(long, default_value_t = 0)]
-        control: usize,
-        /// Seed of the random masks.
-        #[arg(long, default_value_t = 0, value_parser = seed())]
-        seed: u64,
-        /// Where to write the report (JSON); standard output when absent.
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    /// Masks by every selection rule on the items: layer × percentage and, where asked for, others beside it.
+    Search(SearchArgs),
     /// Scores on items minus those on others, or minus those of the same items without their questions.
     Contrast(ContrastArgs),
     /// What one neuron is about: where it fires, which tokens it raises and lowers, who is active with it.
@@ -284,7 +262,7 @@ impl Command {
             | Self::Effects { out, .. }
             | Self::Race { out, .. }
             | Self::Stability { out, .. }
-            | Self::Search { out, .. }
+            | Self::Search(SearchArgs { out, .. })
             | Self::Contrast(ContrastArgs { out, .. })
             | Self::Neuron(NeuronArgs { out, .. })
             | Self::Salience(SalienceArgs { out, .. })
@@ -318,9 +296,9 @@ impl Command {
             Self::Prune(PruneArgs {
                 input, mask, text, ..
             }) => (input, mask.iter().chain(text).collect()),
-            Self::Search {
+            Self::Search(SearchArgs {
                 input, validation, ..
-            } => (input, validation.iter().collect()),
+            }) => (input, validation.iter().collect()),
             Self::Tune(TuneArgs {
                 input,
                 mask,
@@ -357,7 +335,7 @@ impl Command {
             | Self::Neuron(NeuronArgs { input, .. })
             | Self::Salience(SalienceArgs { input, .. })
             | Self::Prune(PruneArgs { input, .. })
-            | Self::Search { input, .. }
+            | Self::Search(SearchArgs { input, .. })
             | Self::Tune(TuneArgs { input, .. }) => Some(&input.model),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Subcommands: what each does with its arguments, and what they share.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::{Args, Command, Device};
 use super::critique::{Critique, Questions};
@@ -35,6 +35,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
     let shell = Shell {
         device: args.device,
         precision: args.precision,
+        terminal: &terminal,
         job,
     };
     let result = pollster::block_on(shell.dispatch(args.command));
@@ -51,6 +52,7 @@ const SHOTS: &str = "few-shot items";
 pub(super) struct Shell<'a> {
     device: Device,
     precision: Precision,
+    pub(super) terminal: &'a Terminal,
     pub(super) job: Job<'a>,
 }
 
@@ -188,9 +190,8 @@ impl Shell<'_> {
                     race_layers,
                     percent,
                     search: SearchSpec {
-                        layers: None,
-                        percents,
                         control: SearchControl::of(control, resampling.seed),
+                        ..SearchSpec::of_layers(percents)
                     },
                     resampling: resampling.into(),
                 };
@@ -209,38 +210,7 @@ impl Shell<'_> {
                 results.place()
             }
             Command::Prune(args) => self.prune(args).await,
-            Command::Search {
-                input,
-                settings,
-                validation,
-                layers,
-                percents,
-                control,
-                seed,
-                out,
-            } => {
-                let read = |path: PathBuf| read_items(&path, input.counting);
-                let validation = validation.map(read).transpose()?;
-                let mut session = self.session(&input).await?;
-                let settings = settings.settings();
-                let spec = SearchSpec {
-                    layers,
-                    percents,
-                    control: SearchControl::of(control, seed),
-                };
-                spec.check(session.model.config().n_layers)?;
-                session.attribute(ITEMS, &settings, self.job).await?;
-                let set = match validation {
-                    Some(items) => {
-                        session.change(|bench| bench.set_items("validation", items));
-                        "validation"
-                    }
-                    None => ITEMS,
-                };
-                let report = session.search(&[set.to_owned()], &spec, self.job).await?;
-                warn(session.warnings());
-                write_json(out.as_deref(), &Computed::new(&session, report))
-            }
+            Command::Search(args) => self.search(args).await,
             Command::Tune(args) => self.tune(args).await,
             Command::Run {
                 study,

@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::resample::Estimated;
 use crate::pruning::search::SearchReport;
-use crate::pruning::{Race, Resampling, Stability};
+use crate::pruning::{Race, Resampling, Selection, Stability};
 use crate::scoring::audit::Question;
 use crate::scoring::{Accuracy, Audit};
 use crate::study::{SearchSpec, Session};
@@ -45,7 +45,8 @@ pub(super) struct Critique {
     audit: Audit,
     race: Race,
     search: SearchReport,
-    stability: Stability,
+    /// Of the best cell, where that is the top of one layer.
+    stability: Option<Stability>,
     pruned: PruneReport,
     control: ControlReport,
 }
@@ -80,8 +81,11 @@ impl Critique {
         session.attribute(attribution, settings, job).await?;
         let sets = [validation.to_owned()];
         let search = session.search(&sets, search, job).await?;
-        let stability = session.stability(search.best, *resampling)?;
-        let mask = session.mask_top(search.best)?;
+        let stability = match &search.best {
+            Selection::Top(top) => Some(session.stability(*top, *resampling)?),
+            _ => None,
+        };
+        let mask = session.mask_of(&search.best, job).await?;
         let sets = [test.to_owned()];
         let pruned = session.prune(mask, &sets, job).await?;
         let drawn = (CONTROL, resampling.seed);
@@ -190,17 +194,13 @@ impl Critique {
             luck,
             ..
         } = &self.search;
-        let of_best = cells
-            .iter()
-            .find(|cell| (cell.layer, cell.percent) == (best.layer, best.percent));
+        let of_best = cells.iter().find(|cell| cell.selection == *best);
         let mut out = format!(
-            "**Why this layer and percentage?** Of {} cells on {} validation items, {} right without a mask, the best is {} % of layer {} \
+            "**Why this layer and percentage?** Of {} cells on {} validation items, {} right without a mask, the best is {best} \
              with {} right. ",
             cells.len(),
             baseline.total,
             baseline.correct,
-            best.percent,
-            best.layer,
             of_best.map_or(0, |cell| cell.accuracy.correct),
         );
         if let Some(luck) = luck {
@@ -213,18 +213,21 @@ impl Critique {
                 "The best of as many random masks of the same sizes has {mean:.1} on average ({low} to {high}; {n} surfaces). "
             );
         }
-        let Stability {
+        if let Some(Stability {
             overlap,
             chance,
             items,
             ..
-        } = &self.stability;
-        let _ = writeln!(
-            out,
-            "Resamples of the {items} attribution items choose {} % of these neurons again (chance: {:.0} %).",
-            estimated(overlap, 100.0, 0),
-            100.0 * chance
-        );
+        }) = &self.stability
+        {
+            let _ = write!(
+                out,
+                "Resamples of the {items} attribution items choose {} % of these neurons again (chance: {:.0} %).",
+                estimated(overlap, 100.0, 0),
+                100.0 * chance
+            );
+        }
+        out.push('\n');
         out
     }
 

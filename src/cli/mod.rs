@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what can be asked
 //! - [`commands`]: the subcommands; those with much of their own have files: `forward`: a forward pass laid open; `items`: those
-//!   that need no model; `masks`, `prune`, `tune`; `studies`: whole studies
+//!   that need no model; `masks`, `prune`, `search`, `tune`; `studies`: whole studies
 //! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
@@ -19,6 +19,7 @@ mod options;
 mod outputs;
 mod portray;
 mod prune;
+mod search;
 mod studies;
 mod terminal;
 mod tune;

@@ -201,7 +201,7 @@ fn study_of(
         search: None,
         pruning: Some(PruningSpec {
             mask: Some(mask.clone()),
-            selection,
+            selection: selection.map(Into::into),
         }),
         control: control.map(|control| ControlSpec {
             masks: control.masks,

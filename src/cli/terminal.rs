@@ -11,6 +11,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The terminal as a job's host. A job is cancelled by ending the process.
 pub struct Terminal {
     start: Instant,
+    quiet: bool,
     shown: bool,
     line: RefCell<Line>,
 }
@@ -26,12 +27,21 @@ impl Terminal {
     pub fn new(quiet: bool) -> Self {
         Self {
             start: Instant::now(),
+            quiet,
             shown: !quiet && std::io::stderr().is_terminal(),
             line: RefCell::new(Line {
                 stage: "",
                 since: Instant::now(),
                 last: None,
             }),
+        }
+    }
+
+    /// Says something that stays on the screen, where anything is to be said.
+    pub fn say(&self, line: &str) {
+        if !self.quiet {
+            self.clear();
+            eprintln!("{line}");
         }
     }
 

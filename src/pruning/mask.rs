@@ -113,6 +113,12 @@ impl Mask {
         mask
     }
 
+    /// The mask of neurons of any layers, in any order.
+    pub fn of_neurons(site: Site, neurons: impl IntoIterator<Item = Neuron>) -> Self {
+        let entries = neurons.into_iter().map(|neuron| (neuron, None));
+        Self::empty(site).of(entries)
+    }
+
     /// The same neurons, changed in another way.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Pruning: masks, how they are chosen, and what they do to the answers.
 //!
 //! - [`mask`]: a mask, its check against a model, what it does to a run; [`means`]: what may stand in for activations
-//! - [`selection`]: the top p % of a layer, random masks of the same size, neurons by rank
+//! - [`selection`]: the top p % of a layer, random masks of the same size, neurons by rank; [`rules`]: every rule of selection
 //! - [`effect`]: item sets before and after, flipped items, the random control, one neuron's card
 //! - [`general`]: what a mask costs on a plain text
-//! - [`search`]: layer × percentage on validation items
+//! - [`search`]: masks by every rule on validation items
 //! - [`stability`]: would other items have chosen the same? [`resample`]: other items, drawn from those at hand
 //! - [`race`]: every method against exact ablation
 
@@ -14,6 +14,7 @@ pub mod mask;
 pub mod means;
 pub mod race;
 pub mod resample;
+pub mod rules;
 pub mod search;
 pub mod selection;
 pub mod stability;
@@ -24,7 +25,8 @@ pub use mask::{Change, Mask, Operation};
 pub use means::Means;
 pub use race::Race;
 pub use resample::Resampling;
-pub use search::SearchReport;
+pub use rules::Selection;
+pub use search::{SearchReport, SearchSpec};
 pub use stability::Stability;
 
 use crate::items::{Item, Prompts};

@@ -12,7 +12,7 @@ use crate::scoring::RunError;
 
 /// The top p % of one layer, the paper's selection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Selection"))]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TopPercent {
     /// The layer.
     pub layer: usize,
@@ -27,18 +27,7 @@ impl TopPercent {
     ///
     /// [`RunError::Settings`] for a percentage out of range, and for a layer without neurons.
     pub fn n_neurons(&self, d_mlp: usize) -> Result<usize, RunError> {
-        if !(self.percent > 0.0 && self.percent <= 100.0) {
-            return Err(RunError::Settings(format!(
-                "the percentage must be above 0 and at most 100, and is {}",
-                self.percent
-            )));
-        }
-        if d_mlp == 0 {
-            return Err(RunError::Settings(
-                "a layer of no neurons has none to select".to_owned(),
-            ));
-        }
-        Ok(((self.percent * d_mlp as f64 / 100.0).round() as usize).clamp(1, d_mlp))
+        count_of(self.percent, d_mlp)
     }
 
     /// Whether a model has such a layer, and there is such a percentage.
@@ -68,6 +57,25 @@ impl TopPercent {
         let site = attribution.settings.site;
         Ok(Mask::of_layer(site, self.layer, strongest))
     }
+}
+
+/// A percentage of so many neurons: rounded, and at least one.
+///
+/// # Errors
+///
+/// [`RunError::Settings`] for a percentage out of range, and for no neurons.
+pub(super) fn count_of(percent: f64, neurons: usize) -> Result<usize, RunError> {
+    if !(percent > 0.0 && percent <= 100.0) {
+        return Err(RunError::Settings(format!(
+            "the percentage must be above 0 and at most 100, and is {percent}"
+        )));
+    }
+    if neurons == 0 {
+        return Err(RunError::Settings(
+            "a layer of no neurons has none to select".to_owned(),
+        ));
+    }
+    Ok(((percent * neurons as f64 / 100.0).round() as usize).clamp(1, neurons))
 }
 
 /// The places of the `count` largest absolute values, the largest first; of equals, the lower place.
@@ -129,7 +137,7 @@ pub fn ranked(
     top: usize,
     mask: Option<&Mask>,
 ) -> Vec<RankedNeuron> {
-    order(attribution, layer)
+    order(attribution, |of| layer.is_none_or(|layer| layer == of))
         .into_iter()
         .take(top)
         .enumerate()
@@ -152,18 +160,20 @@ pub fn ranked(
 
 /// Rank of a neuron among all, 1 for the largest absolute score.
 pub fn rank_of(attribution: &Attribution, neuron: Neuron) -> Option<usize> {
-    order(attribution, None)
+    order(attribution, |_| true)
         .iter()
         .position(|(other, _)| *other == neuron)
         .map(|place| place + 1)
 }
 
-/// The neurons of one layer or of all, by absolute score; of equals, the lower layer and index first.
-fn order(attribution: &Attribution, layer: Option<usize>) -> Vec<(Neuron, f32)> {
-    let is_asked = |neuron: &Neuron| layer.is_none_or(|layer| layer == neuron.layer);
+/// The neurons of some layers, by absolute score; of equals, the lower layer and index first.
+pub(super) fn order(
+    attribution: &Attribution,
+    is_asked: impl Fn(usize) -> bool,
+) -> Vec<(Neuron, f32)> {
     let mut all: Vec<(Neuron, f32)> = attribution
         .neurons()
-        .filter(|(neuron, _)| is_asked(neuron))
+        .filter(|(neuron, _)| is_asked(neuron.layer))
         .collect();
     all.sort_by(|(a, of_a), (b, of_b)| of_b.abs().total_cmp(&of_a.abs()).then(a.cmp(b)));
     all

@@ -26,12 +26,11 @@ mod specification;
 mod stated;
 pub mod warm_up;
 
+pub use crate::pruning::SearchSpec;
 pub use bench::{Bench, Prompting};
 pub use error::StudyError;
 pub use made_of::{MadeOf, Stamped};
-pub use parts::{
-    ChoiceOrder, ControlSpec, ItemSetSpec, ModelSpec, PruningSpec, Role, ScoringSpec, SearchSpec,
-};
+pub use parts::{ChoiceOrder, ControlSpec, ItemSetSpec, ModelSpec, PruningSpec, Role, ScoringSpec};
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;

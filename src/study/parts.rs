@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::StudyError;
 use crate::items::{AnswersFrom, Item, SplitPart};
 use crate::model::Model;
-use crate::pruning::Mask;
-use crate::pruning::search::{SearchControl, check_cell_masks, grid};
-use crate::pruning::selection::TopPercent;
-use crate::scoring::{Rule, RunError};
+use crate::pruning::{Mask, Selection};
+use crate::scoring::Rule;
 
 /// What an item set is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,32 +129,6 @@ pub struct ChoiceOrder {
     pub seed: u64,
 }
 
-/// Which cells a search tries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct SearchSpec {
-    /// Layers; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layers: Option<Vec<usize>>,
-    /// Percentages.
-    pub percents: Vec<f64>,
-    /// Random masks beside every cell; none when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<SearchControl>,
-}
-
-impl SearchSpec {
-    /// Whether a model of so many layers can be searched so.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Settings`] for an empty grid, and a layer, percentage or number of random masks out of range.
-    pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
-        grid(self.layers.as_deref(), &self.percents, n_layers)?;
-        self.control.map_or(Ok(()), check_cell_masks)
-    }
-}
-
 /// What is pruned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -166,7 +138,7 @@ pub struct PruningSpec {
     pub mask: Option<Mask>,
     /// The selection that made it; without a mask, the runner makes it from the attribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selection: Option<TopPercent>,
+    pub selection: Option<Selection>,
 }
 
 /// The random control.

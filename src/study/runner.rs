@@ -8,9 +8,8 @@ use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
 use crate::model::{Config, Site};
-use crate::pruning::Mask;
 use crate::pruning::effect::check_control;
-use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, Selection};
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
 ///
@@ -24,15 +23,14 @@ pub async fn run(
     sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
     job: Job<'_>,
 ) -> Result<Report, StudyError> {
-    let like = Mask::empty(Site::Post);
-    run_like(session, study, &like, sample, job).await
+    run_like(session, study, None, sample, job).await
 }
 
-/// The same; neurons that are selected are changed as `like` changes its own.
+/// The same; neurons that are selected are changed as `like` changes its own, else as the search changed them.
 async fn run_like(
     session: &mut Session,
     study: &Study,
-    like: &Mask,
+    like: Option<Mask>,
     sample: impl Fn(&str) -> Result<Vec<Item>, StudyError>,
     job: Job<'_>,
 ) -> Result<Report, StudyError> {
@@ -90,7 +88,7 @@ async fn run_like(
         Some(spec) => Some(session.search(&validation, spec, job).await?),
         None => None,
     };
-    let best = search.as_ref().map(|search| search.best);
+    let best = search.as_ref().map(|search| search.best.clone());
     let (mask, selection) = choose_mask(session, &study, best, like, job).await?;
     let pruned = match &mask {
         Some(mask) => Some(session.prune(mask.clone(), &test, job).await?),
@@ -178,8 +176,7 @@ pub async fn reproduce(
     {
         like = pruning.mask.take();
     }
-    let like = like.unwrap_or_else(|| Mask::empty(Site::Post));
-    let report = run_like(session, &again, &like, sample, job).await?;
+    let report = run_like(session, &again, like, sample, job).await?;
     let measured = Expected::of_report(&report);
     Ok((report, Reproduction::new(expected, &measured)))
 }
@@ -222,7 +219,7 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
         if let Some(mask) = &pruning.mask {
             mask.clone().checked(config)?;
         }
-        if let Some(selection) = pruning.selection {
+        if let Some(selection) = &pruning.selection {
             selection.check(config.n_layers)?;
         }
     }
@@ -256,31 +253,41 @@ fn check_mask_source(study: &Study) -> Result<(), StudyError> {
     Ok(())
 }
 
-/// The study's mask, or its selection's, or the best cell's; a selection's neurons are changed as `like` changes its own.
+/// The study's mask, or its selection's, or the best cell's; a selection's neurons are changed as `like` changes its own, and the best
+/// cell's as the search changed them.
 async fn choose_mask(
-    session: &Session,
+    session: &mut Session,
     study: &Study,
-    best: Option<TopPercent>,
-    like: &Mask,
+    best: Option<Selection>,
+    like: Option<Mask>,
     job: Job<'_>,
-) -> Result<(Option<Mask>, Option<TopPercent>), StudyError> {
+) -> Result<(Option<Mask>, Option<Selection>), StudyError> {
     let spec = study.pruning.as_ref();
-    let selection = spec.and_then(|spec| spec.selection);
+    let selection = spec.and_then(|spec| spec.selection.clone());
     if let Some(mask) = spec.and_then(|spec| spec.mask.clone()) {
         let mask = mask.checked(session.model.config())?;
         // A selection that gives another mask did not make this one, and a re-run is not to make it anew from that.
-        let is_its = |selection: &TopPercent| match study.attribution {
-            Some(_) => session
-                .mask_top(*selection)
-                .is_ok_and(|made| made.site == mask.site && made.is_of_same_neurons(&mask)),
-            None => true,
-        };
-        return Ok((Some(mask.clone()), selection.filter(is_its)));
+        let mut is_its = true;
+        if let (Some(selection), Some(_)) = (&selection, &study.attribution) {
+            let made = session.mask_of(selection, job).await;
+            if made.as_ref().is_err_and(StudyError::is_cancelled) {
+                return Err(crate::job::Cancelled.into());
+            }
+            is_its =
+                made.is_ok_and(|made| made.site == mask.site && made.is_of_same_neurons(&mask));
+        }
+        return Ok((Some(mask), selection.filter(|_| is_its)));
     }
+    let searched = study.search.as_ref().filter(|_| selection.is_none());
     match selection.or(best) {
         Some(selection) => {
-            let mask = session.mask_top(selection)?;
-            let mask = session.changed_like(mask, like, job).await?;
+            let like = match (like, searched) {
+                (Some(like), _) => like,
+                (None, Some(spec)) => spec.like(&session.attributed()?.set),
+                (None, None) => Mask::empty(Site::Post),
+            };
+            let mask = session.mask_of(&selection, job).await?;
+            let mask = session.changed_like(mask, &like, job).await?;
             Ok((Some(mask), Some(selection)))
         }
         None => Ok((None, None)),

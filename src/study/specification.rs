@@ -200,7 +200,7 @@ impl Study {
 
     fn check_selection(&self) -> Result<(), StudyError> {
         let spec = self.pruning.as_ref();
-        match spec.and_then(|spec| spec.selection) {
+        match spec.and_then(|spec| spec.selection.as_ref()) {
             Some(_) if self.attribution.is_none() => Err(StudyError::Document(
                 "a `selection` needs the `attribution` that it selects from; a `mask` alone needs none"
                     .into(),

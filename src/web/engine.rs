@@ -34,7 +34,7 @@ use crate::wire::{
     AttributeRequest, ContrastRequest, ControlRequest, CountRequest, EffectsRequest,
     GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
     PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
-    SearchRequest, SetRequest, SnippetRequest, StabilityRequest, TextRequest,
+    SearchRequest, SelectRequest, SetRequest, SnippetRequest, StabilityRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -369,6 +369,25 @@ impl Bound {
         let made_of = session.made_under(&mask, &sets)?;
         let result = session.control(mask, &sets, (masks, seed), job).await?;
         Ok(Stamped { made_of, result })
+    }
+
+    pub async fn mask_of(&mut self, request: SelectRequest, job: Job<'_>) -> Result<Mask> {
+        let SelectRequest {
+            selection,
+            operation,
+            factor,
+            means_of,
+        } = request;
+        let session = self.session()?;
+        let mask = session.mask_of(&selection, job).await?;
+        let like = Mask {
+            operation,
+            factor,
+            means_of,
+            ..Mask::empty(mask.site)
+        };
+        like.check()?;
+        Ok(session.changed_like(mask, &like, job).await?)
     }
 
     pub async fn search(

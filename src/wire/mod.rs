@@ -24,7 +24,7 @@ use crate::items::{AnswersFrom, FewShot, Item, TemplateSpec};
 use crate::model::{Neuron, Precision};
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::TopPercent;
-use crate::pruning::{Mask, Resampling};
+use crate::pruning::{Mask, Operation, Resampling, Selection};
 use crate::scoring::{ItemScore, Orders, Rule, SetScores};
 use crate::study::{Expected, SearchSpec, Stamped, Study};
 
@@ -333,6 +333,24 @@ pub struct SearchRequest {
     /// Which cells, and what beside them.
     #[serde(flatten)]
     pub spec: SearchSpec,
+}
+
+/// A selection whose mask is wanted, and what that does to a neuron.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct SelectRequest {
+    /// The selection.
+    pub selection: Selection,
+    /// What the mask does to a neuron; zero when absent.
+    #[serde(default)]
+    #[cfg_attr(test, ts(as = "Option<Operation>"))]
+    pub operation: Operation,
+    /// What activations are multiplied by, where the operation is `scale`.
+    #[serde(default)]
+    pub factor: Option<f64>,
+    /// Name of the item set that means are over, where the operation is `mean`.
+    #[serde(default)]
+    pub means_of: Option<String>,
 }
 
 /// A study to be run again.

@@ -14,7 +14,8 @@ pub use super::{
     CountRequest, EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest,
     LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest,
     PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
-    SearchRequest, SetRequest, SnippetRequest, SplitRequest, StabilityRequest, TextRequest,
+    SearchRequest, SelectRequest, SetRequest, SnippetRequest, SplitRequest, StabilityRequest,
+    TextRequest,
 };
 pub use crate::attribution::Settings;
 pub use crate::attribution::contrast::Contrast;
@@ -129,7 +130,9 @@ macro_rules! surface {
                 fn general_ability(request: GeneralRequest) -> Stamped<GeneralAbility>;
                 /// Random masks of the same size.
                 fn control(request: ControlRequest) -> Stamped<ControlReport>;
-                /// Layer × percentage on validation sets.
+                /// The mask of any selection; harm that was not measured yet is measured first.
+                fn mask_of(request: SelectRequest) -> Mask;
+                /// Masks by every rule that is asked for, on validation sets.
                 fn search(request: SearchRequest) -> Stamped<SearchReport>;
                 /// Trains gains.
                 fn tune(request: TuneRequest) -> Stamped<TuneReport>;

@@ -13,6 +13,7 @@ use crate::items::{MAX_CHOICES, MAX_SHOTS};
 use crate::job::Progress;
 use crate::pruning::effect::MAX_CONTROL_MASKS;
 use crate::pruning::search::MAX_CELL_MASKS;
+use crate::pruning::search::spec::MAX_CANDIDATES;
 use crate::scoring::position::MAX_ORDERS;
 use crate::tuning::TuneDetail;
 
@@ -137,7 +138,7 @@ macro_rules! described {
 surface!(described);
 
 /// Limits and first values that controls of the page have from the engine: their names there, what they are, and they.
-fn limits() -> [(&'static str, &'static str, f64); 9] {
+fn limits() -> [(&'static str, &'static str, f64); 10] {
     [
         ("choices", "Most choices of an item.", MAX_CHOICES as f64),
         ("shots", "Most shots of a prompt.", MAX_SHOTS as f64),
@@ -171,6 +172,11 @@ fn limits() -> [(&'static str, &'static str, f64); 9] {
             "cell_masks",
             "Most random masks of a cell of the search.",
             MAX_CELL_MASKS as f64,
+        ),
+        (
+            "candidates",
+            "Most neurons among which a search picks one by one.",
+            MAX_CANDIDATES as f64,
         ),
     ]
 }

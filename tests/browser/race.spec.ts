@@ -77,6 +77,48 @@ test("a set is audited without its questions", async ({ page }) => {
   await expect(result).toBeVisible();
 });
 
+test("a search by other rules and by halving says its cost before, and its best cell is taken as it was tried", async ({ page }) => {
+  test.setTimeout(240_000);
+  await open(page, "wasm");
+  await goTo(page, "pruning");
+  await unfold(page, "layer-search");
+  await type(page, "percents", "5");
+  await type(page, "search-windows", "1, 2");
+  await type(page, "search-shares", "0.01");
+  await control(page, "search-harm").check();
+  await control(page, "search-halving").check();
+  await control(page, "search-operation").selectOption("scale");
+  await type(page, "search-factor", "-1");
+  await expect(page.locator("[data-result=search-cost]")).toContainText(
+    /Cost: \d+ runs of an item under a mask.*with every cell on every item/,
+  );
+  await press(page, "search");
+  await idle(page);
+  await noError(page);
+  await expect(page.locator("layer-search h4")).toHaveText([
+    "Top of a layer by score",
+    "Top of several layers together",
+    "Above a share of the largest score",
+    "Most harmful of a layer, as measured",
+  ]);
+  await page.locator("layer-search .cell.best").click();
+  await idle(page);
+  await noError(page);
+  await expect(page.locator("layer-search .cell.best")).toHaveAttribute("aria-pressed", "true");
+  await goTo(page, "result");
+  const study = await saved<{ search?: unknown; pruning?: { mask: { operation: string; factor?: number } } }>(page, "save-study");
+  expect(study.search).toMatchObject({
+    percents: [5],
+    windows: [1, 2],
+    shares: [0.01],
+    harm: true,
+    halving: true,
+    operation: "scale",
+    factor: -1,
+  });
+  expect(study.pruning?.mask).toMatchObject({ operation: "scale", factor: -1 });
+});
+
 test("a search with random masks says what luck gives, and the study carries them", async ({ page }) => {
   test.setTimeout(240_000);
   await open(page, "wasm");
@@ -92,7 +134,7 @@ test("a search with random masks says what luck gives, and the study carries the
   );
   const said = await page.locator("[data-result=luck]").innerText();
   await expect(control(page, "cell-0-5")).toHaveAttribute("title", /random masks of this size: median \d+ right, best \d+/);
-  await expect(page.locator("layer-search small").last()).toContainText("8 masks and 24 random ones");
+  await expect(page.locator("[data-result=tried]")).toContainText("8 masks and 24 random ones");
   // The lesson's model has no words for a text.
   await expect(page.locator("general-ability")).toContainText("knows the words of its quiz alone");
   await expect(control(page, "general")).toHaveCount(0);

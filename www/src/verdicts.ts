@@ -1,6 +1,7 @@
 // What results mean, in a sentence or two each. Pure functions.
 
 import { count, fixed, METHODS, percent } from "./format";
+import { isOfSelection } from "./selections";
 import { clearOf, type HeldContrast } from "./services/contrast";
 import type { Accuracy, Audit, Estimated, GeneralAbility, Race, Raced, SearchReport } from "./wire/engine";
 
@@ -115,7 +116,7 @@ const ENOUGH = 19;
 
 /** The best cell of a search against the best cells of random surfaces; nothing where none were tried. */
 export function luckVerdict({ cells, best, luck }: SearchReport): string {
-  const found = cells.find(({ layer, percent }) => layer === best.layer && percent === best.percent)?.accuracy;
+  const found = cells.find((cell) => isOfSelection(cell, best))?.accuracy;
   if (!luck || luck.best.length === 0 || !found) return "";
   const surfaces = luck.best.length;
   const mean = luck.best.reduce((sum, correct) => sum + correct, 0) / surfaces;
@@ -134,12 +135,16 @@ export function luckVerdict({ cells, best, luck }: SearchReport): string {
   }${range}; the best cell here has ${found.correct}. ${verdict}`;
 }
 
-/** Right answers under the random masks of a cell: the middle one and the best; nothing where none were tried. */
+/** Right answers under the random masks of a cell: the middle one and the best; nothing where none were tried. Where random masks were
+ * left after some items, their shares. */
 export function cellLuck({ luck }: SearchReport, cell: number): string {
-  const sorted = (luck?.correct[cell] ?? []).toSorted((a, b) => a - b);
+  const items = luck?.items?.[cell];
+  const values = (luck?.correct[cell] ?? []).map((correct, mask) => (items ? correct / Math.max(1, items[mask] ?? 1) : correct));
+  const sorted = values.toSorted((a, b) => a - b);
   const [low, high, best] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1], sorted.at(-1)];
   if (low === undefined || high === undefined || best === undefined) return "";
-  return `random masks of this size: median ${(low + high) / 2} right, best ${best}`;
+  const said = (value: number): string => (items ? percent(value) : String(value));
+  return `random masks of this size: median ${said((low + high) / 2)} right, best ${said(best)}`;
 }
 
 /** A rise of the perplexity that a reader of the text would hardly see, and one that is the end of it. */

@@ -106,6 +106,29 @@ impl Session {
             .ok_or_else(|| StudyError::NotYet("nothing was measured".into()))
     }
 
+    /// How harm is measured beside the attribution at hand: by the gold margin of every item of its set, where it scales neurons.
+    fn of_harm(&self) -> Result<(String, Settings), StudyError> {
+        let Attribution { set, settings, .. } = self.attributed()?;
+        Ok((set.clone(), Settings::of_harm(settings.positions)))
+    }
+
+    /// The effects that say how harmful neurons are, as far as they were measured.
+    pub(super) fn harm(&self) -> Option<&Ablation> {
+        let (set, settings) = self.of_harm().ok()?;
+        let of = self.made_of_effects(&set, &settings).ok()?;
+        self.results.ablation(&of)
+    }
+
+    /// Measures them for some layers, or for all.
+    pub(super) async fn measure_harm(
+        &mut self,
+        layers: Option<&[usize]>,
+        job: Job<'_>,
+    ) -> Result<(), StudyError> {
+        let (set, settings) = self.of_harm()?;
+        self.measure(&set, &settings, layers, job).await
+    }
+
     async fn measure(
         &mut self,
         set: &str,

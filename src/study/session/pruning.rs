@@ -5,11 +5,13 @@ use serde::Deserialize;
 use crate::job::Job;
 use crate::pruning::effect::{self, ControlReport, PruneReport};
 use crate::pruning::general::{GeneralAbility, general_ability};
-use crate::pruning::search::{self, SearchReport};
+use crate::pruning::rules::{Evidence, MostHarmful};
+use crate::pruning::search::spec::Cost;
+use crate::pruning::search::{self, SearchReport, SearchSpec};
 use crate::pruning::selection::TopPercent;
-use crate::pruning::{Mask, Means, Operation};
+use crate::pruning::{Mask, Means, Operation, Selection};
 use crate::scoring::RunError;
-use crate::study::{SearchSpec, Session, StudyError};
+use crate::study::{Session, StudyError};
 use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// Which sets a tuning uses, by name.
@@ -40,6 +42,32 @@ impl Session {
     /// [`StudyError::NotYet`] without an attribution.
     pub fn mask_top(&self, selection: TopPercent) -> Result<Mask, StudyError> {
         Ok(selection.mask(self.attributed()?)?)
+    }
+
+    /// The mask of any selection; harm that was not measured yet is measured first, on the items of the attribution's set.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::NotYet`] without an attribution.
+    pub async fn mask_of(
+        &mut self,
+        selection: &Selection,
+        job: Job<'_>,
+    ) -> Result<Mask, StudyError> {
+        selection.check(self.model.config().n_layers)?;
+        if let Selection::Harmful(MostHarmful { layer, .. }) = selection {
+            self.measure_harm(Some(&[*layer]), job).await?;
+        }
+        let mask = selection.mask(self.evidence()?)?;
+        Ok(mask.checked(self.model.config())?)
+    }
+
+    /// What neurons are selected by, as far as it is known.
+    fn evidence(&self) -> Result<Evidence<'_>, StudyError> {
+        Ok(Evidence {
+            attribution: self.attributed()?,
+            measured: self.harm(),
+        })
     }
 
     /// Each neuron's mean activation over the prompts of a set.
@@ -136,7 +164,30 @@ impl Session {
         Ok(report)
     }
 
-    /// Layer × percentage on validation sets.
+    /// What a search of validation sets costs, and about how many seconds a run of an item takes, where the sets were scored.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`] for sets that are not there.
+    pub fn search_cost(
+        &self,
+        sets: &[String],
+        spec: &SearchSpec,
+    ) -> Result<(Cost, Option<f64>), StudyError> {
+        let mut items = 0;
+        for set in sets {
+            items += self.bench().items(set)?.len();
+        }
+        let seconds: Option<f64> = sets
+            .iter()
+            .map(|set| self.baseline(set).map(|scores| scores.seconds))
+            .sum();
+        let cost = spec.cost(self.model.config().n_layers, items);
+        Ok((cost, seconds.map(|seconds| seconds / items.max(1) as f64)))
+    }
+
+    /// Masks by every rule that is asked for, on validation sets. Where that is harm, neurons that were not measured yet are measured
+    /// first, on the items of the attribution's set.
     ///
     /// # Errors
     ///
@@ -147,19 +198,16 @@ impl Session {
         spec: &SearchSpec,
         job: Job<'_>,
     ) -> Result<SearchReport, StudyError> {
-        self.attributed()?;
+        spec.check(self.model.config().n_layers)?;
+        let like = spec.like(&self.attributed()?.set);
         self.score_all(sets, job).await?;
+        let means = self.means_for(&like, job).await?;
+        if spec.harm {
+            self.measure_harm(spec.layers.as_deref(), job).await?;
+        }
         let prompts = self.all_prompts(sets)?;
         let trials = self.all_scored(sets, &prompts)?;
-        let report = search::search(
-            &trials,
-            self.attributed()?,
-            spec.layers.as_deref(),
-            &spec.percents,
-            spec.control,
-            job,
-        )
-        .await?;
+        let report = search::search(&trials, self.evidence()?, spec, means.as_ref(), job).await?;
         self.compute.faults.check()?;
         Ok(report)
     }

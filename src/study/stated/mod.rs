@@ -18,8 +18,8 @@ pub(super) use of_report::check as check_report;
 use super::Study;
 use super::made_of::{MadeOf, Part};
 use crate::items::{Item, items_sha256};
+use crate::pruning::Selection;
 use crate::pruning::mask::LayerMask;
-use crate::pruning::selection::TopPercent;
 use crate::scoring::metrics::softmax;
 use crate::scoring::{Accuracy, Calibration, ItemScore, Rule, SetScores};
 
@@ -98,13 +98,13 @@ fn of_study(found: &MadeOf, study: &Study) -> Claim {
     Err(of_other.to_owned())
 }
 
-/// A selection's mask prunes its layer alone.
-fn of_layer<'a>(selection: TopPercent, layers: impl IntoIterator<Item = &'a LayerMask>) -> Claim {
-    let is_other = |mask: &&LayerMask| mask.layer != selection.layer && !mask.neurons.is_empty();
+/// A selection's mask prunes its layers alone.
+fn of_layers<'a>(selection: &Selection, layers: impl IntoIterator<Item = &'a LayerMask>) -> Claim {
+    let is_other = |mask: &&LayerMask| !selection.may_prune(mask.layer) && !mask.neurons.is_empty();
     match layers.into_iter().find(is_other) {
         Some(other) => Err(format!(
-            "the selection is of layer {}, and its mask prunes layer {}",
-            selection.layer, other.layer
+            "the selection is {selection}, and its mask prunes layer {}",
+            other.layer
         )),
         None => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! What a link says was found.
 
-use super::{Claim, Contradiction, accuracy, in_set, items_of, of_layer, of_study, same_count};
+use super::{Claim, Contradiction, accuracy, in_set, items_of, of_layers, of_study, same_count};
 use crate::items::Item;
 use crate::study::reproduction::{Expected, ExpectedSet};
 use crate::study::{PruningSpec, Study};
@@ -33,11 +33,11 @@ impl Expected {
 
     fn check_selection(&self, spec: Option<&PruningSpec>) -> Claim {
         let of_study = spec.and_then(|spec| spec.mask.as_ref());
-        let Some(selection) = spec.and_then(|spec| spec.selection) else {
+        let Some(selection) = spec.and_then(|spec| spec.selection.as_ref()) else {
             return Ok(());
         };
         let masks = self.mask.iter().chain(of_study);
-        of_layer(selection, masks.flat_map(|mask| &mask.layers))
+        of_layers(selection, masks.flat_map(|mask| &mask.layers))
     }
 
     fn check_set(&self, set: &ExpectedSet, study: &Study) -> Claim {

@@ -1,7 +1,7 @@
 //! What a mask's file says of its effect.
 
 use super::{
-    Claim, Contradiction, accuracy, in_set, items_of, of_control, of_layer, of_study, same_count,
+    Claim, Contradiction, accuracy, in_set, items_of, of_control, of_layers, of_study, same_count,
 };
 use crate::model::Neuron;
 use crate::pruning::Mask;
@@ -72,16 +72,17 @@ impl Measured<'_> {
     }
 
     fn of_spec(&self, spec: &PruningSpec) -> Claim {
-        let Some(selection) = spec.selection else {
+        let Some(selection) = &spec.selection else {
             return Ok(());
         };
         if let Some((_, d_mlp)) = self.shape {
             let size = selection
                 .n_neurons(d_mlp)
                 .map_err(|error| error.to_string())?;
-            same_count("the size of the selected mask", self.mask.n_neurons(), size)?;
+            let own = self.mask.n_neurons();
+            same_count("the size of the selected mask", own, size.unwrap_or(own))?;
         }
-        of_layer(selection, &self.mask.layers)
+        of_layers(selection, &self.mask.layers)
     }
 
     fn of_set(&self, effect: &SetEffect) -> Claim {

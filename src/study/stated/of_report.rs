@@ -6,10 +6,11 @@ use super::{
 };
 use crate::attribution::{Attribution, TargetKind};
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet};
-use crate::pruning::search::{best, grid};
-use crate::pruning::{Mask, SearchReport};
+use crate::pruning::rules::{Evidence, Picked};
+use crate::pruning::search::{Cell, best};
+use crate::pruning::{Mask, SearchReport, Selection};
 use crate::scoring::paired::flips;
-use crate::scoring::{Accuracy, ItemScore, Paired, SetScores};
+use crate::scoring::{Accuracy, ItemScore, Paired, RunError, SetScores};
 use crate::study::{Report, Role, SearchSpec, Study};
 use crate::tuning::{TuneCurve, TuneReport, best_step};
 
@@ -142,25 +143,15 @@ fn searched(report: &Report, found: &SearchReport) -> Claim {
         return Err("the search is of other sets than those of the role `validation`".into());
     }
     if let Some(spec) = &study.search {
-        let cells = grid(
-            spec.layers.as_deref(),
-            &spec.percents,
-            report.model.n_layers,
-        );
-        let cells = cells.map_err(|error| error.to_string())?;
-        let is_asked = cells.len() == found.cells.len()
-            && cells.iter().zip(&found.cells).all(|(asked, cell)| {
-                asked.layer == cell.layer && is_close(asked.percent, cell.percent)
-            });
-        if !is_asked {
-            return Err("the search tried other cells than the study asks for".into());
-        }
-        for (asked, cell) in cells.iter().zip(&found.cells) {
-            let size = asked
-                .n_neurons(report.model.d_mlp)
-                .map_err(|error| error.to_string())?;
-            same_count("the size of a searched mask", cell.neurons, size)?;
-        }
+        same_cells(report, spec, &found.cells)?;
+    }
+    if found
+        .spec
+        .as_ref()
+        .zip(study.search.as_ref())
+        .is_some_and(|(own, asked)| own != asked)
+    {
+        return Err("the search is another one than the study asks for".into());
     }
     accuracy("the search's accuracy without pruning", &found.baseline)?;
     if let Some(counted) = pooled(report, &validation) {
@@ -170,22 +161,67 @@ fn searched(report: &Report, found: &SearchReport) -> Claim {
             &counted,
         )?;
     }
+    let is_halved = study.search.as_ref().is_some_and(|spec| spec.halving);
     for cell in &found.cells {
         accuracy("the accuracy of a searched mask", &cell.accuracy)?;
-        same_count(
-            "a searched mask's items",
-            cell.accuracy.total,
-            found.baseline.total,
-        )?;
+        let is_whole = cell.accuracy.total == found.baseline.total;
+        if !is_whole && (!is_halved || cell.accuracy.total > found.baseline.total) {
+            return Err(format!(
+                "a searched mask's items are said to be {}, and are {}",
+                cell.accuracy.total, found.baseline.total
+            ));
+        }
     }
     lucky(study.search.as_ref(), found)?;
     match best(&found.cells) {
-        Some(best)
-            if best.layer == found.best.layer && is_close(best.percent, found.best.percent) =>
-        {
-            Ok(())
-        }
+        Some(best) if is_same(&best.selection, &found.best) => Ok(()),
         _ => Err("the search's best cell is not the best of its cells".into()),
+    }
+}
+
+/// The cells are those that the study asks for, and after them what was picked, neuron after neuron.
+fn same_cells(report: &Report, spec: &SearchSpec, cells: &[Cell]) -> Claim {
+    let said = |error: RunError| error.to_string();
+    spec.check(report.model.n_layers).map_err(said)?;
+    let asked = spec.selections(report.model.n_layers);
+    let (own, picked) = cells.split_at(asked.len().min(cells.len()));
+    let rounds = spec.greedy.map_or(0, |greedy| greedy.rounds);
+    let is_next = |(place, cell): (usize, &Cell)| match &cell.selection {
+        Selection::Picked(Picked { picked }) => picked.len() == place + 1,
+        _ => false,
+    };
+    let is_asked = own.len() == asked.len()
+        && asked
+            .iter()
+            .zip(own)
+            .all(|(asked, cell)| is_same(asked, &cell.selection))
+        && picked.len() <= rounds
+        && picked.iter().enumerate().all(is_next);
+    if !is_asked {
+        return Err("the search tried other cells than the study asks for".into());
+    }
+    for cell in cells {
+        let size = cell.selection.n_neurons(report.model.d_mlp).map_err(said)?;
+        let size = size.unwrap_or(cell.neurons);
+        same_count("the size of a searched mask", cell.neurons, size)?;
+    }
+    Ok(())
+}
+
+/// Whether two selections are the same but for what the way through JSON does to a number.
+fn is_same(a: &Selection, b: &Selection) -> bool {
+    match (a, b) {
+        (Selection::Top(a), Selection::Top(b)) => {
+            a.layer == b.layer && is_close(a.percent, b.percent)
+        }
+        (Selection::Together(a), Selection::Together(b)) => {
+            a.layers == b.layers && is_close(a.percent, b.percent)
+        }
+        (Selection::Above(a), Selection::Above(b)) => is_close(a.share, b.share),
+        (Selection::Harmful(a), Selection::Harmful(b)) => {
+            a.layer == b.layer && is_close(a.harmful_percent, b.harmful_percent)
+        }
+        (a, b) => a == b,
     }
 }
 
@@ -206,7 +242,17 @@ fn lucky(spec: Option<&SearchSpec>, found: &SearchReport) -> Claim {
     if all.any(|&correct| correct > found.baseline.total) {
         return Err("a random mask of the search has more right answers than there are".into());
     }
-    let best_of = |mask: usize| luck.correct.iter().filter_map(|cell| cell.get(mask)).max();
+    let of_masks = |cell: usize, mask: usize| {
+        let items = luck
+            .items
+            .as_ref()
+            .map_or(Some(&found.baseline.total), |items| {
+                items.get(cell)?.get(mask)
+            })?;
+        (*items == found.baseline.total).then_some(luck.correct.get(cell)?.get(mask)?)
+    };
+    let cells = luck.correct.len();
+    let best_of = |mask: usize| (0..cells).filter_map(|cell| of_masks(cell, mask)).max();
     match luck
         .best
         .iter()
@@ -234,10 +280,12 @@ fn pruned(report: &Report, found: &PruneReport) -> Claim {
     if let Some((attribution, selection)) = report
         .attribution
         .as_ref()
-        .zip(spec.and_then(|spec| spec.selection))
+        .zip(spec.and_then(|spec| spec.selection.as_ref()))
+        // A report does not carry what harm was measured.
+        .filter(|(_, selection)| !matches!(selection, Selection::Harmful(_)))
     {
         let selected = selection
-            .mask(attribution)
+            .mask(Evidence::from(attribution))
             .map_err(|error| error.to_string())?;
         if !selected.is_of_same_neurons(&found.mask) {
             return Err("the selection does not give the mask by the attribution beside it".into());

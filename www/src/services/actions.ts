@@ -1,11 +1,23 @@
 // What the buttons do: each calls the engine and puts its answer into the store.
 
-import type { AttributeRequest, MadeOf, Mask, Orders, Progress, Selection, Stamped } from "../wire/engine";
+import type {
+  AttributeRequest,
+  MadeOf,
+  Mask,
+  Orders,
+  Progress,
+  SearchSpec,
+  Selection,
+  SelectRequest,
+  Stamped,
+  TopPercent,
+} from "../wire/engine";
 import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
 import { attributionSource, neuronCount, selectionAtHand, setMask } from "./mask";
+import { topOf } from "../selections";
 import { holds, withResult, type Found, type ItemAddress, type Kind, type NeuronAddress, type Results } from "./results";
 import { store, unmeasuredSets, type LiveCurve } from "./store";
 
@@ -97,7 +109,7 @@ export function attribute(): Promise<boolean> {
     let isThere = await runAttribution({ set, settings }, onProgress);
     try {
       if (isThere) await rank();
-      if (isThere) await selectAgain();
+      if (isThere) await selectAgain(onProgress);
     } catch (thrown) {
       if (toError(thrown).code !== "not_yet") throw thrown;
       isThere = false;
@@ -117,22 +129,49 @@ async function rank(): Promise<void> {
 }
 
 /** A selection is of the attribution at hand: after another one it is taken anew. */
-async function selectAgain(): Promise<void> {
-  const { selection } = store.state.study.pruning;
+async function selectAgain(onProgress: OnProgress): Promise<void> {
+  const { selection, mask } = store.state.study.pruning;
   if (!selection) return;
-  await takeSelection(selection);
+  await takeSelection(selection, mask, onProgress);
   await askStability();
 }
 
-async function takeSelection(selection: Selection): Promise<void> {
+/** What a mask does to its neurons. */
+type Doing = Pick<SearchSpec, "operation" | "factor" | "means_of">;
+
+async function takeSelection(selection: Selection, { operation, factor, means_of }: Doing, onProgress: OnProgress): Promise<void> {
   const source = attributionSource(store.state);
-  setMask(await engine.call("mask_top", [selection]), selection, source);
+  const top = operation === undefined || operation === "zero" ? topOf(selection) : null;
+  const request: SelectRequest = {
+    selection,
+    ...(operation === undefined ? {} : { operation }),
+    ...(factor === undefined ? {} : { factor }),
+    ...(means_of === undefined ? {} : { means_of }),
+  };
+  const mask = top ? await engine.call("mask_top", [top]) : await engine.call("mask_of", [request], onProgress);
+  setMask(mask, selection, source);
+}
+
+/** The mask of a search's cell, as it was tried. */
+export async function takeCell(selection: Selection, search: SearchSpec): Promise<void> {
+  const top = topOf(selection);
+  if (top && (search.operation ?? "zero") === "zero") {
+    await takeTop(top);
+    return;
+  }
+  const isDone = await runJob("Selecting neurons", async (onProgress) => {
+    await ensureAttribution(onProgress);
+    const means_of = search.means_of ?? store.state.shown.attribution?.set;
+    const doing = search.operation === "mean" && means_of !== undefined ? { ...search, means_of } : search;
+    await takeSelection(selection, doing, onProgress);
+  });
+  if (isDone) await measureIfLive();
 }
 
 /** Whether other items would have selected the same neurons; quick, and nothing where the engine's attribution is another by now. */
 async function askStability(): Promise<void> {
   const { shown, study } = store.state;
-  const selection = selectionAtHand(store.state);
+  const selection = topOf(selectionAtHand(store.state));
   if (!selection || !shown.attributed || shown.stability) return;
   try {
     const resampling = { resamples: RESAMPLES, seed: study.seed };
@@ -182,11 +221,11 @@ export function measureSalience({ set, id }: ItemAddress): Promise<boolean> {
   });
 }
 
-let wanted: Selection | null = null;
+let wanted: TopPercent | null = null;
 let isWaiting = false;
 
 /** The mask of the top p % of a layer. Of several requests in a row, the last one counts. */
-export async function takeTop(selection: Selection): Promise<void> {
+export async function takeTop(selection: TopPercent): Promise<void> {
   wanted = selection;
   if (store.state.view.job) {
     // The slider moves on while its last place is measured: it is followed when that has ended.
@@ -202,7 +241,7 @@ export async function takeTop(selection: Selection): Promise<void> {
       const now = wanted;
       wanted = null;
       await ensureAttribution(onProgress);
-      await takeSelection(now);
+      await takeSelection(now, {}, onProgress);
     }
     await askStability();
   });
@@ -267,7 +306,7 @@ export function runControl(): Promise<boolean> {
 }
 
 export function runSearch(): Promise<boolean> {
-  return runJob("Searching layer × percentage", async (onProgress) => {
+  return runJob("Searching", async (onProgress) => {
     const sets = setsOf(store.state.study, "validation");
     if (sets.length === 0) {
       throw {

@@ -14,7 +14,7 @@ import type {
   Precision,
   Prompting,
   Role,
-  SearchControl,
+  SearchSpec,
   Selection,
   Study,
   TuneSettings,
@@ -63,7 +63,7 @@ export interface EditedStudy {
   choice_order?: Study["choice_order"];
   scoring: Study["scoring"];
   attribution: AttributionSettings;
-  search: { percents: number[]; control?: SearchControl };
+  search: SearchSpec;
   pruning: Pruning;
   control: { masks: number };
   tuning: TuneSettings;

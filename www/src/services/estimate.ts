@@ -8,6 +8,7 @@ import { setsOf, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
 import { isEqual } from "./made-of";
+import { searchCost, type SearchCost } from "./search-cost";
 import type { State } from "./store";
 
 /** A backward pass costs about twice a forward one. */
@@ -130,6 +131,25 @@ export function effectsSeconds(state: State, asked: Measurement, layers: readonl
   const tokens = tokensOf(items);
   const tokenLayer = scored.seconds / scored.items.length / (tokens * n_layers);
   return tokenLayer * d_mlp * work * (asked.positions === "all" ? tokens : 1);
+}
+
+/** What the search will cost: runs of an item under a mask and, where something was run that could tell, what one of them takes. */
+export function searchEstimate({ study, engine, shown }: State): (SearchCost & { run_seconds: number | null }) | null {
+  const shape = engine.model?.info ?? study.model.shape;
+  const sets = setsOf(study, "validation");
+  const items = sets.reduce((sum, name) => sum + (shown.sets.find((set) => set.name === name)?.items.length ?? 0), 0);
+  if (!shape || items === 0) return null;
+  const cost = searchCost(study.search, shape.n_layers, items);
+  const { search, precomputed } = shown;
+  if (search?.spec && search.baseline.total > 0 && !precomputed.includes("search")) {
+    const last = searchCost(search.spec, shape.n_layers, search.baseline.total);
+    const done = search.spec.halving ? last.halving : last.full;
+    if (done > 0) return { ...cost, run_seconds: (search.seconds / done / last.share_of_model) * cost.share_of_model };
+  }
+  const scored = sets.flatMap((name) => shown.scores[name] ?? []);
+  if (scored.length < sets.length || precomputed.includes("scores")) return { ...cost, run_seconds: null };
+  const seconds = scored.reduce((sum, scores) => sum + scores.seconds, 0);
+  return { ...cost, run_seconds: (seconds / items) * cost.share_of_model };
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */

@@ -2,6 +2,7 @@
 // first, then those that ask the engine.
 
 import { isReported } from "../roles";
+import { topOf } from "../selections";
 import type { Attribution, Item, ItemSetSpec, Report, SearchReport, SearchSpec, Study, TuneReport } from "../wire/engine";
 import { EMPTY_STUDY, modelOf, type EditedStudy, type PageSet } from "./edited";
 import { engine } from "./engine";
@@ -34,8 +35,10 @@ function written({ items, ...set }: ItemSetSpec): ItemSetSpec {
   return set.sample === undefined ? { ...set, items: items ?? [] } : set;
 }
 
-function searched({ cells, luck }: SearchReport): SearchSpec {
-  const percents = [...new Set(cells.map((cell) => cell.percent))];
+function searched({ spec, cells, luck }: SearchReport): SearchSpec {
+  if (spec) return spec;
+  // Older reports have the top of layers alone.
+  const percents = [...new Set(cells.flatMap((cell) => topOf(cell)?.percent ?? []))];
   return { percents, ...(luck ? { control: { masks: luck.best.length, seed: luck.seed } } : {}) };
 }
 
@@ -96,7 +99,7 @@ export function editedStudy({ study: made, model, pruned }: Report): EditedStudy
     ...(choice_order ? { choice_order } : {}),
     scoring: scoring ?? EMPTY_STUDY.scoring,
     ...(attribution ? { attribution } : {}),
-    ...(search ? { search: { percents: search.percents, ...(search.control ? { control: search.control } : {}) } } : {}),
+    ...(search ? { search } : {}),
     pruning: { mask, ...(pruning?.selection ? { selection: pruning.selection } : {}) },
     ...(control ? { control: { masks: control.masks } } : {}),
     ...(tuning ? { tuning } : {}),

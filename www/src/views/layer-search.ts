@@ -1,70 +1,208 @@
-// The search for the layer and the percentage whose mask does best on the validation items.
+// The search for the selection whose mask does best on the validation items: by which rules, with what, and what it found.
 
 import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { clip, count, duration, visible } from "../format";
 import { luckVerdict } from "../verdicts";
-import { runSearch, takeTop } from "../services/actions";
+import { runSearch, takeCell } from "../services/actions";
+import { searchEstimate } from "../services/estimate";
 import { selectionAtHand } from "../services/mask";
 import { setsOf } from "../services/edited";
 import { store } from "../services/store";
 import { searchTable } from "./search-table";
 import { typed } from "./typed";
-import { LIMITS, type SearchReport } from "../wire/engine";
-import { View, type Reads } from "./view";
-import { numeric, valueOf } from "./widgets";
+import { LIMITS, type Operation, type SearchReport, type SearchSpec } from "../wire/engine";
+import { View, type Drawn, type Reads } from "./view";
+import { choice, isChecked, numeric, valueOf } from "./widgets";
+
+/** Among how many neurons is picked if nobody says otherwise. */
+const CANDIDATES = 16;
+
+/** The share of the largest score in the authors' released code. */
+const AUTHORS_SHARE = 0.01;
+
+/** The operations, as they are chosen. */
+const OPERATIONS: readonly (readonly [Operation, string])[] = [
+  ["zero", "zero"],
+  ["mean", "mean"],
+  ["scale", "scale"],
+];
 
 class LayerSearch extends View {
-  protected readonly reads: Reads = ({ study, shown }) => [study, shown.search, shown.attribution, this.isBusy];
+  protected readonly reads: Reads = ({ study, engine, shown }) => [
+    study,
+    engine.model,
+    shown.search,
+    shown.attribution,
+    shown.scores,
+    this.isBusy,
+  ];
 
   protected override render(): TemplateResult {
     const { search, attribution } = this.state.shown;
-    const { percents, control } = this.state.study.search;
     const validation = setsOf(this.state.study, "validation");
     return html`
-      <div class="table-head"><h3>Search: layer × percentage</h3></div>
+      <div class="table-head"><h3>Search: which neurons?</h3></div>
       <p class="note">${
         validation.length > 0
-          ? `Tries every layer on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
+          ? `Tries masks on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
           : "Give a set the role validation in step 2: the search picks by its items."
       }</p>
-      <div class="tools">
-        <label class="field"><span>Percentages</span><input type="text" data-key="percents" .value=${typed(percents.join(", "))}
-          @change=${(event: Event) => this.#take(valueOf(event))}></label>
-        ${numeric(
-          "Random masks beside each cell",
-          "search-control",
-          control?.masks ?? 0,
-          { min: 0, max: LIMITS.cell_masks, step: 1 },
-          (masks) => this.#control(masks),
-          "Masks of the same size in the same layer, drawn at random: they say what luck alone gives who searches so many cells",
-        )}
+      <div class="tools">${this.#percents()}${this.#control()}
         <button data-key="search" ?disabled=${this.isBusy || !attribution || validation.length === 0} @click=${() => void runSearch()}>Search</button>
-        ${search ? html`<small>${tried(search)}, ${duration(search.seconds)}</small>` : nothing}
+        ${search ? html`<small data-result="tried">${tried(search)}, ${duration(search.seconds)}</small>` : nothing}
       </div>
+      <details data-key="search-rules"><summary>Other rules, operations, and fewer items for poor cells</summary>
+        <div class="fields">${this.#rules()}</div>
+        <div class="fields">${this.#operation()}</div>
+      </details>
+      ${this.#cost()}
       ${search?.luck ? html`<p class="finding" data-result="luck">${luckVerdict(search)}</p>` : nothing}
-      ${search ? searchTable(search, selectionAtHand(this.state), (cell) => void takeTop(cell)) : nothing}`;
+      ${
+        search
+          ? searchTable(search, selectionAtHand(this.state), (cell) => void takeCell(cell, search.spec ?? this.state.study.search))
+          : nothing
+      }`;
   }
 
-  #take(text: string): void {
-    const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
-    const wrong = parts.find((part) => !(Number(part) > 0 && Number(part) <= 100));
-    if (parts.length > 0 && wrong === undefined)
-      store.edit({ search: { ...this.state.study.search, percents: [...new Set(parts.map(Number))].sort((a, b) => a - b) } });
-    else {
-      const reason = wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`;
-      store.view({ notice: `Percentages are numbers above 0 and up to 100, separated by commas${reason}.` });
-    }
-    // The field says again what is in use.
-    this.requestUpdate();
+  #percents(): TemplateResult {
+    const { percents } = this.state.study.search;
+    return this.#list("Percentages", "percents", percents, (to) => this.#change({ percents: to }), {
+      is: (value) => value > 0 && value <= 100,
+      what: "Percentages are numbers above 0 and up to 100",
+    });
   }
 
-  #control(masks: number): void {
+  #control(): TemplateResult {
     const {
-      search: { percents },
+      search: { control },
       seed,
     } = this.state.study;
-    store.edit({ search: { percents, ...(masks > 0 ? { control: { masks, seed } } : {}) } });
+    return numeric(
+      "Random masks beside each cell",
+      "search-control",
+      control?.masks ?? 0,
+      { min: 0, max: LIMITS.cell_masks, step: 1 },
+      (masks) => this.#change({ control: masks > 0 ? { masks, seed } : undefined }),
+      "Masks of the same size in the same layers, drawn at random: they say what luck alone gives who searches so many cells",
+    );
   }
+
+  #rules(): TemplateResult {
+    const { windows = [1], shares = [], harm = false, greedy, halving = false, layers } = this.state.study.search;
+    const n_layers = this.state.engine.model?.info.n_layers ?? this.state.study.model.shape?.n_layers ?? 0;
+    return html`
+      ${this.#list("Layers", "search-layers", layers ?? [], (to) => this.#change({ layers: to.length > 0 ? to : undefined }), {
+        is: (value) => Number.isInteger(value) && value >= 0 && value < n_layers,
+        what: `Layers are numbers from 0 to ${n_layers - 1}; none stands for all`,
+        mayBeEmpty: true,
+      })}
+      ${this.#list(
+        "Layers taken together",
+        "search-windows",
+        windows,
+        (to) => this.#change({ windows: to.join() === "1" ? undefined : to }),
+        {
+          is: (value) => Number.isInteger(value) && value >= 1 && value <= Math.max(1, layers?.length ?? n_layers),
+          what: "Write how many layers that follow each other are ranked together: 1 is each alone (the paper), 1, 3 is every three as well",
+          mayBeEmpty: true,
+        },
+      )}
+      ${this.#list(
+        "Above a share of the largest score",
+        "search-shares",
+        shares,
+        (to) => this.#change({ shares: to.length > 0 ? to : undefined }),
+        {
+          is: (value) => value >= 0 && value < 1,
+          what: `Shares are numbers from 0 and below 1; the authors' released code has ${AUTHORS_SHARE}`,
+          mayBeEmpty: true,
+        },
+      )}
+      ${box("By measured harm", "search-harm", harm, (to) => this.#change({ harm: to || undefined }), "The most harmful neurons of each layer; the effect of every neuron on the attribution's items is measured first")}
+      ${numeric(
+        "Neurons picked one by one",
+        "search-greedy",
+        greedy?.rounds ?? 0,
+        { min: 0, max: greedy?.candidates ?? CANDIDATES, step: 1 },
+        (rounds) => this.#change({ greedy: rounds > 0 ? { candidates: greedy?.candidates ?? CANDIDATES, rounds } : undefined }),
+        "Each time the one of the strongest neurons that does most for the validation items beside those before it",
+      )}
+      ${
+        greedy
+          ? numeric(
+              "of the strongest",
+              "search-candidates",
+              greedy.candidates,
+              { min: greedy.rounds, max: LIMITS.candidates, step: 1 },
+              (candidates) => this.#change({ greedy: { ...greedy, candidates } }),
+            )
+          : nothing
+      }
+      ${box("Halve cells while items double", "search-halving", halving, (to) => this.#change({ halving: to || undefined }), "All cells are tried on few items, and the better half of them on twice as many, until those that are left are tried on all")}`;
+  }
+
+  #operation(): TemplateResult {
+    const { operation = "zero", factor } = this.state.study.search;
+    const take = (to: Operation): void =>
+      this.#change({
+        operation: to === "zero" ? undefined : to,
+        factor: to === "scale" ? (factor ?? 0.5) : undefined,
+        means_of: undefined,
+      });
+    return html`
+      ${choice("A mask sets activations to", "search-operation", OPERATIONS, operation, take, "zero (the paper); their mean over the prompts of the attribution's set; or what they are times a factor")}
+      ${operation === "scale" ? numeric("Factor", "search-factor", factor ?? 0.5, { min: -1000, max: 1000, step: "any" }, (to) => this.#change({ factor: to })) : nothing}`;
+  }
+
+  /** Said before it is paid. */
+  #cost(): Drawn {
+    const estimate = searchEstimate(this.state);
+    if (!estimate) return nothing;
+    const { full, halving, run_seconds } = estimate;
+    const { harm, halving: isHalved = false } = this.state.study.search;
+    const said = (runs: number): string => {
+      const seconds = run_seconds === null ? null : runs * run_seconds;
+      return `${count(runs, "run")} of an item under a mask${seconds === null ? "" : `, about ${duration(seconds)}`}`;
+    };
+    const [own, other] = isHalved ? [halving, full] : [full, halving];
+    return html`<p class="note" data-result="search-cost">Cost: ${said(own)}${
+      full === halving ? "" : isHalved ? html` (with every cell on every item ${said(other)})` : html` (by halving ${said(other)})`
+    }${harm ? "; before it every neuron's effect is measured, as far as that was not done" : ""}.</p>`;
+  }
+
+  /** A field of numbers, separated by commas, each once and in order. */
+  #list(
+    label: string,
+    key: string,
+    values: readonly number[],
+    take: (values: number[]) => void,
+    of: { is: (value: number) => boolean; what: string; mayBeEmpty?: boolean },
+  ): TemplateResult {
+    const change = (event: Event): void => {
+      const parts = valueOf(event)
+        .split(/[\s,;]+/)
+        .filter((part) => part !== "");
+      const wrong = parts.find((part) => !of.is(Number(part)));
+      if (wrong === undefined && (parts.length > 0 || of.mayBeEmpty)) take([...new Set(parts.map(Number))].sort((a, b) => a - b));
+      else store.view({ notice: `${of.what}, separated by commas${wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`}.` });
+      // The field says again what is in use.
+      this.requestUpdate();
+    };
+    return html`<label class="field" title=${of.what}><span>${label}</span><input type="text" data-key=${key} .value=${typed(values.join(", "))}
+      @change=${change}></label>`;
+  }
+
+  /** What is undefined is not said of a search. */
+  #change(change: { [K in keyof SearchSpec]?: SearchSpec[K] | undefined }): void {
+    const all = Object.entries({ ...this.state.study.search, ...change });
+    store.edit({ search: Object.fromEntries(all.filter(([, value]) => value !== undefined)) as unknown as SearchSpec });
+  }
+}
+
+function box(label: string, key: string, isOn: boolean, take: (isOn: boolean) => void, hint: string): TemplateResult {
+  return html`<label class="check" title=${hint}><input type="checkbox" data-key=${key} .checked=${live(isOn)}
+    @change=${(event: Event) => take(isChecked(event))}>${label}</label>`;
 }
 
 function tried({ cells, luck }: SearchReport): string {

@@ -8,6 +8,7 @@ import { neuronCount } from "../services/mask";
 import { ofDialog, sourceOfFiles } from "../services/model-files";
 import { store } from "../services/store";
 import { templateId } from "../roles";
+import { searchText, selectionText } from "../selections";
 import type { Accuracy, Reproduction, SharedStudy } from "../wire/engine";
 import { View, type Drawn, type Reads } from "./view";
 import { columns, facts, filePicker } from "./widgets";
@@ -111,9 +112,9 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
     const isIg = attribution.method === "integrated_gradients";
     rows.push(["Attribution", `${isIg ? "Integrated Gradients, " : ""}${settingsText(attribution)}`]);
   }
-  if (search) rows.push(["Search", `percentages ${search.percents.join(", ")}`]);
+  if (search) rows.push(["Search", searchText(search)]);
   if (size > 0 || selection) {
-    const where = selection ? `top ${selection.percent} % of layer ${selection.layer} by ${scoreText(attribution?.method)}` : "as they are";
+    const where = selection ? selectionText(selection, scoreText(attribution?.method)) : "as they are";
     rows.push(["Mask", `${size > 0 ? `${count(size, "neuron")}, ` : ""}${where}`]);
   }
   if (control) rows.push(["Control", `${control.masks} random masks of the same size`]);

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, scoreText, settingsText, visible } from "../format";
+import { selectionText } from "../selections";
 import { measure } from "../services/actions";
 import { canStep } from "../services/history";
 import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
@@ -38,7 +39,7 @@ class PrunedNeurons extends View {
         ${tool("Prune nothing", "clear", total === 0, clearMask)}
       </div></div>
       <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
-        total > 0 ? html`<small>${selectionText(this.state)}</small>` : nothing
+        total > 0 ? html`<small>${chosenBy(this.state)}</small>` : nothing
       }</p>
       <selection-stability></selection-stability>
       ${this.#effects()}
@@ -73,10 +74,10 @@ function tool(label: string, text: string, isDisabled: boolean, act: () => void)
 }
 
 /** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */
-function selectionText(state: State): string {
+function chosenBy(state: State): string {
   const { selection, source } = state.study.pruning;
   if (!selection) return "";
-  const text = ` top ${selection.percent} % by ${scoreText(source?.settings.method)}`;
+  const text = ` ${selectionText(selection, scoreText(source?.settings.method))}`;
   if (selectionAtHand(state)) return text;
   const of = source ? ` (“${visible(source.set)}”, ${settingsText(source.settings)})` : "";
   return `${text} of an attribution that is not at hand${of}`;

@@ -3,6 +3,7 @@
 import { html, nothing } from "lit";
 import { percent } from "../format";
 import { measureStability } from "../services/actions";
+import { topOf } from "../selections";
 import { selectionAtHand } from "../services/mask";
 import { View, type Drawn, type Reads } from "./view";
 
@@ -11,7 +12,7 @@ class SelectionStability extends View {
 
   protected override render(): Drawn {
     const { stability } = this.state.shown;
-    if (!selectionAtHand(this.state)) return nothing;
+    if (!topOf(selectionAtHand(this.state))) return nothing;
     if (!stability) {
       return html`<button class="small" data-key="stability" ?disabled=${this.isBusy} @click=${() => void measureStability()}>Would other
         items choose these?</button>`;

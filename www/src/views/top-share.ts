@@ -6,7 +6,8 @@ import { count, duration, scoreText } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, takeTop } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
-import type { Selection } from "../wire/engine";
+import { topOf } from "../selections";
+import type { TopPercent } from "../wire/engine";
 import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
 import { isChecked, options, valueOf } from "./widgets";
@@ -24,11 +25,11 @@ class TopShare extends View {
   ];
   /** What the controls hold: what was asked for, until the selection that comes of it is there. */
   #asked: { layer: number; percent: number | null; place: number } = { layer: 0, percent: null, place: 50 };
-  #shown: Selection | null = null;
+  #shown: TopPercent | null = null;
   #isSliding = false;
 
   protected override willUpdate(): void {
-    const { selection } = this.state.study.pruning;
+    const selection = topOf(this.state.study.pruning.selection);
     // Only a new selection moves the controls.
     if (!selection || selection === this.#shown) return;
     this.#shown = selection;
@@ -105,7 +106,7 @@ class TopShare extends View {
       return;
     }
     // A share that cannot be gives way to the one in use.
-    this.#asked = { ...this.#asked, percent: this.state.study.pruning.selection?.percent ?? null };
+    this.#asked = { ...this.#asked, percent: topOf(this.state.study.pruning.selection)?.percent ?? null };
     this.requestUpdate();
     store.view({ notice: "A share of a layer is a number above 0 and up to 100 %." });
   }

@@ -21,6 +21,12 @@ export interface AblateRequest {
   settings: AttributionSettings;
 }
 
+/** Every neuron of any layer whose score is above a share of the largest score. The authors' released code has 0.01. */
+export interface AboveShare {
+  /** The share, at least 0 and below 1, of absolute scores. */
+  share: number;
+}
+
 /** A share of right answers with its 95 % Wilson interval. */
 export interface Accuracy {
   /** Items answered right. */
@@ -531,6 +537,14 @@ export interface GeneralRequest {
   text: string;
 }
 
+/** Neurons picked one by one: in every round the one that does most for the validation items beside those before it. */
+export interface Greedy {
+  /** The strongest neurons by score, among which is picked. */
+  candidates: number;
+  /** Neurons that are picked at most. */
+  rounds: number;
+}
+
 /** What a mask's file holds for the loaded model. */
 export interface ImportedMask {
   /** The mask. */
@@ -719,12 +733,14 @@ export interface LoadReport {
   tensor_types: { [key in string]: number };
 }
 
-/** What luck alone gives: random masks of every cell's size in its layer. */
+/** What luck alone gives: random masks of every cell's size in its layers. */
 export interface Luck {
   /** Seed of the masks. */
   seed: number;
   /** Right answers under each cell's random masks, `[cells][masks]`. */
   correct: Array<Array<number>>;
+  /** On how many items, where that is not on all: by halving every random surface leaves its own poor cells. */
+  items?: Array<Array<number>>;
   /** Right answers of the best cell of each random surface, `[masks]`: its mean is the expected best of so many random cells. */
   best: Array<number>;
 }
@@ -833,12 +849,31 @@ export interface ModelSpec {
   name?: string;
 }
 
+/** The p % of a layer without which the right choice gains most against the best wrong one, as measured. */
+export interface MostHarmful {
+  /** The layer. */
+  layer: number;
+  /** Percentage of its neurons, above 0 and at most 100. */
+  harmful_percent: number;
+}
+
 /** A neuron that is active together with another one. */
 export interface Neighbour {
   /** How it is shown. */
   address: string;
   /** Pearson's correlation of the activations over the positions. */
   correlation: number;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
+}
+
+/**
+ * One unit of a feed-forward layer: one row of its first projection with its activation. Shown as TransformerLens
+ * addresses it, `blocks.{layer}.mlp.hook_post[index]`.
+ */
+export interface Neuron {
   /** Its layer. */
   layer: number;
   /** Its index within the layer. */
@@ -953,6 +988,12 @@ export interface ParsedItems {
   answers_from: AnswersFrom | null;
   /** Whether right answers are numbers that could be counted from 0 or from 1: no item is taken until that is said. */
   asks_answers_from: boolean;
+}
+
+/** Neurons by name: picked by hand, or one by one by what each does to the validation items. */
+export interface Picked {
+  /** In the order in which they were picked. */
+  picked: Array<Neuron>;
 }
 
 /** How often a place is right and is predicted. */
@@ -1374,16 +1415,7 @@ export interface ScoringSpec {
 }
 
 /** One cell of the surface. */
-export interface SearchCell {
-  /** The layer. */
-  layer: number;
-  /** Percentage of its neurons. */
-  percent: number;
-  /** Neurons pruned. */
-  neurons: number;
-  /** Accuracy on the validation items of all sets together. */
-  accuracy: Accuracy;
-}
+export type SearchCell = { neurons: number, accuracy: Accuracy } & (TopPercent | TopOfLayers | AboveShare | MostHarmful | Picked);
 
 /** How many random masks go with every cell, and their seed. */
 export interface SearchControl {
@@ -1397,11 +1429,16 @@ export interface SearchControl {
 export interface SearchReport {
   /** Names of the validation sets. */
   sets: Array<string>;
+  /** What was asked for; older reports do not say it. */
+  spec?: SearchSpec;
   /** Accuracy without pruning. */
   baseline: Accuracy;
-  /** The cells, layer by layer. */
+  /** The cells, rule by rule and layer by layer; after them those of neurons picked one by one, one for each neuron. */
   cells: Array<SearchCell>;
-  /** The cell of highest accuracy; of equals the one that prunes fewest, then the lower layer. */
+  /**
+   * The cell of highest accuracy among those that were tried on all items; of equals the one that prunes fewest, then the one whose
+   * layers begin lower.
+   */
   best: Selection;
   /** What random masks of the same sizes give, where they were tried. */
   luck?: Luck;
@@ -1417,6 +1454,25 @@ export interface SearchRequest {
   layers?: Array<number>;
   /** Percentages. */
   percents: Array<number>;
+  /**
+   * Of how many layers, which follow each other among those, the strongest neurons are taken together: 1 is one layer, the paper's
+   * rule, and what is meant when absent.
+   */
+  windows?: Array<number>;
+  /** Shares of the largest score above which neurons are taken, of any layer. */
+  shares?: Array<number>;
+  /** Whether the most harmful neurons of each layer are tried as well: they are measured on the attribution's items first. */
+  harm?: boolean;
+  /** Whether neurons are picked one by one as well. */
+  greedy?: Greedy;
+  /** What a mask does to a neuron. */
+  operation?: Operation;
+  /** What activations are multiplied by, where the operation is `scale`. */
+  factor?: number;
+  /** Name of the item set that means are over, where the operation is `mean`: the attribution's when absent. */
+  means_of?: string;
+  /** Whether the worse half of the cells is left after few items, again and again. */
+  halving?: boolean;
   /** Random masks beside every cell; none when absent. */
   control?: SearchControl;
 }
@@ -1427,6 +1483,25 @@ export interface SearchSpec {
   layers?: Array<number>;
   /** Percentages. */
   percents: Array<number>;
+  /**
+   * Of how many layers, which follow each other among those, the strongest neurons are taken together: 1 is one layer, the paper's
+   * rule, and what is meant when absent.
+   */
+  windows?: Array<number>;
+  /** Shares of the largest score above which neurons are taken, of any layer. */
+  shares?: Array<number>;
+  /** Whether the most harmful neurons of each layer are tried as well: they are measured on the attribution's items first. */
+  harm?: boolean;
+  /** Whether neurons are picked one by one as well. */
+  greedy?: Greedy;
+  /** What a mask does to a neuron. */
+  operation?: Operation;
+  /** What activations are multiplied by, where the operation is `scale`. */
+  factor?: number;
+  /** Name of the item set that means are over, where the operation is `mean`: the attribution's when absent. */
+  means_of?: string;
+  /** Whether the worse half of the cells is left after few items, again and again. */
+  halving?: boolean;
   /** Random masks beside every cell; none when absent. */
   control?: SearchControl;
 }
@@ -1441,13 +1516,20 @@ export interface SecateurError {
   hint: string;
 }
 
-/** The top p % of one layer, the paper's selection. */
-export interface Selection {
-  /** The layer. */
-  layer: number;
-  /** Percentage of its neurons, above 0 and at most 100. */
-  percent: number;
+/** A selection whose mask is wanted, and what that does to a neuron. */
+export interface SelectRequest {
+  /** The selection. */
+  selection: Selection;
+  /** What the mask does to a neuron; zero when absent. */
+  operation?: Operation;
+  /** What activations are multiplied by, where the operation is `scale`. */
+  factor?: number;
+  /** Name of the item set that means are over, where the operation is `mean`. */
+  means_of?: string;
 }
+
+/** Which neurons are selected. */
+export type Selection = TopPercent | TopOfLayers | AboveShare | MostHarmful | Picked;
 
 /** The device compared with the CPU on a small random decoder. */
 export interface SelfTest {
@@ -1533,7 +1615,7 @@ export interface SplitRequest {
 /** How a selection holds under resamples of the attribution's items. */
 export interface Stability {
   /** What was selected. */
-  selection: Selection;
+  selection: TopPercent;
   /** Items that the attribution used. */
   items: number;
   /** Neurons selected. */
@@ -1555,7 +1637,7 @@ export interface Stability {
 /** A selection that is tried on other items. */
 export interface StabilityRequest {
   /** What is selected. */
-  selection: Selection;
+  selection: TopPercent;
   /** How the items are drawn again. */
   resampling: Resampling;
 }
@@ -1652,6 +1734,22 @@ export interface TokenWeight {
   token: string;
   /** What is added. */
   weight: number;
+}
+
+/** The top p % of several layers, by their scores, all ranked together. */
+export interface TopOfLayers {
+  /** The layers, each once. */
+  layers: Array<number>;
+  /** Percentage of their neurons, above 0 and at most 100. */
+  percent: number;
+}
+
+/** The top p % of one layer, the paper's selection. */
+export interface TopPercent {
+  /** The layer. */
+  layer: number;
+  /** Percentage of its neurons, above 0 and at most 100. */
+  percent: number;
 }
 
 /** One training run. */
@@ -1809,7 +1907,7 @@ export interface Engine {
   /** How a selection from the attribution holds under resamples of its items. */
   stability(request: StabilityRequest): Stability;
   /** The mask of the top p % of a layer. */
-  mask_top(selection: Selection): Mask;
+  mask_top(selection: TopPercent): Mask;
   /** `mask.json`. */
   export_mask(request: MaskRequest): string;
   /** Reads a `mask.json` for the loaded model. */
@@ -1854,7 +1952,9 @@ export interface Engine {
   general_ability(request: GeneralRequest, progress: OnProgress): Promise<Stamped<GeneralAbility>>;
   /** Random masks of the same size. */
   control(request: ControlRequest, progress: OnProgress): Promise<Stamped<ControlReport>>;
-  /** Layer × percentage on validation sets. */
+  /** The mask of any selection; harm that was not measured yet is measured first. */
+  mask_of(request: SelectRequest, progress: OnProgress): Promise<Mask>;
+  /** Masks by every rule that is asked for, on validation sets. */
   search(request: SearchRequest, progress: OnProgress): Promise<Stamped<SearchReport>>;
   /** Trains gains. */
   tune(request: TuneRequest, progress: OnProgress): Promise<Stamped<TuneReport>>;
@@ -1887,6 +1987,8 @@ export const LIMITS = {
   control_masks: 1000,
   /** Most random masks of a cell of the search. */
   cell_masks: 100,
+  /** Most neurons among which a search picks one by one. */
+  candidates: 1000,
 } as const;
 
 /** The calls that are jobs: they are told how far they are, and can be cancelled. */
@@ -1906,6 +2008,7 @@ export const LONG_CALLS: readonly (keyof Engine)[] = [
   "prune",
   "general_ability",
   "control",
+  "mask_of",
   "search",
   "tune",
   "reproduce",
