@@ -10,17 +10,21 @@ mod common;
 mod examples;
 mod version_0_1;
 
+use std::rc::Rc;
+
 use common::{assert_close, items, job, model, plain, wait};
 use secateur::attribution::Settings;
 use secateur::export::MaskFile;
 use secateur::items::{Item, items_sha256, parse_items};
-use secateur::model::Precision;
 use secateur::model::device::Compute;
-use secateur::pruning::Operation;
+use secateur::model::{Precision, Site};
 use secateur::pruning::selection::random_like;
+use secateur::pruning::{Change, Combination, Mask, Operation};
 use secateur::scoring::{Accuracy, Rule};
 use secateur::study::link::{self, Shared};
-use secateur::study::{Expected, Report, Reproduction, Role, Session, Study, StudyError, runner};
+use secateur::study::{
+    Expected, KeptMask, Report, Reproduction, Role, Session, Study, StudyError, runner,
+};
 use serde_json::{Value, json};
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -1145,4 +1149,187 @@ fn a_study_that_runs_beside_a_session_leaves_it_as_it_is() {
         assert_eq!(own.bench().rule(), Rule::Sum);
         assert!(own.bench().items("all").is_err() && own.attribution().is_none());
     }
+}
+
+/// A mask of one layer of the fixture's model, under a name.
+fn kept(name: &str, layer: usize, neurons: &[usize]) -> Value {
+    json!({
+        "name": name,
+        "model": {"id": FOLDER, "sha256": model(FOLDER).sha256},
+        "mask": {"site": "post", "layers": [{"layer": layer, "neurons": neurons}]},
+    })
+}
+
+/// What a kept mask's document says, changed at one place.
+fn with(mut document: Value, at: &str, value: Value) -> Value {
+    *document.pointer_mut(at).unwrap() = value;
+    document
+}
+
+fn keeping(masks: Value) -> Value {
+    let mut document = document();
+    document["kept_masks"] = masks;
+    document
+}
+
+#[test]
+fn kept_masks_stay_in_the_study_and_change_nothing_of_what_is_run() {
+    let masks = json!([kept("a", 0, &[1, 3]), kept("b", 2, &[0])]);
+    let study = study(&keeping(masks.clone()));
+    let report = run(FOLDER, &study).unwrap();
+    assert_eq!(report.study.kept_masks, study.kept_masks);
+    assert_eq!(
+        serde_json::to_value(&report.study).unwrap()["kept_masks"],
+        json!([
+            with(
+                masks[0].clone(),
+                "/mask",
+                json!({"operation": "zero", "site": "post", "layers": [{"layer": 0, "neurons": [1, 3]}]})
+            ),
+            with(
+                masks[1].clone(),
+                "/mask",
+                json!({"operation": "zero", "site": "post", "layers": [{"layer": 2, "neurons": [0]}]})
+            ),
+        ])
+    );
+    let pruned = report.pruned.as_ref().unwrap();
+    let without = run(FOLDER, &self::study(&document())).unwrap();
+    assert_eq!(pruned.mask, without.pruned.unwrap().mask);
+    // They are no part of the file of another mask.
+    let session = session(FOLDER);
+    let (info, engine) = (session.model_info(), session.engine_info());
+    let file = MaskFile::new(&info, engine, Some(report.study.clone()), pruned, None);
+    assert!(!file.to_json().unwrap().contains("kept_masks"));
+}
+
+#[test]
+fn masks_that_a_study_cannot_keep_are_refused_by_name() {
+    let many: Vec<Value> = (0..65)
+        .map(|index| kept(&format!("{index}"), 0, &[1]))
+        .collect();
+    for (masks, named) in [
+        (json!(many), "at most 64 masks, not 65"),
+        (
+            json!([kept("a", 0, &[1]), kept("a", 1, &[1])]),
+            "two kept masks are called `a`",
+        ),
+        (
+            json!([kept("a", 0, &[1]), kept(" ", 1, &[1])]),
+            "the name of kept mask 2 is empty",
+        ),
+        (
+            json!([kept(&"x".repeat(81), 0, &[1])]),
+            "longer than 80 characters",
+        ),
+        (
+            json!([with(
+                kept("a", 0, &[1]),
+                "/mask",
+                json!({"operation": "scale", "site": "post", "layers": []})
+            )]),
+            "kept mask `a`: mask: the operation `scale` needs a `factor`",
+        ),
+    ] {
+        let error = Study::from_json(&keeping(masks).to_string()).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    let outside = study(&keeping(json!([kept("a", 9, &[1])])));
+    let error = run(FOLDER, &outside).unwrap_err().to_string();
+    assert!(
+        error.contains("`a`: layer 9 is outside the model's 3 layers"),
+        "{error}"
+    );
+    // Of another model it may be as large as that.
+    let of_another = with(kept("a", 9, &[1]), "/model/sha256", json!("0"));
+    run(FOLDER, &study(&keeping(json!([of_another])))).unwrap();
+}
+
+#[test]
+fn two_masks_make_a_third_where_both_are_of_the_model_at_hand() {
+    let session = session(FOLDER);
+    let read = |document: Value| -> KeptMask { serde_json::from_value(document).unwrap() };
+    let (a, b) = (read(kept("a", 0, &[1, 3])), read(kept("b", 0, &[3, 5])));
+    let made = |how, a: &KeptMask, b: &KeptMask| session.combined(how, &[a.clone(), b.clone()]);
+    for (how, neurons) in [
+        (Combination::Union, vec![1, 3, 5]),
+        (Combination::Intersection, vec![3]),
+        (Combination::Difference, vec![1]),
+    ] {
+        assert_eq!(
+            made(how, &a, &b).unwrap(),
+            Mask::of_layer(Site::Post, 0, neurons)
+        );
+    }
+    let of_another = read(with(
+        kept("c", 0, &[1]),
+        "/model",
+        json!({"id": "other", "sha256": "0"}),
+    ));
+    let outside = read(kept("d", 0, &[1, 4000]));
+    let scaled = json!({"operation": "scale", "factor": 0.5, "site": "post", "layers": [{"layer": 0, "neurons": [1]}]});
+    let scaled = read(with(kept("e", 0, &[1]), "/mask", scaled));
+    for (other, named) in [
+        (
+            &of_another,
+            "`c` is of the model `other`, whose weights are others than those of the loaded `tiny-llama-tied`",
+        ),
+        (&outside, "`d`: neuron 4000 of layer 0 is outside"),
+        (&scaled, "two operations"),
+    ] {
+        for (first, second) in [(&a, other), (other, &a)] {
+            let error = made(Combination::Union, first, second)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}
+
+#[test]
+fn means_are_measured_once_for_the_same_items() {
+    let mut session = session(FOLDER);
+    session.change(|bench| bench.set_items("a", items(FOLDER)));
+    let first = wait(session.means("a", job())).unwrap();
+    session.change(|bench| bench.set_rule(Rule::PerByte));
+    assert!(Rc::ptr_eq(
+        &first,
+        &wait(session.means("a", job())).unwrap()
+    ));
+    let like = Mask {
+        operation: Operation::Mean,
+        means_of: Some("a".into()),
+        ..Mask::empty(Site::Post)
+    };
+    let mask = || Mask::of_layer(Site::Post, 1, [4, 2]);
+    let changed = wait(session.changed_like(mask(), &like, job())).unwrap();
+    assert_eq!(changed, mask().by(Change::Mean(&first)).unwrap());
+
+    session.change(|bench| bench.set_items("a", validation()));
+    let second = wait(session.means("a", job())).unwrap();
+    assert_ne!(first, second);
+    let again = wait(session.changed_like(changed, &like, job())).unwrap();
+    assert_eq!(again, mask().by(Change::Mean(&second)).unwrap());
+
+    let halved = Mask {
+        operation: Operation::Scale,
+        factor: Some(0.5),
+        ..Mask::empty(Site::Post)
+    };
+    let halves = wait(session.changed_like(again, &halved, job())).unwrap();
+    assert_eq!(halves, mask().by(Change::Scale(0.5)).unwrap());
+    let error = wait(session.changed_like(
+        halves,
+        &Mask {
+            factor: Some(1e4),
+            ..halved
+        },
+        job(),
+    ));
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("from -1000 to 1000")
+    );
 }

@@ -196,6 +196,7 @@ fn study_of(sets: &[Set], sha256: String, template: &Template, seed: u64) -> Stu
         attribution: Settings::preset("paper"),
         search: Some(SearchSpec::of_layers(PERCENTS.to_vec())),
         pruning: None,
+        kept_masks: Vec::new(),
         control: Some(ControlSpec {
             masks: CONTROL_MASKS,
             seed,

@@ -8,8 +8,7 @@ use super::CliError;
 use super::files::read_text;
 use super::outputs::{print, write};
 use crate::export::mask_file::MaskFile;
-use crate::pruning::Mask;
-use crate::scoring::RunError;
+use crate::pruning::Combination;
 
 #[derive(Subcommand)]
 pub enum MasksCommand {
@@ -43,10 +42,10 @@ impl MasksCommand {
 
 /// Combines masks.
 pub(super) fn run(command: &MasksCommand) -> Result<(), CliError> {
-    let combine: fn(&Mask, &Mask) -> Result<Mask, RunError> = match command {
-        MasksCommand::Union(_) => Mask::union,
-        MasksCommand::Intersection(_) => Mask::intersection,
-        MasksCommand::Difference(_) => Mask::difference,
+    let how = match command {
+        MasksCommand::Union(_) => Combination::Union,
+        MasksCommand::Intersection(_) => Combination::Intersection,
+        MasksCommand::Difference(_) => Combination::Difference,
     };
     let Masks { files, out } = command.masks();
     let mut combined: Option<MaskFile> = None;
@@ -54,7 +53,7 @@ pub(super) fn run(command: &MasksCommand) -> Result<(), CliError> {
         let file = read_mask_file(path)?;
         combined = Some(match combined {
             None => file,
-            Some(before) => before.combined(&file, combine)?,
+            Some(before) => before.combined(&file, how)?,
         });
     }
     let text = match combined {

@@ -203,6 +203,7 @@ fn study_of(
             mask: Some(mask.clone()),
             selection: selection.map(Into::into),
         }),
+        kept_masks: Vec::new(),
         control: control.map(|control| ControlSpec {
             masks: control.masks,
             seed: control.seed,

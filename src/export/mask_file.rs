@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ExportError;
 use crate::model::Config;
-use crate::pruning::Mask;
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet, SetEffect};
+use crate::pruning::{Combination, Mask};
 use crate::scoring::RunError;
 use crate::study::report::{EngineInfo, ModelInfo};
 use crate::study::{MadeOf, Measured, Study};
@@ -86,7 +86,7 @@ impl MaskFile {
                 d_mlp: model.d_mlp,
             },
             mask: pruned.mask.clone(),
-            study,
+            study: study.map(Study::without_kept_masks),
             results: pruned.sets.iter().map(PrunedSet::effect).collect(),
             control,
             engine: Some(engine),
@@ -179,16 +179,12 @@ impl MaskFile {
         }
     }
 
-    /// What a set operation makes of this file's mask and another's. How either was found and what it does is not kept.
+    /// What this file's mask and another's make together. How either was found and what it does is not kept.
     ///
     /// # Errors
     ///
-    /// [`ExportError::MaskFile`] for masks of two models, and what `operation` refuses.
-    pub fn combined(
-        &self,
-        other: &Self,
-        operation: impl FnOnce(&Mask, &Mask) -> Result<Mask, RunError>,
-    ) -> Result<Self, ExportError> {
+    /// [`ExportError::MaskFile`] for masks of two models, and what [`Combination::of`] refuses.
+    pub fn combined(&self, other: &Self, how: Combination) -> Result<Self, ExportError> {
         let fail = |message: String| ExportError::MaskFile(message);
         let known = |model: &MaskModel| !model.sha256.is_empty();
         if known(&self.model) && known(&other.model) && self.model.sha256 != other.model.sha256 {
@@ -201,7 +197,8 @@ impl MaskFile {
             true => &self.model,
             false => &other.model,
         };
-        let mask = operation(&self.mask, &other.mask).map_err(|error| fail(error.to_string()))?;
+        let mask = how.of(&self.mask, &other.mask);
+        let mask = mask.map_err(|error| fail(error.to_string()))?;
         Ok(Self::of(model.clone(), mask))
     }
 

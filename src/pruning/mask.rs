@@ -88,7 +88,7 @@ pub struct Mask {
 }
 
 /// The largest factor, of either sign: beyond it an activation is no weaker or stronger one, but another.
-const MAX_FACTOR: f64 = 1000.0;
+pub const MAX_FACTOR: f64 = 1000.0;
 
 impl Mask {
     /// The mask that prunes nothing.

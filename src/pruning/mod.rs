@@ -1,6 +1,7 @@
 //! Pruning: masks, how they are chosen, and what they do to the answers.
 //!
-//! - [`mask`]: a mask, its check against a model, what it does to a run; [`means`]: what may stand in for activations
+//! - [`mask`]: a mask, its check against a model, what it does to a run; [`combination`]: what two of them make;
+//!   [`means`]: what may stand in for activations
 //! - [`selection`]: the top p % of a layer, random masks of the same size, neurons by rank; [`rules`]: every rule of selection
 //! - [`effect`]: item sets before and after, flipped items, the random control, one neuron's card
 //! - [`general`]: what a mask costs on a plain text
@@ -8,6 +9,7 @@
 //! - [`stability`]: would other items have chosen the same? [`resample`]: other items, drawn from those at hand
 //! - [`race`]: every method against exact ablation
 
+pub mod combination;
 pub mod effect;
 pub mod general;
 pub mod mask;
@@ -19,6 +21,7 @@ pub mod search;
 pub mod selection;
 pub mod stability;
 
+pub use combination::Combination;
 pub use effect::{ControlReport, PruneReport};
 pub use general::GeneralAbility;
 pub use mask::{Change, Mask, Operation};

@@ -1,6 +1,7 @@
 //! The study: one document for the page, the link and the command line.
 //!
-//! - `specification`: the study, checked when it is read; `parts`: what it is made of; `error`: why one cannot be read or run
+//! - `specification`: the study, checked when it is read; `parts`: what it is made of; `kept`: masks beside
+//!   what is pruned; `error`: why one cannot be read or run
 //! - `stated`: what documents say was found, held to what stands beside it
 //! - [`bench`]: item sets and how they are put to a model: what needs none
 //! - [`session`]: a bench, a model and their results so far; every action the two ways in offer
@@ -14,6 +15,7 @@
 
 pub mod bench;
 mod error;
+mod kept;
 pub mod link;
 pub mod made_of;
 mod parts;
@@ -29,6 +31,7 @@ pub mod warm_up;
 pub use crate::pruning::SearchSpec;
 pub use bench::{Bench, Prompting};
 pub use error::StudyError;
+pub use kept::{KeptMask, MAX_KEPT_MASKS, MAX_MASK_NAME};
 pub use made_of::{MadeOf, Stamped};
 pub use parts::{ChoiceOrder, ControlSpec, ItemSetSpec, ModelSpec, PruningSpec, Role, ScoringSpec};
 pub use report::Report;

@@ -2,9 +2,11 @@
 //! is put aside, and comes back with that: it is not computed again.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::made_of::{MadeOf, Part};
 use crate::attribution::{Ablation, Attribution};
+use crate::pruning::Means;
 use crate::scoring::SetScores;
 
 /// Scores that are kept aside, at most.
@@ -74,6 +76,8 @@ pub(super) struct Results {
     attributions_aside: Aside<Attribution>,
     /// The latest last, whatever is at hand.
     ablations: Vec<Made<Ablation>>,
+    /// The latest, whatever is at hand: each neuron that joins a mask of means asks for them.
+    means: Option<Made<Rc<Means>>>,
 }
 
 impl Default for Results {
@@ -85,6 +89,7 @@ impl Default for Results {
             scores_aside: Aside::at_most(SCORES_AT_MOST),
             attributions_aside: Aside::at_most(ATTRIBUTIONS_AT_MOST),
             ablations: Vec::new(),
+            means: None,
         }
     }
 }
@@ -132,6 +137,17 @@ impl Results {
         if self.ablations.len() > ABLATIONS_AT_MOST {
             self.ablations.remove(0);
         }
+    }
+
+    /// The means over a set of this name, where they are of this.
+    pub fn means(&self, set: &str, of: &MadeOf) -> Option<Rc<Means>> {
+        let made = self.means.as_ref()?;
+        let is_its = made.result.set == set && made.of.is_same(of);
+        is_its.then(|| Rc::clone(&made.result))
+    }
+
+    pub fn keep_means(&mut self, made: Made<Rc<Means>>) {
+        self.means = Some(made);
     }
 
     /// Puts aside what was made of something else than what is at hand, and takes back what was made of that.

@@ -7,7 +7,7 @@ use super::{MadeOf, PruningSpec, Role, Session, Study, StudyError};
 use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
-use crate::model::{Config, Site};
+use crate::model::{Model, Site};
 use crate::pruning::effect::check_control;
 use crate::pruning::{Mask, Selection};
 
@@ -37,7 +37,7 @@ async fn run_like(
     let start = job.now_secs();
     study.check()?;
     check_model(session, study)?;
-    check_parts(study, session.model.config())?;
+    check_parts(study, &session.model)?;
     let prompting = study.prompting()?;
     let mut sets = Vec::new();
     let mut study = study.clone();
@@ -199,7 +199,8 @@ fn check_model(session: &Session, study: &Study) -> Result<(), StudyError> {
 
 /// Refuses at once what could not be done after hours of work: parts without those that they need, and settings that the
 /// model cannot bear.
-fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
+fn check_parts(study: &Study, model: &Model) -> Result<(), StudyError> {
+    let config = model.config();
     let attributed = study.sets_of(Role::Attribution).len();
     if study.attribution.is_some() && attributed != 1 {
         return Err(StudyError::Document(format!(
@@ -222,6 +223,9 @@ fn check_parts(study: &Study, config: &Config) -> Result<(), StudyError> {
         if let Some(selection) = &pruning.selection {
             selection.check(config.n_layers)?;
         }
+    }
+    for kept in study.kept_masks.iter().filter(|kept| kept.is_of(model)) {
+        kept.on(model)?;
     }
     if let Some(control) = &study.control {
         check_control(control.masks)?;

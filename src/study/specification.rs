@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChoiceOrder, ControlSpec, ItemSetSpec, MadeOf, ModelSpec, Prompting, PruningSpec, Role,
-    ScoringSpec, SearchSpec, StudyError,
+    ChoiceOrder, ControlSpec, ItemSetSpec, KeptMask, MadeOf, ModelSpec, Prompting, PruningSpec,
+    Role, ScoringSpec, SearchSpec, StudyError, kept,
 };
 use crate::attribution::Settings;
 use crate::items::{AnswersFrom, FewShot, TemplateSpec, check_items};
@@ -49,6 +49,9 @@ pub struct Study {
     /// What is pruned; without it, the search's best cell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruning: Option<PruningSpec>,
+    /// Masks that are kept beside what is pruned. No run takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_masks: Vec<KeptMask>,
     /// The random control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlSpec>,
@@ -170,6 +173,7 @@ impl Study {
         {
             mask.check()?;
         }
+        kept::check(&self.kept_masks)?;
         self.check_seeds()?;
         self.check_selection()
     }
@@ -206,6 +210,15 @@ impl Study {
                     .into(),
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// What is run, without the masks that are kept beside it.
+    #[must_use]
+    pub fn without_kept_masks(self) -> Self {
+        Self {
+            kept_masks: Vec::new(),
+            ..self
         }
     }
 

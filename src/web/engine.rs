@@ -31,10 +31,11 @@ use crate::study::{Bench, Expected, MadeOf, Session, Stamped, StudyError, runner
 use crate::tuning::TuneReport;
 use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
-    AttributeRequest, ContrastRequest, ControlRequest, CountRequest, EffectsRequest,
-    GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
-    PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
-    SearchRequest, SelectRequest, SetRequest, SnippetRequest, StabilityRequest, TextRequest,
+    AttributeRequest, ChangeRequest, CombineRequest, ContrastRequest, ControlRequest, CountRequest,
+    EffectsRequest, GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest,
+    NeuronRequest, PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest,
+    SalienceRequest, SearchRequest, SelectRequest, SetRequest, SnippetRequest, StabilityRequest,
+    TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -330,6 +331,16 @@ impl Bound {
         Ok(self.session()?.mask_top(selection)?)
     }
 
+    pub fn combine_masks(&mut self, request: CombineRequest) -> Result<Mask> {
+        let CombineRequest { how, masks } = request;
+        Ok(self.session()?.combined(how, &masks)?)
+    }
+
+    pub async fn change_mask(&mut self, request: ChangeRequest, job: Job<'_>) -> Result<Mask> {
+        let ChangeRequest { mask, like } = request;
+        Ok(self.session()?.changed_like(mask, &like, job).await?)
+    }
+
     pub async fn prune(
         &mut self,
         request: PruneRequest,
@@ -482,7 +493,8 @@ impl Bound {
         let precision = session.model.report.precision;
         let expected = Expected::new(precision, mask, &baseline, prune.as_ref()).shortened();
         let shared = Shared {
-            study,
+            // A link is to be short.
+            study: study.without_kept_masks(),
             expected: Some(expected).filter(|expected| !expected.sets.is_empty()),
         };
         Ok(link::encode(&shared)?)

@@ -91,7 +91,10 @@ fn of_run(error: &RunError) -> (&'static str, &'static str) {
             "Lower the confidence threshold, or bring items that the model is surer of.",
         ),
         RunError::Settings(_) => ("settings", CHANGE_SETTING),
-        RunError::Mask(_) => ("mask", "Was the mask made for another model?"),
+        RunError::Mask(_) => (
+            "mask",
+            "A mask is of one model. Two are combined where both change neurons alike: give one the other's operation first.",
+        ),
         RunError::Model(error) => of_model(error),
     }
 }

@@ -24,9 +24,9 @@ use crate::items::{AnswersFrom, FewShot, Item, TemplateSpec};
 use crate::model::{Neuron, Precision};
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::selection::TopPercent;
-use crate::pruning::{Mask, Operation, Resampling, Selection};
+use crate::pruning::{Combination, Mask, Operation, Resampling, Selection};
 use crate::scoring::{ItemScore, Orders, Rule, SetScores};
-use crate::study::{Expected, SearchSpec, Stamped, Study};
+use crate::study::{Expected, KeptMask, SearchSpec, Stamped, Study};
 
 /// Which model its files are.
 #[derive(Debug, Deserialize)]
@@ -288,6 +288,26 @@ pub struct SalienceRequest {
     pub id: String,
     /// Whose target is explained.
     pub settings: Settings,
+}
+
+/// Two masks that make a third.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CombineRequest {
+    /// How.
+    pub how: Combination,
+    /// The masks.
+    pub masks: [KeptMask; 2],
+}
+
+/// Neurons that are to be changed otherwise.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ChangeRequest {
+    /// The neurons.
+    pub mask: Mask,
+    /// A mask that changes its own neurons so.
+    pub like: Mask,
 }
 
 /// A mask to be tried.

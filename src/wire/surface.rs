@@ -10,12 +10,12 @@ pub use super::answers::{
     Reproduced,
 };
 pub use super::{
-    AblateRequest, AttributeRequest, BiasRequest, CompareRequest, ContrastRequest, ControlRequest,
-    CountRequest, EffectsRequest, ExportRequest, ForwardRequest, GeneralRequest, ItemsRequest,
-    LinkRequest, MaskRequest, ModelRequest, NeuronRequest, PromptRequest, PromptingRequest,
-    PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
-    SearchRequest, SelectRequest, SetRequest, SnippetRequest, SplitRequest, StabilityRequest,
-    TextRequest,
+    AblateRequest, AttributeRequest, BiasRequest, ChangeRequest, CombineRequest, CompareRequest,
+    ContrastRequest, ControlRequest, CountRequest, EffectsRequest, ExportRequest, ForwardRequest,
+    GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
+    PromptRequest, PromptingRequest, PruneRequest, RaceRequest, RankedRequest, RuleRequest,
+    RunRequest, SalienceRequest, SearchRequest, SelectRequest, SetRequest, SnippetRequest,
+    SplitRequest, StabilityRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
 pub use crate::attribution::contrast::Contrast;
@@ -82,6 +82,8 @@ macro_rules! surface {
                 fn stability(request: StabilityRequest) -> Stability;
                 /// The mask of the top p % of a layer.
                 fn mask_top(selection: TopPercent) -> Mask;
+                /// The neurons of either of two masks, of both, or of the first alone.
+                fn combine_masks(request: CombineRequest) -> Mask;
                 /// `mask.json`.
                 fn export_mask(request: MaskRequest) -> String;
                 /// Reads a `mask.json` for the loaded model.
@@ -124,6 +126,8 @@ macro_rules! surface {
                 fn salience(request: SalienceRequest) -> Stamped<Salience>;
                 /// One neuron's card.
                 fn neuron(request: NeuronRequest) -> Stamped<NeuronCard>;
+                /// A mask whose neurons are changed otherwise; means are measured where they are not known.
+                fn change_mask(request: ChangeRequest) -> Mask;
                 /// Sets before and after a mask.
                 fn prune(request: PruneRequest) -> Stamped<PruneReport>;
                 /// A text before and after a mask.

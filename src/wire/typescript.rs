@@ -12,9 +12,11 @@ use crate::attribution::settings::{ADAPTIVE_STEPS, CONSENSUS, MAX_STEPS, TOLERAN
 use crate::items::{MAX_CHOICES, MAX_SHOTS};
 use crate::job::Progress;
 use crate::pruning::effect::MAX_CONTROL_MASKS;
+use crate::pruning::mask::MAX_FACTOR;
 use crate::pruning::search::MAX_CELL_MASKS;
 use crate::pruning::search::spec::MAX_CANDIDATES;
 use crate::scoring::position::MAX_ORDERS;
+use crate::study::{MAX_KEPT_MASKS, MAX_MASK_NAME};
 use crate::tuning::TuneDetail;
 
 /// Where they are committed.
@@ -138,7 +140,7 @@ macro_rules! described {
 surface!(described);
 
 /// Limits and first values that controls of the page have from the engine: their names there, what they are, and they.
-fn limits() -> [(&'static str, &'static str, f64); 10] {
+fn limits() -> [(&'static str, &'static str, f64); 13] {
     [
         ("choices", "Most choices of an item.", MAX_CHOICES as f64),
         ("shots", "Most shots of a prompt.", MAX_SHOTS as f64),
@@ -177,6 +179,21 @@ fn limits() -> [(&'static str, &'static str, f64); 10] {
             "candidates",
             "Most neurons among which a search picks one by one.",
             MAX_CANDIDATES as f64,
+        ),
+        (
+            "factor",
+            "Largest factor of a mask that scales, of either sign.",
+            MAX_FACTOR,
+        ),
+        (
+            "kept_masks",
+            "Most kept masks of a study.",
+            MAX_KEPT_MASKS as f64,
+        ),
+        (
+            "mask_name",
+            "Most characters of a kept mask's name.",
+            MAX_MASK_NAME as f64,
         ),
     ]
 }

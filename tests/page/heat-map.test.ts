@@ -108,7 +108,7 @@ test("rows take the height that there is, with a track for the pruned and a gap 
 
 test("the map in words says what is strongest and what is pruned", () => {
   expect(description(PICTURE, mask(0, 3))).toBe(
-    "Heat map of 2 layers by 4 neurons. Strongest neuron: blocks.0.mlp.hook_post[1], score −3.00. Pruned: 2 in layer 0.",
+    "Heat map of 2 layers by 4 neurons. Strongest neuron: blocks.0.mlp.hook_post[1], score −3.00. Pruned: 2 in layer 0; set to zero.",
   );
   expect(title(PICTURE, null)).toBe("2 layers × 4 neurons");
   expect(title(PICTURE, attribution().result)).toBe(

@@ -41,3 +41,13 @@ test("no more than the last hundred changes are held", () => {
   for (let change = 0; change < 120; change += 1) history = remembered(history, study(), "mask");
   expect(history.undo).toHaveLength(100);
 });
+
+test("kept masks are undone for themselves", () => {
+  const kept = [{ name: "a", model: { id: "m", sha256: "model" }, mask: mask(1) }];
+  const second = study({ kept_masks: kept });
+  const history = remembered(remembered(NO_HISTORY, study(), "kept_masks"), second, "mask");
+  const undone = step(history, "undo", second, "kept_masks");
+  expect(undone?.change).toEqual({ of: "kept_masks", kept_masks: [] });
+  expect(undone?.history.undo.map(({ of }) => of)).toEqual(["mask"]);
+  expect(undone && step(undone.history, "redo", study(), "kept_masks")?.change).toEqual({ of: "kept_masks", kept_masks: kept });
+});

@@ -1,6 +1,8 @@
 // What the tests of services and views share: a page without an engine, and a store with what a test needs.
 
 import { render } from "lit";
+import { vi } from "vitest";
+import { engine, type OnProgress } from "../../www/src/services/engine";
 import { store, type EngineState, type Held, type ViewState } from "../../www/src/services/store";
 
 /** Resolves once everything that was asked for is drawn. */
@@ -39,6 +41,14 @@ export function draw(template: unknown): HTMLElement {
   document.body.append(host);
   render(template, host);
   return host;
+}
+
+/** An engine that is ready and answers calls so, or throws, until mocks are restored. */
+export function answer(by: (method: string, request: never, onProgress: OnProgress) => unknown): void {
+  store.engine({ status: "ready" });
+  const call = async (method: string, [request]: never[], onProgress: OnProgress): Promise<unknown> =>
+    by(method, request as never, onProgress);
+  vi.spyOn(engine, "call").mockImplementation(call as never);
 }
 
 /** A control by its stable key. */

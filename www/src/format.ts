@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-import { LIMITS, type Accuracy, type AttributionSettings, type Method } from "./wire/engine";
+import { LIMITS, type Accuracy, type AttributionSettings, type Mask, type Method, type Paired } from "./wire/engine";
 
 const MINUS = "−";
 
@@ -120,6 +120,23 @@ export function settingsText(settings: AttributionSettings): string {
   }
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? LIMITS.tolerance)}` : `${count(steps, "step")}, ${rule} rule`;
   return [preset ?? "own settings", path, site, positions, target, nodes, ...further].join(", ");
+}
+
+/** What a mask does to the activations of its neurons. */
+export function operationText({ operation, factor, means_of }: Pick<Mask, "operation" | "factor" | "means_of">): string {
+  switch (operation) {
+    case "zero":
+      return "set to zero";
+    case "scale":
+      return `multiplied by ${factor === undefined ? "?" : signed(String(factor))}`;
+    case "mean":
+      return `set to their mean${means_of === undefined ? "" : ` over “${visible(means_of)}”`}`;
+  }
+}
+
+/** `p = 0.031`, or below what three digits show. */
+export function chanceText({ p_value }: Paired): string {
+  return p_value < 0.001 ? "p < 0.001" : `p = ${p_value.toFixed(3)}`;
 }
 
 export function clip(text: string, length: number): string {

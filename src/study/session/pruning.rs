@@ -1,5 +1,7 @@
 //! What masks do, and what training does beside them.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 
 use crate::job::Job;
@@ -9,9 +11,10 @@ use crate::pruning::rules::{Evidence, MostHarmful};
 use crate::pruning::search::spec::Cost;
 use crate::pruning::search::{self, SearchReport, SearchSpec};
 use crate::pruning::selection::TopPercent;
-use crate::pruning::{Mask, Means, Operation, Selection};
+use crate::pruning::{Combination, Mask, Means, Operation, Selection};
 use crate::scoring::RunError;
-use crate::study::{Session, StudyError};
+use crate::study::results::Made;
+use crate::study::{KeptMask, MadeOf, Session, StudyError};
 use crate::tuning::{self, TuneReport, TuneSets, TuneSettings};
 
 /// Which sets a tuning uses, by name.
@@ -70,35 +73,66 @@ impl Session {
         })
     }
 
-    /// Each neuron's mean activation over the prompts of a set.
+    /// What two masks of the model at hand make together.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Mask`] for one of another model, and for masks that change neurons in two ways.
+    pub fn combined(
+        &self,
+        how: Combination,
+        [first, second]: &[KeptMask; 2],
+    ) -> Result<Mask, StudyError> {
+        Ok(how.of(&first.on(&self.model)?, &second.on(&self.model)?)?)
+    }
+
+    /// Each neuron's mean activation over the prompts of a set; those measured last are not measured again.
     ///
     /// # Errors
     ///
     /// [`StudyError`].
-    pub async fn means(&self, set: &str, job: Job<'_>) -> Result<Means, StudyError> {
+    pub async fn means(&mut self, set: &str, job: Job<'_>) -> Result<Rc<Means>, StudyError> {
+        // No rule has a part in them.
+        let of = MadeOf {
+            rule: None,
+            ..self.made_of(set)?
+        };
+        if let Some(known) = self.results.means(set, &of) {
+            return Ok(known);
+        }
         let prompts = self.bench().prompts(set)?;
-        let means = Means::measure(self.trial(set, &prompts)?, job).await?;
+        let result = Rc::new(Means::measure(self.trial(set, &prompts)?, job).await?);
         self.compute.faults.check()?;
-        Ok(means)
+        self.results.keep_means(Made {
+            of,
+            result: Rc::clone(&result),
+        });
+        Ok(result)
     }
 
-    /// The neurons of `mask`, changed as `like` changes its own; means are measured anew.
+    /// The neurons of `mask`, changed as `like` changes its own: to means of the items at hand, where it is to means.
     ///
     /// # Errors
     ///
     /// [`StudyError`].
     pub async fn changed_like(
-        &self,
+        &mut self,
         mask: Mask,
         like: &Mask,
         job: Job<'_>,
     ) -> Result<Mask, StudyError> {
+        like.check()?;
         let means = self.means_for(like, job).await?;
-        Ok(mask.by(like.change(means.as_ref())?)?)
+        let changed = mask.by(like.change(means.as_deref())?)?;
+        Ok(changed.checked(self.model.config())?)
     }
 
     /// The means that a mask's operation takes.
-    async fn means_for(&self, mask: &Mask, job: Job<'_>) -> Result<Option<Means>, StudyError> {
+    async fn means_for(
+        &mut self,
+        mask: &Mask,
+        job: Job<'_>,
+    ) -> Result<Option<Rc<Means>>, StudyError> {
         match (mask.operation, &mask.means_of) {
             (Operation::Mean, Some(set)) => Ok(Some(self.means(set, job).await?)),
             (Operation::Mean, None) => Err(RunError::Mask(
@@ -150,7 +184,7 @@ impl Session {
     ///
     /// [`StudyError`].
     pub async fn control(
-        &self,
+        &mut self,
         mask: Mask,
         sets: &[String],
         (masks, seed): (usize, u64),
@@ -159,7 +193,7 @@ impl Session {
         let means = self.means_for(&mask, job).await?;
         let prompts = self.all_prompts(sets)?;
         let trials = self.trials(sets, &prompts)?;
-        let report = effect::control(&trials, mask, (masks, seed), means.as_ref(), job).await?;
+        let report = effect::control(&trials, mask, (masks, seed), means.as_deref(), job).await?;
         self.compute.faults.check()?;
         Ok(report)
     }
@@ -207,7 +241,7 @@ impl Session {
         }
         let prompts = self.all_prompts(sets)?;
         let trials = self.all_scored(sets, &prompts)?;
-        let report = search::search(&trials, self.evidence()?, spec, means.as_ref(), job).await?;
+        let report = search::search(&trials, self.evidence()?, spec, means.as_deref(), job).await?;
         self.compute.faults.check()?;
         Ok(report)
     }

@@ -65,7 +65,7 @@ export async function score(set: string, onProgress: OnProgress): Promise<void> 
   if (scored.made_of[0]?.rule !== store.state.study.scoring.rule) await countByRule();
 }
 
-async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promise<void> {
+export async function scoreSets(sets: readonly string[], onProgress: OnProgress): Promise<void> {
   for (const set of new Set(sets)) await score(set, onProgress);
 }
 
@@ -155,7 +155,8 @@ async function takeSelection(selection: Selection, { operation, factor, means_of
 /** The mask of a search's cell, as it was tried. */
 export async function takeCell(selection: Selection, search: SearchSpec): Promise<void> {
   const top = topOf(selection);
-  if (top && (search.operation ?? "zero") === "zero") {
+  // By the slider's way, where that gives the same.
+  if (top && (search.operation ?? "zero") === "zero" && store.state.study.pruning.mask.operation === "zero") {
     await takeTop(top);
     return;
   }
@@ -164,6 +165,7 @@ export async function takeCell(selection: Selection, search: SearchSpec): Promis
     const means_of = search.means_of ?? store.state.shown.attribution?.set;
     const doing = search.operation === "mean" && means_of !== undefined ? { ...search, means_of } : search;
     await takeSelection(selection, doing, onProgress);
+    await askStability();
   });
   if (isDone) await measureIfLive();
 }
@@ -241,7 +243,8 @@ export async function takeTop(selection: TopPercent): Promise<void> {
       const now = wanted;
       wanted = null;
       await ensureAttribution(onProgress);
-      await takeSelection(now, {}, onProgress);
+      // As the mask at hand changes its own.
+      await takeSelection(now, store.state.study.pruning.mask, onProgress);
     }
     await askStability();
   });
@@ -286,7 +289,12 @@ export function measure(): Promise<boolean> {
 async function measureWith(onProgress: OnProgress): Promise<void> {
   const sets = reportedSets(store.state.study);
   await scoreSets(sets, onProgress);
-  put("pruned", apart(await engine.call("prune", [{ mask: store.state.study.pruning.mask, sets }], onProgress)));
+  await measureOn(sets, store.state.study.pruning.mask, onProgress);
+}
+
+/** Scored sets before and after a mask. */
+export async function measureOn(sets: string[], mask: Mask, onProgress: OnProgress): Promise<void> {
+  put("pruned", apart(await engine.call("prune", [{ mask, sets }], onProgress)));
 }
 
 export function runControl(): Promise<boolean> {

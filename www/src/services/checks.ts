@@ -1,7 +1,7 @@
 // What holds a study to account: the race of the methods, the audit of the items, contrasts between them, a plain text under the mask.
 
 import { hasBaseline, hasTarget } from "../format";
-import type { AttributionSettings } from "../wire/engine";
+import type { AttributionSettings, Mask } from "../wire/engine";
 import { apart, put, score, unfitting } from "./actions";
 import { contrastSettings, packedContrast, type ContrastAsked } from "./contrast";
 import { setsOf } from "./edited";
@@ -75,8 +75,12 @@ export function runContrast(asked: ContrastAsked): Promise<boolean> {
 /** The text that comes with the page, before and after the mask. */
 export function measureText(): Promise<boolean> {
   return runJob("A text before and after the mask", async (onProgress) => {
-    const { default: text } = await import("../../../models/texts/wonderland.txt?raw");
-    const { mask } = store.state.study.pruning;
-    if (!put("general", apart(await engine.call("general_ability", [{ mask, text }], onProgress)))) unfitting("The measurement");
+    if (!(await putText(store.state.study.pruning.mask, onProgress))) unfitting("The measurement");
   });
+}
+
+/** The text before and after a mask; whether that is of the mask at hand by now. */
+export async function putText(mask: Mask, onProgress: OnProgress): Promise<boolean> {
+  const { default: text } = await import("../../../models/texts/wonderland.txt?raw");
+  return put("general", apart(await engine.call("general_ability", [{ mask, text }], onProgress)));
 }

@@ -7,6 +7,7 @@ import type {
   AttributionSettings,
   Item,
   ItemSetSpec,
+  KeptMask,
   LayerMask,
   MadeOf,
   Mask,
@@ -49,6 +50,9 @@ export interface Pruning {
   source?: SelectionSource;
 }
 
+/** A mask that is kept beside the one at hand. */
+export type NamedMask = KeptMask & Pruning;
+
 /** The selection that made a mask, where it selected from this attribution. */
 export function selectionOf({ selection, source }: Pruning, attributed: readonly MadeOf[] | null): Selection | null {
   return selection && source?.made_of && attributed && isSame(source.made_of, attributed) ? selection : null;
@@ -65,6 +69,7 @@ export interface EditedStudy {
   attribution: AttributionSettings;
   search: SearchSpec;
   pruning: Pruning;
+  kept_masks: NamedMask[];
   control: { masks: number };
   tuning: TuneSettings;
   seed: number;
@@ -106,6 +111,7 @@ export const EMPTY_STUDY: EditedStudy = {
   attribution: DEFAULT_SETTINGS,
   search: { percents: [1, 2, 5, 10, 20, 30] },
   pruning: { mask: EMPTY_MASK },
+  kept_masks: [],
   control: { masks: 20 },
   tuning: { layer: 0, steps: 50, learning_rate: 0.05, weight_decay: 0.01, batch_size: 16, evaluate_every: 5 },
   seed: 0,

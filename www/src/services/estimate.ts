@@ -1,13 +1,14 @@
-// How long an attribution, a race, a contrast or a measurement of every neuron will take, guessed from how long the last one took, or
-// scoring: a hint for the user, no result.
+// How long an attribution, a race, a contrast, a measurement of every neuron or of masks will take, guessed from how long the last one
+// took, or scoring: a hint for the user, no result.
 
 import { hasTarget } from "../format";
 import type { AttributionSettings, Item, Method } from "../wire/engine";
 import { contrastSettings, type ContrastAsked } from "./contrast";
-import { setsOf, type Shape } from "./edited";
+import { reportedSets, setsOf, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
 import { isEqual } from "./made-of";
+import type { Found } from "./results";
 import { searchCost, type SearchCost } from "./search-cost";
 import type { State } from "./store";
 
@@ -150,6 +151,24 @@ export function searchEstimate({ study, engine, shown }: State): (SearchCost & {
   if (scored.length < sets.length || precomputed.includes("scores")) return { ...cost, run_seconds: null };
   const seconds = scored.reduce((sum, scores) => sum + scores.seconds, 0);
   return { ...cost, run_seconds: (seconds / items) * cost.share_of_model };
+}
+
+/** Tokens of the text that comes with the page, roughly; it is run once without the mask and once with it. */
+const TEXT_TOKENS = 600;
+
+/** Seconds to measure masks on the sets that are reported on, and some on the text; null where nothing was run that could tell. */
+export function masksSeconds({ study, results, shown }: State, onItems: number, onText: number): number | null {
+  const sets = reportedSets(study);
+  const items = shown.sets.filter(({ name }) => sets.includes(name)).flatMap((set) => set.items);
+  const scored = sets.flatMap((name) => shown.scores[name] ?? []);
+  const passes = shown.precomputed.includes("scores") ? 0 : scored.reduce((sum, { items }) => sum + items.length, 0);
+  const pass = passes > 0 ? scored.reduce((sum, { seconds }) => sum + seconds, 0) / passes : null;
+  const last = results.find((found): found is Found<"pruned"> => found.kind === "pruned" && !found.beforehand);
+  const measured = last?.result.sets.reduce((sum, { after }) => sum + after.items.length, 0) ?? 0;
+  // Without a measurement: the items once without the mask and once with it.
+  const each = last && measured > 0 ? last.result.seconds / measured : pass === null ? null : 2 * pass;
+  if (each === null) return null;
+  return onItems * items.length * each + onText * 2 * TEXT_TOKENS * ((pass ?? each / 2) / tokensOf(items));
 }
 
 /** Items of the attribution set that pass the confidence threshold; null before they are scored. */

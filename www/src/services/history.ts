@@ -1,12 +1,14 @@
-// What was changed in the study, and back: the items and the mask, each for itself.
+// What was changed in the study, and back: the items, the mask and the masks that are kept, each for itself.
 
 import type { ItemSetSpec } from "../wire/engine";
-import type { EditedStudy, Pruning } from "./edited";
+import type { EditedStudy, NamedMask, Pruning } from "./edited";
 
 /** What can be had back. */
 export type Change =
   /** `shots` is the set that shots were drawn from. */
-  { of: "items"; item_sets: ItemSetSpec[]; shots?: string } | { of: "mask"; pruning: Pruning };
+  | { of: "items"; item_sets: ItemSetSpec[]; shots?: string }
+  | { of: "mask"; pruning: Pruning }
+  | { of: "kept_masks"; kept_masks: NamedMask[] };
 export type Changed = Change["of"];
 
 /** The study as it was before each change, the latest last; and as it was before changes were taken back. */
@@ -21,6 +23,7 @@ const LONGEST = 100;
 
 function asItIs(study: EditedStudy, of: Changed): Change {
   if (of === "mask") return { of, pruning: study.pruning };
+  if (of === "kept_masks") return { of, kept_masks: study.kept_masks };
   const shots = study.few_shot?.set;
   return { of, item_sets: study.item_sets, ...(shots === undefined ? {} : { shots }) };
 }

@@ -1,8 +1,10 @@
-// The mask as the user edits it, with undo and redo.
+// The mask as the user edits it: its neurons, what becomes of them, with undo and redo.
 
 import type { LayerMask, Mask, Selection } from "../wire/engine";
 import { EMPTY_MASK, selectionOf, type Pruning, type SelectionSource } from "./edited";
+import { engine, type OnProgress } from "./engine";
 import { remembered, step } from "./history";
+import { runJob, whenIdle } from "./jobs";
 import { isEqual } from "./made-of";
 import { store, type State } from "./store";
 
@@ -52,22 +54,62 @@ export function setMask(mask: Mask, selection?: Selection, source?: SelectionSou
   store.edit({ pruning });
 }
 
+/** What a mask does to its neurons, whichever they are. */
+export type Change = Pick<Mask, "operation" | "factor" | "means_of">;
+
+/** Neurons, changed otherwise; the engine measures means where it has none of the same items. */
+export async function changed({ site, layers }: Mask, to: Change, onProgress: OnProgress): Promise<Mask> {
+  const { operation, factor, means_of } = to;
+  const how = { operation, ...(factor === undefined ? {} : { factor }), ...(means_of === undefined ? {} : { means_of }), site };
+  const mask: Mask = { ...EMPTY_MASK, site, layers: layers.map(({ layer, neurons }) => ({ layer, neurons })) };
+  if (neuronCount(mask) === 0) return { ...how, layers: [] };
+  if (operation === "zero") return mask;
+  return engine.call("change_mask", [{ mask, like: { ...how, layers: [] } }], onProgress);
+}
+
+/** What becomes of the neurons of the mask at hand from now on, once no other job runs. */
+export async function changeOperation(to: Change): Promise<void> {
+  await whenIdle();
+  await runJob("Changing what the mask does", async (onProgress) => {
+    let before: Pruning;
+    let mask: Mask;
+    do {
+      before = store.state.study.pruning;
+      mask = await changed(before.mask, to, onProgress);
+    } while (store.state.study.pruning !== before);
+    setMask(mask, before.selection, before.source);
+  });
+}
+
 export function toggleNeuron(layer: number, neuron: number): void {
   const { mask } = store.state.study.pruning;
   const { attribution } = store.state.shown;
-  const has = isPruned(mask, layer, neuron);
-  if (!has && mask.operation === "mean") {
-    store.view({
-      notice:
-        "This mask puts means in the place of activations, and no other neuron's is known here. Clear the mask to choose neurons anew.",
-    });
-    return;
+  if (isPruned(mask, layer, neuron)) {
+    setMask(withLayer(mask, layer, (entry) => without(entry, neuron)));
+  } else if (mask.operation === "mean") {
+    void joinByMean(layer, neuron);
+  } else {
+    const site = mask.layers.length > 0 ? mask.site : (attribution?.settings.site ?? mask.site);
+    setMask(withNeuron({ ...mask, site }, layer, neuron));
   }
-  const others = mask.layers.filter((entry) => entry.layer !== layer);
-  const entry = mask.layers.find((entry) => entry.layer === layer) ?? { layer, neurons: [] };
-  const changed = has ? without(entry, neuron) : { ...entry, neurons: [...entry.neurons, neuron] };
-  const site = mask.layers.length > 0 ? mask.site : (attribution?.settings.site ?? mask.site);
-  setMask({ ...mask, site, layers: [...others, changed] });
+}
+
+/** Takes in a neuron whose mean has to be measured, once no other job runs. */
+async function joinByMean(layer: number, neuron: number): Promise<void> {
+  await whenIdle();
+  await runJob("Mean of the neuron", async (onProgress) => {
+    const { mask } = store.state.study.pruning;
+    if (!isPruned(mask, layer, neuron)) setMask(await changed(withNeuron(mask, layer, neuron), mask, onProgress));
+  });
+}
+
+function withLayer(mask: Mask, layer: number, change: (entry: LayerMask) => LayerMask): Mask {
+  const entry = mask.layers.find((other) => other.layer === layer) ?? { layer, neurons: [] };
+  return { ...mask, layers: [...mask.layers.filter((other) => other !== entry), change(entry)] };
+}
+
+function withNeuron(mask: Mask, layer: number, neuron: number): Mask {
+  return withLayer(mask, layer, (entry) => ({ ...entry, neurons: [...entry.neurons, neuron] }));
 }
 
 function without({ layer, neurons, means }: LayerMask, neuron: number): LayerMask {

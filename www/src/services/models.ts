@@ -141,6 +141,7 @@ function isOfLesson(set: ItemSetSpec): boolean {
   return set.sample?.startsWith(LESSON) ?? false;
 }
 
+const MASKS = ["mask", "kept_masks"] as const;
 const RESULTS = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"] as const;
 
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
@@ -148,7 +149,7 @@ export function isLessonAsItCame(state: State): boolean {
   const { shown, study, history } = state;
   const { precomputed } = shown;
   const isComputedHere = RESULTS.some((kind) => Object.keys(shown[kind] ?? {}).length > 0 && !precomputed.includes(kind));
-  const isChanged = isComputedHere || precomputed.length === 0 || canStep(history.undo, "mask");
+  const isChanged = isComputedHere || precomputed.length === 0 || MASKS.some((of) => canStep(history.undo, of));
   return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }
 

@@ -7,6 +7,7 @@ import type {
   ControlReport,
   GeneralAbility,
   MadeOf,
+  Mask,
   NeuronCard,
   NeuronRequest,
   Portrait,
@@ -25,7 +26,7 @@ import type {
 import type { ContrastAsked, HeldContrast } from "./contrast";
 import { reportedSets, selectionOf, setsOf, tunedSets, type EditedStudy } from "./edited";
 import type { HeldEffects } from "./harm";
-import { differences, isEqual, isSame } from "./made-of";
+import { differences, isEqual, isSame, PARTS, type Part } from "./made-of";
 import { renamed } from "./renaming";
 
 /** A tuning with the settings that it was made with. */
@@ -103,18 +104,28 @@ export interface Found<K extends Kind = Kind> {
   beforehand?: boolean;
 }
 
+/** What is known of a kept mask, which is not the one at hand. */
+export interface OfKept {
+  pruned: PruneReport | null;
+  general: GeneralAbility | null;
+  /** What is other than it was when the mask was last measured, where that does not fit any more. */
+  outdated: readonly Part[];
+}
+
 /** The results that fit a study. */
 export type Shown = { [K in Single]: Results[K] | null } & { [K in OfASet]: Record<string, Results[K]> } & {
   /** The kinds of which some came with the page. */
   precomputed: readonly Kind[];
   /** What the attribution was made of. */
   attributed: readonly MadeOf[] | null;
+  /** Of each mask that the study keeps, in its order. */
+  kept: readonly OfKept[];
   /** The results that all this is of. */
   chosen: readonly Found[];
 };
 
-/** Of scores there may be as many as sets. */
-const AT_MOST: Partial<Record<Kind, number>> = { scores: 128 };
+/** Of scores there may be as many as sets; of what masks do, as many as kept masks, and some of the one at hand. */
+const AT_MOST: Partial<Record<Kind, number>> = { scores: 128, pruned: 80, general: 80 };
 const AT_MOST_OF_KIND = 13;
 
 /** Whether a later result takes the place of another one for good: the same was asked. */
@@ -359,6 +370,35 @@ function ofEachSet(kind: OfASet, results: readonly Found[], at: AtHand): [string
   });
 }
 
+/** What is other now than when a result of a mask was found. */
+function outdatedParts({ made_of }: Found, { study }: AtHand): Part[] {
+  const differing = made_of.flatMap((of): Part[] => {
+    const name = nameOf(study, of);
+    const now = name === null ? null : ofSet(study, name);
+    // A set that is gone, or changed, has other items.
+    if (now === null) return ["items"];
+    return [...differences(of, now), ...(of.shots === undefined && now.shots !== undefined ? (["shots"] as const) : [])];
+  });
+  return PARTS.filter((part) => differing.includes(part));
+}
+
+/** What is known of a mask of the study's model that is not at hand, and the results that say so. */
+function ofKept(mask: Mask, study: EditedStudy, results: readonly Found[]): { known: OfKept; chosen: Found[] } {
+  const at: AtHand = { study: { ...study, pruning: { mask } }, attribution: null, attributed: null };
+  const ofIt = results.filter(({ made_of: [first] }) => first?.mask && differences({ mask: first.mask }, { mask }).length === 0);
+  const [pruned, general] = [best("pruned", ofIt, at, NOTHING), best("general", ofIt, at, NOTHING)];
+  const last = ofIt.find(({ kind }) => kind === "pruned");
+  const isWhole = last === undefined || pruned?.size === reportedSets(study).length;
+  return {
+    known: {
+      pruned: pruned && fit(pruned.found as Found<"pruned">, pruned.names),
+      general: general && fit(general.found as Found<"general">, general.names),
+      outdated: isWhole ? [] : outdatedParts(last, at),
+    },
+    chosen: [pruned, general].flatMap((fitting) => (fitting ? [fitting.found] : [])),
+  };
+}
+
 /** The results that fit a study. */
 export function shownResults(study: EditedStudy, results: readonly Found[], looked = NOTHING): Shown {
   const at: AtHand = { study, attribution: null, attributed: null };
@@ -380,12 +420,14 @@ export function shownResults(study: EditedStudy, results: readonly Found[], look
       return [kind, Object.fromEntries(found.map(([name, one]) => [name, fit(one, [name])]))];
     }),
   ) as { [K in OfASet]: Record<string, Results[K]> };
+  const ofMasks = study.kept_masks.map(({ mask }) => ofKept(mask, study, results));
   return {
     ...single,
     ...ofSets,
     attributed: at.attributed,
     precomputed: [...new Set(chosen.filter(({ beforehand }) => beforehand).map(({ kind }) => kind))],
-    chosen,
+    kept: ofMasks.map(({ known }) => known),
+    chosen: [...new Set([...chosen, ...ofMasks.flatMap((ofMask) => ofMask.chosen)])],
   };
 }
 

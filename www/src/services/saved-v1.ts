@@ -105,6 +105,7 @@ function studyOf(saved: FirstVersion): EditedStudy {
     attribution: saved.settings,
     search: { percents: saved.percents },
     pruning: { mask: saved.mask },
+    kept_masks: [],
     control: { masks: saved.control_masks },
     tuning: saved.tuning_settings,
     seed: saved.seed,

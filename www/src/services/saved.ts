@@ -1,5 +1,6 @@
 // A study with its results, as it is kept for a later visit: as the page holds it.
 
+import { EMPTY_STUDY } from "./edited";
 import type { Found, Kind } from "./results";
 import { ofFirstVersion, type FirstVersion } from "./saved-v1";
 import { INITIAL, store, type EngineState, type Held, type State, type ViewState } from "./store";
@@ -29,7 +30,8 @@ const KEPT_SCORES = 16;
 export function readable(record: unknown): Saved | null {
   const saved = record as Saved | FirstVersion | undefined;
   if (saved?.saved_version === 1) return { ...FIRST, ...ofFirstVersion(saved), saved_version: VERSION };
-  return saved?.saved_version === VERSION ? { ...FIRST, ...saved } : null;
+  // Earlier visits knew of fewer parts of a study.
+  return saved?.saved_version === VERSION ? { ...FIRST, ...saved, study: { ...EMPTY_STUDY, ...saved.study } } : null;
 }
 
 /** What is written of the results. */

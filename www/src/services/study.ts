@@ -53,6 +53,7 @@ export function study(state: State): Study {
     choice_order,
     scoring,
     pruning: { mask },
+    kept_masks,
     seed,
   } = state.study;
   const selection = selectionAtHand(state);
@@ -69,6 +70,7 @@ export function study(state: State): Study {
     ...(attribution ? { attribution: attribution.settings } : {}),
     ...(attribution && search ? { search: searched(search) } : {}),
     ...(mask.layers.length > 0 ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
+    ...(kept_masks.length > 0 ? { kept_masks: kept_masks.map(({ name, model, mask }) => ({ name, model, mask })) } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
     ...(tuning ? { tuning: tuning.settings } : {}),
     seed: tuning?.seed ?? seed,
@@ -88,7 +90,7 @@ function rows({ n_layers, d_mlp, scores }: Attribution): number[][] {
 
 /** A report's study, to be edited. What it says nothing of is as at a first visit. */
 export function editedStudy({ study: made, model, pruned }: Report): EditedStudy {
-  const { item_sets, template, few_shot, choice_order, scoring, attribution, search, pruning, control, tuning, seed } = made;
+  const { item_sets, template, few_shot, choice_order, scoring, attribution, search, pruning, kept_masks, control, tuning, seed } = made;
   const mask = pruned?.mask ?? pruning?.mask ?? EMPTY_STUDY.pruning.mask;
   return {
     ...EMPTY_STUDY,
@@ -101,6 +103,7 @@ export function editedStudy({ study: made, model, pruned }: Report): EditedStudy
     ...(attribution ? { attribution } : {}),
     ...(search ? { search } : {}),
     pruning: { mask, ...(pruning?.selection ? { selection: pruning.selection } : {}) },
+    kept_masks: kept_masks ?? [],
     ...(control ? { control: { masks: control.masks } } : {}),
     ...(tuning ? { tuning } : {}),
     seed,

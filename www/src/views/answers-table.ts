@@ -2,8 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { clip, count, percent, visible } from "../format";
-import type { ItemScore, Paired, PrunedSet } from "../wire/engine";
+import { chanceText, clip, count, percent, visible } from "../format";
+import type { ItemScore, PrunedSet } from "../wire/engine";
 import { mark } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
 import { columns, isChecked, options, pager, valueOf } from "./widgets";
@@ -63,18 +63,13 @@ class AnswersTable extends View {
   }
 }
 
-/** `p = 0.031`, or below what three digits show. */
-function chance({ p_value }: Paired): string {
-  return p_value < 0.001 ? "p < 0.001" : `p = ${p_value.toFixed(3)}`;
-}
-
 function flips({ flipped, after, paired }: PrunedSet): string {
   const better = flipped.filter((flip) => flip.after === flip.gold).length;
   const worse = flipped.filter((flip) => flip.before === flip.gold).length;
   return (
     `${flipped.length} of ${count(after.items.length, "item")} changed their answer: ${better} to the right one, ${worse} from it`
     + `, ${flipped.length - better - worse} from wrong to wrong.`
-    + (paired ? ` Exact test of the change (McNemar, two-sided): ${chance(paired)}.` : "")
+    + (paired ? ` Exact test of the change (McNemar, two-sided): ${chanceText(paired)}.` : "")
   );
 }
 

@@ -1,7 +1,7 @@
 // What the heat map says in words and numbers, around the picture and instead of it.
 
 import { html, type TemplateResult } from "lit";
-import { address, hasTarget, METHODS, short } from "../format";
+import { address, hasTarget, METHODS, operationText, short } from "../format";
 import type { Attribution, Mask, Method } from "../wire/engine";
 import { rowHeight, scoreOf, strongest, type Geometry, type Picture } from "./heat-map-picture";
 import { css } from "./scale";
@@ -28,7 +28,7 @@ export function description(picture: Picture, mask: Mask): string {
   return (
     `Heat map of ${picture.n_layers} layers by ${picture.d_mlp} neurons. `
     + (top ? `Strongest neuron: ${address(top.layer, top.neuron)}, score ${short(top.score)}. ` : "")
-    + `Pruned: ${pruned || "none"}.`
+    + `Pruned: ${pruned === "" ? "none" : `${pruned}; ${operationText(mask)}`}.`
   );
 }
 

@@ -152,7 +152,7 @@ class LayerSearch extends View {
       });
     return html`
       ${choice("A mask sets activations to", "search-operation", OPERATIONS, operation, take, "zero (the paper); their mean over the prompts of the attribution's set; or what they are times a factor")}
-      ${operation === "scale" ? numeric("Factor", "search-factor", factor ?? 0.5, { min: -1000, max: 1000, step: "any" }, (to) => this.#change({ factor: to })) : nothing}`;
+      ${operation === "scale" ? numeric("Factor", "search-factor", factor ?? 0.5, { min: -LIMITS.factor, max: LIMITS.factor, step: "any" }, (to) => this.#change({ factor: to })) : nothing}`;
   }
 
   /** Said before it is paid. */

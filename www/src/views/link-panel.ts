@@ -1,7 +1,7 @@
 // A link that was opened: what it wants to do, the model it needs, what reproduced.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { bytes, count, percent, scoreText, settingsText, short, visible } from "../format";
+import { bytes, count, operationText, percent, scoreText, settingsText, short, visible } from "../format";
 import { report } from "../services/jobs";
 import { backToEarlier, closeLink, neededModel, runLink } from "../services/links";
 import { neuronCount } from "../services/mask";
@@ -115,7 +115,10 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
   if (search) rows.push(["Search", searchText(search)]);
   if (size > 0 || selection) {
     const where = selection ? selectionText(selection, scoreText(attribution?.method)) : "as they are";
-    rows.push(["Mask", `${size > 0 ? `${count(size, "neuron")}, ` : ""}${where}`]);
+    rows.push([
+      "Mask",
+      `${size > 0 ? `${count(size, "neuron")}, ` : ""}${where}${pruning?.mask ? `; ${operationText(pruning.mask)}` : ""}`,
+    ]);
   }
   if (control) rows.push(["Control", `${control.masks} random masks of the same size`]);
   if (tuning) rows.push(["Tuning", `gains of layer ${tuning.layer}, ${tuning.steps} steps`]);

@@ -1,7 +1,7 @@
 // The mask as a file, with what made it and what it does.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { count } from "../format";
+import { count, operationText } from "../format";
 import { saveFile } from "../save-file";
 import { openFile } from "../services/documents";
 import { report } from "../services/jobs";
@@ -21,7 +21,7 @@ class MaskFile extends View {
       <p class="note">${
         size === 0
           ? "Nothing is pruned yet."
-          : `${count(size, "neuron")}, the model's sha256, the study that made it and what was measured.`
+          : `${count(size, "neuron")}, whose activations are ${operationText(mask)}; the model's sha256, the study that made it and what was measured.`
       }</p>
       <div class="tools">
         <button class="primary" data-key="export-mask" ?disabled=${this.isBusy || !pruned} @click=${() => void this.#save()}>Download mask.json</button>

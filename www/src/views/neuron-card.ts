@@ -1,7 +1,7 @@
 // One neuron: where it is, what it scored, item by item, and what zeroing it does.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { address, change, clip, fixed, percent, short, visible } from "../format";
+import { address, change, clip, fixed, operationText, percent, short, visible } from "../format";
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets } from "../services/edited";
@@ -68,7 +68,7 @@ class NeuronCard extends View {
       <dt>Score</dt><dd>${score === undefined ? "–" : short(score)}<small>${unit}</small></dd>
       <dt>Rank</dt><dd>${this.#rank({ layer, neuron }, known)}</dd>
       ${this.#again({ layer, neuron })}${this.#harms({ layer, neuron })}
-      <dt>State</dt><dd>${isPruned(mask, layer, neuron) ? "pruned: its activation is zero" : "active"}</dd>
+      <dt>State</dt><dd>${isPruned(mask, layer, neuron) ? `pruned: ${operationText(mask)}` : "active"}</dd>
     </dl>`;
   }
 

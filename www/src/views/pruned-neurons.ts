@@ -1,11 +1,12 @@
 // What is pruned, and what that does: the tool's central numbers, always in sight.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { count, percent, scoreText, settingsText, visible } from "../format";
+import { count, operationText, percent, scoreText, settingsText, visible } from "../format";
 import { selectionText } from "../selections";
 import { measure } from "../services/actions";
 import { canStep } from "../services/history";
-import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
+import { isOfModel } from "../services/kept-masks";
+import { clearMask, neuronCount, redoMask, sameMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
@@ -41,6 +42,7 @@ class PrunedNeurons extends View {
       <p class="mask-size">${total === 0 ? "Nothing is pruned." : layers.join(", ")}${
         total > 0 ? html`<small>${chosenBy(this.state)}</small>` : nothing
       }</p>
+      ${total > 0 ? html`<p class="note" data-result="operation">Their activations are ${operationText(mask)}.${keptAs(this.state)}</p>` : nothing}
       <selection-stability></selection-stability>
       ${this.#effects()}
       ${
@@ -71,6 +73,12 @@ class PrunedNeurons extends View {
 
 function tool(label: string, text: string, isDisabled: boolean, act: () => void): TemplateResult {
   return html`<button class="small" data-key=${`mask-${label}`} ?disabled=${isDisabled} @click=${act} title=${label}>${text}</button>`;
+}
+
+/** Under which name the mask at hand is kept. */
+function keptAs({ study }: State): string {
+  const kept = study.kept_masks.find((other) => isOfModel(other, study) && sameMask(other.mask, study.pruning.mask));
+  return kept ? ` Kept as “${visible(kept.name)}”.` : "";
 }
 
 /** By what the mask was chosen: the attribution at hand, or an earlier one with its own settings. */

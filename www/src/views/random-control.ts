@@ -1,7 +1,7 @@
 // Does it matter which neurons go? Masks of the same size, drawn at random.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { duration } from "../format";
+import { duration, operationText } from "../format";
 import { runControl } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
@@ -27,7 +27,8 @@ class RandomControl extends View {
     const { mask } = this.state.study.pruning;
     return html`
       <div class="table-head"><h3>Random control</h3></div>
-      <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that.</p>
+      <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that. They change
+        their neurons as the mask does: ${operationText(mask)}.</p>
       <div class="tools">
         ${numeric("Masks", "control-masks", control_masks, { min: 1, max: LIMITS.control_masks, step: 1 }, (masks) => store.edit({ control: { masks } }))}
         <button data-key="control" ?disabled=${this.isBusy || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>

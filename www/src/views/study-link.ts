@@ -48,8 +48,10 @@ class StudyLink extends View {
     </section>`;
   }
 
+  /** What the link carries: the masks that are kept beside the study's own are none of it. */
   #study(): string {
-    return JSON.stringify(study(this.state));
+    const { kept_masks: _, ...carried } = study(this.state);
+    return JSON.stringify(carried);
   }
 
   async #make(): Promise<void> {

@@ -1,7 +1,7 @@
 // How a layer's gains are trained, on which items, and the start of it.
 
 import { html, type TemplateResult } from "lit";
-import { count, visible } from "../format";
+import { count, operationText, visible } from "../format";
 import { tune } from "../services/actions";
 import { neuronCount } from "../services/mask";
 import { tunedSets } from "../services/edited";
@@ -53,7 +53,7 @@ class TuningSettings extends View {
         <span class="note">Learns from ${named(train)}; ${named(validation)} picks the best state; ${count(
           neuronCount(mask),
           "pruned neuron",
-        )} stay exactly zero. Cancel keeps the best state so far.</span>
+        )} ${mask.operation === "zero" ? "stay exactly zero" : `are ${operationText(mask)}`}. Cancel keeps the best state so far.</span>
       </div>`;
   }
 }

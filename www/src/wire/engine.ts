@@ -186,6 +186,14 @@ export interface CalibrationBin {
   accuracy: number;
 }
 
+/** Neurons that are to be changed otherwise. */
+export interface ChangeRequest {
+  /** The neurons. */
+  mask: Mask;
+  /** A mask that changes its own neurons so. */
+  like: Mask;
+}
+
 /** The order of the choices that the model sees. */
 export interface ChoiceOrder {
   /** Seed of the order of every item's choices. */
@@ -222,6 +230,17 @@ export interface ChoiceView {
   tokens: Array<string>;
   /** How many of them are not scored. */
   scored_from: number;
+}
+
+/** Which of the neurons of two masks are those of a third. */
+export type Combination = "union" | "intersection" | "difference";
+
+/** Two masks that make a third. */
+export interface CombineRequest {
+  /** How. */
+  how: Combination;
+  /** The masks. */
+  masks: [KeptMask, KeptMask];
 }
 
 /** The scores of two runs. */
@@ -620,6 +639,16 @@ export interface ItemsRequest {
   name: string;
   /** Its items. */
   items: Array<Item>;
+}
+
+/** A mask under a name. */
+export interface KeptMask {
+  /** Its name, which no other mask of the study has. */
+  name: string;
+  /** The model that it is of. */
+  model: ModelSpec;
+  /** The mask. */
+  mask: Mask;
 }
 
 /** The differences of one layer. */
@@ -1674,6 +1703,8 @@ export interface Study {
   search?: SearchSpec;
   /** What is pruned; without it, the search's best cell. */
   pruning?: PruningSpec;
+  /** Masks that are kept beside what is pruned. No run takes them. */
+  kept_masks?: Array<KeptMask>;
   /** The random control. */
   control?: ControlSpec;
   /** The tuning. */
@@ -1908,6 +1939,8 @@ export interface Engine {
   stability(request: StabilityRequest): Stability;
   /** The mask of the top p % of a layer. */
   mask_top(selection: TopPercent): Mask;
+  /** The neurons of either of two masks, of both, or of the first alone. */
+  combine_masks(request: CombineRequest): Mask;
   /** `mask.json`. */
   export_mask(request: MaskRequest): string;
   /** Reads a `mask.json` for the loaded model. */
@@ -1946,6 +1979,8 @@ export interface Engine {
   salience(request: SalienceRequest, progress: OnProgress): Promise<Stamped<Salience>>;
   /** One neuron's card. */
   neuron(request: NeuronRequest, progress: OnProgress): Promise<Stamped<NeuronCard>>;
+  /** A mask whose neurons are changed otherwise; means are measured where they are not known. */
+  change_mask(request: ChangeRequest, progress: OnProgress): Promise<Mask>;
   /** Sets before and after a mask. */
   prune(request: PruneRequest, progress: OnProgress): Promise<Stamped<PruneReport>>;
   /** A text before and after a mask. */
@@ -1989,6 +2024,12 @@ export const LIMITS = {
   cell_masks: 100,
   /** Most neurons among which a search picks one by one. */
   candidates: 1000,
+  /** Largest factor of a mask that scales, of either sign. */
+  factor: 1000,
+  /** Most kept masks of a study. */
+  kept_masks: 64,
+  /** Most characters of a kept mask's name. */
+  mask_name: 80,
 } as const;
 
 /** The calls that are jobs: they are told how far they are, and can be cancelled. */
@@ -2005,6 +2046,7 @@ export const LONG_CALLS: readonly (keyof Engine)[] = [
   "portrait",
   "salience",
   "neuron",
+  "change_mask",
   "prune",
   "general_ability",
   "control",

@@ -1,0 +1,121 @@
+// The masks that the study keeps beside the one at hand: named, taken back, made one of two.
+
+import { clip, count, scoreText } from "../format";
+import { selectionText } from "../selections";
+import { LIMITS, type Combination, type KeptMask, type Mask } from "../wire/engine";
+import type { EditedStudy, NamedMask } from "./edited";
+import { engine } from "./engine";
+import { remembered, step } from "./history";
+import { attempt } from "./jobs";
+import { neuronCount, setMask } from "./mask";
+import { store } from "./store";
+
+/** What the mask at hand is called beside those that are kept. */
+export const AT_HAND = "the mask at hand";
+
+function say(notice: string): void {
+  store.view({ notice });
+}
+
+function replace(kept_masks: NamedMask[]): void {
+  const { study, history } = store.state;
+  store.set({ history: remembered(history, study, "kept_masks") });
+  store.edit({ kept_masks });
+}
+
+/** A name that can be given; what speaks against another one is said. */
+function allowed(name: string): boolean {
+  const isTaken = store.state.study.kept_masks.some((kept) => kept.name === name);
+  if (isTaken) say(`Another mask is called “${name}”.`);
+  if ([...name].length > LIMITS.mask_name) say(`A name has at most ${LIMITS.mask_name} characters.`);
+  return !isTaken && [...name].length <= LIMITS.mask_name;
+}
+
+/** What the mask at hand may be called, where nobody says otherwise. */
+export function suggestedName({ pruning: { mask, selection, source }, kept_masks }: EditedStudy): string {
+  const text = selection ? selectionText(selection, scoreText(source?.settings.method)) : count(neuronCount(mask), "neuron");
+  // Room for a number after it.
+  const wanted = clip(text, LIMITS.mask_name - 5);
+  let name = wanted;
+  for (let number = 2; kept_masks.some((kept) => kept.name === name); number += 1) name = `${wanted} (${number})`;
+  return name;
+}
+
+/** Keeps the mask at hand; whether it did. */
+export function keepMask(wanted: string): boolean {
+  const { study } = store.state;
+  const name = wanted.trim() || suggestedName(study);
+  if (study.kept_masks.length >= LIMITS.kept_masks) say(`A study keeps at most ${LIMITS.kept_masks} masks: delete one first.`);
+  if (study.kept_masks.length >= LIMITS.kept_masks || !allowed(name)) return false;
+  replace([...study.kept_masks, { name, model: modelOf(study), ...study.pruning }]);
+  return true;
+}
+
+function modelOf({ model: { id, sha256, name } }: EditedStudy): KeptMask["model"] {
+  return { id, sha256, ...(name === undefined ? {} : { name }) };
+}
+
+export function renameMask(name: string, wanted: string): void {
+  const renamed = wanted.trim();
+  if (renamed === "" || renamed === name || !allowed(renamed)) return;
+  replace(store.state.study.kept_masks.map((kept) => (kept.name === name ? { ...kept, name: renamed } : kept)));
+}
+
+export function deleteMask(name: string): void {
+  replace(store.state.study.kept_masks.filter((kept) => kept.name !== name));
+}
+
+/** Whether a kept mask is of the study's model: its neurons are no others. */
+export function isOfModel({ model }: KeptMask, study: EditedStudy): boolean {
+  return model.sha256 === study.model.sha256;
+}
+
+/** Takes a kept mask as the one at hand; that can be undone. */
+export function takeMask(name: string): void {
+  const { study } = store.state;
+  const kept = study.kept_masks.find((other) => other.name === name);
+  if (!kept) return;
+  if (isOfModel(kept, study)) setMask(kept.mask, kept.selection, kept.source);
+  else say(`“${name}” is a mask of the model “${kept.model.name ?? kept.model.id}”, and another one is at hand.`);
+}
+
+function takeStep(way: "undo" | "redo"): void {
+  const { study, history } = store.state;
+  const taken = step(history, way, study, "kept_masks");
+  if (taken?.change.of !== "kept_masks") return;
+  store.set({ history: taken.history });
+  store.edit({ kept_masks: taken.change.kept_masks });
+}
+
+export function undoKept(): void {
+  takeStep("undo");
+}
+
+export function redoKept(): void {
+  takeStep("redo");
+}
+
+/** A kept mask, or with null the one at hand. */
+function named(name: string | null): KeptMask | undefined {
+  const { study } = store.state;
+  if (name === null) return { name: AT_HAND, model: modelOf(study), mask: study.pruning.mask };
+  const kept = study.kept_masks.find((other) => other.name === name);
+  return kept && { name, model: kept.model, mask: kept.mask };
+}
+
+/** Makes the engine's union, intersection or difference of two masks the one at hand. */
+export async function combineMasks(how: Combination, first: string | null, second: string | null): Promise<void> {
+  const [one, other] = [named(first), named(second)];
+  if (!one || !other) return;
+  const mask = await attempt(engine.call("combine_masks", [{ how, masks: [one, other] }]));
+  if (!mask) return;
+  store.view({ error: null });
+  setMask(mask);
+  if (neuronCount(mask) === 0) say("No neuron is left: nothing is pruned.");
+}
+
+/** How many neurons two masks share, whatever either does to them. */
+export function commonNeurons(a: Mask, b: Mask): number {
+  const ofB = new Map(b.layers.map(({ layer, neurons }) => [layer, new Set(neurons)]));
+  return a.layers.reduce((sum, { layer, neurons }) => sum + neurons.filter((neuron) => ofB.get(layer)?.has(neuron)).length, 0);
+}
