@@ -175,9 +175,11 @@ fn every_combination_gives_the_scores_and_the_ends_of_the_reference() {
                     let expected = match settings.target {
                         TargetKind::TopLogit => tokens.top_logit,
                         TargetKind::ChoiceFirstToken => tokens.choice_first_token,
-                        TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
+                        TargetKind::GoldMargin | TargetKind::ChoiceLogprob => {
+                            panic!("its numbers are in tests/effects.rs and tests/methods")
+                        }
                     };
-                    assert_eq!(target.tokens, [expected], "{folder} {key}");
+                    assert_eq!(target.tokens, [[expected]], "{folder} {key}");
                     let prompts: [&[u32]; 1] = [&prompt.ids];
                     let sweep = Sweep::new(decoder, &prompts, &run, &target, &settings);
                     let swept = wait(sweep.run(job())).unwrap();
@@ -634,7 +636,9 @@ impl Toy {
         let (value, by_y) = match settings.target {
             TargetKind::TopLogit => (H[token] * y, H[token]),
             TargetKind::ChoiceFirstToken => (H[token] * y - total.ln(), H[token] - mean),
-            TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
+            TargetKind::GoldMargin | TargetKind::ChoiceLogprob => {
+                panic!("its numbers are in tests/effects.rs and tests/methods")
+            }
         };
         (value, slopes.map(|slope| by_y * y_slope * slope))
     }
@@ -663,7 +667,9 @@ fn a_decoder_that_is_a_formula_has_the_scores_of_the_formula() {
                 let (swept, end) = swept(decoder, &[ids], &[1], &settings, job());
                 let token = match settings.target {
                     TargetKind::ChoiceFirstToken => 1,
-                    TargetKind::GoldMargin => panic!("its numbers are in tests/effects.rs"),
+                    TargetKind::GoldMargin | TargetKind::ChoiceLogprob => {
+                        panic!("its numbers are in tests/effects.rs and tests/methods")
+                    }
                     TargetKind::TopLogit => {
                         let y = toy.norm(toy.at_one(r));
                         (0..3)

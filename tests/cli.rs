@@ -1394,7 +1394,7 @@ fn a_damaged_weight_file_is_one_line_as_well() {
 fn arguments_out_of_their_list_are_refused_with_the_list() {
     let desk = Desk::new("arguments");
     for (rest, named) in [
-        (vec!["--preset", "thorough"], "paper, fast"),
+        (vec!["--preset", "thorough"], "paper, paper-code, fast"),
         (vec!["--path", "sideways"], "per_layer"),
         (vec!["--layer", "1"], "--percent"),
     ] {

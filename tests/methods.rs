@@ -8,6 +8,8 @@
 )]
 
 mod common;
+#[path = "methods/targets.rs"]
+mod targets;
 
 use std::collections::HashMap;
 
@@ -257,7 +259,7 @@ fn what_a_method_does_not_know_is_refused_by_name() {
     );
     for (name, settings) in choices {
         settings.check().unwrap();
-        let is_preset = settings.method == Method::IntegratedGradients;
+        let is_preset = Settings::PRESETS.contains(&name.as_str());
         assert_eq!(settings.preset.is_some(), is_preset, "{name}");
     }
 }

@@ -291,7 +291,7 @@ impl Sweep<'_> {
             gains[row * d_mlp + first + row] = 0.0;
         }
         let gains = TensorData::new(gains, [1, count, d_mlp]);
-        let shape = [self.prompts.len(), count, d_mlp];
+        let shape = [self.n_prompts(), count, d_mlp];
         Tensor::<3>::from_data(gains, self.decoder.device()).expand(shape)
     }
 }

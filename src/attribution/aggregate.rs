@@ -37,6 +37,17 @@ pub fn aggregated<'a>(
     sums.into_iter().map(|sum| mean(sum) as f32).collect()
 }
 
+/// A layer's scores divided by the largest absolute one of them, where there is one.
+pub fn by_maximum(scores: Vec<f32>) -> Vec<f32> {
+    let largest = scores
+        .iter()
+        .fold(0f32, |largest, score| largest.max(score.abs()));
+    match largest > 0.0 {
+        true => scores.into_iter().map(|score| score / largest).collect(),
+        false => scores,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +81,12 @@ mod tests {
         // The largest are 5, 4 and 0: a fifth of them is 1, 0.8, and nothing counts where no score is above zero.
         let thirds = of(Aggregate::ConsensusShare, [1.0; 3]);
         assert_eq!(thirds, [2.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0]);
+    }
+
+    #[test]
+    fn a_layer_by_its_own_maximum_keeps_signs_and_order() {
+        assert_eq!(by_maximum(vec![1.0, -4.0, 2.0]), [0.25, -1.0, 0.5]);
+        assert_eq!(by_maximum(vec![0.0, 0.0]), [0.0, 0.0]);
     }
 
     #[test]

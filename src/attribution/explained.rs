@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::settings::{Baseline, Positions, Settings, TargetKind};
 use super::sweep::Sweep;
-use super::target::Target;
+use super::target::{Continuation, Runs, Target};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
 use crate::model::run::read;
@@ -21,17 +21,42 @@ pub(super) struct Explained<'a> {
     /// Items left out: not confident enough, or without the target.
     pub(super) skipped: usize,
     encoded: Vec<Encoded>,
-    /// What the target takes of each item ([`Target::freeze`]).
-    asked: Vec<Vec<u32>>,
+    /// What the target takes of each item.
+    asked: Vec<Asked>,
     /// Every layer's activations where the path starts, `[d_mlp]` each; zero where there are none.
     baseline: Option<Vec<Tensor<1>>>,
 }
 
+/// What a target takes of an item.
+enum Asked {
+    /// Tokens behind its prompt ([`Target::freeze`]).
+    Tokens(Vec<u32>),
+    /// Its choices, the predicted one first ([`Target::of_choices`]).
+    Choices(Vec<Continuation>),
+}
+
+impl Asked {
+    fn tokens(&self) -> &[u32] {
+        match self {
+            Self::Tokens(tokens) => tokens,
+            Self::Choices(_) => &[],
+        }
+    }
+
+    fn choices(&self) -> &[Continuation] {
+        match self {
+            Self::Tokens(_) => &[],
+            Self::Choices(choices) => choices,
+        }
+    }
+}
+
 /// Some items' prompts, run.
-pub(super) struct Together<'a> {
+pub(super) struct Together {
     /// Which items they are.
     pub(super) indices: Vec<usize>,
-    prompts: Vec<&'a [u32]>,
+    /// What was run: the prompts or, where the target is read behind them, each with each of its choices.
+    pub(super) sequences: Vec<Vec<u32>>,
     base: Run,
     pub(super) target: Target,
     /// The target's value of each.
@@ -65,10 +90,10 @@ impl<'a> Explained<'a> {
         let all = encode(model, &whole, prompts)?;
         let (mut kept, mut encoded, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, predicted), of_item) in confident.into_iter().zip(all) {
-            if let Some(tokens) = asked_of(item, &of_item, predicted, settings.target) {
+            if let Some(of_target) = asked_of(item, &of_item, predicted, settings.target) {
                 kept.push(item);
                 encoded.push(of_item);
-                asked.push(tokens);
+                asked.push(of_target);
             }
         }
         if kept.is_empty() {
@@ -104,10 +129,16 @@ impl<'a> Explained<'a> {
         let mut groups = Vec::new();
         for batch in batches(&self.encoded, decoder) {
             let positions = batch.shared.len() + batch.prompt_length();
-            let at_once = Sweep::prompts_at_once(decoder, positions, self.settings);
+            let runs = self.runs_of(&batch.items);
+            let at_once = Sweep::prompts_at_once(decoder, positions, runs, self.settings);
             groups.extend(batch.items.chunks(at_once).map(<[usize]>::to_vec));
         }
         groups
+    }
+
+    /// What of some items is run.
+    fn runs_of(&self, indices: &[usize]) -> Runs {
+        Runs::of(indices.iter().map(|&index| self.asked[index].choices()))
     }
 
     /// Runs a group.
@@ -115,21 +146,31 @@ impl<'a> Explained<'a> {
         &self,
         indices: Vec<usize>,
         job: Job<'_>,
-    ) -> Result<Together<'_>, ModelError> {
+    ) -> Result<Together, ModelError> {
         let decoder = &self.model.decoder;
-        let prompts: Vec<&[u32]> = indices
-            .iter()
-            .map(|&index| self.encoded[index].prompt.as_slice())
-            .collect();
+        let runs = self.runs_of(&indices);
+        let of_item =
+            |&index: &usize| runs.with(&self.encoded[index].prompt, self.asked[index].choices());
+        let sequences: Vec<Vec<u32>> = indices.iter().flat_map(of_item).collect();
+        let run: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
         let base = decoder
-            .base_run(&prompts, &Edit::none(), Capture::All, job)
+            .base_run(&run, &Edit::none(), Capture::All, job)
             .await?;
-        let asked: Vec<Vec<u32>> = indices.iter().map(|&i| self.asked[i].clone()).collect();
-        let target = Target::freeze(decoder, &base, self.settings.target, &asked).await?;
-        let at_one = read(target.value(decoder, base.last_resid())).await?;
+        let asked = || indices.iter().map(|&index| &self.asked[index]);
+        let target = match self.settings.target {
+            TargetKind::ChoiceLogprob => {
+                let choices: Vec<&[Continuation]> = asked().map(Asked::choices).collect();
+                Target::of_choices(decoder, &base, &choices).await?
+            }
+            kind => {
+                let tokens: Vec<Vec<u32>> = asked().map(|asked| asked.tokens().to_vec()).collect();
+                Target::freeze(decoder, &base, kind, &tokens).await?
+            }
+        };
+        let at_one = read(target.value(decoder, base.last_resids(runs.after + 1))).await?;
         Ok(Together {
             indices,
-            prompts,
+            sequences,
             base,
             target,
             at_one,
@@ -137,18 +178,15 @@ impl<'a> Explained<'a> {
     }
 
     /// The sweep over a group, by these settings.
-    pub(super) fn sweep<'b>(
-        &'b self,
-        group: &'b Together<'_>,
-        settings: &'b Settings,
-    ) -> Sweep<'b> {
+    pub(super) fn sweep<'b>(&'b self, group: &'b Together, settings: &'b Settings) -> Sweep<'b> {
         let Together {
-            prompts,
+            sequences,
             base,
             target,
             ..
         } = group;
-        let sweep = Sweep::new(self.decoder(), prompts, base, target, settings);
+        let sequences: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+        let sweep = Sweep::new(self.decoder(), &sequences, base, target, settings);
         sweep.from_baseline(self.baseline.as_deref())
     }
 
@@ -162,10 +200,13 @@ impl<'a> Explained<'a> {
     }
 }
 
-impl Together<'_> {
-    /// Text of the token that is explained, of an item of the group by its place.
+impl Together {
+    /// Text of what is explained, of an item of the group by its place.
     pub(super) fn target_text(&self, model: &Model, place: usize) -> String {
-        model.tokenizer.token_text(self.target.tokens[place])
+        let tokens = self.target.tokens[place].iter();
+        tokens
+            .map(|&token| model.tokenizer.token_text(token))
+            .collect()
     }
 }
 
@@ -201,23 +242,29 @@ pub(crate) async fn mean_activations<'a>(
     Ok(sums.into_iter().map(|sum| sum * scale).collect())
 }
 
-/// The tokens that a target takes of an item; none where the item has no such target.
-fn asked_of(
-    item: &Item,
-    encoded: &Encoded,
-    predicted: usize,
-    target: TargetKind,
-) -> Option<Vec<u32>> {
+/// What a target takes of an item; nothing where the item has no such target.
+fn asked_of(item: &Item, encoded: &Encoded, predicted: usize, target: TargetKind) -> Option<Asked> {
     let first = |choice: usize| encoded.choices.get(choice)?.first().copied();
     match target {
-        TargetKind::TopLogit => Some(Vec::new()),
-        TargetKind::ChoiceFirstToken => Some(vec![first(predicted)?]),
+        TargetKind::TopLogit => Some(Asked::Tokens(Vec::new())),
+        TargetKind::ChoiceFirstToken => Some(Asked::Tokens(vec![first(predicted)?])),
+        TargetKind::ChoiceLogprob => {
+            let choice = |choice: usize| {
+                Some(Continuation {
+                    tokens: encoded.choices.get(choice)?.clone(),
+                    scored_from: encoded.scored_from.get(choice).copied().unwrap_or(0),
+                })
+            };
+            let others = (0..encoded.choices.len()).filter(|&other| other != predicted);
+            let choices = std::iter::once(predicted).chain(others).map(choice);
+            choices.collect::<Option<_>>().map(Asked::Choices)
+        }
         TargetKind::GoldMargin => {
             let gold = first(item.gold)?;
             let all: BTreeSet<u32> = (0..encoded.choices.len()).filter_map(first).collect();
             let wrong = all.into_iter().filter(|&token| token != gold);
             let tokens: Vec<u32> = std::iter::once(gold).chain(wrong).collect();
-            (tokens.len() > 1).then_some(tokens)
+            (tokens.len() > 1).then_some(Asked::Tokens(tokens))
         }
     }
 }

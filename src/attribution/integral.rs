@@ -47,7 +47,7 @@ struct Found {
 impl Swept {
     fn new(sweep: &Sweep<'_>) -> Self {
         let config = &sweep.decoder.config;
-        let (prompts, entries) = (sweep.prompts.len(), sweep.entries());
+        let (prompts, entries) = (sweep.n_prompts(), sweep.entries());
         Self {
             d_mlp: config.d_mlp,
             scores: vec![vec![0.0; config.n_layers * config.d_mlp]; prompts],
@@ -58,7 +58,7 @@ impl Swept {
 
     /// Scores that no path led to, `[prompts][n_layers · d_mlp]`: there is nothing that they should add up to.
     pub(super) fn of_scores(sweep: &Sweep<'_>, scores: Vec<Vec<f32>>) -> Self {
-        let none = sweep.prompts.len();
+        let none = sweep.n_prompts();
         Self {
             scores,
             at_zero: vec![Vec::new(); none],
@@ -134,7 +134,7 @@ impl Sweep<'_> {
             for part in nodes.chunks(at_once) {
                 let together = entries.clone().map(|entry| Nodes {
                     entry,
-                    of_prompts: vec![part.to_vec(); self.prompts.len()],
+                    of_prompts: vec![part.to_vec(); self.n_prompts()],
                 });
                 let zero = part.iter().position(|&(alpha, _)| alpha == 0.0);
                 for found in self
@@ -153,7 +153,10 @@ impl Sweep<'_> {
                 }
             }
         }
-        Ok(swept)
+        match self.settings.method.adds_up() {
+            true => Ok(swept),
+            false => Ok(Swept::of_scores(self, swept.scores)),
+        }
     }
 
     /// Pieces of every path, halved until what each misses of completeness is small enough. A piece's error is
@@ -162,7 +165,7 @@ impl Sweep<'_> {
     async fn run_adaptive(&self, job: Job<'_>) -> Result<Swept, ModelError> {
         let mut swept = Swept::new(self);
         let mut paths: Vec<Vec<Path>> = (0..self.entries())
-            .map(|_| self.prompts.iter().map(|_| Path::new()).collect())
+            .map(|_| (0..self.n_prompts()).map(|_| Path::new()).collect())
             .collect();
         while paths.iter().flatten().any(|path| !path.open.is_empty()) {
             for pass in self.passes(&paths) {
@@ -238,7 +241,7 @@ impl Sweep<'_> {
         job: Job<'_>,
     ) -> Result<Vec<Found>, ModelError> {
         let d_mlp = self.decoder.config.d_mlp;
-        let prompts = self.prompts.len();
+        let prompts = self.n_prompts();
         let climbed = match self.settings.path {
             IntegrationPath::PerLayer => {
                 let births = nodes.iter().map(|nodes| {
@@ -253,7 +256,13 @@ impl Sweep<'_> {
             }
         };
         job.checkpoint().await?;
-        let found = climbed.gradients()?;
+        let mut found = climbed.gradients()?;
+        if !self.settings.method.adds_up() {
+            found = found
+                .into_iter()
+                .map(|of_layer| self.clamped(of_layer))
+                .collect();
+        }
         let Climbed { leaves, values } = climbed;
         // Every leaf's weights: on the joint path those of the one entry.
         let of_leaf = |leaf: usize| &nodes[leaf.min(nodes.len() - 1)].of_prompts;

@@ -42,10 +42,10 @@ use crate::items::{Item, Prompts};
 use crate::job::Job;
 use crate::model::{Model, Neuron};
 use crate::scoring::{ItemScore, RunError};
-use aggregate::aggregated;
+use aggregate::{aggregated, by_maximum};
 use completeness::completeness;
 use explained::Explained;
-use settings::Method;
+use settings::{LayerScale, Method};
 
 /// An item that was attributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ use settings::Method;
 pub struct UsedItem {
     /// The item's id.
     pub id: String,
-    /// Text of the token whose logit or log-probability is explained.
+    /// Text of the token whose logit or log-probability is explained, or of the whole choice.
     pub target: String,
 }
 
@@ -114,7 +114,11 @@ impl Attribution {
     pub fn weighted_layer(&self, layer: usize, weights: &[f64]) -> Vec<f32> {
         let of_layer = layer * self.d_mlp..(layer + 1) * self.d_mlp;
         let items = self.per_item.iter().map(Vec::as_slice);
-        aggregated(items.zip(weights.iter().copied()), of_layer, &self.settings)
+        let scores = aggregated(items.zip(weights.iter().copied()), of_layer, &self.settings);
+        match self.settings.layer_scale {
+            LayerScale::AsIs => scores,
+            LayerScale::Maximum => by_maximum(scores),
+        }
     }
 
     /// The same attribution with its scores taken from those of its items.

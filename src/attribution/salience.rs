@@ -50,14 +50,19 @@ pub async fn salience(
     let group = explained.run(vec![0], job).await?;
     let ids = explained.prompt(0);
     let decoder = &model.decoder;
-    let embedded = decoder.embed(&[ids], 0, None)?.autodiff().require_grad();
+    let sequences: Vec<&[u32]> = group.sequences.iter().map(Vec::as_slice).collect();
+    let embedded = decoder.embed(&sequences, 0, None)?;
+    let embedded = embedded.autodiff().require_grad();
     let run = decoder.run_embedded(embedded.clone(), job).await?;
-    let value = group.target.value(decoder, run.last_resid());
+    let read_from = run.last_resids(group.target.runs.after + 1);
+    let value = group.target.value(decoder, read_from);
     let mut gradients = value.clone().sum().backward();
     let gradient = embedded
         .grad_remove(&mut gradients)
         .ok_or_else(|| ModelError::Device("no gradient reached the embeddings".into()))?;
-    let scores = read((embedded.inner() * gradient).sum_dim(2)).await?;
+    // A prompt's token is the same in each of its sequences.
+    let products = (embedded.inner() * gradient).narrow(1, 0, ids.len());
+    let scores = read(products.sum_dim(2).sum_dim(0)).await?;
     let text = |&id: &u32| model.tokenizer.token_text(id);
     Ok(Salience {
         settings: settings.clone(),

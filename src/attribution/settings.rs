@@ -40,6 +40,8 @@ pub enum TargetKind {
     TopLogit,
     /// Log-probability of the predicted choice's first token.
     ChoiceFirstToken,
+    /// Log-likelihood of the whole predicted choice, normalised over the choices: the logarithm of its share of what all of them have.
+    ChoiceLogprob,
     /// Logit of the right choice's first token minus the largest of the wrong ones', which is the same difference of
     /// log-probabilities. Items whose choices all begin alike have none.
     GoldMargin,
@@ -49,7 +51,7 @@ impl TargetKind {
     /// Whether it takes the logits of all tokens.
     #[must_use]
     pub fn takes_all_logits(self) -> bool {
-        self == Self::ChoiceFirstToken
+        matches!(self, Self::ChoiceFirstToken | Self::ChoiceLogprob)
     }
 }
 
@@ -61,6 +63,10 @@ pub enum Method {
     /// Integrated Gradients.
     #[default]
     IntegratedGradients,
+    /// What a third party reports of the paper's released code: the mean over the path of `max(0, ∂M/∂a_j)`, over all positions, not
+    /// multiplied by the activation. It does not add up to anything. That the clamp is on the gradient of each position and node is this
+    /// project's reading.
+    ClampedGradients,
     /// Gradient times activation, `a_j · ∂M/∂a_j`: Integrated Gradients by one step at the end of the path.
     GradientTimesActivation,
     /// Relevance Patching.
@@ -84,6 +90,7 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::IntegratedGradients => "integrated_gradients",
+            Self::ClampedGradients => "clamped_gradients",
             Self::GradientTimesActivation => "gradient_times_activation",
             Self::Relp => "relp",
             Self::Activation => "activation",
@@ -98,8 +105,9 @@ impl fmt::Display for Method {
 
 impl Method {
     /// Every method, the estimates first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::IntegratedGradients,
+        Self::ClampedGradients,
         Self::GradientTimesActivation,
         Self::Relp,
         Self::Activation,
@@ -120,7 +128,13 @@ impl Method {
     /// Whether there is a path to integrate over.
     #[must_use]
     pub fn has_path(self) -> bool {
-        self == Self::IntegratedGradients
+        matches!(self, Self::IntegratedGradients | Self::ClampedGradients)
+    }
+
+    /// Whether the scores of a path add up to the difference of the target between its ends.
+    #[must_use]
+    pub fn adds_up(self) -> bool {
+        self != Self::ClampedGradients
     }
 
     /// Whether scores depend on what is explained.
@@ -135,7 +149,10 @@ impl Method {
     pub fn has_baseline(self) -> bool {
         matches!(
             self,
-            Self::IntegratedGradients | Self::GradientTimesActivation | Self::Ablation
+            Self::IntegratedGradients
+                | Self::ClampedGradients
+                | Self::GradientTimesActivation
+                | Self::Ablation
         )
     }
 }
@@ -165,6 +182,24 @@ pub enum Aggregate {
     /// The share of the items in which a neuron has at least a share of the item's largest score (Knowledge Neurons' consensus; Dai et
     /// al., 2022, section 3.3).
     ConsensusShare,
+}
+
+/// In which unit the scores of a layer are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum LayerScale {
+    /// That of the target, so that layers can be compared.
+    #[default]
+    AsIs,
+    /// The layer's own largest absolute score, over the items: what a third party reports of the paper's released code.
+    Maximum,
+}
+
+impl LayerScale {
+    fn is_as_is(&self) -> bool {
+        *self == Self::AsIs
+    }
 }
 
 /// Everything that decides an attribution.
@@ -202,6 +237,10 @@ pub struct Settings {
     /// The share of an item's largest score that counts for the consensus share; other aggregates have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consensus_threshold: Option<f64>,
+    /// In which unit the scores of a layer are.
+    #[serde(default, skip_serializing_if = "LayerScale::is_as_is")]
+    #[cfg_attr(test, ts(as = "Option<LayerScale>", optional))]
+    pub layer_scale: LayerScale,
     /// Only items whose predicted choice has at least this probability, in 0..=1.
     pub confidence_threshold: f64,
 }
@@ -215,6 +254,9 @@ pub const TOLERANCE: f64 = 0.01;
 /// The most nodes of a layer and item that an adaptive rule takes where nothing else is said.
 pub const ADAPTIVE_STEPS: usize = 500;
 
+/// Nodes of a path where a rule that finds its own cannot be had.
+const PATH_STEPS: usize = 20;
+
 /// The share of an item's largest score that counts for the consensus where nothing else is said (Dai et al., 2022).
 pub const CONSENSUS: f64 = 0.2;
 
@@ -223,7 +265,7 @@ const TOLERANCES: std::ops::RangeInclusive<f64> = 1e-4..=0.5;
 
 impl Settings {
     /// Names of the presets.
-    pub const PRESETS: [&'static str; 3] = ["paper", "fast", "knowledge-neurons"];
+    pub const PRESETS: [&'static str; 4] = ["paper", "paper-code", "fast", "knowledge-neurons"];
 
     /// The same settings, called after a preset only where they are its.
     #[must_use]
@@ -250,12 +292,13 @@ impl Settings {
             baseline: Baseline::Zero,
             aggregate: Aggregate::SignedMean,
             consensus_threshold: None,
+            layer_scale: LayerScale::AsIs,
             confidence_threshold: 0.5,
         }
     }
 
     /// The preset of a name: `paper` follows the equations as a third-party re-implementation reports them
-    /// (its step count is not known; 20 is this project's), `fast` is the cheapest that keeps completeness
+    /// (its step count is not known; 20 is this project's), `paper-code` what it reports of the authors' released code, `fast` is the cheapest that keeps completeness
     /// layer by layer, `knowledge-neurons` is that of Dai et al. (2022) with 20 steps and a threshold of 0.2, but for the target:
     /// theirs is the answer's probability, and this its logarithm.
     pub fn preset(name: &str) -> Option<Self> {
@@ -265,15 +308,25 @@ impl Settings {
         };
         match name {
             "fast" => Some(fast),
-            "paper" => Some(Self {
-                path: IntegrationPath::Joint,
-                site: Site::GatePre,
-                positions: Positions::All,
-                target: TargetKind::TopLogit,
-                steps: 20,
-                rule: Quadrature::Right,
-                ..fast
-            }),
+            "paper" | "paper-code" => {
+                let paper = Self {
+                    path: IntegrationPath::Joint,
+                    site: Site::GatePre,
+                    positions: Positions::All,
+                    target: TargetKind::TopLogit,
+                    steps: 20,
+                    rule: Quadrature::Right,
+                    ..fast
+                };
+                Some(match name {
+                    "paper-code" => Self {
+                        method: Method::ClampedGradients,
+                        layer_scale: LayerScale::Maximum,
+                        ..paper
+                    },
+                    _ => paper,
+                })
+            }
             "knowledge-neurons" => Some(Self {
                 steps: 20,
                 rule: Quadrature::Right,
@@ -294,7 +347,7 @@ impl Settings {
             .filter_map(|&name| Some((name.to_owned(), Self::preset(name)?)));
         let others = Method::ALL
             .iter()
-            .filter(|method| !method.has_path())
+            .filter(|&&method| method != Method::IntegratedGradients)
             .filter_map(|&method| {
                 let settings = Self::preset("fast")?.by(method).named();
                 Some((method.to_string(), settings))
@@ -311,6 +364,14 @@ impl Settings {
                 path: IntegrationPath::PerLayer,
                 steps: 1,
                 rule: Quadrature::Right,
+                tolerance: None,
+                ..settings
+            };
+        }
+        if !method.adds_up() && settings.rule == Quadrature::Adaptive {
+            settings = Self {
+                steps: PATH_STEPS,
+                rule: Quadrature::Middle,
                 tolerance: None,
                 ..settings
             };
@@ -350,6 +411,12 @@ impl Settings {
     ///
     /// [`RunError::Settings`] for a step count, tolerance or threshold out of range.
     pub fn check(&self) -> Result<(), RunError> {
+        if !self.method.adds_up() && self.rule == Quadrature::Adaptive {
+            return Err(refused(format!(
+                "the scores of the method {} do not add up, so that no rule can go by what they miss; take another than adaptive",
+                self.method
+            )));
+        }
         let known = self.clone().by(self.method);
         let unknown = [
             (known.path != self.path, "path"),
@@ -400,6 +467,11 @@ impl Settings {
                     "a consensus_threshold is for the aggregate consensus_share alone".into(),
                 ));
             }
+        }
+        if (self.layer_scale, self.aggregate) == (LayerScale::Maximum, Aggregate::ConsensusShare) {
+            return Err(refused(
+                "a layer_scale of maximum is for scores, and the aggregate consensus_share gives shares of the items".into(),
+            ));
         }
         if !(0.0..=1.0).contains(&self.confidence_threshold) {
             return Err(refused(format!(

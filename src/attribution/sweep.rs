@@ -10,7 +10,7 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::settings::Method;
-use super::target::Target;
+use super::target::{Runs, Target};
 use super::{IntegrationPath, Positions, Settings};
 use crate::job::Job;
 use crate::kernels::is_gpu;
@@ -20,15 +20,17 @@ use crate::model::edit::{ActivationEdit, LayerEdits};
 use crate::model::feed_forward::PreActivation;
 use crate::model::pace::products_per_token;
 use crate::model::positions::TailPositions;
-use crate::model::{Config, Decoder, ModelError, Run};
+use crate::model::{Config, Decoder, ModelError, Run, Site};
 
 /// A sweep over prompts of one length.
 pub struct Sweep<'a> {
     pub(super) decoder: &'a Decoder,
-    pub(super) prompts: &'a [&'a [u32]],
+    /// What is run: the prompts or, where the target is read behind them, each with each of its choices.
+    sequences: Vec<&'a [u32]>,
     base: &'a Run,
     target: &'a Target,
     pub(super) settings: &'a Settings,
+    /// The positions that are scaled, and those behind the prompts.
     tail: usize,
     positions: TailPositions,
     prefix: Vec<Option<KeyValues>>,
@@ -37,13 +39,15 @@ pub struct Sweep<'a> {
 
 /// Rows at the top, and the gains that each layer's were born under, in the order of the layers.
 pub(super) struct Climbed {
+    /// What gradients are taken by, of each layer: the gains `[prompts, rows, d_mlp]`, or what is added at every position,
+    /// `[sequences, rows · tail, d_mlp]`.
     pub(super) leaves: Vec<Tensor<3>>,
     /// The target's values, `[prompts, rows]`: every layer's rows one after the other.
     pub(super) values: Tensor<2>,
 }
 
 impl Climbed {
-    /// The gradients of the values' sum by each of the gains, `[prompts, rows of the layer, d_mlp]`.
+    /// The gradients of the values' sum by each of the leaves.
     ///
     /// # Errors
     ///
@@ -60,20 +64,20 @@ impl Climbed {
 }
 
 impl<'a> Sweep<'a> {
-    /// A sweep that explains `target` of `base`, which captured every layer.
+    /// A sweep that explains `target` of `base`, which captured every layer; `sequences` are what was run.
     pub fn new(
         decoder: &'a Decoder,
-        prompts: &'a [&'a [u32]],
+        sequences: &[&'a [u32]],
         base: &'a Run,
         target: &'a Target,
         settings: &'a Settings,
     ) -> Self {
         let length = base.geometry.tail;
-        let tail = tail_of(settings.positions, length);
+        let tail = tail_of(settings.positions, length, target.runs.after);
         let before = length - tail;
         Self {
             decoder,
-            prompts,
+            sequences: sequences.to_vec(),
             base,
             target,
             settings,
@@ -109,17 +113,30 @@ impl<'a> Sweep<'a> {
     where
         'a: 'b,
     {
-        Sweep::new(decoder, self.prompts, self.base, self.target, self.settings)
+        let (base, target) = (self.base, self.target);
+        Sweep::new(decoder, &self.sequences, base, target, self.settings)
+    }
+
+    /// Prompts that are explained.
+    pub(super) fn n_prompts(&self) -> usize {
+        self.sequences.len() / self.target.runs.sequences
     }
 
     /// How many prompts of a length fit one sweep with at least some nodes of every layer.
-    pub fn prompts_at_once(decoder: &Decoder, length: usize, settings: &Settings) -> usize {
+    pub fn prompts_at_once(
+        decoder: &Decoder,
+        length: usize,
+        runs: Runs,
+        settings: &Settings,
+    ) -> usize {
         let config = &decoder.config;
-        let rows = config.n_layers * settings.steps.min(4);
+        let Runs { sequences, after } = runs;
+        let rows = sequences * config.n_layers * settings.steps.min(4);
         let blocks = config.n_layers / 2 + 1;
-        let memory = rows * bytes_per_row(decoder, length, settings, blocks);
-        let tail = tail_of(settings.positions, length);
-        let flops = rows as f64 * flops_per_row(config, tail, settings, blocks);
+        let tail = tail_of(settings.positions, length + after, after);
+        let read = after + 1;
+        let memory = rows * bytes_per_row(decoder, [tail, read], settings, blocks);
+        let flops = rows as f64 * flops_per_row(config, [tail, read], settings, blocks);
         (decoder.pace.bytes / memory)
             .min((decoder.pace.flops / flops) as usize)
             .clamp(1, 64)
@@ -152,7 +169,7 @@ impl<'a> Sweep<'a> {
     /// Whether the rows of some layers, or of all on the joint path, fit one pass: `(layer, rows)` each.
     pub(super) fn fit(&self, rows: impl Iterator<Item = (usize, usize)>) -> bool {
         let config = &self.decoder.config;
-        let length = self.base.geometry.tail;
+        let positions = [self.tail, self.target.runs.after + 1];
         let (mut bytes, mut flops) = (0, 0.0);
         for (layer, rows) in rows {
             // Blocks that a row climbs through.
@@ -160,9 +177,9 @@ impl<'a> Sweep<'a> {
                 IntegrationPath::Joint => config.n_layers,
                 IntegrationPath::PerLayer => config.n_layers - layer,
             };
-            let rows = rows * self.prompts.len();
-            bytes += bytes_per_row(self.decoder, length, self.settings, blocks) * rows;
-            flops += flops_per_row(config, self.tail, self.settings, blocks) * rows as f64;
+            let rows = rows * self.sequences.len();
+            bytes += bytes_per_row(self.decoder, positions, self.settings, blocks) * rows;
+            flops += flops_per_row(config, positions, self.settings, blocks) * rows as f64;
         }
         bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
     }
@@ -174,7 +191,7 @@ impl<'a> Sweep<'a> {
 
     fn geometry(&self, rows: usize) -> Geometry {
         Geometry {
-            batch: self.prompts.len(),
+            batch: self.sequences.len(),
             rows,
             tail: self.tail,
         }
@@ -194,11 +211,11 @@ impl<'a> Sweep<'a> {
         for layer in 0..self.decoder.config.n_layers {
             if let Some(x) = rows.take() {
                 job.checkpoint().await?;
-                rows = Some(self.block(layer, self.geometry(n_rows), x, None));
+                rows = Some(self.block(layer, self.geometry(n_rows), x, None).0);
             }
-            if let Some((_, leaf)) = births.next_if(|(at, _)| *at == layer) {
-                let born = self.born(layer, leaf.clone())?;
-                n_rows += leaf.dims()[1];
+            if let Some((_, gains)) = births.next_if(|(at, _)| *at == layer) {
+                n_rows += gains.dims()[1];
+                let (born, leaf) = self.born(layer, gains)?;
                 leaves.push(leaf);
                 rows = Some(match rows {
                     Some(x) => Tensor::cat(vec![x, born], 1),
@@ -220,14 +237,14 @@ impl<'a> Sweep<'a> {
     ) -> Result<Climbed, ModelError> {
         let n_rows = gains.dims()[1];
         let padding = self.base.padding.as_ref();
-        let padded = padding.map(|padding| padding.fill(self.prompts));
-        let prompts: Vec<&[u32]> = match &padded {
+        let padded = padding.map(|padding| padding.fill(&self.sequences));
+        let sequences: Vec<&[u32]> = match &padded {
             Some(padded) => padded.iter().map(Vec::as_slice).collect(),
-            None => self.prompts.to_vec(),
+            None => self.sequences.clone(),
         };
-        let tails: Vec<&[u32]> = prompts
+        let tails: Vec<&[u32]> = sequences
             .iter()
-            .map(|prompt| &prompt[prompt.len() - self.tail..])
+            .map(|sequence| &sequence[sequence.len() - self.tail..])
             .collect();
         let first_position = self.base.geometry.tail - self.tail;
         let embedded = self.decoder.embed(&tails, first_position, padding)?;
@@ -235,66 +252,176 @@ impl<'a> Sweep<'a> {
         let mut leaves = Vec::with_capacity(self.decoder.config.n_layers);
         for layer in 0..self.decoder.config.n_layers {
             job.checkpoint().await?;
-            let leaf = gains.clone().autodiff().require_grad();
-            x = self.block(layer, self.geometry(n_rows), x, Some(leaf.clone()));
-            leaves.push(leaf);
+            let gains = gains.clone().autodiff().require_grad();
+            let leaf;
+            (x, leaf) = self.block(layer, self.geometry(n_rows), x, Some(gains));
+            leaves.extend(leaf);
         }
         let values = self.value(x, n_rows);
         Ok(Climbed { leaves, values })
     }
 
-    /// One block over rows, their activations scaled by `leaf` or left alone.
+    /// One block over rows, their activations scaled by gains or left alone; and the leaf of the gains.
     fn block(
         &self,
         layer: usize,
         geometry: Geometry,
         x: Tensor<3>,
-        leaf: Option<Tensor<3>>,
-    ) -> Tensor<3> {
+        gains: Option<Tensor<3>>,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
         let prefix = self.prefix[layer].as_ref();
         let none = LayerEdits::none();
         let (state, _) =
             self.decoder
                 .to_feed_forward(layer, geometry, &self.positions, x, prefix, &none);
-        let activation = match leaf {
-            Some(leaf) => self.scaled(layer, &state.pre, leaf),
-            None => state.pre.activation(),
+        let (activation, leaf) = match gains {
+            Some(gains) => {
+                let (activation, leaf) = self.scaled(layer, &state.pre, gains);
+                (activation, Some(leaf))
+            }
+            None => (state.pre.activation(), None),
         };
-        self.decoder
-            .from_feed_forward(layer, state.resid_mid, activation, &none)
+        let resid_mid = state.resid_mid;
+        let x = (self.decoder).from_feed_forward(layer, resid_mid, activation, &none);
+        (x, leaf)
     }
 
-    /// The rows of a layer: the base run's state with its activation scaled, `[prompts, nodes · tail,
-    /// d_model]`.
-    fn born(&self, layer: usize, leaf: Tensor<3>) -> Result<Tensor<3>, ModelError> {
-        let n_nodes = leaf.dims()[1];
+    /// The rows of a layer, the base run's state with its activation scaled, `[sequences, nodes · tail, d_model]`; and their leaf.
+    fn born(&self, layer: usize, gains: Tensor<3>) -> Result<(Tensor<3>, Tensor<3>), ModelError> {
+        let n_nodes = gains.dims()[1];
         let State { resid_mid, pre } = self.base.state(layer)?.last(self.tail);
-        let activation = self.scaled(layer, &pre, leaf);
+        let (activation, leaf) = self.scaled(layer, &pre, gains);
         let resid_mid = spread(resid_mid, n_nodes);
         let none = LayerEdits::none();
-        Ok((self.decoder).from_feed_forward(layer, resid_mid, activation, &none))
+        let born = (self.decoder).from_feed_forward(layer, resid_mid, activation, &none);
+        Ok((born, leaf))
     }
 
-    /// A layer's activations at points of the path, each of which is an edit of the run: `s · a + (1 − s) · baseline`.
-    fn scaled(&self, layer: usize, pre: &PreActivation, factors: Tensor<3>) -> Tensor<3> {
+    /// A layer's activations at points of the path, each of which is an edit of the run: `s · a + (1 − s) · baseline`; and what
+    /// gradients are taken by, which are the gains.
+    fn scaled(
+        &self,
+        layer: usize,
+        pre: &PreActivation,
+        gains: Tensor<3>,
+    ) -> (Tensor<3>, Tensor<3>) {
         let baseline = self.baseline.and_then(|of_layers| of_layers.get(layer));
-        let edit = ActivationEdit {
-            offsets: baseline.map(|of_layer| {
-                let of_layer = of_layer.clone().unsqueeze::<3>();
-                (-factors.clone() + 1.0) * of_layer
-            }),
-            ..ActivationEdit::scaling(self.settings.site, factors)
+        let edited = |pre: &PreActivation, factors: Tensor<3>, tail: usize| {
+            let edit = ActivationEdit {
+                offsets: baseline.map(|of_layer| {
+                    let of_layer = of_layer.clone().unsqueeze::<3>();
+                    (-factors.clone() + 1.0) * of_layer
+                }),
+                ..ActivationEdit::scaling(self.settings.site, factors)
+            };
+            pre.edited(&edit, tail)
         };
-        pre.edited(&edit, self.tail)
+        if !self.settings.method.adds_up() {
+            return self.nudged(pre, gains, edited);
+        }
+        if self.target.runs == Runs::PROMPT {
+            return (edited(pre, gains.clone(), self.tail), gains);
+        }
+        let rows = gains.dims()[1];
+        let activation = edited(
+            &self.by_position(pre, rows),
+            self.at_positions(gains.clone()),
+            1,
+        );
+        (activation, gains)
     }
 
-    /// The target at the last position of every row: `[prompts, rows]`.
+    /// The same with something added at every position, of which gradients are taken: at the site, behind the gains.
+    fn nudged(
+        &self,
+        pre: &PreActivation,
+        gains: Tensor<3>,
+        edited: impl Fn(&PreActivation, Tensor<3>, usize) -> Tensor<3>,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let rows = gains.dims()[1];
+        let d_mlp = self.decoder.config.d_mlp;
+        let device = self.decoder.device();
+        let shape = [self.sequences.len(), rows * self.tail, d_mlp];
+        let leaf = Tensor::<3>::zeros(shape, device).autodiff().require_grad();
+        let pre = self.by_position(pre, rows);
+        let factors = self.at_positions(gains);
+        let activation = match self.settings.site {
+            Site::Post => edited(&pre, factors, 1) + leaf.clone(),
+            Site::GatePre => {
+                let width = pre.projected.dims()[2];
+                let gate = pre.projected.clone().narrow(2, 0, d_mlp) * factors + leaf.clone();
+                let projected = if pre.gated {
+                    let beside = pre.projected.clone().narrow(2, d_mlp, width - d_mlp);
+                    Tensor::cat(vec![gate, beside.autodiff()], 2)
+                } else {
+                    gate
+                };
+                PreActivation { projected, ..pre }.activation()
+            }
+        };
+        (activation, leaf)
+    }
+
+    /// What goes into the activation for every position of every row, `[sequences, rows · tail, width]`.
+    fn by_position(&self, pre: &PreActivation, rows: usize) -> PreActivation {
+        let projected = match pre.projected.dims()[1] == self.tail {
+            true => spread(pre.projected.clone(), rows),
+            false => pre.projected.clone(),
+        };
+        PreActivation {
+            projected,
+            ..pre.clone()
+        }
+    }
+
+    /// Gains `[prompts, rows, d_mlp]` at every position of every sequence, `[sequences, rows · tail, d_mlp]`; behind the prompts there are
+    /// none, which is a gain of one.
+    fn at_positions(&self, gains: Tensor<3>) -> Tensor<3> {
+        let [prompts, rows, d_mlp] = gains.dims();
+        let Runs { sequences, after } = self.target.runs;
+        let scaled = self.tail - after;
+        let own = gains
+            .reshape([prompts, 1, rows, 1, d_mlp])
+            .expand([prompts, sequences, rows, scaled, d_mlp]);
+        let all = match after {
+            0 => own,
+            _ => {
+                let shape = [prompts, sequences, rows, after, d_mlp];
+                let ones = Tensor::ones(shape, self.decoder.device());
+                let ones = if own.is_autodiff() {
+                    ones.autodiff()
+                } else {
+                    ones
+                };
+                Tensor::cat(vec![own, ones], 3)
+            }
+        };
+        all.reshape([prompts * sequences, rows * self.tail, d_mlp])
+    }
+
+    /// The gradients by what is added at every position, as scores of neurons `[prompts, rows, d_mlp]`: those that are above zero, over the
+    /// positions of the prompt.
+    pub(super) fn clamped(&self, gradients: Tensor<3>) -> Tensor<3> {
+        let [_, all, d_mlp] = gradients.dims();
+        let (rows, prompts) = (all / self.tail, self.n_prompts());
+        let Runs { sequences, after } = self.target.runs;
+        gradients
+            .reshape([prompts, sequences, rows, self.tail, d_mlp])
+            .narrow(3, 0, self.tail - after)
+            .sum_dim(1)
+            .clamp_min(0.0)
+            .sum_dim(3)
+            .reshape([prompts, rows, d_mlp])
+    }
+
+    /// The target of every row, `[prompts, rows]`.
     fn value(&self, x: Tensor<3>, rows: usize) -> Tensor<2> {
-        let [prompts, _, d_model] = x.dims();
+        let [sequences, _, d_model] = x.dims();
+        let read = self.target.runs.after + 1;
         let last = x
-            .reshape([prompts, rows, self.tail, d_model])
-            .narrow(2, self.tail - 1, 1)
-            .reshape([prompts, rows, d_model]);
+            .reshape([sequences, rows, self.tail, d_model])
+            .narrow(2, self.tail - read, read)
+            .reshape([sequences, rows * read, d_model]);
         self.target.value(self.decoder, last)
     }
 }
@@ -307,19 +434,24 @@ fn spread(x: Tensor<3>, rows: usize) -> Tensor<3> {
         .reshape([prompts, rows * tail, width])
 }
 
-/// Positions that are scaled, of so many.
-fn tail_of(positions: Positions, length: usize) -> usize {
+/// Positions that are scaled, and those behind the prompt, of so many in all.
+fn tail_of(positions: Positions, length: usize, after: usize) -> usize {
     match positions {
-        Positions::Last => 1,
+        Positions::Last => 1 + after,
         Positions::All => length,
     }
 }
 
 /// Matrix products of one row through `blocks` blocks and, where the target takes all logits, the output projection; up and, where
 /// there are gradients, back.
-fn flops_per_row(config: &Config, tail: usize, settings: &Settings, blocks: usize) -> f64 {
+fn flops_per_row(
+    config: &Config,
+    [tail, read]: [usize; 2],
+    settings: &Settings,
+    blocks: usize,
+) -> f64 {
     let logits = match settings.target.takes_all_logits() {
-        true => config.d_model * config.vocabulary,
+        true => read * config.d_model * config.vocabulary,
         false => 0,
     };
     let both_ways = if settings.method == Method::Ablation {
@@ -332,9 +464,13 @@ fn flops_per_row(config: &Config, tail: usize, settings: &Settings, blocks: usiz
 
 /// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: what goes into the norms,
 /// attention's inputs and output, gate and up; on a processor the logits as well, and what is computed from them.
-fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: usize) -> usize {
+fn bytes_per_row(
+    decoder: &Decoder,
+    [tail, read]: [usize; 2],
+    settings: &Settings,
+    layers: usize,
+) -> usize {
     let config = &decoder.config;
-    let tail = tail_of(settings.positions, length);
     let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
     let token_layer = 2 * (config.d_model + heads + config.d_mlp);
     // Without a way back, one layer's are held at a time, and what goes from one to the next.
@@ -344,6 +480,6 @@ fn bytes_per_row(decoder: &Decoder, length: usize, settings: &Settings, layers: 
         layers
     };
     let has_logits = settings.target.takes_all_logits() && !is_gpu(decoder.device());
-    let tensors_of_logits = if has_logits { 4 } else { 0 };
+    let tensors_of_logits = if has_logits { 4 * read } else { 0 };
     4 * (tail * token_layer * layers + tensors_of_logits * config.vocabulary)
 }

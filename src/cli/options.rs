@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, T
 use clap::{Args as ClapArgs, value_parser};
 
 use crate::attribution::quadrature::Quadrature;
-use crate::attribution::settings::{ADAPTIVE_STEPS, Aggregate, Baseline, Method};
+use crate::attribution::settings::{ADAPTIVE_STEPS, Aggregate, Baseline, LayerScale, Method};
 use crate::attribution::{IntegrationPath, Positions, Settings, TargetKind};
 use crate::items::AnswersFrom;
 use crate::model::{Precision, Site};
@@ -61,13 +61,13 @@ fn answers_from() -> impl TypedValueParser<Value = AnswersFrom> {
 
 #[derive(ClapArgs)]
 pub struct SettingsArgs {
-    /// All settings at once: paper, fast or knowledge-neurons; the other options change single ones.
+    /// All settings at once: paper, paper-code, fast or knowledge-neurons; the other options change single ones.
     #[arg(long, default_value = "fast", value_parser = preset)]
     pub preset: Settings,
     /// per_layer or joint.
     #[arg(long, value_parser = named::<IntegrationPath>)]
     pub path: Option<IntegrationPath>,
-    /// integrated_gradients, or for comparison gradient_times_activation, relp, activation, weight_norm, wanda, cosine, random;
+    /// integrated_gradients, or for comparison clamped_gradients, gradient_times_activation, relp, activation, weight_norm, wanda, cosine, random;
     /// or ablation: the effect itself, at the cost of a run of every neuron.
     #[arg(long, value_parser = named::<Method>)]
     pub method: Option<Method>,
@@ -77,7 +77,7 @@ pub struct SettingsArgs {
     /// last or all.
     #[arg(long, value_parser = named::<Positions>)]
     pub positions: Option<Positions>,
-    /// top_logit, choice_first_token or gold_margin.
+    /// top_logit, choice_first_token, choice_logprob or gold_margin.
     #[arg(long, value_parser = named::<TargetKind>)]
     pub target: Option<TargetKind>,
     /// Nodes of the quadrature; by the adaptive rule the most of a layer and item (500 where nothing is said).
@@ -95,6 +95,9 @@ pub struct SettingsArgs {
     /// How item scores become one score a neuron: signed_mean, mean_absolute or consensus_share.
     #[arg(long, value_parser = named::<Aggregate>)]
     pub aggregate: Option<Aggregate>,
+    /// In which unit a layer's scores are: as_is, or maximum, divided by the layer's largest.
+    #[arg(long, value_parser = named::<LayerScale>)]
+    pub layer_scale: Option<LayerScale>,
     /// The share of an item's largest score that counts for the consensus share (0.2 where nothing is said).
     #[arg(long)]
     pub consensus_threshold: Option<f64>,
@@ -127,6 +130,7 @@ impl SettingsArgs {
                 Some(aggregate) if aggregate != preset.aggregate => None,
                 _ => preset.consensus_threshold,
             }),
+            layer_scale: self.layer_scale.unwrap_or(preset.layer_scale),
             confidence_threshold: self.confidence.unwrap_or(preset.confidence_threshold),
             ..preset.clone()
         };

@@ -8,6 +8,7 @@ import { control, drawn, enter, show } from "./support";
 const FAST: AttributionSettings = { ...EMPTY_STUDY.attribution, preset: "fast", steps: 6 };
 const PAPER: AttributionSettings = { ...FAST, preset: "paper", path: "joint", site: "gate_pre", rule: "right", steps: 20 };
 const { preset: _, ...WANDA }: AttributionSettings = { ...FAST, method: "wanda", steps: 1, rule: "right" };
+const CLAMPED: AttributionSettings = { ...WANDA, method: "clamped_gradients", steps: 8, rule: "middle" };
 const RELP: AttributionSettings = { ...WANDA, method: "relp" };
 const GRADIENT: AttributionSettings = { ...WANDA, method: "gradient_times_activation" };
 
@@ -15,7 +16,9 @@ const GRADIENT: AttributionSettings = { ...WANDA, method: "gradient_times_activa
 const form = (): Promise<HTMLElement> =>
   show("attribution-settings", {
     study: { ...EMPTY_STUDY, attribution: { ...FAST, confidence_threshold: 0.9 } },
-    engine: { presets: { fast: FAST, paper: PAPER, wanda: WANDA, relp: RELP, gradient_times_activation: GRADIENT } },
+    engine: {
+      presets: { fast: FAST, paper: PAPER, wanda: WANDA, relp: RELP, gradient_times_activation: GRADIENT, clamped_gradients: CLAMPED },
+    },
   });
 
 async function choose(view: HTMLElement, key: string, value: string): Promise<void> {
@@ -64,4 +67,17 @@ test("a tolerance comes with its rule and goes with it, and the steps are those 
   await choose(view, "quadrature", "gauss_legendre");
   expect(store.state.study.attribution).toMatchObject({ rule: "gauss_legendre", steps: 6 });
   expect(store.state.study.attribution.tolerance).toBeUndefined();
+});
+
+test("the released code's method has a path and no tolerance, and its layers' scale goes with shares of items", async () => {
+  const view = await form();
+  await choose(view, "method", "clamped_gradients");
+  expect(["path", "site", "target", "steps"].filter((key) => view.querySelector(`[data-key=${key}]`))).toHaveLength(4);
+  expect([...control<HTMLSelectElement>(view, "quadrature").options].map(({ value }) => value)).not.toContain("adaptive");
+  await choose(view, "layer-scale", "maximum");
+  await choose(view, "target", "choice_logprob");
+  expect(store.state.study.attribution).toMatchObject({ layer_scale: "maximum", target: "choice_logprob" });
+  await choose(view, "aggregate", "consensus_share");
+  expect(store.state.study.attribution.layer_scale).toBeUndefined();
+  expect(view.querySelector("[data-key=layer-scale]")).toBeNull();
 });

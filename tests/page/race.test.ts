@@ -39,7 +39,7 @@ test("a race is estimated by what was run here, and later by the last race", () 
   const ablation = (blocks: number): number => 1 + (4 * blocks) / 12.5;
   const steps = (number: number): number => 1 + (3 * number * 3) / 12.5;
   const relp = 1 + (3 * 2) / 12.5;
-  const estimates = steps(8) + steps(1) + relp + 5;
+  const estimates = 2 * steps(8) + steps(1) + relp + 5;
   expect(attributionSeconds(store.state)).toBeCloseTo(4 * steps(8));
   expect(raceSeconds(store.state, SETTINGS, undefined)).toBeCloseTo(4 * (ablation(3) + estimates));
   expect(raceSeconds(store.state, SETTINGS, [1])).toBeCloseTo(4 * (ablation(1) + estimates));

@@ -79,6 +79,7 @@ export function visible(name: string): string {
 /** The methods by the names that people know. */
 export const METHODS: Readonly<Record<Method, string>> = {
   integrated_gradients: "Integrated Gradients",
+  clamped_gradients: "Clamped gradients",
   gradient_times_activation: "Gradient × activation",
   relp: "Relevance Patching (RelP)",
   activation: "Activation",
@@ -91,7 +92,12 @@ export const METHODS: Readonly<Record<Method, string>> = {
 
 /** Whether a method explains a target; the others look at activations and weights alone. */
 export function hasTarget(method: Method): boolean {
-  return ["integrated_gradients", "gradient_times_activation", "relp", "ablation"].includes(method);
+  return hasPath(method) || ["gradient_times_activation", "relp", "ablation"].includes(method);
+}
+
+/** Whether a method goes along a path, by a rule. */
+export function hasPath(method: Method): boolean {
+  return method === "integrated_gradients" || method === "clamped_gradients";
 }
 
 /** Whether a method takes a neuron from a baseline to its activation, at one of two sites. */
@@ -113,13 +119,18 @@ const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
 
 export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance, baseline, aggregate } = settings;
-  const further = [...(baseline === "mean" ? ["from the mean"] : []), ...(aggregate === "signed_mean" ? [] : [AGGREGATES[aggregate]])];
-  if (method !== "integrated_gradients") {
+  const further = [
+    ...(baseline === "mean" ? ["from the mean"] : []),
+    ...(aggregate === "signed_mean" ? [] : [AGGREGATES[aggregate]]),
+    ...(settings.layer_scale === "maximum" ? ["each layer by its largest"] : []),
+  ];
+  if (!hasPath(method)) {
     const of = [...(hasBaseline(method) ? [site] : []), ...(hasTarget(method) ? [target] : [])];
     return [METHODS[method], positions, ...of, ...further].join(", ");
   }
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? LIMITS.tolerance)}` : `${count(steps, "step")}, ${rule} rule`;
-  return [preset ?? "own settings", path, site, positions, target, nodes, ...further].join(", ");
+  const by = method === "integrated_gradients" ? [] : [METHODS[method]];
+  return [preset ?? "own settings", ...by, path, site, positions, target, nodes, ...further].join(", ");
 }
 
 /** What a mask does to the activations of its neurons. */

@@ -31,6 +31,7 @@ pub trait Estimate {
 fn estimate(method: Method) -> Option<Box<dyn Estimate>> {
     Some(match method {
         Method::IntegratedGradients
+        | Method::ClampedGradients
         | Method::GradientTimesActivation
         | Method::Relp
         | Method::Ablation => return None,
@@ -55,7 +56,7 @@ pub async fn estimated(of: &Sweep<'_>, job: Job<'_>) -> Result<Option<Swept>, Mo
         return Ok(None);
     };
     let config = &of.decoder.config;
-    let shape = [of.prompts.len(), config.d_mlp];
+    let shape = [of.n_prompts(), config.d_mlp];
     let mut layers = Vec::with_capacity(config.n_layers);
     for layer in 0..config.n_layers {
         job.checkpoint().await?;

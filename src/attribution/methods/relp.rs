@@ -21,7 +21,7 @@ use crate::model::ModelError;
 /// [`ModelError::Device`], [`ModelError::Cancelled`].
 pub async fn relevance(of: &Sweep<'_>, job: Job<'_>) -> Result<Swept, ModelError> {
     let linear = of.decoder.going_back(WayBack::Linear);
-    let shape = [of.prompts.len(), 1, linear.config.d_mlp];
+    let shape = [of.n_prompts(), 1, linear.config.d_mlp];
     let gains = Tensor::ones(shape, linear.device());
     let climbed = of.over(&linear).climb_joint(gains, job).await?;
     job.checkpoint().await?;

@@ -95,7 +95,8 @@ export function raceSeconds(state: State, settings: AttributionSettings, layers:
   const { race } = state.shown;
   // One that was run says more of ablation than other passes do.
   const ofAblation = race ? race.ablation_seconds / race.items / by("ablation", race.settings, race.layers) : seconds;
-  const estimates = relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS;
+  // Integrated Gradients and their clamped form each take a path.
+  const estimates = 2 * relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS;
   return used * (ofAblation * by("ablation", settings, layers) + seconds * estimates);
 }
 

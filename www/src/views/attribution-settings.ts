@@ -1,7 +1,7 @@
 // What is attributed, and how: by a preset, or with settings of one's own.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { hasBaseline, hasTarget, METHODS } from "../format";
+import { hasBaseline, hasPath, hasTarget, METHODS } from "../format";
 import { store } from "../services/store";
 import { LIMITS, type AttributionSettings as Settings, type Method, type Quadrature } from "../wire/engine";
 import { View, type Reads } from "./view";
@@ -33,13 +33,14 @@ class AttributionSettings extends View {
   /** Builds on the settings as they are by now: a change may come before the form is drawn anew for the last one. */
   #change(patch: Partial<Settings>): void {
     const { preset: _, ...before } = this.state.study.attribution;
-    const { tolerance, consensus_threshold, ...settings } = { ...before, ...patch };
+    const { tolerance, consensus_threshold, layer_scale, ...settings } = { ...before, ...patch };
     // Each of them is for one rule, one aggregate or one site alone.
     store.edit({
       attribution: {
         ...settings,
         ...(settings.rule === "adaptive" && tolerance !== undefined ? { tolerance } : {}),
         ...(settings.aggregate === "consensus_share" && consensus_threshold !== undefined ? { consensus_threshold } : {}),
+        ...(settings.aggregate !== "consensus_share" && layer_scale === "maximum" ? { layer_scale } : {}),
         ...(settings.site === "gate_pre" ? { baseline: "zero" as const } : {}),
       },
     });
@@ -59,7 +60,7 @@ class AttributionSettings extends View {
         if (found) store.edit({ attribution: { ...found, confidence_threshold: this.state.study.attribution.confidence_threshold } });
         else this.#change({});
       },
-      "paper: the paper's equations as a re-implementation reports them; fast: the cheapest that keeps completeness layer by layer; "
+      "paper: the paper's equations as a re-implementation reports them; paper-code: what it reports of the authors' released code; fast: the cheapest that keeps completeness layer by layer; "
         + "knowledge-neurons: in how many items a neuron has a fifth of the largest score (Dai et al., 2022)",
     );
   }
@@ -84,7 +85,7 @@ class AttributionSettings extends View {
         (to) => this.#method(to),
         "Integrated Gradients is the paper's; the others are for comparison",
       )}
-      ${method === "integrated_gradients" ? this.#path() : nothing}
+      ${hasPath(method) ? this.#path() : nothing}
       ${choice(
         "Positions",
         "positions",
@@ -96,7 +97,7 @@ class AttributionSettings extends View {
         (to) => this.#change({ positions: to }),
         "Positions of the prompt whose activation counts",
       )}
-      ${hasTarget(method) ? this.#target() : nothing} ${method === "integrated_gradients" ? this.#rule() : nothing} ${this.#aggregate()}
+      ${hasTarget(method) ? this.#target() : nothing} ${hasPath(method) ? this.#rule() : nothing} ${this.#aggregate()}
       ${numeric(
         "Confidence at least",
         "threshold",
@@ -146,11 +147,13 @@ class AttributionSettings extends View {
         [
           ["top_logit", "top_logit"],
           ["choice_first_token", "choice_first_token"],
+          ["choice_logprob", "choice_logprob"],
           ["gold_margin", "gold_margin"],
         ],
         target,
         (to) => this.#change({ target: to }),
         "top_logit: the largest logit after the prompt (the paper); choice_first_token: log-probability of the predicted choice's first token; "
+          + "choice_logprob: log-likelihood of the whole predicted choice, normalised over the choices; "
           + "gold_margin: the right choice's first token against the best of the wrong ones'",
       )}
       ${
@@ -172,7 +175,7 @@ class AttributionSettings extends View {
   }
 
   #aggregate(): TemplateResult {
-    const { aggregate, consensus_threshold } = this.state.study.attribution;
+    const { aggregate, consensus_threshold, layer_scale } = this.state.study.attribution;
     return html`
       ${choice(
         "Over the items",
@@ -196,13 +199,23 @@ class AttributionSettings extends View {
               (to) => this.#change({ consensus_threshold: to }),
               "Of an item's largest score; a neuron with at least this much counts for the item",
             )
-          : nothing
+          : choice(
+              "Layers",
+              "layer-scale",
+              [
+                ["as_is", "as they are"],
+                ["maximum", "each by its largest"],
+              ],
+              layer_scale ?? "as_is",
+              (to) => this.#change({ layer_scale: to }),
+              "each by its largest: a layer's scores are divided by its largest one, so that every layer has neurons of full score (the authors' code)",
+            )
       }
     `;
   }
 
   #rule(): TemplateResult {
-    const { steps, rule, tolerance } = this.state.study.attribution;
+    const { method, steps, rule, tolerance } = this.state.study.attribution;
     const isAdaptive = rule === "adaptive";
     return html`
       ${choice(
@@ -214,7 +227,7 @@ class AttributionSettings extends View {
           ["left", "left"],
           ["trapezoid", "trapezoid"],
           ["gauss_legendre", "Gauss–Legendre"],
-          ["adaptive", "to a tolerance"],
+          ...(method === "integrated_gradients" ? [["adaptive", "to a tolerance"] as const] : []),
         ],
         rule,
         (to) => this.#ruleBy(to),

@@ -5,8 +5,10 @@ import type { Method } from "../wire/engine";
 import { View, type Reads } from "./view";
 import { heading } from "./widgets";
 
-/** What the methods without a path compute of a neuron. */
+/** What the other methods compute of a neuron. */
 const FORMULAS: Readonly<Record<Exclude<Method, "integrated_gradients">, string>> = {
+  clamped_gradients:
+    "the gradients of the target on the way from zero, those above zero alone and not times the activation, as a third party reports the paper's released code",
   gradient_times_activation: "the gradient of the target by the neuron's activation, times the activation",
   relp: "Relevance Patching: its activation times the gradient of the target in a model whose norms, activation functions and gates are linear, one run each way (Rezaei Jafari et al., 2025)",
   activation: "its activation, summed over the positions, whatever follows from it",

@@ -18,6 +18,7 @@ const STRONGEST = 0.4;
 const TARGETS: Readonly<Record<TargetKind, string>> = {
   top_logit: "the largest logit after the prompt",
   choice_first_token: "the log-probability of the first token of the predicted choice",
+  choice_logprob: "the log-likelihood of the predicted choice, normalised over the choices",
   gold_margin: "the gold margin: the logit of the right choice's first token minus the largest of the wrong ones'",
 };
 

@@ -120,6 +120,8 @@ export interface AttributionSettings {
   aggregate: Aggregate;
   /** The share of an item's largest score that counts for the consensus share; other aggregates have none. */
   consensus_threshold?: number;
+  /** In which unit the scores of a layer are. */
+  layer_scale?: LayerScale;
   /** Only items whose predicted choice has at least this probability, in 0..=1. */
   confidence_threshold: number;
 }
@@ -704,6 +706,9 @@ export interface LayerMask {
   means?: Array<number>;
 }
 
+/** In which unit the scores of a layer are. */
+export type LayerScale = "as_is" | "maximum";
+
 /** What a choice's length says. */
 export interface Lengths {
   /** How many items are right for who takes the longest choice, in characters; of equals the first. */
@@ -826,7 +831,7 @@ export interface MaskRequest {
 }
 
 /** How neurons are scored. The formulas of those without a path are in `attribution/methods/`. */
-export type Method = "integrated_gradients" | "gradient_times_activation" | "relp" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
+export type Method = "integrated_gradients" | "clamped_gradients" | "gradient_times_activation" | "relp" | "activation" | "weight_norm" | "wanda" | "cosine" | "random" | "ablation";
 
 /** What is known of a loaded model. */
 export interface ModelInfo {
@@ -1714,7 +1719,7 @@ export interface Study {
 }
 
 /** The number that is explained. */
-export type TargetKind = "top_logit" | "choice_first_token" | "gold_margin";
+export type TargetKind = "top_logit" | "choice_first_token" | "choice_logprob" | "gold_margin";
 
 /** How items become prompts. */
 export interface Template {
@@ -1883,7 +1888,7 @@ export interface UnknownWords {
 export interface UsedItem {
   /** The item's id. */
   id: string;
-  /** Text of the token whose logit or log-probability is explained. */
+  /** Text of the token whose logit or log-probability is explained, or of the whole choice. */
   target: string;
 }
 
