@@ -170,6 +170,130 @@ fn a_study_runs_from_end_to_end_and_its_parts_fit_together() {
     assert_eq!(stripped, study);
 }
 
+/// The study with what a sceptic asks beside.
+fn questioned() -> Value {
+    let mut document = document();
+    document["audit"] = json!({"set": "train"});
+    document["race"] = json!({
+        "set": "train", "settings": document["attribution"], "layers": [1], "percent": 20.0,
+        "resampling": {"resamples": 5, "seed": 2},
+    });
+    document
+}
+
+#[test]
+fn what_is_asked_beside_is_found_with_the_study_and_once_more_by_a_re_run() {
+    let report = travelled(&run(FOLDER, &study(&questioned())).unwrap());
+    let audit = report.audit.as_ref().unwrap();
+    assert_eq!(audit.accuracy, report.baseline[0].accuracy);
+    assert_eq!(audit.asked.len(), 2);
+    let race = report.race.as_ref().unwrap();
+    assert_eq!((race.layers.as_slice(), race.items), (&[1][..], 4));
+    assert_eq!((race.resampling.resamples, race.percent), (5, 20.0));
+    // Of a rank correlation with the truth nothing is above 1, and the attribution at hand stays the study's own.
+    assert!(
+        race.methods
+            .iter()
+            .all(|method| method.correlation.value <= 1.0)
+    );
+    assert_eq!(report.attribution.as_ref().unwrap().set, "train");
+
+    let (again, found) = reproduced(&report.study, &Expected::of_report(&report));
+    assert!(found.is_identical());
+    assert_eq!(again.audit.unwrap().accuracy, audit.accuracy);
+    for (then, now) in race.methods.iter().zip(&again.race.unwrap().methods) {
+        assert_eq!(then.settings, now.settings);
+        let difference = then.correlation.value - now.correlation.value;
+        assert!(difference.abs() < 1e-2, "{}", then.settings.method);
+    }
+}
+
+#[test]
+fn a_race_that_the_model_cannot_run_is_refused_before_anything_is_computed() {
+    let mut document = questioned();
+    document["race"]["layers"] = json!([3]);
+    let error = run(FOLDER, &study(&document)).unwrap_err().to_string();
+    assert!(error.contains("outside the model's 3 layers"), "{error}");
+    document["race"]["set"] = json!("other");
+    let error = Study::from_json(&document.to_string()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`race` names the item set `other`"),
+        "{error}"
+    );
+}
+
+/// What becomes of a value in a document.
+type Change<'a> = &'a dyn Fn(&Value) -> Value;
+
+/// A report that is right is none any more with any one of these changes, and says what is wrong.
+fn contradicts_itself(good: &Value, changes: &[(&str, Change<'_>, &str)]) {
+    Report::from_json(&good.to_string()).unwrap();
+    for (place, change, wanted) in changes {
+        let mut changed = good.clone();
+        let value = changed.pointer_mut(place).unwrap();
+        *value = change(value);
+        let error = Report::from_json(&changed.to_string()).map(|_| ());
+        let error = error.expect_err(place).to_string();
+        assert!(error.contains("contradicts itself"), "{place}: {error}");
+        assert!(error.contains(wanted), "{place}: {error}");
+    }
+}
+
+#[test]
+fn what_is_asked_beside_is_held_to_what_follows_from_it() {
+    let report = run(FOLDER, &study(&questioned())).unwrap();
+    let mut good = serde_json::to_value(&report).unwrap();
+    good["effects"] = json!([{
+        "settings": good["race"]["settings"], "set": "train", "items": 4, "items_skipped": 0,
+        "layers": [{"layer": 1, "needed": 2, "harmful": 1}],
+        "strongest": [{"layer": 1, "neuron": 3, "mean": 0.5, "half_width": null}],
+        "seconds": 1.0,
+    }]);
+    let shifted = |value: &Value| json!(value.as_f64().unwrap() * 0.9 + 0.01);
+    contradicts_itself(
+        &good,
+        &[
+            ("/audit/accuracy/low", &shifted, "audit's accuracy"),
+            ("/audit/set", &|_| json!("valid"), "another set"),
+            (
+                "/audit/lengths/longest_right/high",
+                &shifted,
+                "share of the audit",
+            ),
+            (
+                "/audit/position/consistent",
+                &|_| json!(Accuracy::wilson(1, 5)),
+                "number of audited items",
+            ),
+            ("/race/percent", &|_| json!(30.0), "another one"),
+            ("/race/resamples", &|_| json!(6), "another one"),
+            ("/race/items", &|_| json!(9), "more items"),
+            (
+                "/race/methods/0/correlation/high",
+                &|_| json!(2.0),
+                "cannot be",
+            ),
+            ("/race/methods/0/by_layer", &|_| json!([]), "cannot be"),
+            ("/effects/0/set", &|_| json!("other"), "lacks"),
+            ("/effects/0/layers/0/layer", &|_| json!(3), "other neurons"),
+            (
+                "/effects/0/layers/0/needed",
+                &|_| json!(24),
+                "other neurons",
+            ),
+            (
+                "/effects/0/strongest/0/neuron",
+                &|_| json!(24),
+                "other neurons",
+            ),
+            ("/study/audit", &|_| Value::Null, "does not ask for"),
+            ("/study/race", &|_| Value::Null, "does not ask for"),
+        ],
+    );
+}
+
 /// A report is written by one run and read by another.
 fn travelled(report: &Report) -> Report {
     serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
@@ -786,11 +910,9 @@ fn a_study_prunes_as_it_searched_by_whatever_rule() {
 fn a_report_is_held_to_what_follows_from_it() {
     let report = run(FOLDER, &study(&document())).unwrap();
     let good = serde_json::to_value(&report).unwrap();
-    Report::from_json(&good.to_string()).unwrap();
     let neuron = |value: &Value| json!((value.as_u64().unwrap() + 1) % 24);
     let more = |value: &Value| json!(value.as_u64().unwrap() + 1);
     let shifted = |value: &Value| json!(value.as_f64().unwrap() * 0.9 + 0.01);
-    type Change<'a> = &'a dyn Fn(&Value) -> Value;
     let changes: &[(&str, Change<'_>, &str)] = &[
         ("/pruned/sets/0/paired/p_value", &shifted, "`p_value`"),
         (
@@ -891,15 +1013,7 @@ fn a_report_is_held_to_what_follows_from_it() {
         ("/model/sha256", &|_| json!("0"), "another model"),
         ("/study/search", &|_| Value::Null, "does not ask for"),
     ];
-    for (place, change, wanted) in changes {
-        let mut changed = good.clone();
-        let value = changed.pointer_mut(place).unwrap();
-        *value = change(value);
-        let error = Report::from_json(&changed.to_string()).map(|_| ());
-        let error = error.expect_err(place).to_string();
-        assert!(error.contains("contradicts itself"), "{place}: {error}");
-        assert!(error.contains(wanted), "{place}: {error}");
-    }
+    contradicts_itself(&good, changes);
 
     // A mask that the attribution beside it would not give, in both places.
     let mut other_mask = good.clone();

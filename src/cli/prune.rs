@@ -197,7 +197,9 @@ fn study_of(
         few_shot,
         choice_order,
         scoring,
+        audit: None,
         attribution: attribution.map(Settings::named),
+        race: None,
         search: None,
         pruning: Some(PruningSpec {
             mask: Some(mask.clone()),

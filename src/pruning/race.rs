@@ -1,6 +1,6 @@
 //! Why Integrated Gradients? Every method against what it estimates: the exact ablation of each neuron.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::resample::{Estimated, Resampling};
 use super::selection::{TopPercent, strongest};
@@ -8,7 +8,7 @@ use crate::attribution::{Attribution, Settings};
 use crate::scoring::RunError;
 
 /// How well every method finds what exact ablation finds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Race {
     /// The item set.
@@ -31,7 +31,7 @@ pub struct Race {
 }
 
 /// How well one method does. Neurons are compared with those of their layer, and numbers are means over the layers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Raced {
     /// The method's settings.
@@ -39,7 +39,7 @@ pub struct Raced {
     /// Spearman's correlation of the absolute scores with the absolute effects.
     pub correlation: Estimated,
     /// That of scores with effects, where the scores' sign means something.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub correlation_signed: Option<Estimated>,
     /// The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score.

@@ -61,7 +61,7 @@ fn poisson(generator: &mut impl Rng) -> f64 {
 }
 
 /// An estimate with its interval over resamples of the items.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Estimated {
     /// Of the items as they are.

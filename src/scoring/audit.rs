@@ -37,7 +37,7 @@ impl Question {
 }
 
 /// The items asked in another way.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Asked {
     /// What stood where the question was.
@@ -53,7 +53,7 @@ pub struct Asked {
 }
 
 /// What a choice's length says.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Lengths {
     /// How many items are right for who takes the longest choice, in characters; of equals the first.
@@ -67,7 +67,7 @@ pub struct Lengths {
 }
 
 /// What drives the answers to a set.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Audit {
     /// The set's name.

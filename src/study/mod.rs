@@ -33,7 +33,10 @@ pub use bench::{Bench, Prompting};
 pub use error::StudyError;
 pub use kept::{KeptMask, MAX_KEPT_MASKS, MAX_MASK_NAME};
 pub use made_of::{MadeOf, Stamped};
-pub use parts::{ChoiceOrder, ControlSpec, ItemSetSpec, ModelSpec, PruningSpec, Role, ScoringSpec};
+pub use parts::{
+    AuditSpec, ChoiceOrder, ControlSpec, ItemSetSpec, ModelSpec, PruningSpec, RaceSpec, Role,
+    ScoringSpec,
+};
 pub use report::Report;
 pub use reproduction::{Expected, Reproduction};
 pub use session::Session;

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
+use crate::attribution::Settings;
 use crate::items::{AnswersFrom, Item, SplitPart};
 use crate::model::Model;
-use crate::pruning::{Mask, Selection};
-use crate::scoring::Rule;
+use crate::pruning::selection::TopPercent;
+use crate::pruning::{Mask, Resampling, Selection};
+use crate::scoring::{Rule, RunError};
 
 /// What an item set is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +129,47 @@ pub struct ScoringSpec {
 pub struct ChoiceOrder {
     /// Seed of the order of every item's choices.
     pub seed: u64,
+}
+
+/// An audit of the items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct AuditSpec {
+    /// The set's name.
+    pub set: String,
+}
+
+/// Methods that are held against measured effects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RaceSpec {
+    /// The set's name.
+    pub set: String,
+    /// How the effects are measured, and the one method whose settings are chosen.
+    pub settings: Settings,
+    /// Layers; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Vec<usize>>,
+    /// The percentage of a layer that is to be found.
+    pub percent: f64,
+    /// How intervals are drawn.
+    pub resampling: Resampling,
+}
+
+impl RaceSpec {
+    /// Whether a model of so many layers can be raced on so.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Settings`] for settings that contradict each other, and a layer, percentage or number of resamples out of range.
+    pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
+        self.settings.check()?;
+        self.resampling.check()?;
+        let percent = self.percent;
+        let mut layers = self.layers.iter().flatten();
+        layers.try_for_each(|&layer| TopPercent { layer, percent }.check(n_layers))?;
+        TopPercent { layer: 0, percent }.check(n_layers)
+    }
 }
 
 /// What is pruned.

@@ -6,12 +6,12 @@ use super::session::Session;
 use super::specification::Head;
 use super::stated::check_report;
 use super::{MadeOf, Study, StudyError};
-use crate::attribution::Attribution;
+use crate::attribution::{Attribution, Settings};
 use crate::model::device::{Compute, DeviceInfo};
-use crate::model::{LoadReport, Model, Precision};
-use crate::pruning::SearchReport;
+use crate::model::{LoadReport, Model, Neuron, Precision};
 use crate::pruning::effect::{ControlReport, PruneReport};
-use crate::scoring::SetScores;
+use crate::pruning::{Race, SearchReport};
+use crate::scoring::{Audit, SetScores};
 use crate::tuning::TuneReport;
 
 /// Marks a report.
@@ -82,9 +82,19 @@ pub struct Report {
     pub model: ModelInfo,
     /// Every set without a mask.
     pub baseline: Vec<SetScores>,
+    /// What drives the answers beside the questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     /// The attribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Attribution>,
+    /// Every method against exact ablation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
+    /// What every neuron was measured to do, in short, for each set. The page measures it; no study asks for it, since to measure it
+    /// again may take hours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<EffectsInShort>,
     /// The search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchReport>,
@@ -99,6 +109,51 @@ pub struct Report {
     pub tuning: Option<TuneReport>,
     /// Wall-clock time.
     pub seconds: f64,
+}
+
+/// What every neuron of some layers was measured to do to a set's target, in short.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct EffectsInShort {
+    /// How they were measured.
+    pub settings: Settings,
+    /// Name of the item set.
+    pub set: String,
+    /// Items that were used.
+    pub items: usize,
+    /// Items that are not confident enough, or without the target.
+    pub items_skipped: usize,
+    /// The layers that were measured for every item.
+    pub layers: Vec<LayerInShort>,
+    /// The neurons of largest absolute effect in these.
+    pub strongest: Vec<MeasuredNeuron>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// How many neurons of a layer can be told from doing nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LayerInShort {
+    /// The layer.
+    pub layer: usize,
+    /// Neurons whose 95 % interval lies above zero: the target loses without them.
+    pub needed: usize,
+    /// Neurons whose 95 % interval lies below zero: the target gains without them.
+    pub harmful: usize,
+}
+
+/// What the target loses without a neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct MeasuredNeuron {
+    /// Which it is.
+    #[serde(flatten)]
+    pub neuron: Neuron,
+    /// The mean over the items.
+    pub mean: f64,
+    /// Half the width of its 95 % interval; none of a single item.
+    pub half_width: Option<f64>,
 }
 
 impl Report {

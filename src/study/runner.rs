@@ -3,13 +3,13 @@
 use super::report::{FORMAT, Report, VERSION};
 use super::reproduction::{Expected, Reproduction};
 use super::session::TuneRequest;
-use super::{MadeOf, PruningSpec, Role, Session, Study, StudyError};
+use super::{MadeOf, PruningSpec, RaceSpec, Role, Session, Study, StudyError};
 use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
 use crate::model::{Model, Site};
 use crate::pruning::effect::check_control;
-use crate::pruning::{Mask, Selection};
+use crate::pruning::{Mask, Race, Selection};
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
 ///
@@ -84,6 +84,14 @@ async fn run_like(
     if let (Some(settings), [set]) = (&study.attribution, attributed.as_slice()) {
         session.attribute(set, settings, job).await?;
     }
+    let audit = match &study.audit {
+        Some(spec) => Some(session.audit(&spec.set, job).await?),
+        None => None,
+    };
+    let race = match &study.race {
+        Some(spec) => Some(run_race(session, spec, job).await?),
+        None => None,
+    };
     let search = match &study.search {
         Some(spec) => Some(session.search(&validation, spec, job).await?),
         None => None,
@@ -142,10 +150,13 @@ async fn run_like(
         engine: session.engine_info(),
         model: session.model_info(),
         baseline: baseline.collect(),
+        audit,
         attribution: session
             .attribution()
             .filter(|_| study.attribution.is_some())
             .cloned(),
+        race,
+        effects: Vec::new(),
         search,
         pruned,
         control,
@@ -153,6 +164,18 @@ async fn run_like(
         seconds: job.now_secs() - start,
         study,
     })
+}
+
+async fn run_race(
+    session: &mut Session,
+    spec: &RaceSpec,
+    job: Job<'_>,
+) -> Result<Race, StudyError> {
+    let within = (spec.layers.as_deref(), spec.percent);
+    let (set, settings) = (&spec.set, &spec.settings);
+    session
+        .race(set, settings, within, spec.resampling, job)
+        .await
 }
 
 /// Re-runs a study and compares it with what was expected. A mask that came from a selection is made
@@ -214,6 +237,9 @@ fn check_parts(study: &Study, model: &Model) -> Result<(), StudyError> {
             ));
         }
         search.check(config.n_layers)?;
+    }
+    if let Some(race) = &study.race {
+        race.check(config.n_layers)?;
     }
     check_mask_source(study)?;
     if let Some(pruning) = &study.pruning {

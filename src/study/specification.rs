@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChoiceOrder, ControlSpec, ItemSetSpec, KeptMask, MadeOf, ModelSpec, Prompting, PruningSpec,
-    Role, ScoringSpec, SearchSpec, StudyError, kept,
+    AuditSpec, ChoiceOrder, ControlSpec, ItemSetSpec, KeptMask, MadeOf, ModelSpec, Prompting,
+    PruningSpec, RaceSpec, Role, ScoringSpec, SearchSpec, StudyError, kept,
 };
 use crate::attribution::Settings;
 use crate::items::{AnswersFrom, FewShot, TemplateSpec, check_items};
@@ -40,9 +40,15 @@ pub struct Study {
     /// How items are scored.
     #[serde(default)]
     pub scoring: ScoringSpec,
+    /// What drives the answers beside the questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditSpec>,
     /// The attribution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Settings>,
+    /// Every method against exact ablation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceSpec>,
     /// The search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchSpec>,
@@ -154,17 +160,15 @@ impl Study {
         if let Some(few_shot) = &self.few_shot {
             let checked = few_shot.check();
             checked.map_err(|error| StudyError::Document(error.to_string()))?;
-            if let Some(set) = &few_shot.set
-                && !self.item_sets.iter().any(|other| other.name == *set)
-            {
-                return fail(format!(
-                    "`few_shot` names the item set `{set}`, which the study lacks"
-                ));
-            }
         }
+        self.check_named_sets()?;
         self.prompting()?;
         if let Some(settings) = &self.attribution {
             settings.check()?;
+        }
+        if let Some(race) = &self.race {
+            race.settings.check()?;
+            race.resampling.check()?;
         }
         if let Some(mask) = self
             .pruning
@@ -178,6 +182,28 @@ impl Study {
         self.check_selection()
     }
 
+    /// Parts that name an item set name one of the study's.
+    fn check_named_sets(&self) -> Result<(), StudyError> {
+        let few_shot = self.few_shot.as_ref();
+        let named = [
+            (
+                "few_shot",
+                few_shot.and_then(|few_shot| few_shot.set.as_ref()),
+            ),
+            ("audit", self.audit.as_ref().map(|audit| &audit.set)),
+            ("race", self.race.as_ref().map(|race| &race.set)),
+        ];
+        let is_lacking = |set: &String| !self.item_sets.iter().any(|other| other.name == *set);
+        for (part, set) in named {
+            if let Some(set) = set.filter(|set| is_lacking(set)) {
+                return Err(StudyError::Document(format!(
+                    "`{part}` names the item set `{set}`, which the study lacks"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_seeds(&self) -> Result<(), StudyError> {
         let few_shot = self.few_shot.as_ref().and_then(|few_shot| few_shot.seed);
         let of_sets = self.item_sets.iter().filter_map(|set| set.split.as_ref());
@@ -189,6 +215,10 @@ impl Study {
                 self.choice_order.map(|order| order.seed),
             ),
             ("few_shot.seed", few_shot),
+            (
+                "race.resampling.seed",
+                self.race.as_ref().map(|race| race.resampling.seed),
+            ),
         ];
         let all = named
             .into_iter()

@@ -27,15 +27,14 @@ use crate::study::link::{self, Shared};
 use crate::study::report::ModelInfo;
 use crate::study::session::{Effects, TuneRequest};
 use crate::study::warm_up::warm_up;
-use crate::study::{Bench, Expected, MadeOf, Session, Stamped, StudyError, runner};
+use crate::study::{Bench, Expected, MadeOf, RaceSpec, Session, Stamped, StudyError, runner};
 use crate::tuning::TuneReport;
 use crate::wire::answers::{Attribution, ImportedMask, ItemsHash, Reproduced};
 use crate::wire::{
     AttributeRequest, ChangeRequest, CombineRequest, ContrastRequest, ControlRequest, CountRequest,
     EffectsRequest, GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest,
-    NeuronRequest, PruneRequest, RaceRequest, RankedRequest, RuleRequest, RunRequest,
-    SalienceRequest, SearchRequest, SelectRequest, SetRequest, SnippetRequest, StabilityRequest,
-    TextRequest,
+    NeuronRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest, SalienceRequest,
+    SearchRequest, SelectRequest, SetRequest, SnippetRequest, StabilityRequest, TextRequest,
 };
 
 pub(super) type Result<T> = std::result::Result<T, WebError>;
@@ -303,8 +302,8 @@ impl Bound {
         Ok(Stamped { made_of, result })
     }
 
-    pub async fn race(&mut self, request: RaceRequest, job: Job<'_>) -> Result<Stamped<Race>> {
-        let RaceRequest {
+    pub async fn race(&mut self, request: RaceSpec, job: Job<'_>) -> Result<Stamped<Race>> {
+        let RaceSpec {
             set,
             settings,
             layers,

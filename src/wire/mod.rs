@@ -214,23 +214,6 @@ pub struct EffectsRequest {
     pub layers: Option<Vec<usize>>,
 }
 
-/// Methods to be held against measured effects.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-pub struct RaceRequest {
-    /// The set's name.
-    pub set: String,
-    /// How the effects are measured, and the one method whose settings are chosen.
-    pub settings: Settings,
-    /// Layers; all when absent.
-    #[serde(default)]
-    pub layers: Option<Vec<usize>>,
-    /// The percentage of a layer that is to be found.
-    pub percent: f64,
-    /// How intervals are drawn.
-    pub resampling: Resampling,
-}
-
 /// A set that is held against another one, or against itself asked otherwise.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -13,9 +13,9 @@ pub use super::{
     AblateRequest, AttributeRequest, BiasRequest, ChangeRequest, CombineRequest, CompareRequest,
     ContrastRequest, ControlRequest, CountRequest, EffectsRequest, ExportRequest, ForwardRequest,
     GeneralRequest, ItemsRequest, LinkRequest, MaskRequest, ModelRequest, NeuronRequest,
-    PromptRequest, PromptingRequest, PruneRequest, RaceRequest, RankedRequest, RuleRequest,
-    RunRequest, SalienceRequest, SearchRequest, SelectRequest, SetRequest, SnippetRequest,
-    SplitRequest, StabilityRequest, TextRequest,
+    PromptRequest, PromptingRequest, PruneRequest, RankedRequest, RuleRequest, RunRequest,
+    SalienceRequest, SearchRequest, SelectRequest, SetRequest, SnippetRequest, SplitRequest,
+    StabilityRequest, TextRequest,
 };
 pub use crate::attribution::Settings;
 pub use crate::attribution::contrast::Contrast;
@@ -30,7 +30,7 @@ pub use crate::scoring::{Audit, PositionBias, SetScores};
 pub use crate::study::link::Shared;
 pub use crate::study::report::ModelInfo;
 pub use crate::study::session::{Effects, TuneRequest};
-pub use crate::study::{Bench, Prompting, Stamped};
+pub use crate::study::{Bench, Prompting, RaceSpec, Stamped};
 pub use crate::tuning::TuneReport;
 
 /// Hands the table to another macro.
@@ -117,7 +117,7 @@ macro_rules! surface {
                 /// What every neuron does to the target, measured; what a cancelled job measured is answered, and gone on from.
                 fn effects(request: EffectsRequest) -> Stamped<Effects>;
                 /// Every method against exact ablation.
-                fn race(request: RaceRequest) -> Stamped<Race>;
+                fn race(request: RaceSpec) -> Stamped<Race>;
                 /// Scores on a set minus those on another one, or minus those of the same items without their questions.
                 fn contrast(request: ContrastRequest) -> Stamped<Contrast>;
                 /// What a neuron is about, on a set's prompts.

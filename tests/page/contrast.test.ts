@@ -10,7 +10,7 @@ import "../../www/src/views/contrast-found";
 import "../../www/src/views/items-audit";
 import "../../www/src/views/neuron-contrast";
 import type { Audit, ContrastRequest } from "../../www/src/wire/engine";
-import { ACCURACY, attribution, contrast, madeOf, scores, SETTINGS, study } from "./studies";
+import { ACCURACY, attribution, auditOf, contrast, madeOf, scores, SETTINGS, study } from "./studies";
 import { control, drawn, enter, set, show } from "./support";
 
 const REMOVED: ContrastRequest["against"] = { kind: "question", question: "removed" };
@@ -146,27 +146,7 @@ test("the audit of a set leads to the neurons that carry what it says", async ()
     paired: null,
     refused: isRefused ? "no" : null,
   });
-  const audit = (...asked: Audit["asked"]) => ({
-    kind: "audit" as const,
-    made_of: [madeOf("a")],
-    result: {
-      set: "a",
-      accuracy: ACCURACY,
-      chance: 0.5,
-      asked,
-      position: {
-        set: "a",
-        orders: { kind: "cyclic" as const },
-        accuracy: ACCURACY,
-        consistent: ACCURACY,
-        depends_on_order: false,
-        places: [],
-        seconds: 1,
-      },
-      lengths: { longest_right: ACCURACY, longest_predicted: ACCURACY, shortest_right: ACCURACY, shortest_predicted: ACCURACY },
-      seconds: 1,
-    } as unknown as Audit,
-  });
+  const audit = (...asked: Audit["asked"]) => ({ kind: "audit" as const, made_of: [madeOf("a")], result: auditOf("a", ...asked) });
   const of = { study: study(), view: { ...NOTHING } };
   const results = [audit(way("removed", true), way("meaningless", false))];
   const view = await show("items-audit", { ...of, results, engine: { status: "ready" } }, { "data-set": "a" });

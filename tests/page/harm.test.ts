@@ -6,7 +6,17 @@ import "../../www/src/views/harm-run";
 import "../../www/src/views/harm-scatter";
 import { layersOf } from "../../www/src/services/edited";
 import { effectsSeconds } from "../../www/src/services/estimate";
-import { harmOf, joined, measuredLayers, openLayers, packed, workDone, workLeft, type HeldEffects } from "../../www/src/services/harm";
+import {
+  harmOf,
+  inShort,
+  joined,
+  measuredLayers,
+  openLayers,
+  packed,
+  workDone,
+  workLeft,
+  type HeldEffects,
+} from "../../www/src/services/harm";
 import { ofStudy, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
 import {
@@ -107,6 +117,31 @@ test("a layer that is not measured for every item is measured further, and what 
   expect(both.seconds).toBe(5);
   // The same engine counts what it had before.
   expect(joined(part, effects([layer(0, [1, 1, 1, 1]), layer(1, [3, 3, 3, 3])], { seconds: 4 })).seconds).toBe(4);
+});
+
+test("documents say of measured effects what can be told from zero, and which are the strongest", () => {
+  const of = effects([layer(0, [0.5, -2, 0, 0.25]), layer(1, [1, -1, 3, 0], true, 1)], { seconds: 3 });
+  // Half of the effect to either side: all but the third can be told from doing nothing; layer 1 was measured on one of two items.
+  expect(inShort(of)).toEqual({
+    settings: BY_ABLATION,
+    set: "a",
+    items: 2,
+    items_skipped: 0,
+    layers: [{ layer: 0, needed: 2, harmful: 1 }],
+    strongest: [
+      { layer: 0, neuron: 1, mean: -2, half_width: 1 },
+      { layer: 0, neuron: 0, mean: 0.5, half_width: 0.25 },
+      { layer: 0, neuron: 3, mean: 0.25, half_width: 0.125 },
+      { layer: 0, neuron: 2, mean: 0, half_width: 0 },
+    ],
+    seconds: 3,
+  });
+  // Of a single item there is no interval, and nothing to tell.
+  const single = { ...layer(0, [0.5, -2, 0, 0.25], true, 1), half_width: [] };
+  const one = inShort(effects([single], { items_used: [{ id: "0", target: "a" }] }));
+  expect(one?.layers).toEqual([{ layer: 0, needed: 0, harmful: 0 }]);
+  expect(one?.strongest[0]?.half_width).toBeNull();
+  expect(inShort(effects([layer(0, [1, 1, 1, 1], false)]))).toBeNull();
 });
 
 test("what is left takes as long as what was done, layer by layer", () => {

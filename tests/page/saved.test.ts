@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { canStep } from "../../www/src/services/history";
 import { bring, readable, snapshot } from "../../www/src/services/saved";
 import { INITIAL, store } from "../../www/src/services/store";
-import { editedStudy, foundIn, reportDocument, showReport, study as documentOf } from "../../www/src/services/study";
+import { editedStudy, foundIn, reportDocument, showReport, study as documentOf, wholeStudy } from "../../www/src/services/study";
 import type { FirstVersion } from "../../www/src/services/saved-v1";
 import type { Report } from "../../www/src/wire/engine";
 import lesson from "../../models/lesson-planted/report.json";
-import { attribution, items, mask, pruned, scores, search, SETTINGS, study } from "./studies";
+import { attribution, auditOf, items, mask, pruned, race, scores, search, SETTINGS, study } from "./studies";
 
 const REPORT = lesson as unknown as Report;
 
@@ -196,6 +196,21 @@ test("random masks beside the cells of a search stand in study and report, and a
   store.set(INITIAL);
   open(saved);
   expect(store.state.study.search.control).toEqual({ masks: 9, seed: 1 });
+});
+
+test("what was asked beside stands in report and study, comes back from there, and is no part of a link", () => {
+  const made = race({ set: "neutral", layers: [1], percent: 10 }).result;
+  const audit = auditOf("shifted");
+  const asked = { set: "neutral", settings: made.settings, layers: [1], percent: 10, resampling: { resamples: 200, seed: 0 } };
+  const report: Report = { ...REPORT, study: { ...REPORT.study, audit: { set: "shifted" }, race: asked }, audit, race: made };
+  showReport(report);
+  store.engine({ model: { info: REPORT.model, name: "" }, device_info: REPORT.engine.device });
+  expect([store.state.shown.audit, store.state.shown.race]).toEqual([audit, made]);
+  const written = reportDocument(store.state) as Report;
+  expect([written.audit, written.race, written.effects]).toEqual([audit, made, undefined]);
+  expect(wholeStudy(store.state)).toMatchObject({ audit: { set: "shifted" }, race: asked });
+  expect(documentOf(store.state)).not.toHaveProperty("race");
+  expect(documentOf(store.state)).not.toHaveProperty("audit");
 });
 
 test("a study's parts that were not run are not written", () => {

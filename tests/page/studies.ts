@@ -7,6 +7,7 @@ import type {
   Accuracy,
   Attribution,
   AttributionSettings,
+  Audit,
   Contrast,
   Estimated,
   Item,
@@ -156,4 +157,18 @@ export function contrast(patch: Partial<Contrast> = {}): Found<"contrast"> {
   const { against, set, settings } = made;
   const sets = [set, ...(against.kind === "set" ? [against.set] : [])];
   return { kind: "contrast", result: packedContrast(made), made_of: sets.map((name) => madeOf(name, { settings })) };
+}
+
+/** What drives the answers to a set, by the ways in which it was asked. */
+export function auditOf(set: string, ...asked: Audit["asked"]): Audit {
+  const position = { set, orders: { kind: "cyclic" as const }, depends_on_order: false, places: [], seconds: 1 };
+  return {
+    set,
+    accuracy: ACCURACY,
+    chance: 0.5,
+    asked,
+    position: { ...position, accuracy: ACCURACY, consistent: ACCURACY },
+    lengths: { longest_right: ACCURACY, longest_predicted: ACCURACY, shortest_right: ACCURACY, shortest_predicted: ACCURACY },
+    seconds: 1,
+  };
 }

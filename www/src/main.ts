@@ -4,7 +4,7 @@
 // - site.ts           the index files beside the page
 // - contents.ts       what tells one model's files from another's
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
-// - services/         edited, history, made-of, results, harm: the study, its changes, and what of the results fits it, as pure
+// - services/         edited, history, made-of, results, harm, contrast: the study, its changes, and what of the results fits it, as pure
 //                     functions; store: what the page holds, as study, results, engine and view, and what follows from that;
 //                     and actions: engine client, jobs, messages, items, mask, study, links, session, boot
 // - service-worker.ts what gives the page several cores on hosts that send no headers for it

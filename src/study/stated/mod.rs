@@ -1,7 +1,7 @@
 //! What documents say was found, held to what stands beside it: numbers that follow from others are counted again.
 //!
 //! - this file: accuracies and scores
-//! - `of_report`: a report's parts and its study
+//! - `of_report`: a report's parts and its study; `of_questions`: what was asked of it beside
 //! - `of_link`: what a link says, and its study
 //! - `of_mask`: what a mask's file says of its effect; `of_control`: of random masks
 
@@ -10,6 +10,7 @@
 mod of_control;
 mod of_link;
 mod of_mask;
+mod of_questions;
 mod of_report;
 
 pub use of_mask::Measured;

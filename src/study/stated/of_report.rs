@@ -1,8 +1,8 @@
 //! What a report says was found.
 
 use super::{
-    Claim, accuracy, in_set, is_close, items_of, of_control, of_study, same_accuracy, same_count,
-    same_number, scores,
+    Claim, accuracy, in_set, is_close, items_of, of_control, of_questions, of_study, same_accuracy,
+    same_count, same_number, scores,
 };
 use crate::attribution::{Attribution, TargetKind};
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet};
@@ -35,6 +35,7 @@ pub(in crate::study) fn check(report: &Report) -> Claim {
     }
     let attribution = report.attribution.as_ref();
     part("attribution", attribution, study.attribution.as_ref())?;
+    of_questions::check(report)?;
     part("search", report.search.as_ref(), study.search.as_ref())?;
     part("control", report.control.as_ref(), study.control.as_ref())?;
     part("tuning", report.tuning.as_ref(), study.tuning.as_ref())?;
@@ -58,7 +59,7 @@ pub(in crate::study) fn check(report: &Report) -> Claim {
 }
 
 /// A result is of a study that asks for it.
-fn part<T, U>(name: &str, found: Option<&T>, asked: Option<&U>) -> Claim {
+pub(super) fn part<T, U>(name: &str, found: Option<&T>, asked: Option<&U>) -> Claim {
     match (found, asked) {
         (Some(_), None) => Err(format!(
             "there is a `{name}` that its study does not ask for"
@@ -67,7 +68,7 @@ fn part<T, U>(name: &str, found: Option<&T>, asked: Option<&U>) -> Claim {
     }
 }
 
-fn baseline<'a>(report: &'a Report, set: &str) -> Option<&'a SetScores> {
+pub(super) fn baseline<'a>(report: &'a Report, set: &str) -> Option<&'a SetScores> {
     report.baseline.iter().find(|scores| scores.set == set)
 }
 

@@ -1,6 +1,6 @@
 // What every neuron does to the gold margin, as far as it is known: the engine's effects, held for long. Pure functions.
 
-import type { Effects, LayerEffects } from "../wire/engine";
+import type { Effects, EffectsInShort, LayerEffects, MeasuredNeuron } from "../wire/engine";
 
 /** A layer's effects; their numbers are packed, since there may be tens of thousands. */
 export type LayerOfEffects = Omit<LayerEffects, "mean" | "half_width"> & { mean: Float32Array; half_width: Float32Array };
@@ -73,4 +73,35 @@ export function joined(earlier: HeldEffects | null, later: HeldEffects): HeldEff
   // An engine that went on counts the time of what it had.
   const isOneRun = layers.every((layer, index) => layer === later.layers[index]);
   return { ...later, layers, seconds: isOneRun ? later.seconds : earlier.seconds + later.seconds };
+}
+
+/** Neurons of largest effect that documents name. */
+const STRONGEST = 50;
+
+/** What documents say of measured effects: of tens of thousands of neurons the counts and the strongest; null where no layer was
+ * measured for every item. */
+export function inShort(effects: HeldEffects): EffectsInShort | null {
+  const layers = effects.layers.filter((layer) => isMeasured(layer, effects));
+  if (layers.length === 0) return null;
+  const { settings, set, items_used, items_skipped, seconds } = effects;
+  return {
+    settings,
+    set,
+    items: items_used.length,
+    items_skipped,
+    layers: layers.map(({ layer, mean, half_width }) => {
+      const isClear = (neuron: number, sign: number): boolean => sign * (mean[neuron] ?? 0) > (half_width[neuron] ?? Infinity);
+      const clear = (sign: number): number => mean.reduce((sum, _, neuron) => sum + Number(isClear(neuron, sign)), 0);
+      return { layer, needed: clear(1), harmful: clear(-1) };
+    }),
+    strongest: strongestOf(layers),
+    seconds,
+  };
+}
+
+function strongestOf(layers: readonly LayerOfEffects[]): MeasuredNeuron[] {
+  const all = layers.flatMap(({ layer, mean, half_width }) =>
+    Array.from(mean, (value, neuron) => ({ layer, neuron, mean: value, half_width: half_width[neuron] ?? null })),
+  );
+  return all.sort((a, b) => Math.abs(b.mean) - Math.abs(a.mean)).slice(0, STRONGEST);
 }

@@ -3,7 +3,8 @@
 
 import { isReported } from "../roles";
 import { topOf } from "../selections";
-import type { Attribution, Item, ItemSetSpec, Report, SearchReport, SearchSpec, Study, TuneReport } from "../wire/engine";
+import type { Attribution, Item, ItemSetSpec, Race, RaceSpec, Report, SearchReport, SearchSpec, Study, TuneReport } from "../wire/engine";
+import { inShort } from "./harm";
 import { EMPTY_STUDY, modelOf, type EditedStudy, type PageSet } from "./edited";
 import { engine } from "./engine";
 import { NO_HISTORY } from "./history";
@@ -77,6 +78,20 @@ export function study(state: State): Study {
   };
 }
 
+/** The study with what was asked beside: not for links and masks, since whoever opens them would wait for all of it. */
+export function wholeStudy(state: State): Study {
+  const { audit, race } = state.shown;
+  return {
+    ...study(state),
+    ...(audit ? { audit: { set: audit.set } } : {}),
+    ...(race ? { race: raced(race) } : {}),
+  };
+}
+
+function raced({ set, settings, layers, percent, resamples, seed }: Race): RaceSpec {
+  return { set, settings, layers, percent, resampling: { resamples, seed } };
+}
+
 function flat(attribution: NonNullable<Report["attribution"]>): Attribution {
   const { n_layers, d_mlp } = attribution;
   const scores = new Float32Array(n_layers * d_mlp);
@@ -112,10 +127,12 @@ export function editedStudy({ study: made, model, pruned }: Report): EditedStudy
 
 /** A report's results. */
 export function foundIn(report: Report, edited: EditedStudy): Found[] {
-  const { study: made, baseline, attribution, search, pruned, control, tuning } = report;
+  const { study: made, baseline, audit, attribution, race, search, pruned, control, tuning } = report;
   const found: Parameters<typeof ofStudy>[1] = [
     ...baseline.map((result) => ({ kind: "scores" as const, result })),
+    ...(audit ? [{ kind: "audit" as const, result: audit }] : []),
     ...(attribution ? [{ kind: "attribution" as const, result: flat(attribution) }] : []),
+    ...(race ? [{ kind: "race" as const, result: race }] : []),
     ...(search ? [{ kind: "search" as const, result: search }] : []),
     ...(pruned ? [{ kind: "pruned" as const, result: pruned }] : []),
     ...(control ? [{ kind: "control" as const, result: control }] : []),
@@ -202,19 +219,23 @@ function withoutSettings({ settings: _, seed: __, ...tuning }: Tuned): TuneRepor
 /** Everything that is shown as a report document. */
 export function reportDocument(state: State): Report | null {
   const { model, device_info, version } = state.engine;
-  const { scores, attribution, pruned, control, search } = state.shown;
+  const { scores, audit, attribution, race, pruned, control, search } = state.shown;
   if (!model || !device_info) return null;
   const tuning = state.shown.tuning && withoutSettings(state.shown.tuning);
   const baseline = Object.values(scores);
-  const seconds = [attribution, pruned, control, search, tuning, ...baseline].reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
+  const effects = Object.values(state.shown.effects).flatMap((measured) => inShort(measured) ?? []);
+  const seconds = [audit, attribution, pruned, control, search, tuning, ...baseline].reduce((sum, part) => sum + (part?.seconds ?? 0), 0);
   return {
     format: "secateur-report",
     version: 1,
-    study: study(state),
+    study: wholeStudy(state),
     engine: { version, device: device_info, precision: model.info.report.precision },
     model: model.info,
     baseline,
+    ...(audit ? { audit } : {}),
     ...(attribution ? { attribution: { ...attribution, scores: rows(attribution) } } : {}),
+    ...(race ? { race } : {}),
+    ...(effects.length > 0 ? { effects } : {}),
     ...(search ? { search } : {}),
     ...(pruned ? { pruned } : {}),
     ...(control ? { control } : {}),

@@ -2,7 +2,7 @@
 
 import { html, type TemplateResult } from "lit";
 import { saveFile } from "../save-file";
-import { reportDocument, study } from "../services/study";
+import { reportDocument, wholeStudy } from "../services/study";
 import { View, type Reads } from "./view";
 
 class StudyDocuments extends View {
@@ -28,7 +28,7 @@ class StudyDocuments extends View {
   }
 
   #saveStudy(): void {
-    saveFile(`${this.#name}.study.json`, JSON.stringify(study(this.state), null, 2));
+    saveFile(`${this.#name}.study.json`, JSON.stringify(wholeStudy(this.state), null, 2));
   }
 }
 

@@ -144,6 +144,12 @@ export interface Audit {
   seconds: number;
 }
 
+/** An audit of the items. */
+export interface AuditSpec {
+  /** The set's name. */
+  set: string;
+}
+
 /** Where the path starts. */
 export type Baseline = "zero" | "mean";
 
@@ -393,6 +399,24 @@ export interface Effects {
   /** Whether the user stopped the job before all was measured. */
   cancelled: boolean;
   /** Wall-clock time, that of earlier jobs that it goes on from included. */
+  seconds: number;
+}
+
+/** What every neuron of some layers was measured to do to a set's target, in short. */
+export interface EffectsInShort {
+  /** How they were measured. */
+  settings: AttributionSettings;
+  /** Name of the item set. */
+  set: string;
+  /** Items that were used. */
+  items: number;
+  /** Items that are not confident enough, or without the target. */
+  items_skipped: number;
+  /** The layers that were measured for every item. */
+  layers: Array<LayerInShort>;
+  /** The neurons of largest absolute effect in these. */
+  strongest: Array<NeuronEffect>;
+  /** Wall-clock time. */
   seconds: number;
 }
 
@@ -694,6 +718,16 @@ export interface LayerGap {
   max_abs: number;
   /** Mean over the items of the nodes that it took. */
   nodes?: number;
+}
+
+/** How many neurons of a layer can be told from doing nothing. */
+export interface LayerInShort {
+  /** The layer. */
+  layer: number;
+  /** Neurons whose 95 % interval lies above zero: the target loses without them. */
+  needed: number;
+  /** Neurons whose 95 % interval lies below zero: the target gains without them. */
+  harmful: number;
 }
 
 /** The pruned neurons of one layer. */
@@ -1232,8 +1266,8 @@ export interface Race {
   seed: number;
 }
 
-/** Methods to be held against measured effects. */
-export interface RaceRequest {
+/** Methods that are held against measured effects. */
+export interface RaceSpec {
   /** The set's name. */
   set: string;
   /** How the effects are measured, and the one method whose settings are chosen. */
@@ -1308,8 +1342,17 @@ export interface Report {
   model: ModelInfo;
   /** Every set without a mask. */
   baseline: Array<SetScores>;
+  /** What drives the answers beside the questions. */
+  audit?: Audit;
   /** The attribution. */
   attribution?: ReportAttribution;
+  /** Every method against exact ablation. */
+  race?: Race;
+  /**
+   * What every neuron was measured to do, in short, for each set. The page measures it; no study asks for it, since to measure it
+   * again may take hours.
+   */
+  effects?: Array<EffectsInShort>;
   /** The search. */
   search?: SearchReport;
   /** The mask's effect. */
@@ -1702,8 +1745,12 @@ export interface Study {
   choice_order?: ChoiceOrder;
   /** How items are scored. */
   scoring: ScoringSpec;
+  /** What drives the answers beside the questions. */
+  audit?: AuditSpec;
   /** The attribution. */
   attribution?: AttributionSettings;
+  /** Every method against exact ablation. */
+  race?: RaceSpec;
   /** The search. */
   search?: SearchSpec;
   /** What is pruned; without it, the search's best cell. */
@@ -1975,7 +2022,7 @@ export interface Engine {
   /** What every neuron does to the target, measured; what a cancelled job measured is answered, and gone on from. */
   effects(request: EffectsRequest, progress: OnProgress): Promise<Stamped<Effects>>;
   /** Every method against exact ablation. */
-  race(request: RaceRequest, progress: OnProgress): Promise<Stamped<Race>>;
+  race(request: RaceSpec, progress: OnProgress): Promise<Stamped<Race>>;
   /** Scores on a set minus those on another one, or minus those of the same items without their questions. */
   contrast(request: ContrastRequest, progress: OnProgress): Promise<Stamped<Contrast>>;
   /** What a neuron is about, on a set's prompts. */
