@@ -1,6 +1,7 @@
 // What a sceptic asks of a study, by keyboard alone: why this method, what drives the answers, and is the best cell more than luck.
 
 import { expect, test, type Page } from "@playwright/test";
+import type { Report } from "../../www/src/wire/engine";
 import { control, idle, kept, noError, open, ready, saved, step } from "./support";
 
 /** Presses a key on a control, as who has no mouse. */
@@ -153,4 +154,33 @@ test("a search with random masks says what luck gives, and the study carries the
   await goTo(opened, "pruning");
   await expect(control(opened, "search-control")).toHaveValue("3");
   await expect(opened.locator("[data-result=luck]")).toHaveText(said);
+});
+
+test("what was asked beside stands in the report, and an audit is run again with it", async ({ page }) => {
+  await open(page, "wasm");
+  await goTo(page, "scores");
+  await unfold(page, "items-audit");
+  await press(page, "audit");
+  await idle(page);
+  await goTo(page, "pruning");
+  await control(page, "harm-set").selectOption("shifted");
+  await control(page, "harm-positions").selectOption("last");
+  await control(page, "harm-layer").selectOption("3");
+  await press(page, "harm-measure");
+  await idle(page);
+  await noError(page);
+  await goTo(page, "result");
+  const report = await saved<Report>(page, "save-report");
+  expect(report.study.audit).toEqual({ set: "in-distribution" });
+  expect(report.audit).toMatchObject({ set: "in-distribution", accuracy: { total: 100 } });
+  // Of all neurons the counts and the strongest.
+  expect(report.effects).toHaveLength(1);
+  const { set, items, layers, strongest } = report.effects?.[0] ?? { layers: [], strongest: [] };
+  expect([set, items, layers.map(({ layer }) => layer), strongest.length]).toEqual(["shifted", 100, [3], 50]);
+  await page
+    .locator("step-result input[type=file]")
+    .setInputFiles({ name: "a.report.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(report)) });
+  await expect(page.locator(".verdict")).toHaveAttribute("data-reproduced", "yes", { timeout: 200_000 });
+  await goTo(page, "scores");
+  await expect(page.locator("[data-result=audit]")).toBeVisible();
 });

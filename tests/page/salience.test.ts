@@ -1,6 +1,7 @@
 // The words of an open item's prompt by what they add to its answer: which item, which target, the shades and the table.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { engine } from "../../www/src/services/engine";
 import { NOTHING, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
 import "../../www/src/views/scored-items";
@@ -68,12 +69,21 @@ test("an item of the scores is opened and closed with its words", async () => {
     log_likelihood: -1,
     per_character: -1,
     per_byte: -1,
+    token_log_probabilities: [-1],
   }));
   const item = { id: "0", gold: 0, predicted: 0, correct: true, confidence: 0.9, choices };
   scored.result = { ...scored.result, items: [item, { ...item, id: "1" }] };
+  const prompts = vi.spyOn(engine, "call").mockResolvedValue({ choices: [{ tokens: ["q", " a"], scored_from: 1 }] });
   const view = await show("scored-items", { study: study(), results: [scored], view: { ...NOTHING } }, { "data-set": "t" });
   control<HTMLButtonElement>(view, "tokens-1").click();
   await drawn();
+  await drawn();
+  expect(view.querySelector(".token code")?.textContent).toBe("␣a");
+  // Scores that are made anew have tokens of their own.
+  await set({ results: [{ ...scored, result: { ...scored.result, seconds: 2 } }] });
+  await drawn();
+  expect(view.querySelector(".token code")?.textContent).toBe("␣a");
+  expect(prompts.mock.calls.map(([method]) => method)).toEqual(["prompt", "prompt"]);
   expect(store.state.view.item).toEqual({ set: "t", id: "1" });
   expect(view.querySelectorAll("token-salience")).toHaveLength(1);
   expect(control(view, "tokens-1").getAttribute("aria-expanded")).toBe("true");

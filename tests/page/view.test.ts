@@ -70,13 +70,15 @@ test("nothing moves around a control that the mouse is pressed on, until it is r
   expect(probe.textContent).toBe("model");
 });
 
-test("what a slider does is drawn while it is moved", async () => {
-  const probe = (await show("a-probe")) as Probe;
-  const slider = document.createElement("input");
-  slider.type = "range";
-  probe.append(slider);
-  mouse("mousedown", slider);
-  await set({ view: { step: "model" } });
-  expect(probe.querySelector("p")?.textContent).toBe("model");
-  mouse("mouseup", slider);
+test("what a slider does is drawn while it is moved, and what is drawn on a picture", async () => {
+  const slider = Object.assign(document.createElement("input"), { type: "range" });
+  for (const control of [slider, document.createElement("canvas")]) {
+    const probe = (await show("a-probe")) as Probe;
+    probe.append(control);
+    mouse("mousedown", control);
+    await set({ view: { step: "model" } });
+    expect(probe.querySelector("p")?.textContent).toBe("model");
+    mouse("mouseup", control);
+    await set({ view: { step: "start" } });
+  }
 });

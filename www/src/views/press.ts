@@ -10,8 +10,9 @@ let press: Press | null = null;
 
 function begin({ target }: MouseEvent): void {
   end();
-  // What a slider does is drawn while it is moved.
-  if (!(target instanceof Node) || (target instanceof HTMLInputElement && target.type === "range")) return;
+  // What a slider does is drawn while it is moved, and what is drawn on a picture.
+  const isFollowed = target instanceof HTMLCanvasElement || (target instanceof HTMLInputElement && target.type === "range");
+  if (!(target instanceof Node) || isFollowed) return;
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;

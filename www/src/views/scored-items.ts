@@ -4,6 +4,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { clip, fixed, percent, visible } from "../format";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
+import type { ItemAddress } from "../services/results";
 import { store } from "../services/store";
 import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wire/engine";
 import { mark } from "./accuracy";
@@ -23,12 +24,24 @@ class ScoredItems extends View {
   #tokens = new Map<string, PromptView>();
   /** What the tokens belong to. */
   #scores: Record<string, SetScores> | null = null;
+  /** The item whose tokens were asked for last, and for which scores. */
+  #read: { item: ItemAddress; of: unknown } | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("set")) this.#page = 0;
     // Other prompts have other tokens.
     if (this.#scores !== this.state.shown.scores) this.#tokens.clear();
     this.#scores = this.state.shown.scores;
+    this.#readOpen();
+  }
+
+  /** Reads the tokens of the item that is open, once for its scores. */
+  #readOpen(): void {
+    const { item: open } = this.state.view;
+    if (!open || open.set !== this.set || (this.#read?.item === open && this.#read.of === this.#scores)) return;
+    this.#read = { item: open, of: this.#scores };
+    const item = this.state.shown.sets.find(({ name }) => name === open.set)?.items.find(({ id }) => id === open.id);
+    if (item) void this.#readTokens(item);
   }
 
   protected override render(): TemplateResult {
@@ -66,7 +79,6 @@ class ScoredItems extends View {
     const isOpen = open?.id === score.id && open.set === this.set;
     const toggle = html`<button class="small" data-key=${`tokens-${score.id}`} aria-expanded=${isOpen ? "true" : "false"} @click=${() => {
       store.view({ item: isOpen || this.set === undefined ? null : { set: this.set, id: score.id } });
-      if (!isOpen && item) void this.#readTokens(item);
     }}>Tokens</button>`;
     return html`${itemRow(score, item, toggle)}${
       isOpen

@@ -415,7 +415,7 @@ export interface EffectsInShort {
   /** The layers that were measured for every item. */
   layers: Array<LayerInShort>;
   /** The neurons of largest absolute effect in these. */
-  strongest: Array<NeuronEffect>;
+  strongest: Array<MeasuredNeuron>;
   /** Wall-clock time. */
   seconds: number;
 }
@@ -862,6 +862,18 @@ export interface MaskRequest {
   prune: PruneReport;
   /** What random masks do. */
   control?: ControlReport;
+}
+
+/** What the target loses without a neuron. */
+export interface MeasuredNeuron {
+  /** The mean over the items. */
+  mean: number;
+  /** Half the width of its 95 % interval; none of a single item. */
+  half_width: number | null;
+  /** Its layer. */
+  layer: number;
+  /** Its index within the layer. */
+  neuron: number;
 }
 
 /** How neurons are scored. The formulas of those without a path are in `attribution/methods/`. */
