@@ -86,7 +86,6 @@ test("a search by other rules and by halving says its cost before, and its best 
   await type(page, "percents", "5");
   await type(page, "search-windows", "1, 2");
   await type(page, "search-shares", "0.01");
-  await control(page, "search-harm").check();
   await control(page, "search-halving").check();
   await control(page, "search-operation").selectOption("scale");
   await type(page, "search-factor", "-1");
@@ -100,7 +99,6 @@ test("a search by other rules and by halving says its cost before, and its best 
     "Top of a layer by score",
     "Top of several layers together",
     "Above a share of the largest score",
-    "Most harmful of a layer, as measured",
   ]);
   await page.locator("layer-search .cell.best").click();
   await idle(page);
@@ -112,7 +110,6 @@ test("a search by other rules and by halving says its cost before, and its best 
     percents: [5],
     windows: [1, 2],
     shares: [0.01],
-    harm: true,
     halving: true,
     operation: "scale",
     factor: -1,
