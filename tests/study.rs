@@ -225,10 +225,10 @@ fn a_race_that_the_model_cannot_run_is_refused_before_anything_is_computed() {
 }
 
 /// What becomes of a value in a document.
-type Change<'a> = &'a dyn Fn(&Value) -> Value;
+type Edit<'a> = &'a dyn Fn(&Value) -> Value;
 
 /// A report that is right is none any more with any one of these changes, and says what is wrong.
-fn contradicts_itself(good: &Value, changes: &[(&str, Change<'_>, &str)]) {
+fn contradicts_itself(good: &Value, changes: &[(&str, Edit<'_>, &str)]) {
     Report::from_json(&good.to_string()).unwrap();
     for (place, change, wanted) in changes {
         let mut changed = good.clone();
@@ -913,7 +913,7 @@ fn a_report_is_held_to_what_follows_from_it() {
     let neuron = |value: &Value| json!((value.as_u64().unwrap() + 1) % 24);
     let more = |value: &Value| json!(value.as_u64().unwrap() + 1);
     let shifted = |value: &Value| json!(value.as_f64().unwrap() * 0.9 + 0.01);
-    let changes: &[(&str, Change<'_>, &str)] = &[
+    let changes: &[(&str, Edit<'_>, &str)] = &[
         ("/pruned/sets/0/paired/p_value", &shifted, "`p_value`"),
         (
             "/pruned/sets/0/paired/items",
