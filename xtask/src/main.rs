@@ -8,6 +8,7 @@
 //! | `bench` | nothing: the engine's and the page's speed go to the terminal, last as a table of aims |
 //! | `profile` | nothing: the kernels of the page's jobs by their time go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
+//! | `critique` | what a sceptic asks of the shipped lesson and a real model, answered in `docs/critique/` |
 //! | `types` | the page's types in `www/src/wire/engine.ts`, made of the engine's |
 //! | `catalog` | sizes and hashes of the shipped models in `models/catalog.json` |
 //! | `fixtures` | the golden fixtures, made anew by the reference implementation |
@@ -16,6 +17,7 @@
 mod browser;
 mod catalog;
 mod checks;
+mod critique;
 mod fixtures;
 mod fuzz;
 mod model;
@@ -77,6 +79,12 @@ enum Command {
     Model {
         /// Its id in models/catalog.json
         id: String,
+    },
+    /// Write the reports of docs/critique/ that are not there; with the real model a report takes about half an hour
+    Critique {
+        /// Make all of them anew
+        #[arg(long)]
+        anew: bool,
     },
     /// Write the types that the page shares with the engine, from the Rust sources
     Types,
@@ -154,6 +162,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Profile => browser::bench("profile", None)?,
         Command::Model { id } => model::fetch(&id)?,
+        Command::Critique { anew } => critique::run(anew)?,
         Command::Types => page::write_types()?,
         Command::Catalog => catalog::record()?,
         Command::Fixtures => fixtures::generate()?,
