@@ -22,6 +22,9 @@
     reason = "a measurement that fails is to stop"
 )]
 
+#[path = "peers/works.rs"]
+mod works;
+
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
@@ -158,6 +161,10 @@ fn main() {
     let start = Instant::now();
     let model = load(&compute, job);
     let seconds = start.elapsed().as_secs_f64();
+    if std::env::var_os("SECATEUR_BENCH_PEERS").is_some() {
+        works::serve(&model, job);
+        return;
+    }
     let config = model.config().clone();
     let weights = 4 * config.n_parameters();
     println!(

@@ -222,13 +222,6 @@ test("the works that have an aim", async ({ browser }) => {
   for (const work of Object.keys(measured.wasm).filter((name) => name.startsWith("lesson: "))) {
     lines.push([work, "WebGPU ≤ WebAssembly + 0.02 s", cell(measured.webgpu[work]), cell(measured.wasm[work]), ""]);
   }
-  lines.push([
-    "forward pass, 64 tokens, onnxruntime-web",
-    "slower than ours",
-    "not measured: this project has no ONNX file of the model",
-    "",
-    "",
-  ]);
   const head = [
     "work (SmolLM2-135M, f32)",
     "aim, on an H100",

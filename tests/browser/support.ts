@@ -148,14 +148,39 @@ export async function saved<T>(page: Page, key: string): Promise<T> {
   return JSON.parse(await readDownload(await waiting)) as T;
 }
 
+/** What a call of the engine answers, within the page. */
+interface Answer {
+  result: object;
+  seconds: number;
+}
+
+export interface PageWithEngine {
+  askEngine: (method: string, values: unknown[]) => Promise<Answer>;
+}
+
 /** From the next load on the page's worker can be asked directly. Call it before the page is opened. */
 export async function reachEngine(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const post = Worker.prototype.postMessage;
+    const page = window as unknown as { engineWorker: Worker };
     Worker.prototype.postMessage = function (this: Worker, ...message: []): void {
-      (window as unknown as { engineWorker: Worker }).engineWorker = this;
+      page.engineWorker = this;
       post.apply(this, message);
     } as typeof post;
+    const askEngine = async (method: string, values: unknown[]): Promise<Answer> => {
+      const started = performance.now();
+      const id = 1_000_000 + started;
+      const result = await new Promise<object>((done, failed) => {
+        page.engineWorker.addEventListener("message", ({ data }: MessageEvent) => {
+          if (data.id !== id || "progress" in data) return;
+          if (data.error) failed(new Error(data.error.message));
+          else done(data.value);
+        });
+        page.engineWorker.postMessage({ id, request: { kind: "call", method, arguments: values } });
+      });
+      return { result, seconds: (performance.now() - started) / 1000 };
+    };
+    Object.assign(page, { askEngine });
   });
 }
 
@@ -166,18 +191,7 @@ export async function reachEngine(page: Page): Promise<void> {
 export async function callEngine<T>(page: Page, method: string, ...values: unknown[]): Promise<{ result: T; seconds: number }> {
   return page.evaluate(
     async ([name, given]) => {
-      const worker = (window as unknown as { engineWorker: Worker }).engineWorker;
-      const started = performance.now();
-      const id = 1_000_000 + started;
-      const result = await new Promise<object>((done, failed) => {
-        worker.addEventListener("message", ({ data }: MessageEvent) => {
-          if (data.id !== id || "progress" in data) return;
-          if (data.error) failed(new Error(data.error.message));
-          else done(data.value);
-        });
-        worker.postMessage({ id, request: { kind: "call", method: name, arguments: given } });
-      });
-      const seconds = (performance.now() - started) / 1000;
+      const { result, seconds } = await (window as unknown as PageWithEngine).askEngine(name, given);
       const plain = Object.entries(result ?? {}).map(([key, value]) => [key, value instanceof Float32Array ? [...value] : value]);
       return { result: (Array.isArray(result) ? result : Object.fromEntries(plain)) as T, seconds };
     },

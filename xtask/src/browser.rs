@@ -2,12 +2,13 @@
 
 use crate::{model, page, serve, tools};
 use anyhow::{Context, Result, bail};
+use axum::Router;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The model that the tests on a real language model use.
-const MODEL: &str = "smollm2-135m-instruct";
+pub const MODEL: &str = "smollm2-135m-instruct";
 
 /// Items that the page and the command line are compared on.
 const ITEMS_COMPARED: usize = 3;
@@ -68,13 +69,13 @@ fn chromium() -> Result<PathBuf> {
     on_path().context("Debian's chromium is installed but is not on the search path")
 }
 
-/// Playwright on the page in `dist/`, which a thread of this program serves.
-fn playwright() -> Result<Command> {
+/// Playwright on the page in `dist/`, which a thread of this program serves, with more beside it.
+fn playwright(beside: Router) -> Result<Command> {
     page::install_packages()?;
     let mut playwright = tools::program(page::npx());
     playwright.args(["playwright", "test"]);
     playwright.env("SECATEUR_CHROMIUM", chromium()?);
-    playwright.env("SECATEUR_URL", serve::spawn(TEST_PATH)?);
+    playwright.env("SECATEUR_URL", serve::spawn(TEST_PATH, beside)?);
     Ok(playwright)
 }
 
@@ -126,13 +127,26 @@ fn command_line_numbers() -> Result<PathBuf> {
 /// # Errors
 /// When Playwright cannot be run, or the page fails.
 pub fn bench(name: &str, native: Option<&Path>) -> Result<()> {
-    let mut playwright = playwright()?;
+    let mut playwright = playwright(Router::new())?;
     playwright
         .arg("--reporter=line")
         .env("SECATEUR_BENCH", name);
     if let Some(native) = native {
         playwright.env("SECATEUR_BENCH_NATIVE", native);
     }
+    tools::run(&mut playwright)
+}
+
+/// Measures the page in `dist/` beside other engines, whose pages `beside` serves; the figures go to the file `out`.
+///
+/// # Errors
+/// As [`bench`].
+pub fn bench_peers(beside: Router, out: &Path) -> Result<()> {
+    let mut playwright = playwright(beside)?;
+    playwright
+        .arg("--reporter=line")
+        .env("SECATEUR_BENCH", "peers")
+        .env("SECATEUR_PEERS", out);
     tools::run(&mut playwright)
 }
 
@@ -143,7 +157,7 @@ pub fn bench(name: &str, native: Option<&Path>) -> Result<()> {
 pub fn test() -> Result<Counts> {
     let report = tools::target_dir().join("playwright-report.json");
     std::fs::remove_file(&report).ok();
-    let mut playwright = playwright()?;
+    let mut playwright = playwright(Router::new())?;
     playwright.arg("--reporter=list,json");
     playwright.env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
     match model::fetch(MODEL) {

@@ -6,6 +6,7 @@
 //! | `serve` | the same, served on localhost together with the fetched models |
 //! | `test` | every check and every test, native and in headless Chromium |
 //! | `bench` | nothing: the engine's and the page's speed go to the terminal, last as a table of aims |
+//! | `bench --peers` | other engines and PyTorch in `target/peers/`; what takes how long beside them goes to the terminal |
 //! | `profile` | nothing: the kernels of the page's jobs by their time go to the terminal |
 //! | `model <id>` | a model of the catalogue in `models/cache/` |
 //! | `critique` | what a sceptic asks of the shipped lesson and a real model, answered in `docs/critique/` |
@@ -22,6 +23,7 @@ mod fixtures;
 mod fuzz;
 mod model;
 mod page;
+mod peers;
 mod rooms;
 mod serve;
 mod tools;
@@ -72,7 +74,11 @@ enum Command {
         wasm_std: wasm::StandardLibrary,
     },
     /// Measure the engine natively, then the page in dist/ in headless Chromium
-    Bench,
+    Bench {
+        /// Measure beside other engines instead: onnxruntime-web, jax-js and wllama in the same browser, PyTorch natively
+        #[arg(long)]
+        peers: bool,
+    },
     /// The GPU's kernels of the page in dist/ by their time, in headless Chromium on whatever adapter there is
     Profile,
     /// Fetch a model of the catalogue into models/cache/ and verify it
@@ -143,20 +149,11 @@ fn run(command: Command) -> Result<ExitCode> {
             serve::run(port, &path)?;
         }
         Command::Test { only, wasm_std } => return checks::run(only, wasm_std),
-        Command::Bench => {
-            // The tests' profile: their compiled dependencies serve the benchmark as well.
-            let mut bench = tools::cargo();
+        Command::Bench { peers: true } => peers::bench()?,
+        Command::Bench { peers: false } => {
+            let mut bench = tools::engine_bench();
             let native = tools::target_dir().join("bench-native.json");
             bench.env("SECATEUR_BENCH_NATIVE", &native);
-            bench.args([
-                "bench",
-                "--package",
-                "secateur",
-                "--bench",
-                "engine",
-                "--profile",
-                "dev",
-            ]);
             tools::run(&mut bench)?;
             browser::bench("speed", Some(&native))?;
         }

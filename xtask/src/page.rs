@@ -35,6 +35,11 @@ pub fn npx() -> &'static str {
     if cfg!(windows) { "npx.cmd" } else { "npx" }
 }
 
+/// The same of npm itself.
+pub fn npm() -> &'static str {
+    if cfg!(windows) { "npm.cmd" } else { "npm" }
+}
+
 /// Installs the packages of `package-lock.json`, unless these very packages are there.
 ///
 /// # Errors
@@ -48,11 +53,10 @@ pub fn install_packages() -> Result<()> {
     if fs::read(&installed).is_ok_and(|copy| copy == lock) {
         return Ok(());
     }
-    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    if tools::output(tools::program(npm).arg("--version")).is_err() {
+    if tools::output(tools::program(npm()).arg("--version")).is_err() {
         bail!("there is no npm: install Node 20.19 or newer");
     }
-    tools::run(tools::program(npm).args(["ci", "--no-audit", "--no-fund"]))
+    tools::run(tools::program(npm()).args(["ci", "--no-audit", "--no-fund"]))
         .context("npm cannot install the page's packages")?;
     fs::write(installed, lock)?;
     Ok(())

@@ -22,18 +22,18 @@ pub fn run(port: u16, path: &str) -> Result<()> {
     check_built()?;
     let (listener, address) = listen(port)?;
     println!("Secateur is at {}", url(address, path));
-    serve(listener, path)
+    serve(listener, path, Router::new())
 }
 
-/// Serves from a thread of its own, as long as the program runs; the page's address.
+/// Serves from a thread of its own, as long as the program runs, with more beside the page; the page's address.
 ///
 /// # Errors
 /// As [`run`].
-pub fn spawn(path: &'static str) -> Result<String> {
+pub fn spawn(path: &'static str, beside: Router) -> Result<String> {
     check_built()?;
     let (listener, address) = listen(0)?;
     std::thread::spawn(move || {
-        if let Err(error) = serve(listener, path) {
+        if let Err(error) = serve(listener, path, beside) {
             eprintln!("error: the server ended: {error:#}");
         }
     });
@@ -76,9 +76,9 @@ fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
     bail!("no free port from {port} on: choose another with --port")
 }
 
-fn serve(listener: TcpListener, path: &str) -> Result<()> {
+fn serve(listener: TcpListener, path: &str, beside: Router) -> Result<()> {
     let root = tools::root();
-    let site = Router::new()
+    let site = beside
         .nest_service("/models/cache", ServeDir::new(root.join("models/cache")))
         .fallback_service(
             ServeDir::new(root.join("dist"))

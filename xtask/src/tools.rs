@@ -39,6 +39,14 @@ pub fn cargo() -> Command {
     command
 }
 
+/// The engine's benchmark, in the tests' profile: their compiled dependencies serve it as well.
+pub fn engine_bench() -> Command {
+    let mut bench = cargo();
+    bench.args(["bench", "--package", "secateur", "--bench", "engine"]);
+    bench.args(["--profile", "dev"]);
+    bench
+}
+
 /// Has a build run clippy's lints on the packages of the workspace, warnings being errors, as `cargo clippy` does for a
 /// check. A check shares no compiled dependency with a build; on a fresh machine that would be ten minutes for nothing.
 pub fn with_lints(build: &mut Command, clippy_driver: impl AsRef<OsStr>) {
@@ -160,6 +168,32 @@ pub fn find(name: &str) -> Option<PathBuf> {
 /// Whether a person is looking at standard error.
 pub fn is_interactive() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// A virtual environment of Python with the packages of a list, made where there is none; its Python.
+///
+/// # Errors
+/// When Python 3 or its venv module is missing, or pip cannot install a package.
+pub fn python_environment(folder: &Path, requirements: &Path) -> Result<PathBuf> {
+    let python = folder.join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    });
+    if !python.is_file() {
+        run(program("python3").args(["-m", "venv"]).arg(folder))
+            .context("no Python environment: install Python 3 with its venv module")?;
+    }
+    let mut install = program(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--quiet",
+    ]);
+    run(install.arg("--requirement").arg(requirements))?;
+    Ok(python)
 }
 
 /// Installs packages of Debian or a system built on it.
