@@ -143,6 +143,8 @@ test("masks are kept, combined, changed, measured side by side, and stay", async
     mimeType: "application/json",
     buffer: Buffer.from(JSON.stringify(document)),
   });
+  // A study that is opened is run, and only then takes the place of the one at hand.
+  await expect(elsewhere.getByRole("heading", { name: "It was run" })).toBeVisible({ timeout: 120_000 });
   await idle(elsewhere);
   await step(elsewhere, "pruning");
   await expect(row(elsewhere, "means")).toContainText("set to their mean over “attribution”");

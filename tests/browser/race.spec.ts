@@ -41,14 +41,14 @@ test("every method runs against exact ablation in one layer, and the race outliv
   await noError(page);
   const result = page.locator("[data-result=race]");
   await expect(result.locator(".finding")).toContainText("chance finds 10 %");
-  await expect(result.locator("tr[data-method]")).toHaveCount(8);
+  await expect(result.locator("tr[data-method]")).toHaveCount(9);
   await expect(result).toContainText("layer 3; ablated: Exact ablation");
   // Random numbers find what chance does, and Integrated Gradients more.
   const correlation = async (method: string): Promise<number> =>
     Number.parseFloat((await result.locator(`tr[data-method=${method}] td`).first().innerText()).replace("−", "-"));
   expect(Math.abs(await correlation("random"))).toBeLessThan(0.2);
   expect(await correlation("integrated_gradients")).toBeGreaterThan(await correlation("random"));
-  await expect(result.locator(".race-chart circle")).toHaveCount(16);
+  await expect(result.locator(".race-chart circle")).toHaveCount(18);
   const before = await result.innerText();
   await kept(page);
   await page.reload();

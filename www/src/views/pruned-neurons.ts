@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, operationText, percent, scoreText, settingsText, visible } from "../format";
-import { selectionText } from "../selections";
+import { selectionText, topOf } from "../selections";
 import { measure } from "../services/actions";
 import { canStep } from "../services/history";
 import { isOfModel } from "../services/kept-masks";
@@ -85,7 +85,10 @@ function keptAs({ study }: State): string {
 function chosenBy(state: State): string {
   const { selection, source } = state.study.pruning;
   if (!selection) return "";
-  const text = ` ${selectionText(selection, scoreText(source?.settings.method))}`;
+  const by = scoreText(source?.settings.method);
+  const top = topOf(selection);
+  // The layer is named before it.
+  const text = top ? ` top ${top.percent} % by ${by}` : ` ${selectionText(selection, by)}`;
   if (selectionAtHand(state)) return text;
   const of = source ? ` (“${visible(source.set)}”, ${settingsText(source.settings)})` : "";
   return `${text} of an attribution that is not at hand${of}`;
