@@ -53,8 +53,7 @@ class LayerSearch extends View {
         ${search ? html`<small data-result="tried">${tried(search)}, ${duration(search.seconds)}</small>` : nothing}
       </div>
       <details data-key="search-rules"><summary>Other rules, operations, and fewer items for poor cells</summary>
-        <div class="fields">${this.#rules()}</div>
-        <div class="fields">${this.#operation()}</div>
+        <div class="fields">${this.#rules()}${this.#operation()}</div>
       </details>
       ${this.#cost()}
       ${search?.luck ? html`<p class="finding" data-result="luck">${luckVerdict(search)}</p>` : nothing}
