@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { clearOf, contrastSettings, rankedBy, shareOf } from "../../www/src/services/contrast";
 import { contrastSeconds } from "../../www/src/services/estimate";
-import { NOTHING, shownResults, withResult } from "../../www/src/services/results";
+import { NOTHING, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
 import { contrastVerdict } from "../../www/src/verdicts";
 import "../../www/src/views/contrast-found";
@@ -49,7 +49,7 @@ test("without their questions all items count, sure or not, and that is no prese
 test("contrasts of one set with several others are kept, and the one that is asked for is shown", () => {
   const of = study();
   const others = [contrast(), contrast({ against: REMOVED }), contrast({ against: MEANINGLESS })];
-  const results = others.reduce(withResult, []);
+  const results = others.reduce<Found[]>((all, one) => withResult(all, one), []);
   expect(results).toHaveLength(3);
   // The same again takes the place of the earlier one.
   expect(withResult(results, contrast({ seconds: 9 }))).toHaveLength(3);

@@ -18,7 +18,7 @@ import {
 import { setMask } from "../../www/src/services/mask";
 import { bring, readable, snapshot } from "../../www/src/services/saved";
 import { INITIAL, store } from "../../www/src/services/store";
-import { editedStudy, study as documentOf } from "../../www/src/services/study";
+import { editedStudy, wholeStudy as documentOf } from "../../www/src/services/study";
 import type { Found } from "../../www/src/services/results";
 import type { CombineRequest, KeptMask, Mask, PruneRequest, Report, SecateurError } from "../../www/src/wire/engine";
 import "../../www/src/views/kept-masks";

@@ -72,6 +72,17 @@ test("means leave a mask with their neurons, and the engine measures those of a 
   ]);
 });
 
+test("a neuron that leaves while another one's mean is measured stays away", async () => {
+  const calls = answered(({ mask, like }) => {
+    if (calls.length === 1) toggleNeuron(1, 2);
+    return { ...like, layers: mask.layers.map((layer) => ({ ...layer, means: layer.neurons.map(Number) })) };
+  });
+  setMask(MEANS);
+  toggleNeuron(1, 5);
+  await vi.waitFor(() => expect(mask().layers).toEqual([{ layer: 1, neurons: [5, 7, 10], means: [5, 7, 10] }]));
+  expect(calls).toHaveLength(2);
+});
+
 test("another operation is of the same neurons and of the selection that made them, and is undone as a change of the mask", async () => {
   const calls = answered(({ mask, like }) => ({ ...like, layers: mask.layers }));
   const selection = { layer: 1, percent: 5 };

@@ -138,6 +138,12 @@ test("a later result of the same takes the place of the former, and each kind ha
   expect(results).toHaveLength(14);
   expect(results[0]?.made_of[0]?.settings?.steps).toBe(20);
   expect(results.at(-1)?.kind).toBe("scores");
+  // What is shown stays, however old it is.
+  const first = attribution(0);
+  results = [first];
+  for (let steps = 1; steps <= 20; steps += 1) results = withResult(results, attribution(steps), [first]);
+  expect(results).toHaveLength(14);
+  expect(results.at(-1)).toBe(first);
 });
 
 test("whether a result holds is known when it comes", () => {

@@ -17,7 +17,7 @@ function salience(id: string, patch: Partial<Found<"salience">["result"]> = {}):
 }
 
 test("of several items the open one's is shown, for as long as its prompt is what it was", () => {
-  const results = [salience("0"), salience("1", { value: 7 })].reduce(withResult, [] as Found[]);
+  const results = [salience("0"), salience("1", { value: 7 })].reduce((all, one) => withResult(all, one), [] as Found[]);
   expect(withResult(results, salience("0", { value: 9 }))).toHaveLength(2);
   const value = (id: string, from = study(), name = "t"): number | null =>
     shownResults(from, results, { ...NOTHING, item: { set: name, id } }).salience?.value ?? null;

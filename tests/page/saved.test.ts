@@ -2,11 +2,15 @@
 
 import { expect, test } from "vitest";
 import { canStep } from "../../www/src/services/history";
+import { isLessonAsItCame } from "../../www/src/services/models";
+import { withResult, type Found } from "../../www/src/services/results";
 import { bring, readable, snapshot } from "../../www/src/services/saved";
 import { INITIAL, store } from "../../www/src/services/store";
 import { editedStudy, foundIn, reportDocument, showReport, study as documentOf, wholeStudy } from "../../www/src/services/study";
 import type { FirstVersion } from "../../www/src/services/saved-v1";
+import type { CatalogEntry } from "../../www/src/site";
 import type { Report } from "../../www/src/wire/engine";
+import catalog from "../../models/catalog.json";
 import lesson from "../../models/lesson-planted/report.json";
 import { attribution, auditOf, items, mask, pruned, race, scores, search, SETTINGS, study } from "./studies";
 
@@ -211,6 +215,19 @@ test("what was asked beside stands in report and study, comes back from there, a
   expect(wholeStudy(store.state)).toMatchObject({ audit: { set: "shifted" }, race: asked });
   expect(documentOf(store.state)).not.toHaveProperty("race");
   expect(documentOf(store.state)).not.toHaveProperty("audit");
+});
+
+test("another study is looked at anew, and the lesson in which something was measured is no more as it came", () => {
+  store.view({ contrast: { set: "attribution", against: { kind: "set", set: "neutral" } }, item: { set: "shifted", id: "0" } });
+  showReport(REPORT, true);
+  store.engine({ catalog: catalog as unknown as CatalogEntry[] });
+  expect(store.state.view).toMatchObject({ contrast: null, item: null, selected: null });
+  expect(isLessonAsItCame(store.state)).toBe(true);
+  const scores = store.state.results.find(({ kind }) => kind === "scores");
+  const audit: Found<"audit"> = { kind: "audit", result: auditOf("shifted"), made_of: scores?.made_of ?? [] };
+  store.set({ results: withResult(store.state.results, audit) });
+  expect(store.state.shown.audit).not.toBeNull();
+  expect(isLessonAsItCame(store.state)).toBe(false);
 });
 
 test("a study's parts that were not run are not written", () => {

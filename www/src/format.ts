@@ -158,3 +158,9 @@ export function clip(text: string, length: number): string {
 export function address(layer: number, neuron: number): string {
   return `blocks.${layer}.mlp.hook_post[${neuron}]`;
 }
+
+/** Numbers as people list them, each once and in order, and the first that is none of these. */
+export function numbersIn(text: string, is: (value: number) => boolean): { values: number[]; wrong: string | undefined } {
+  const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
+  return { values: [...new Set(parts.map(Number))].sort((a, b) => a - b), wrong: parts.find((part) => !is(Number(part))) };
+}

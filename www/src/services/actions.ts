@@ -16,7 +16,7 @@ import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
-import { attributionSource, neuronCount, selectionAtHand, setMask } from "./mask";
+import { attributionSource, neuronCount, selectionAtHand, setMask, type Change } from "./mask";
 import { topOf } from "../selections";
 import { holds, withResult, type Found, type ItemAddress, type Kind, type NeuronAddress, type Results } from "./results";
 import { store, unmeasuredSets, type LiveCurve } from "./store";
@@ -43,7 +43,7 @@ export function unfitting(what: string): void {
 /** Takes what the engine found; whether it fits the study by now. */
 export function put<K extends Kind>(kind: K, { result, made_of }: { result: Results[K]; made_of: MadeOf[] }): boolean {
   const found: Found = { kind, result, made_of };
-  store.set({ results: withResult(store.state.results, found) });
+  store.set({ results: withResult(store.state.results, found, store.state.shown.chosen) });
   return holds(found, store.state.study, store.state.shown);
 }
 
@@ -136,10 +136,11 @@ async function selectAgain(onProgress: OnProgress): Promise<void> {
   await askStability();
 }
 
-/** What a mask does to its neurons. */
-type Doing = Pick<SearchSpec, "operation" | "factor" | "means_of">;
-
-async function takeSelection(selection: Selection, { operation, factor, means_of }: Doing, onProgress: OnProgress): Promise<void> {
+async function takeSelection(
+  selection: Selection,
+  { operation, factor, means_of }: Partial<Change>,
+  onProgress: OnProgress,
+): Promise<void> {
   const source = attributionSource(store.state);
   const top = operation === undefined || operation === "zero" ? topOf(selection) : null;
   const request: SelectRequest = {
@@ -160,6 +161,7 @@ export async function takeCell(selection: Selection, search: SearchSpec): Promis
     await takeTop(top);
     return;
   }
+  await whenIdle();
   const isDone = await runJob("Selecting neurons", async (onProgress) => {
     await ensureAttribution(onProgress);
     const means_of = search.means_of ?? store.state.shown.attribution?.set;

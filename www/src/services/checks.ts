@@ -1,9 +1,9 @@
 // What holds a study to account: the race of the methods, the audit of the items, contrasts between them, a plain text under the mask.
 
-import { hasBaseline, hasTarget } from "../format";
+import { hasBaseline, hasTarget, numbersIn } from "../format";
 import type { AttributionSettings, Mask } from "../wire/engine";
-import { apart, put, score, unfitting } from "./actions";
-import { contrastSettings, packedContrast, type ContrastAsked } from "./contrast";
+import { apart, put, score, scoreSets, unfitting } from "./actions";
+import { contrastSettings, packedContrast, setsOfContrast, type ContrastAsked } from "./contrast";
 import { setsOf } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { runJob } from "./jobs";
@@ -26,10 +26,9 @@ export function raceSettings(settings: AttributionSettings, integrated: Attribut
 
 /** Layers as people list them; null for what is none, undefined for all. */
 export function layersIn(text: string, n_layers: number): number[] | undefined | null {
-  const parts = text.split(/[\s,;]+/).filter((part) => part !== "");
-  if (parts.length === 0) return undefined;
-  const layers = [...new Set(parts.map(Number))].sort((a, b) => a - b);
-  return layers.every((layer) => Number.isInteger(layer) && layer >= 0 && layer < n_layers) ? layers : null;
+  const { values, wrong } = numbersIn(text, (layer) => Number.isInteger(layer) && layer >= 0 && layer < n_layers);
+  if (wrong !== undefined) return null;
+  return values.length > 0 ? values : undefined;
 }
 
 /** What of every layer is to be found, and in which layers; in all where none are named. */
@@ -64,9 +63,8 @@ export function runAudit(set: string): Promise<boolean> {
 export function runContrast(asked: ContrastAsked): Promise<boolean> {
   store.view({ contrast: asked });
   return runJob("Contrast of the items", async (onProgress) => {
-    const { set, against } = asked;
-    const settings = contrastSettings(store.state.study.attribution, against);
-    for (const name of new Set([set, ...(against.kind === "set" ? [against.set] : [])])) await score(name, onProgress);
+    const settings = contrastSettings(store.state.study.attribution, asked.against);
+    await scoreSets(setsOfContrast(asked), onProgress);
     const { made_of, ...found } = await engine.call("contrast", [{ ...asked, settings }], onProgress);
     if (!put("contrast", { result: packedContrast(found), made_of })) unfitting("The contrast");
   });

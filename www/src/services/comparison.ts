@@ -6,8 +6,8 @@ import { putText } from "./checks";
 import { reportedSets } from "./edited";
 import type { OnProgress } from "./engine";
 import { runJob } from "./jobs";
-import { isOfModel } from "./kept-masks";
-import { neuronCount, sameMask } from "./mask";
+import { isAtHand, isOfModel } from "./kept-masks";
+import { neuronCount } from "./mask";
 import type { OfKept } from "./results";
 import { store, type State } from "./store";
 
@@ -28,9 +28,9 @@ export function comparedMasks({ study, shown }: State): Compared[] {
   const kept = study.kept_masks.flatMap((one, index): Compared[] => {
     const known = shown.kept[index];
     const otherModel = isOfModel(one, study) ? null : (one.model.name ?? one.model.id);
-    return known ? [{ name: one.name, mask: one.mask, isAtHand: otherModel === null && sameMask(one.mask, mask), otherModel, known }] : [];
+    return known ? [{ name: one.name, mask: one.mask, isAtHand: isAtHand(one, study), otherModel, known }] : [];
   });
-  if (neuronCount(mask) === 0 || kept.some(({ isAtHand }) => isAtHand)) return kept;
+  if (neuronCount(mask) === 0 || kept.some((one) => one.isAtHand)) return kept;
   const { pruned, general } = shown;
   return [{ name: null, mask, isAtHand: true, otherModel: null, known: { pruned, general, outdated: [] } }, ...kept];
 }

@@ -13,6 +13,11 @@ export type HeldContrast = Omit<Contrast, "layers"> & {
 /** What is held against what. */
 export type ContrastAsked = Pick<ContrastRequest, "set" | "against">;
 
+/** The sets that a contrast is of. */
+export function setsOfContrast({ set, against }: ContrastAsked): string[] {
+  return against.kind === "set" ? [set, against.set] : [set];
+}
+
 /** Which neurons come first: those that drive the set more, those that drive the other side more, or both. */
 export type Side = "either" | "here" | "there";
 

@@ -7,7 +7,7 @@ import type { EditedStudy, NamedMask } from "./edited";
 import { engine } from "./engine";
 import { remembered, step } from "./history";
 import { attempt } from "./jobs";
-import { neuronCount, setMask } from "./mask";
+import { neuronCount, sameMask, setMask } from "./mask";
 import { store } from "./store";
 
 /** What the mask at hand is called beside those that are kept. */
@@ -26,9 +26,10 @@ function replace(kept_masks: NamedMask[]): void {
 /** A name that can be given; what speaks against another one is said. */
 function allowed(name: string): boolean {
   const isTaken = store.state.study.kept_masks.some((kept) => kept.name === name);
-  if (isTaken) say(`Another mask is called “${name}”.`);
-  if ([...name].length > LIMITS.mask_name) say(`A name has at most ${LIMITS.mask_name} characters.`);
-  return !isTaken && [...name].length <= LIMITS.mask_name;
+  const isTooLong = [...name].length > LIMITS.mask_name;
+  if (isTooLong) say(`A name has at most ${LIMITS.mask_name} characters.`);
+  else if (isTaken) say(`Another mask is called “${name}”.`);
+  return !isTaken && !isTooLong;
 }
 
 /** What the mask at hand may be called, where nobody says otherwise. */
@@ -45,8 +46,11 @@ export function suggestedName({ pruning: { mask, selection, source }, kept_masks
 export function keepMask(wanted: string): boolean {
   const { study } = store.state;
   const name = wanted.trim() || suggestedName(study);
-  if (study.kept_masks.length >= LIMITS.kept_masks) say(`A study keeps at most ${LIMITS.kept_masks} masks: delete one first.`);
-  if (study.kept_masks.length >= LIMITS.kept_masks || !allowed(name)) return false;
+  if (study.kept_masks.length >= LIMITS.kept_masks) {
+    say(`A study keeps at most ${LIMITS.kept_masks} masks: delete one first.`);
+    return false;
+  }
+  if (!allowed(name)) return false;
   replace([...study.kept_masks, { name, model: modelOf(study), ...study.pruning }]);
   return true;
 }
@@ -68,6 +72,11 @@ export function deleteMask(name: string): void {
 /** Whether a kept mask is of the study's model: its neurons are no others. */
 export function isOfModel({ model }: KeptMask, study: EditedStudy): boolean {
   return model.sha256 === study.model.sha256;
+}
+
+/** Whether a kept mask is the one at hand. */
+export function isAtHand(kept: KeptMask, study: EditedStudy): boolean {
+  return isOfModel(kept, study) && sameMask(kept.mask, study.pruning.mask);
 }
 
 /** Takes a kept mask as the one at hand; that can be undone. */

@@ -58,7 +58,7 @@ export function setMask(mask: Mask, selection?: Selection, source?: SelectionSou
 export type Change = Pick<Mask, "operation" | "factor" | "means_of">;
 
 /** Neurons, changed otherwise; the engine measures means where it has none of the same items. */
-export async function changed({ site, layers }: Mask, to: Change, onProgress: OnProgress): Promise<Mask> {
+async function changed({ site, layers }: Mask, to: Change, onProgress: OnProgress): Promise<Mask> {
   const { operation, factor, means_of } = to;
   const how = { operation, ...(factor === undefined ? {} : { factor }), ...(means_of === undefined ? {} : { means_of }), site };
   const mask: Mask = { ...EMPTY_MASK, site, layers: layers.map(({ layer, neurons }) => ({ layer, neurons })) };
@@ -67,40 +67,47 @@ export async function changed({ site, layers }: Mask, to: Change, onProgress: On
   return engine.call("change_mask", [{ mask, like: { ...how, layers: [] } }], onProgress);
 }
 
-/** What becomes of the neurons of the mask at hand from now on, once no other job runs. */
-export async function changeOperation(to: Change): Promise<void> {
+/** Has the engine make the mask at hand anew, once no other job runs; again where it was edited meanwhile. */
+async function remake(title: string, make: (now: Pruning, onProgress: OnProgress) => Promise<Pruning>): Promise<void> {
   await whenIdle();
-  await runJob("Changing what the mask does", async (onProgress) => {
+  await runJob(title, async (onProgress) => {
     let before: Pruning;
-    let mask: Mask;
+    let made: Pruning;
     do {
       before = store.state.study.pruning;
-      mask = await changed(before.mask, to, onProgress);
+      made = await make(before, onProgress);
     } while (store.state.study.pruning !== before);
-    setMask(mask, before.selection, before.source);
+    if (made !== before) setMask(made.mask, made.selection, made.source);
   });
+}
+
+/** What becomes of the neurons of the mask at hand from now on. */
+export function changeOperation(to: Change): Promise<void> {
+  return remake("Changing what the mask does", async (now, onProgress) => ({ ...now, mask: await changed(now.mask, to, onProgress) }));
 }
 
 export function toggleNeuron(layer: number, neuron: number): void {
   const { mask } = store.state.study.pruning;
-  const { attribution } = store.state.shown;
   if (isPruned(mask, layer, neuron)) {
     setMask(withLayer(mask, layer, (entry) => without(entry, neuron)));
   } else if (mask.operation === "mean") {
     void joinByMean(layer, neuron);
   } else {
-    const site = mask.layers.length > 0 ? mask.site : (attribution?.settings.site ?? mask.site);
-    setMask(withNeuron({ ...mask, site }, layer, neuron));
+    setMask(withNeuron(sited(mask), layer, neuron));
   }
 }
 
-/** Takes in a neuron whose mean has to be measured, once no other job runs. */
-async function joinByMean(layer: number, neuron: number): Promise<void> {
-  await whenIdle();
-  await runJob("Mean of the neuron", async (onProgress) => {
-    const { mask } = store.state.study.pruning;
-    if (!isPruned(mask, layer, neuron)) setMask(await changed(withNeuron(mask, layer, neuron), mask, onProgress));
-  });
+/** A mask without neurons has the site of the attribution at hand. */
+function sited(mask: Mask): Mask {
+  const { attribution } = store.state.shown;
+  return { ...mask, site: mask.layers.length > 0 ? mask.site : (attribution?.settings.site ?? mask.site) };
+}
+
+/** Takes in a neuron whose mean has to be measured. */
+function joinByMean(layer: number, neuron: number): Promise<void> {
+  return remake("Mean of the neuron", async (now, onProgress) =>
+    isPruned(now.mask, layer, neuron) ? now : { mask: await changed(withNeuron(sited(now.mask), layer, neuron), now.mask, onProgress) },
+  );
 }
 
 function withLayer(mask: Mask, layer: number, change: (entry: LayerMask) => LayerMask): Mask {

@@ -13,6 +13,7 @@ import { isEqual } from "./made-of";
 import { tell } from "./messages";
 import { sourceOfFiles, type PickedFile } from "./model-files";
 import { store, type HubLookup, type Model, type State } from "./store";
+import type { Kind } from "./results";
 
 /** The lesson's id in the catalogue. */
 export const LESSON = "lesson-planted";
@@ -142,13 +143,14 @@ function isOfLesson(set: ItemSetSpec): boolean {
 }
 
 const MASKS = ["mask", "kept_masks"] as const;
-const RESULTS = ["scores", "bias", "attribution", "card", "search", "pruned", "control", "tuning"] as const;
+/** Results that come without being asked for. */
+const UNASKED: readonly Kind[] = ["ranked", "stability"];
 
 /** Whether the study at hand is the lesson, and nothing was done with it yet. */
 export function isLessonAsItCame(state: State): boolean {
   const { shown, study, history } = state;
   const { precomputed } = shown;
-  const isComputedHere = RESULTS.some((kind) => Object.keys(shown[kind] ?? {}).length > 0 && !precomputed.includes(kind));
+  const isComputedHere = shown.chosen.some(({ kind, beforehand }) => !beforehand && !UNASKED.includes(kind));
   const isChanged = isComputedHere || precomputed.length === 0 || MASKS.some((of) => canStep(history.undo, of));
   return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }

@@ -28,6 +28,7 @@ import { reportedSets, selectionOf, setsOf, tunedSets, type EditedStudy } from "
 import type { HeldEffects } from "./harm";
 import { differences, isEqual, isSame, PARTS, type Part } from "./made-of";
 import { renamed } from "./renaming";
+import { setsOfContrast } from "./contrast";
 
 /** A tuning with the settings that it was made with. */
 export interface Tuned extends TuneReport {
@@ -175,11 +176,11 @@ function isOf(result: OfNeuron, at: NeuronAddress | null): boolean {
   return at !== null && result.layer === at.layer && result.neuron === at.neuron;
 }
 
-/** The results with another one, the latest first. */
-export function withResult(results: readonly Found[], found: Found): Found[] {
+/** The results with another one, the latest first. Of too many of a kind the oldest go, but none that are shown. */
+export function withResult(results: readonly Found[], found: Found, shown: readonly Found[] = []): Found[] {
   let left = AT_MOST[found.kind] ?? AT_MOST_OF_KIND;
   const others = results.filter((other) => !isOfSame(found, other));
-  return [found, ...others].filter(({ kind }) => kind !== found.kind || left-- > 0);
+  return [found, ...others].filter((one) => one.kind !== found.kind || left-- > 0 || shown.includes(one));
 }
 
 /** What a result of the model under the mask is made of, whatever it is asked. */
@@ -228,14 +229,17 @@ const HAS_SETTINGS: readonly Kind[] = ["attribution", "effects", "race", "contra
 /** These say something of each of their sets, and are shown of those that fit. */
 const SPEAKS_OF_EACH: readonly Kind[] = ["pruned", "control"];
 
+/** What is other now than in a result's part. Shots are a part of what has them, and no part of what has none. */
+function changedParts(of: MadeOf, now: MadeOf): Part[] {
+  return [...differences(of, now), ...(of.shots === undefined && now.shots !== undefined ? (["shots"] as const) : [])];
+}
+
 /** Under which name a part's set is at hand, where all that it was made of is; else null. What is of no set has no name. */
 function placeOf(kind: Kind, of: MadeOf, { study, attributed }: AtHand): string | null {
   if (of.set === undefined && of.items === undefined) return differences(of, ofModel(study)).length > 0 ? null : "";
   const name = nameOf(study, of);
   const now = name === null ? null : ofSet(study, name);
-  if (name === null || now === null || differences(of, now).length > 0) return null;
-  // Shots are a part of what has them, and no part of what has none.
-  if (of.shots === undefined && now.shots !== undefined) return null;
+  if (name === null || now === null || changedParts(of, now).length > 0) return null;
   const isOnAttribution = of.settings !== undefined && !HAS_SETTINGS.includes(kind);
   return isOnAttribution && !(attributed && isSame([of], attributed)) ? null : name;
 }
@@ -321,8 +325,7 @@ function isOfContrast(
   looked: ContrastAsked | null,
 ): boolean {
   if (!looked) return true;
-  const named = [looked.set, ...(looked.against.kind === "set" ? [looked.against.set] : [])];
-  if (!named.every((set) => item_sets.some(({ name }) => name === set))) return true;
+  if (!setsOfContrast(looked).every((set) => item_sets.some(({ name }) => name === set))) return true;
   return isEqual(looked, { set: names[0], against: against.kind === "set" ? { ...against, set: names[1] } : against });
 }
 
@@ -376,8 +379,7 @@ function outdatedParts({ made_of }: Found, { study }: AtHand): Part[] {
     const name = nameOf(study, of);
     const now = name === null ? null : ofSet(study, name);
     // A set that is gone, or changed, has other items.
-    if (now === null) return ["items"];
-    return [...differences(of, now), ...(of.shots === undefined && now.shots !== undefined ? (["shots"] as const) : [])];
+    return now === null ? ["items"] : changedParts(of, now);
   });
   return PARTS.filter((part) => differing.includes(part));
 }
@@ -399,8 +401,14 @@ function ofKept(mask: Mask, study: EditedStudy, results: readonly Found[]): { kn
   };
 }
 
-/** The results that fit a study. */
-export function shownResults(study: EditedStudy, results: readonly Found[], looked = NOTHING): Shown {
+/** What is known of the masks that a study keeps, in their order, and the results that say so. */
+export function keptResults(study: EditedStudy, results: readonly Found[]): { known: OfKept[]; chosen: Found[] } {
+  const ofMasks = study.kept_masks.map(({ mask }) => ofKept(mask, study, results));
+  return { known: ofMasks.map(({ known }) => known), chosen: ofMasks.flatMap(({ chosen }) => chosen) };
+}
+
+/** The results that fit a study. What is known of its kept masks hangs on nothing that is looked at. */
+export function shownResults(study: EditedStudy, results: readonly Found[], looked = NOTHING, kept = keptResults(study, results)): Shown {
   const at: AtHand = { study, attribution: null, attributed: null };
   const chosen: Found[] = [];
   const single = Object.fromEntries(
@@ -420,14 +428,13 @@ export function shownResults(study: EditedStudy, results: readonly Found[], look
       return [kind, Object.fromEntries(found.map(([name, one]) => [name, fit(one, [name])]))];
     }),
   ) as { [K in OfASet]: Record<string, Results[K]> };
-  const ofMasks = study.kept_masks.map(({ mask }) => ofKept(mask, study, results));
   return {
     ...single,
     ...ofSets,
     attributed: at.attributed,
     precomputed: [...new Set(chosen.filter(({ beforehand }) => beforehand).map(({ kind }) => kind))],
-    kept: ofMasks.map(({ known }) => known),
-    chosen: [...new Set([...chosen, ...ofMasks.flatMap((ofMask) => ofMask.chosen)])],
+    kept: kept.known,
+    chosen: [...new Set([...chosen, ...kept.chosen])],
   };
 }
 

@@ -1,7 +1,7 @@
 // A study with its results, as it is kept for a later visit: as the page holds it.
 
 import { EMPTY_STUDY } from "./edited";
-import type { Found, Kind } from "./results";
+import { NOTHING, type Found, type Kind } from "./results";
 import { ofFirstVersion, type FirstVersion } from "./saved-v1";
 import { INITIAL, store, type EngineState, type Held, type State, type ViewState } from "./store";
 
@@ -55,5 +55,5 @@ export function snapshot(): Saved {
 export function bring({ study, history, results, model, precision, of_link, live, step, selected }: Kept): void {
   store.set({ study, history, results });
   store.engine({ model, precision });
-  store.view({ of_link, live, step, selected });
+  store.view({ ...NOTHING, of_link, live, step, selected });
 }

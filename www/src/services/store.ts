@@ -19,7 +19,7 @@ import type { DeviceChoice, ModelSource, StorageInfo } from "../worker/protocol"
 import { EMPTY_STUDY, reportedSets as reported, type EditedStudy, type PageSet } from "./edited";
 import type { LiveEffects } from "./harm";
 import { NO_HISTORY, type History } from "./history";
-import { NOTHING, shownResults, type Found, type LookedAt, type Shown } from "./results";
+import { keptResults, NOTHING, shownResults, type Found, type LookedAt, type Shown } from "./results";
 
 export const STEPS = ["start", "model", "items", "scores", "attribution", "pruning", "tuning", "result"] as const;
 export type Step = (typeof STEPS)[number];
@@ -163,13 +163,15 @@ export const INITIAL: Held = {
 type Listener = () => void;
 
 /** The result of a function of the same arguments as the last time. */
-function remembering<A extends unknown[], R>(compute: (...from: A) => R): (...from: A) => R {
+export function remembering<A extends unknown[], R>(compute: (...from: A) => R): (...from: A) => R {
   let last: { from: A; result: R } | null = null;
   return (...from) => {
     if (!last || from.some((value, index) => value !== last?.from[index])) last = { from, result: compute(...from) };
     return last.result;
   };
 }
+
+const ofKept = remembering(keptResults);
 
 const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] =>
   item_sets.filter((set): set is PageSet => set.items !== undefined),
@@ -179,7 +181,10 @@ const setsAtHand = remembering((item_sets: EditedStudy["item_sets"]): PageSet[] 
 let shown: Derived | null = null;
 type Looked = [LookedAt["selected"], LookedAt["item"], LookedAt["contrast"]];
 const derived = remembering((study: EditedStudy, results: readonly Found[], ...[selected, item, contrast]: Looked): Derived => {
-  const next: Derived = { ...shownResults(study, results, { selected, item, contrast }), sets: setsAtHand(study.item_sets) };
+  const next: Derived = {
+    ...shownResults(study, results, { selected, item, contrast }, ofKept(study, results)),
+    sets: setsAtHand(study.item_sets),
+  };
   for (const key of ["scores", "effects", "precomputed"] as const) {
     if (shown && isShallowlyEqual(shown[key], next[key])) Object.assign(next, { [key]: shown[key] });
   }

@@ -11,7 +11,7 @@ import { NO_HISTORY } from "./history";
 import { sampleItems } from "./items";
 import { runJob } from "./jobs";
 import { selectionAtHand } from "./mask";
-import { ofStudy, type Found, type Tuned } from "./results";
+import { NOTHING, ofStudy, type Found, type Tuned } from "./results";
 import { store, type State } from "./store";
 
 /** Links longer than this are cut by some mail and chat programs. */
@@ -36,7 +36,8 @@ function written({ items, ...set }: ItemSetSpec): ItemSetSpec {
   return set.sample === undefined ? { ...set, items: items ?? [] } : set;
 }
 
-function searched({ spec, cells, luck }: SearchReport): SearchSpec {
+/** What a search asked for. */
+export function searched({ spec, cells, luck }: SearchReport): SearchSpec {
   if (spec) return spec;
   // Older reports have the top of layers alone.
   const percents = [...new Set(cells.flatMap((cell) => topOf(cell)?.percent ?? []))];
@@ -54,7 +55,6 @@ export function study(state: State): Study {
     choice_order,
     scoring,
     pruning: { mask },
-    kept_masks,
     seed,
   } = state.study;
   const selection = selectionAtHand(state);
@@ -71,18 +71,20 @@ export function study(state: State): Study {
     ...(attribution ? { attribution: attribution.settings } : {}),
     ...(attribution && search ? { search: searched(search) } : {}),
     ...(mask.layers.length > 0 ? { pruning: { mask, ...(selection ? { selection } : {}) } } : {}),
-    ...(kept_masks.length > 0 ? { kept_masks: kept_masks.map(({ name, model, mask }) => ({ name, model, mask })) } : {}),
     ...(control ? { control: { masks: control.masks, seed: control.seed } } : {}),
     ...(tuning ? { tuning: tuning.settings } : {}),
     seed: tuning?.seed ?? seed,
   };
 }
 
-/** The study with what was asked beside: not for links and masks, since whoever opens them would wait for all of it. */
+/** The study with the masks that it keeps and with what was asked beside: not for links and masks, since whoever opens them would wait
+ * for all of it. */
 export function wholeStudy(state: State): Study {
   const { audit, race } = state.shown;
+  const { kept_masks } = state.study;
   return {
     ...study(state),
+    ...(kept_masks.length > 0 ? { kept_masks: kept_masks.map(({ name, model, mask }) => ({ name, model, mask })) } : {}),
     ...(audit ? { audit: { set: audit.set } } : {}),
     ...(race ? { race: raced(race) } : {}),
   };
@@ -155,7 +157,7 @@ export function showReport(report: Report, beforehand = false): void {
     edited.pruning = { ...pruning, source: { set, settings, made_of } };
   }
   store.set({ study: edited, history: NO_HISTORY, results });
-  store.view({ selected: null, live_curves: [] });
+  store.view({ ...NOTHING, live_curves: [] });
 }
 
 /** The items that a study's set stands for. */

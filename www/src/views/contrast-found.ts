@@ -5,6 +5,7 @@ import { count, duration, settingsText, short, visible } from "../format";
 import { neuronAt, rankedBy, shareOf, type HeldContrast, type Side } from "../services/contrast";
 import { EMPTY_MASK, layersOf } from "../services/edited";
 import { sameMask, setMask } from "../services/mask";
+import { remembering } from "../services/store";
 import { contrastVerdict } from "../verdicts";
 import type { Mask, Question } from "../wire/engine";
 import { neuronRow } from "./neuron-row";
@@ -20,33 +21,25 @@ export const QUESTIONS: Readonly<Record<Question, string>> = {
 };
 
 class ContrastFound extends View {
-  protected readonly reads: Reads = ({ study, view, shown }) => [study.pruning.mask, view.selected, shown.contrast];
+  protected readonly reads: Reads = ({ study, view, shown }) => [study.pruning.mask, view.selected, shown.contrast, this.isBusy];
   #side: Side = "either";
   /** All layers for null. */
   #layer: number | null = null;
   #percent = 5;
-  #ranked: { of: readonly unknown[]; order: Uint32Array } = { of: [], order: new Uint32Array() };
+  readonly #order = remembering(rankedBy);
 
   protected override render(): Drawn {
     const { contrast } = this.state.shown;
     if (!contrast) return nothing;
     const n_layers = contrast.difference.length / contrast.d_mlp;
     if (this.#layer !== null && this.#layer >= n_layers) this.#layer = null;
-    const order = this.#order(contrast);
+    const order = this.#order(contrast, this.#side, this.#layer);
     return html`<div data-result="contrast">
       <p class="finding">${contrastVerdict(contrast)}</p>
       ${this.#picks(contrast, n_layers, order)}
       ${this.#table(contrast, order)}
       <p class="note">${meaning(contrast)} ${settingsText(contrast.settings)}. Took ${duration(contrast.seconds)}.</p>
     </div>`;
-  }
-
-  #order(contrast: HeldContrast): Uint32Array {
-    const of = [contrast, this.#side, this.#layer];
-    if (of.some((part, index) => part !== this.#ranked.of[index])) {
-      this.#ranked = { of, order: rankedBy(contrast, this.#side, this.#layer) };
-    }
-    return this.#ranked.order;
   }
 
   #picks(contrast: HeldContrast, n_layers: number, order: Uint32Array): TemplateResult {
@@ -113,7 +106,9 @@ function numbers({ difference, half_width }: HeldContrast, place: number): strin
 /** The items, and what they are held against, in words. */
 function sidesOf({ set, against }: HeldContrast): [string, string] {
   const here = `“${visible(set)}”`;
-  return against.kind === "set" ? [here, `“${visible(against.set)}”`] : ["the items as given", `them ${QUESTIONS[against.question]}`];
+  return against.kind === "set"
+    ? [here, `“${visible(against.set)}”`]
+    : ["the items as given", `the same items ${QUESTIONS[against.question]}`];
 }
 
 /** What the numbers are of, and what their sign says. */

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { clip, count, duration, visible } from "../format";
+import { clip, count, duration, numbersIn, visible } from "../format";
 import { luckVerdict } from "../verdicts";
 import { runSearch, takeCell } from "../services/actions";
 import { searchEstimate } from "../services/estimate";
@@ -14,6 +14,7 @@ import { typed } from "./typed";
 import { LIMITS, type Operation, type SearchReport, type SearchSpec } from "../wire/engine";
 import { View, type Drawn, type Reads } from "./view";
 import { choice, isChecked, numeric, valueOf } from "./widgets";
+import { searched } from "../services/study";
 
 /** Among how many neurons is picked if nobody says otherwise. */
 const CANDIDATES = 16;
@@ -57,11 +58,7 @@ class LayerSearch extends View {
       </details>
       ${this.#cost()}
       ${search?.luck ? html`<p class="finding" data-result="luck">${luckVerdict(search)}</p>` : nothing}
-      ${
-        search
-          ? searchTable(search, selectionAtHand(this.state), (cell) => void takeCell(cell, search.spec ?? this.state.study.search))
-          : nothing
-      }`;
+      ${search ? searchTable(search, selectionAtHand(this.state), (cell) => void takeCell(cell, searched(search))) : nothing}`;
   }
 
   #percents(): TemplateResult {
@@ -179,11 +176,8 @@ class LayerSearch extends View {
     of: { is: (value: number) => boolean; what: string; mayBeEmpty?: boolean },
   ): TemplateResult {
     const change = (event: Event): void => {
-      const parts = valueOf(event)
-        .split(/[\s,;]+/)
-        .filter((part) => part !== "");
-      const wrong = parts.find((part) => !of.is(Number(part)));
-      if (wrong === undefined && (parts.length > 0 || of.mayBeEmpty)) take([...new Set(parts.map(Number))].sort((a, b) => a - b));
+      const { values, wrong } = numbersIn(valueOf(event), of.is);
+      if (wrong === undefined && (values.length > 0 || of.mayBeEmpty)) take(values);
       else store.view({ notice: `${of.what}, separated by commas${wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`}.` });
       // The field says again what is in use.
       this.requestUpdate();

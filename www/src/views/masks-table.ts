@@ -103,7 +103,7 @@ function remark({ otherModel, known: { outdated } }: Compared): Drawn {
   return html`<br><small class="warning">was measured with ${outdated.map((part) => PARTS[part]).join(" and ")}</small>`;
 }
 
-/** `3, 7 and 9`, or how many there are. */
+/** `3, 7, 9`, or how many there are. */
 function layersText({ layers }: Mask): string {
   return layers.length > 4 ? count(layers.length, "layer") : layers.map(({ layer }) => layer).join(", ");
 }

@@ -11,6 +11,7 @@ import type { Against } from "../wire/engine";
 import { QUESTIONS } from "./contrast-found";
 import { View, type Drawn, type Reads } from "./view";
 import { choice } from "./widgets";
+import { setsOfContrast } from "../services/contrast";
 
 class NeuronContrast extends View {
   protected readonly reads: Reads = ({ study, view, shown }) => [
@@ -48,8 +49,7 @@ class NeuronContrast extends View {
   #asked(): ContrastAsked | null {
     const { view, shown, study } = this.state;
     const names = this.#names;
-    const isThere = ({ set, against }: ContrastAsked): boolean =>
-      names.includes(set) && (against.kind === "question" || names.includes(against.set));
+    const isThere = (one: ContrastAsked): boolean => setsOfContrast(one).every((name) => names.includes(name));
     const last = [view.contrast, shown.contrast].find((one) => one !== null && isThere(one));
     if (last) return { set: last.set, against: last.against };
     const set = [...setsOf(study, "attribution"), ...names].find((name) => names.includes(name));

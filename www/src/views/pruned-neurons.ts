@@ -5,8 +5,8 @@ import { count, operationText, percent, scoreText, settingsText, visible } from 
 import { selectionText, topOf } from "../selections";
 import { measure } from "../services/actions";
 import { canStep } from "../services/history";
-import { isOfModel } from "../services/kept-masks";
-import { clearMask, neuronCount, redoMask, sameMask, selectionAtHand, undoMask } from "../services/mask";
+import { isAtHand } from "../services/kept-masks";
+import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
 import { accuracyOf, beforeAfter } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
@@ -77,7 +77,7 @@ function tool(label: string, text: string, isDisabled: boolean, act: () => void)
 
 /** Under which name the mask at hand is kept. */
 function keptAs({ study }: State): string {
-  const kept = study.kept_masks.find((other) => isOfModel(other, study) && sameMask(other.mask, study.pruning.mask));
+  const kept = study.kept_masks.find((other) => isAtHand(other, study));
   return kept ? ` Kept as “${visible(kept.name)}”.` : "";
 }
 

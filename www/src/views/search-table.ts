@@ -36,7 +36,7 @@ export function searchTable(search: SearchReport, taken: Selection | null, take:
     <p class="note">Without pruning ${accuracyText(baseline)}. Orange: better than that, purple: worse. ★ best (of equals, the one that prunes
       fewest); ● the mask at hand.${
         cells.some(({ accuracy }) => accuracy.total < baseline.total)
-          ? " Cells with a number of items were left after these, and are not among those that may be best."
+          ? " Cells with “of N” were left after N items; they cannot be the best."
           : ""
       }</p>
     ${rules.map((rule) =>

@@ -40,6 +40,8 @@ class StrongestNeurons extends View {
     shown.attribution,
     shown.ranked,
     shown.stability,
+    // A box that waits for the engine says again what is so.
+    this.isBusy,
   ];
   #layer: number | null = null;
 

@@ -48,10 +48,9 @@ class StudyLink extends View {
     </section>`;
   }
 
-  /** What the link carries: the masks that are kept beside the study's own are none of it. */
+  /** What the link carries. */
   #study(): string {
-    const { kept_masks: _, ...carried } = study(this.state);
-    return JSON.stringify(carried);
+    return JSON.stringify(study(this.state));
   }
 
   async #make(): Promise<void> {
