@@ -11,7 +11,9 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, wait};
+use common::{
+    FAMILIES, assert_close, files, fork, host, items, job, mask, model_on, plain, scored, wait,
+};
 use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
@@ -22,7 +24,7 @@ use secateur::model::run::log_probabilities_of;
 use secateur::model::{Capture, Edit, Model, ModelError, Precision, Site};
 use secateur::pruning::Trial;
 use secateur::pruning::effect::prune;
-use secateur::scoring::{Rule, SetScores, score};
+use secateur::scoring::{Rule, SetScores};
 use secateur::tuning::{TuneSets, TuneSettings, tune};
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -229,16 +231,7 @@ struct Bench {
 impl Bench {
     fn new(device: &Device) -> Self {
         let model = model_on(FOLDER, device);
-        let (items, none) = (items(FOLDER), Edit::none());
-        let scores = wait(score(
-            &model,
-            ("set", &items),
-            &plain(),
-            Rule::Sum,
-            &none,
-            job(),
-        ))
-        .unwrap();
+        let scores = scored(&model, &items(FOLDER), &plain(), &Edit::none()).unwrap();
         Self { model, scores }
     }
 

@@ -26,7 +26,7 @@ use secateur::pruning::race::spearman;
 use secateur::pruning::selection::TopPercent;
 use secateur::scoring::audit::Question;
 use secateur::scoring::{Encoded, Rule, SetScores, encode, score};
-use secateur::study::{Session, StudyError};
+use secateur::study::{RaceSpec, Session, StudyError};
 
 const FOLDER: &str = "tiny-llama-tied";
 const SET: &str = "set";
@@ -354,12 +354,20 @@ const RESAMPLING: Resampling = Resampling {
     seed: 5,
 };
 
+fn race_of(layers: &[usize], percent: f64) -> RaceSpec {
+    RaceSpec {
+        set: SET.to_owned(),
+        settings: settings(Method::IntegratedGradients),
+        layers: Some(layers.to_vec()),
+        percent,
+        resampling: RESAMPLING,
+    }
+}
+
 #[test]
 fn a_race_compares_every_method_with_the_effects_layer_by_layer() {
     let mut session = session();
-    let by = settings(Method::IntegratedGradients);
-    let within = (Some(&[0usize, 2][..]), 25.0);
-    let race = wait(session.race(SET, &by, within, RESAMPLING, job())).unwrap();
+    let race = wait(session.race(&race_of(&[0, 2], 25.0), job())).unwrap();
     assert_eq!(race.methods.len(), Method::ALL.len() - 1);
     assert_eq!((race.items, race.layers.as_slice()), (4, &[0, 2][..]));
     let model = model(FOLDER);
@@ -405,14 +413,12 @@ fn a_race_compares_every_method_with_the_effects_layer_by_layer() {
 
 #[test]
 fn a_race_needs_a_layer_and_a_percentage() {
-    let by = settings(Method::IntegratedGradients);
     for (layers, percent, named) in [
         (&[][..], 5.0, "at least one layer"),
         (&[9], 5.0, "outside the model's"),
         (&[0], 0.0, "percentage"),
     ] {
-        let within = (Some(layers), percent);
-        let race = wait(session().race(SET, &by, within, RESAMPLING, job()));
+        let race = wait(session().race(&race_of(layers, percent), job()));
         let error = race.unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }

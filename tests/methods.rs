@@ -14,15 +14,15 @@ mod targets;
 use std::collections::HashMap;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, host, items, job, json, model, plain, tensors, wait};
+use common::{assert_close, host, items, job, json, model, plain, scored, tensors, wait};
 use secateur::attribution::portrait::{Firing, TokenWeight, portrait};
-use secateur::attribution::salience::salience;
+use secateur::attribution::salience::{Salience, salience};
 use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{Attribution, Positions, Settings, TargetKind, attribute};
 use secateur::model::{Capture, Edit, Model, Neuron, Site};
-use secateur::scoring::{self, Rule, RunError, encode, score};
+use secateur::scoring::{self, RunError, encode};
 use serde::Deserialize;
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -157,15 +157,7 @@ fn each_is_its_formula_on_the_checkpoint_s_weights_and_transformers_activations(
 
 fn attributed(model: &Model, settings: &Settings) -> Result<Attribution, RunError> {
     let items = items(FOLDER);
-    let scored = wait(scoring::score(
-        model,
-        ("set", &items),
-        &plain(),
-        scoring::Rule::Sum,
-        &Edit::none(),
-        job(),
-    ))
-    .unwrap();
+    let scored = scored(model, &items, &plain(), &Edit::none()).unwrap();
     wait(attribute(
         model,
         ("set", &items),
@@ -352,15 +344,8 @@ fn salience_is_the_change_of_the_target_along_each_token_s_embedding() {
     let model = model(FOLDER);
     let decoder = &model.decoder;
     let items = items(FOLDER);
-    let (prompts, none) = (plain(), Edit::none());
-    let scored = wait(score(
-        &model,
-        ("set", &items),
-        &prompts,
-        Rule::Sum,
-        &none,
-        job(),
-    ));
+    let prompts = plain();
+    let scored = scored(&model, &items, &prompts, &Edit::none());
     let scores = scored.unwrap().items;
     let settings = Settings {
         target: TargetKind::GoldMargin,
@@ -390,17 +375,23 @@ fn salience_is_the_change_of_the_target_along_each_token_s_embedding() {
         let wrong = (0..item.choices.len()).filter(|&choice| token(choice) != token(item.gold));
         first(item.gold) - wrong.map(first).fold(f64::NEG_INFINITY, f64::max)
     };
-    let ones = vec![1.0; ids[0].len()];
-    assert!((f64::from(found.value) - margin(&ones)).abs() < 1e-4);
+    assert!((f64::from(found.value) - margin(&vec![1.0; ids[0].len()])).abs() < 1e-4);
+    along_each_token(&found, margin, 2e-3);
+}
+
+/// Salience is what `value` changes by along each token's embedding, in two hundredths and at least `least`. `value` takes a factor
+/// for each token.
+fn along_each_token(found: &Salience, value: impl Fn(&[f32]) -> f64, least: f64) {
     const STEP: f32 = 0.02;
+    let ones = vec![1.0; found.scores.len()];
     for (place, &score) in found.scores.iter().enumerate() {
         let along = |by: f32| {
             let mut scales = ones.clone();
             scales[place] += by;
-            margin(&scales)
+            value(&scales)
         };
         let expected = (along(STEP) - along(-STEP)) / (2.0 * f64::from(STEP));
-        let allowed = 0.02 * expected.abs() + 2e-3;
+        let allowed = 0.02 * expected.abs() + least;
         assert!(
             (f64::from(score) - expected).abs() < allowed,
             "{place}: {score}, {expected}"

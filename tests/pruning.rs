@@ -11,7 +11,7 @@ mod common;
 mod searching;
 
 use burn::tensor::{Tensor, TensorData};
-use common::{assert_close, golden_items, host, items, job, mask, model, plain, wait};
+use common::{assert_close, golden_items, host, items, job, mask, model, plain, scored, wait};
 use secateur::attribution::{Attribution, Settings, attribute};
 use secateur::items::{Item, Prompts};
 use secateur::model::{Capture, Edit, Model, Neuron, Site};
@@ -21,7 +21,7 @@ use secateur::pruning::mask::LayerMask;
 use secateur::pruning::selection::{TopPercent, random_like, ranked};
 use secateur::pruning::{Change, Mask, Means, Trial};
 use secateur::scoring::metrics::log_sum_exp;
-use secateur::scoring::{Rule, RunError, SetScores, encode, score};
+use secateur::scoring::{Rule, RunError, SetScores, encode};
 
 /// Of a summed log-likelihood in nats, as in the tests of scoring.
 const TOLERANCE: f64 = 5e-5;
@@ -37,7 +37,7 @@ struct Bench {
 impl Bench {
     fn new(folder: &str) -> Self {
         let (model, items, prompts) = (model(folder), items(folder), plain());
-        let scores = scored(&model, &items, &prompts, &Edit::none());
+        let scores = scored(&model, &items, &prompts, &Edit::none()).unwrap();
         Self {
             model,
             items,
@@ -69,7 +69,7 @@ impl Bench {
             let device = self.model.decoder.device();
             gains = gains.scale(layer.layer, Tensor::from_data(factors, device));
         }
-        scored(&self.model, &self.items, &self.prompts, &gains)
+        scored(&self.model, &self.items, &self.prompts, &gains).unwrap()
     }
 
     /// A layer's mean activations over all positions of the items' prompts.
@@ -123,7 +123,7 @@ impl Bench {
                 .scale(layer, tensor(factors))
                 .offset(layer, tensor(added));
         }
-        scored(&self.model, &self.items, &self.prompts, &edit)
+        scored(&self.model, &self.items, &self.prompts, &edit).unwrap()
     }
 
     fn attribution(&self) -> Attribution {
@@ -143,18 +143,6 @@ impl Bench {
         ))
         .unwrap()
     }
-}
-
-fn scored(model: &Model, items: &[Item], prompts: &Prompts, gains: &Edit) -> SetScores {
-    wait(score(
-        model,
-        ("set", items),
-        prompts,
-        Rule::Sum,
-        gains,
-        job(),
-    ))
-    .unwrap()
 }
 
 fn sums(scores: &SetScores) -> Vec<f64> {

@@ -8,13 +8,13 @@
 
 mod common;
 
-use common::{FAMILIES, assert_close, job, json, model, plain, tensors, wait};
+use common::{FAMILIES, assert_close, job, json, model, plain, scored, tensors, wait};
 use secateur::attribution::quadrature::Quadrature;
 use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::{IntegrationPath, Positions, Settings, TargetKind, attribute};
 use secateur::items::Item;
 use secateur::model::{Edit, Site};
-use secateur::scoring::{Rule, encode, score};
+use secateur::scoring::encode;
 use serde::Deserialize;
 
 /// `effects.json`
@@ -90,8 +90,7 @@ fn every_family_s_neurons_do_to_the_margin_what_pytorch_says() {
             let first: Vec<u32> = encoded.choices.iter().map(|ids| ids[0]).collect();
             assert_eq!(first, golden.first_tokens, "{folder}");
         }
-        let edit = Edit::none();
-        let scores = wait(score(&model, named, &prompts, Rule::Sum, &edit, job())).unwrap();
+        let scores = scored(&model, &items, &prompts, &Edit::none()).unwrap();
         for (positions, at) in [(Positions::Last, "last"), (Positions::All, "all")] {
             for method in METHODS {
                 for (baseline, from) in [(Baseline::Zero, "zero"), (Baseline::Mean, "mean")] {

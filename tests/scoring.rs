@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{assert_close, golden_items, items, job, mask, model, plain, wait};
+use common::{assert_close, golden_items, items, job, mask, model, plain, scored, wait};
 use secateur::items::{FewShot, Item, Prompts, Template};
 use secateur::model::{Edit, Model};
 use secateur::pruning::Trial;
@@ -20,7 +20,7 @@ use secateur::scoring::{Orders, Rule, RunError, SetScores, batches, encode, scor
 /// Of a summed log-likelihood in nats: f32 on both sides, sums of up to five terms of magnitude 10.
 const TOLERANCE: f64 = 5e-5;
 
-fn scored(model: &Model, items: &[Item], rule: Rule, gains: &Edit) -> SetScores {
+fn by_rule(model: &Model, items: &[Item], rule: Rule, gains: &Edit) -> SetScores {
     wait(score(model, ("set", items), &plain(), rule, gains, job())).unwrap()
 }
 
@@ -53,8 +53,8 @@ fn sums_and_masked_sums_are_those_of_transformers() {
         let items = items(folder);
         let mask = mask(folder).checked(model.config()).unwrap();
         let masked = mask.edit(model.config(), model.decoder.device());
-        let plain = scored(&model, &items, Rule::Sum, &Edit::none());
-        let masked = scored(&model, &items, Rule::Sum, &masked);
+        let plain = by_rule(&model, &items, Rule::Sum, &Edit::none());
+        let masked = by_rule(&model, &items, Rule::Sum, &masked);
         let golden = golden_items(folder);
         for (index, golden) in golden.iter().enumerate() {
             let what = format!("{folder} {}", golden.item.id);
@@ -81,7 +81,7 @@ fn every_token_has_the_log_probability_of_transformers() {
                     gold: 0,
                     ..golden.item.clone()
                 };
-                let found = sums(&scored(&model, &[item], Rule::Sum, &Edit::none()));
+                let found = sums(&by_rule(&model, &[item], Rule::Sum, &Edit::none()));
                 let cumulated: Vec<f64> = log_probabilities
                     .iter()
                     .scan(0.0, |sum, value| {
@@ -99,7 +99,7 @@ fn every_token_has_the_log_probability_of_transformers() {
 fn scores_follow_another_rule_without_a_run_where_what_it_compares_was_measured() {
     let model = model("tiny-llama3");
     let items = items(common::SCORED[0]);
-    let anew = |rule| scored(&model, &items, rule, &Edit::none());
+    let anew = |rule| by_rule(&model, &items, rule, &Edit::none());
     let counted = |scores: &SetScores| serde_json::to_value((&scores.items, &scores.calibration));
     let sums = anew(Rule::Sum);
     for rule in [Rule::PerCharacter, Rule::PerByte, Rule::PerToken, Rule::Sum] {
@@ -125,7 +125,7 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
         let model = model(folder);
         let golden = golden_items(folder);
         for rule in [Rule::Sum, Rule::PerCharacter, Rule::PerByte, Rule::PerToken] {
-            let scores = scored(&model, &items(folder), rule, &Edit::none());
+            let scores = by_rule(&model, &items(folder), rule, &Edit::none());
             assert_eq!(scores.set, "set");
             let mut correct = 0;
             for (golden, found) in golden.iter().zip(&scores.items) {
@@ -164,7 +164,7 @@ fn characters_tokens_and_predictions_follow_from_the_items_and_the_reference_sum
 #[test]
 fn the_gold_margin_is_the_distance_to_the_best_wrong_choice() {
     let folder = "tiny-llama-tied";
-    let scores = scored(&model(folder), &items(folder), Rule::Sum, &Edit::none());
+    let scores = by_rule(&model(folder), &items(folder), Rule::Sum, &Edit::none());
     for (golden, found) in golden_items(folder).iter().zip(&scores.items) {
         let wrong = golden
             .sums
@@ -216,11 +216,11 @@ fn items_with_unequal_choices_score_the_same_together_and_alone() {
     let encoded = encode(&model, &items, &plain()).unwrap();
     let batches = batches(&encoded, &model.decoder);
     assert_eq!(batches.len(), 2, "prompts of two lengths");
-    let together = scored(&model, &items, Rule::Sum, &Edit::none());
+    let together = by_rule(&model, &items, Rule::Sum, &Edit::none());
     let ids: Vec<&str> = together.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids, ["two", "longer", "five", "short", "three"]);
     for (index, item) in items.iter().enumerate() {
-        let alone = scored(&model, std::slice::from_ref(item), Rule::Sum, &Edit::none());
+        let alone = by_rule(&model, std::slice::from_ref(item), Rule::Sum, &Edit::none());
         let (together, alone) = (&sums(&together)[index], &sums(&alone)[0]);
         assert_eq!(together.len(), item.choices.len());
         assert_close(together, alone, TOLERANCE, &item.id);
@@ -235,7 +235,7 @@ fn a_choice_scores_the_same_whatever_stands_beside_it() {
         "the cat sees a",
         &["fish", "small bird", "red house in the garden"],
     );
-    let expected = sums(&scored(
+    let expected = sums(&by_rule(
         &model,
         std::slice::from_ref(&full),
         Rule::Sum,
@@ -246,7 +246,7 @@ fn a_choice_scores_the_same_whatever_stands_beside_it() {
             choices: keep.map(|index| full.choices[index].clone()).to_vec(),
             ..full.clone()
         };
-        let found = sums(&scored(&model, &[fewer], Rule::Sum, &Edit::none()));
+        let found = sums(&by_rule(&model, &[fewer], Rule::Sum, &Edit::none()));
         let expected = keep.map(|index| expected[0][index]);
         assert_close(&found[0], &expected, TOLERANCE, &format!("{keep:?}"));
     }
@@ -260,7 +260,7 @@ fn the_probabilities_of_all_single_tokens_sum_to_one() {
     // The unknown token is the 42nd; any word outside the vocabulary becomes it.
     let mut choices: Vec<&str> = words.iter().map(String::as_str).collect();
     choices.push("elephant");
-    let scores = scored(
+    let scores = by_rule(
         &model,
         &[item("all", "the cat sees", &choices)],
         Rule::Sum,
@@ -311,7 +311,7 @@ fn an_item_that_the_model_cannot_take_is_named() {
     assert!(message.contains("empty"), "{message}");
     let just_fits = item("fits", &"cat ".repeat(126), &["a", "the dog"]);
     assert_eq!(
-        scored(&model, &[just_fits], Rule::Sum, &Edit::none())
+        by_rule(&model, &[just_fits], Rule::Sum, &Edit::none())
             .items
             .len(),
         1
@@ -379,24 +379,8 @@ fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
         rule: Rule::Sum,
     };
     let none = Edit::none();
-    let shared = wait(score(
-        &model,
-        ("set", &items),
-        &prompts,
-        Rule::Sum,
-        &none,
-        job(),
-    ))
-    .unwrap();
-    let masked = wait(score(
-        &model,
-        ("set", &items),
-        &prompts,
-        Rule::Sum,
-        &gains,
-        job(),
-    ))
-    .unwrap();
+    let shared = scored(&model, &items, &prompts, &none).unwrap();
+    let masked = scored(&model, &items, &prompts, &gains).unwrap();
     // What forks from the run without a mask is what a run under the mask gives.
     let report = wait(secateur::pruning::effect::prune(
         &[(trial, &shared)],
@@ -406,9 +390,9 @@ fn a_shared_beginning_changes_no_score_with_a_mask_or_without() {
     .unwrap();
     for (index, item) in items.iter().enumerate() {
         let alone = [spelt_out(&prompts, item)];
-        let expected = sums(&scored(&model, &alone, Rule::Sum, &none));
+        let expected = sums(&by_rule(&model, &alone, Rule::Sum, &none));
         assert_close(&sums(&shared)[index], &expected[0], TOLERANCE, &item.id);
-        let expected = sums(&scored(&model, &alone, Rule::Sum, &gains));
+        let expected = sums(&by_rule(&model, &alone, Rule::Sum, &gains));
         assert_close(&sums(&masked)[index], &expected[0], TOLERANCE, &item.id);
         assert_close(
             &sums(&report.sets[0].after)[index],
@@ -432,22 +416,14 @@ fn a_choice_in_the_prompt_is_read_and_not_scored() {
     );
     let none = Edit::none();
     let prompts = Prompts::from(template);
-    let found = wait(score(
-        &model,
-        ("set", std::slice::from_ref(&filled)),
-        &prompts,
-        Rule::Sum,
-        &none,
-        job(),
-    ))
-    .unwrap();
+    let found = scored(&model, std::slice::from_ref(&filled), &prompts, &none).unwrap();
     for (index, choice) in filled.choices.iter().enumerate() {
         let whole = item(
             "x",
             "the dog sees the",
             &[choice, &format!("{choice} in the garden")],
         );
-        let plain = sums(&scored(&model, &[whole], Rule::Sum, &none));
+        let plain = sums(&by_rule(&model, &[whole], Rule::Sum, &none));
         let expected = plain[0][1] - plain[0][0];
         assert_close(&[sums(&found)[0][index]], &[expected], TOLERANCE, choice);
         assert_eq!(found.items[0].choices[index].tokens, 3);
@@ -457,7 +433,7 @@ fn a_choice_in_the_prompt_is_read_and_not_scored() {
 #[test]
 fn every_tokens_log_probability_is_kept_and_is_that_of_transformers() {
     for folder in common::SCORED {
-        let scores = scored(&model(folder), &items(folder), Rule::Sum, &Edit::none());
+        let scores = by_rule(&model(folder), &items(folder), Rule::Sum, &Edit::none());
         for (golden, found) in golden_items(folder).iter().zip(&scores.items) {
             for (golden, found) in golden.token_log_probs.iter().zip(&found.choices) {
                 assert_close(
@@ -545,18 +521,7 @@ fn an_audit_asks_the_same_items_without_their_questions_and_counts_lengths() {
         ..Template::named("plain").unwrap()
     };
     let prompts = Prompts::from(template);
-    let scored = |items: &[Item]| {
-        let named = ("set", items);
-        wait(score(
-            &model,
-            named,
-            &prompts,
-            Rule::Sum,
-            &Edit::none(),
-            job(),
-        ))
-        .unwrap()
-    };
+    let scored = |items: &[Item]| scored(&model, items, &prompts, &Edit::none()).unwrap();
     let with = scored(&items);
     let named = ("set", items.as_slice());
     let found = wait(audit(&model, named, &prompts, Rule::Sum, &with, job())).unwrap();
@@ -606,15 +571,7 @@ fn an_audit_says_where_items_cannot_be_asked_without_a_question() {
         .collect();
     let blank: Prompts = Template::named("winogrande").unwrap().into();
     let named = ("set", items.as_slice());
-    let with = wait(score(
-        &model,
-        named,
-        &blank,
-        Rule::Sum,
-        &Edit::none(),
-        job(),
-    ))
-    .unwrap();
+    let with = scored(&model, &items, &blank, &Edit::none()).unwrap();
     let found = wait(audit(&model, named, &blank, Rule::Sum, &with, job())).unwrap();
     let refused = found.asked[0].refused.as_ref().unwrap();
     assert!(refused.contains("blank"), "{refused}");

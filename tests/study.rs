@@ -883,24 +883,22 @@ fn a_study_prunes_as_it_searched_by_whatever_rule() {
         assert!(again.is_identical(), "{rule}: {}", again.message);
 
         let good = serde_json::to_value(&report).unwrap();
-        let change = |place: &str, value: Value| {
-            let mut changed = good.clone();
-            *changed.pointer_mut(place).unwrap() = value;
-            Report::from_json(&changed.to_string())
-                .unwrap_err()
-                .to_string()
-        };
-        let other = change("/search/cells/0", {
-            let mut cell = good["search"]["cells"][0].clone();
+        let of_a_share = |cell: &Value| {
+            let mut cell = cell.clone();
             cell.as_object_mut().unwrap().remove(rule);
             cell["share"] = json!(0.7);
             cell
-        });
-        assert!(other.contains("other cells"), "{other}");
-        let other = change("/search/spec/operation", json!("zero"));
-        assert!(
-            other.contains("another one than the study asks for"),
-            "{other}"
+        };
+        contradicts_itself(
+            &good,
+            &[
+                ("/search/cells/0", &of_a_share, "other cells"),
+                (
+                    "/search/spec/operation",
+                    &|_| json!("zero"),
+                    "another one than the study asks for",
+                ),
+            ],
         );
     }
 }

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{files, job, model, plain, wait};
+use common::{files, job, model, plain, scored, wait};
 use secateur::attribution::Settings;
 use secateur::items::{FewShot, Item, Prompts, Template};
 use secateur::model::edit::Site;
@@ -85,21 +85,13 @@ fn a_token_without_a_row_is_named_with_its_item_and_choice_wherever_it_is() {
     ];
     for (item, prompts, what) in cases {
         let items = [good.clone(), item];
-        let named = ("set", items.as_slice());
-        let scored = wait(score(
-            &model,
-            named,
-            &prompts,
-            Rule::Sum,
-            &Edit::none(),
-            job(),
-        ));
+        let scored = scored(&model, &items, &prompts, &Edit::none());
         let error = scored.unwrap_err().to_string();
         assert!(error.contains(bad) && error.contains(what), "{error}");
         assert!(error.contains("item `"), "{error}");
         let biased = wait(position_bias(
             &model,
-            named,
+            ("set", items.as_slice()),
             &prompts,
             Rule::Sum,
             Orders::Cyclic,

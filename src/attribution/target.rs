@@ -1,5 +1,6 @@
 //! The number that an attribution explains, frozen before anything is scaled.
 
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
 
 use super::TargetKind;
@@ -276,8 +277,5 @@ fn normaliser(decoder: &Decoder, normed: Tensor<3>) -> Tensor<3> {
 
 /// The logarithm of the share that the first has of all, `[.., 1]` and `[.., others]`, by their logarithms.
 fn normalised(first: Tensor<3>, others: Tensor<3>) -> Tensor<3> {
-    let all = Tensor::cat(vec![first.clone(), others], 2);
-    // What is taken off and added again has no gradient.
-    let largest = all.clone().max_dim(2).detach();
-    first - (all - largest.clone()).exp().sum_dim(2).log() - largest
+    log_softmax(Tensor::cat(vec![first, others], 2), 2).narrow(2, 0, 1)
 }

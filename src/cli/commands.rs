@@ -21,7 +21,7 @@ use crate::pruning::search::SearchControl;
 use crate::pruning::selection::TopPercent;
 use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model};
-use crate::study::{Bench, Prompting, SearchSpec, Session};
+use crate::study::{Bench, Prompting, RaceSpec, SearchSpec, Session};
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
@@ -147,9 +147,14 @@ impl Shell<'_> {
                 out,
             } => {
                 let mut session = self.session(&input).await?;
-                let (settings, within) = (settings.settings(), (layers.as_deref(), percent));
-                let report = session.race(ITEMS, &settings, within, resampling.into(), self.job);
-                let report = report.await?;
+                let spec = RaceSpec {
+                    set: ITEMS.to_owned(),
+                    settings: settings.settings(),
+                    layers,
+                    percent,
+                    resampling: resampling.into(),
+                };
+                let report = session.race(&spec, self.job).await?;
                 warn(session.warnings());
                 write_json(out.as_deref(), &Computed::new(&session, report))
             }

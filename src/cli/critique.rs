@@ -17,7 +17,7 @@ use crate::pruning::search::SearchReport;
 use crate::pruning::{Race, Resampling, Selection, Stability};
 use crate::scoring::audit::Question;
 use crate::scoring::{Accuracy, Audit};
-use crate::study::{SearchSpec, Session};
+use crate::study::{RaceSpec, SearchSpec, Session};
 
 /// Names of the parts that items are dealt out to.
 const PARTS: [&str; 3] = ["attribution", "validation", "test"];
@@ -74,10 +74,14 @@ impl Critique {
         }
         let [attribution, validation, test] = PARTS;
         let audit = session.audit(set, job).await?;
-        let within = (race_layers.as_deref(), *percent);
-        let race = session
-            .race(attribution, settings, within, *resampling, job)
-            .await?;
+        let race = RaceSpec {
+            set: attribution.to_owned(),
+            settings: settings.clone(),
+            layers: race_layers.clone(),
+            percent: *percent,
+            resampling: *resampling,
+        };
+        let race = session.race(&race, job).await?;
         session.attribute(attribution, settings, job).await?;
         let sets = [validation.to_owned()];
         let search = session.search(&sets, search, job).await?;

@@ -127,14 +127,14 @@ fn in_list(name: &str, field: &Field) -> Result<(Vec<String>, Vec<String>), Faul
     let values = field.at(field.value.values(name))?;
     let objects: Option<Vec<_>> = values.iter().map(Json::fields).collect();
     let Some(objects) = objects.filter(|objects| !objects.is_empty()) else {
-        return Ok((field.list(name)?, Vec::new()));
+        let texts = values.iter().map(|value| text_or_number(value, name));
+        return Ok((field.at(texts.collect())?, Vec::new()));
     };
     let objects: Vec<Fields> = objects.into_iter().collect::<Result<_, _>>()?;
     let part = |name: &str| -> Result<Vec<String>, Fault> {
-        let of = |one: &Fields| {
-            let part = one.get(name).unwrap_or(field);
-            let value = one.get(name).map_or(&Json::Null, |part| &part.value);
-            part.at(text_or_number(value, name))
+        let of = |one: &Fields| match one.get(name) {
+            Some(part) => part.at(text_or_number(&part.value, name)),
+            None => field.at(text_or_number(&Json::Null, name)),
         };
         objects.iter().map(of).collect()
     };

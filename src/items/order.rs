@@ -22,12 +22,12 @@ pub fn reordered(item: &Item, order: &[usize]) -> Item {
     }
 }
 
-/// The order that a seed gives the choices of the item at `index`: uniform, and the same whatever other items there
-/// are before or after it.
-pub fn shuffled_order(choices: usize, seed: u64, index: usize) -> Vec<usize> {
+/// The order that a seed gives so many things, as the choices of the item at `index`: uniform, and the same whatever other items
+/// there are before or after it.
+pub fn shuffled_order(count: usize, seed: u64, index: usize) -> Vec<usize> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(index as u64);
-    let mut order: Vec<usize> = (0..choices).collect();
+    let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(&mut generator);
     order
 }

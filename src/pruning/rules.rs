@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Mask;
-use super::selection::{TopPercent, count_of, order};
+use super::selection::{TopPercent, check_layer, count_of, order};
 use crate::attribution::{Ablation, Attribution};
 use crate::model::Neuron;
 use crate::scoring::RunError;
@@ -129,13 +129,8 @@ impl Selection {
             )),
             Self::Above(_) => Ok(()),
             Self::Picked(Picked { picked }) => {
-                match picked.iter().find(|neuron| neuron.layer >= n_layers) {
-                    Some(outside) => refused(format!(
-                        "layer {} is outside the model's {n_layers} layers",
-                        outside.layer
-                    )),
-                    None => Ok(()),
-                }
+                let mut layers = picked.iter().map(|neuron| neuron.layer);
+                layers.try_for_each(|layer| check_layer(layer, n_layers))
             }
         }
     }
@@ -216,28 +211,29 @@ impl Selection {
         }
     }
 
+    /// The layers in which its neurons may lie; none where that hangs on the scores.
+    fn layers(&self) -> Option<Vec<usize>> {
+        match self {
+            Self::Top(TopPercent { layer, .. }) | Self::Harmful(MostHarmful { layer, .. }) => {
+                Some(vec![*layer])
+            }
+            Self::Together(TopOfLayers { layers, .. }) => Some(layers.clone()),
+            Self::Above(_) => None,
+            Self::Picked(Picked { picked }) => {
+                Some(picked.iter().map(|neuron| neuron.layer).collect())
+            }
+        }
+    }
+
     /// Whether its neurons may lie in a layer.
     pub fn may_prune(&self, layer: usize) -> bool {
-        match self {
-            Self::Top(TopPercent { layer: own, .. })
-            | Self::Harmful(MostHarmful { layer: own, .. }) => *own == layer,
-            Self::Together(TopOfLayers { layers, .. }) => layers.contains(&layer),
-            Self::Above(_) => true,
-            Self::Picked(Picked { picked }) => picked.iter().any(|neuron| neuron.layer == layer),
-        }
+        self.layers().is_none_or(|own| own.contains(&layer))
     }
 
     /// The lowest layer that it is known to prune in; 0 where that hangs on the scores.
     pub fn lowest_layer(&self) -> usize {
-        let lowest = match self {
-            Self::Top(TopPercent { layer, .. }) | Self::Harmful(MostHarmful { layer, .. }) => {
-                Some(*layer)
-            }
-            Self::Together(TopOfLayers { layers, .. }) => layers.iter().min().copied(),
-            Self::Above(_) => None,
-            Self::Picked(Picked { picked }) => picked.iter().map(|neuron| neuron.layer).min(),
-        };
-        lowest.unwrap_or(0)
+        let layers = self.layers().unwrap_or_default();
+        layers.into_iter().min().unwrap_or(0)
     }
 }
 

@@ -20,6 +20,20 @@ pub struct TopPercent {
     pub percent: f64,
 }
 
+/// Whether a model has such a layer.
+///
+/// # Errors
+///
+/// [`RunError::Settings`].
+pub(super) fn check_layer(layer: usize, n_layers: usize) -> Result<(), RunError> {
+    match layer < n_layers {
+        true => Ok(()),
+        false => Err(RunError::Settings(format!(
+            "layer {layer} is outside the model's {n_layers} layers"
+        ))),
+    }
+}
+
 impl TopPercent {
     /// Number of neurons selected of `d_mlp`: rounded, and at least one.
     ///
@@ -36,12 +50,7 @@ impl TopPercent {
     ///
     /// [`RunError::Settings`].
     pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
-        if self.layer >= n_layers {
-            return Err(RunError::Settings(format!(
-                "layer {} is outside the model's {n_layers} layers",
-                self.layer
-            )));
-        }
+        check_layer(self.layer, n_layers)?;
         self.n_neurons(1).map(|_| ())
     }
 

@@ -3,13 +3,13 @@
 use super::report::{FORMAT, Report, VERSION};
 use super::reproduction::{Expected, Reproduction};
 use super::session::TuneRequest;
-use super::{MadeOf, PruningSpec, RaceSpec, Role, Session, Study, StudyError};
+use super::{MadeOf, PruningSpec, Role, Session, Study, StudyError};
 use crate::attribution::Settings;
 use crate::items::{Item, items_sha256};
 use crate::job::Job;
 use crate::model::{Model, Site};
 use crate::pruning::effect::check_control;
-use crate::pruning::{Mask, Race, Selection};
+use crate::pruning::{Mask, Selection};
 
 /// Runs a study on the session's model. `sample` finds the items of a set that is not inline.
 ///
@@ -89,7 +89,7 @@ async fn run_like(
         None => None,
     };
     let race = match &study.race {
-        Some(spec) => Some(run_race(session, spec, job).await?),
+        Some(spec) => Some(session.race(spec, job).await?),
         None => None,
     };
     let search = match &study.search {
@@ -164,18 +164,6 @@ async fn run_like(
         seconds: job.now_secs() - start,
         study,
     })
-}
-
-async fn run_race(
-    session: &mut Session,
-    spec: &RaceSpec,
-    job: Job<'_>,
-) -> Result<Race, StudyError> {
-    let within = (spec.layers.as_deref(), spec.percent);
-    let (set, settings) = (&spec.set, &spec.settings);
-    session
-        .race(set, settings, within, spec.resampling, job)
-        .await
 }
 
 /// Re-runs a study and compares it with what was expected. A mask that came from a selection is made
@@ -297,15 +285,14 @@ async fn choose_mask(
     if let Some(mask) = spec.and_then(|spec| spec.mask.clone()) {
         let mask = mask.checked(session.model.config())?;
         // A selection that gives another mask did not make this one, and a re-run is not to make it anew from that.
-        let mut is_its = true;
-        if let (Some(selection), Some(_)) = (&selection, &study.attribution) {
-            let made = session.mask_of(selection, job).await;
-            if made.as_ref().is_err_and(StudyError::is_cancelled) {
-                return Err(crate::job::Cancelled.into());
-            }
-            is_its =
-                made.is_ok_and(|made| made.site == mask.site && made.is_of_same_neurons(&mask));
-        }
+        let is_its = match (&selection, &study.attribution) {
+            (Some(selection), Some(_)) => match session.mask_of(selection, job).await {
+                Ok(made) => made.site == mask.site && made.is_of_same_neurons(&mask),
+                Err(error) if error.is_cancelled() => return Err(error),
+                Err(_) => false,
+            },
+            _ => true,
+        };
         return Ok((Some(mask), selection.filter(|_| is_its)));
     }
     let searched = study.search.as_ref().filter(|_| selection.is_none());

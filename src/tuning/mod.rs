@@ -1,8 +1,8 @@
 //! Light fine-tuning after pruning: one trained scalar per remaining neuron of one layer ("gains").
 //!
 //! This project's extension, not part of the paper. Layers up to the tuned one are run once per item and
-//! kept; every step is a fork of those runs. A pruned neuron stays exactly zero, because the trained factor
-//! is multiplied by the mask.
+//! kept; every step is a fork of those runs. A pruned neuron keeps exactly the mask's factor, because it
+//! gets no gain.
 //!
 //! - [`settings`]: how the gains are trained
 //! - [`report`]: what came of it

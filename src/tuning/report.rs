@@ -87,7 +87,7 @@ pub struct TuneCurve {
     pub best_step: usize,
     /// Whether the user stopped it; the best state until then is kept.
     pub cancelled: bool,
-    /// Factor of every neuron of the layer at the best state, `[d_mlp]`; 0 for the pruned.
+    /// Factor of every neuron of the layer at the best state, `[d_mlp]`; the mask's for the pruned.
     pub gains: Vec<f32>,
     /// The test sets at the best state; empty when cancelled.
     pub sets: Vec<TunedSet>,

@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::kernels::is_gpu;
 use crate::model::device::{Compute, DeviceInfo};
 use crate::model::load::ModelFiles;
-use crate::model::{ModelError, Opened, Precision, choice};
+use crate::model::{ModelError, Opened, Precision, Site, choice};
 use crate::pruning::effect::{ControlReport, NeuronCard, PruneReport};
 use crate::pruning::selection::{RankedNeuron, TopPercent, ranked};
 use crate::pruning::{GeneralAbility, Mask, Race, SearchReport, Stability};
@@ -303,18 +303,9 @@ impl Bound {
     }
 
     pub async fn race(&mut self, request: RaceSpec, job: Job<'_>) -> Result<Stamped<Race>> {
-        let RaceSpec {
-            set,
-            settings,
-            layers,
-            percent,
-            resampling,
-        } = request;
         let session = self.session()?;
-        let made_of = vec![session.made_of_effects(&set, &settings)?];
-        let within = (layers.as_deref(), percent);
-        let result = session.race(&set, &settings, within, resampling, job);
-        let result = result.await?;
+        let made_of = vec![session.made_of_effects(&request.set, &request.settings)?];
+        let result = session.race(&request, job).await?;
         Ok(Stamped { made_of, result })
     }
 
@@ -388,15 +379,16 @@ impl Bound {
             factor,
             means_of,
         } = request;
-        let session = self.session()?;
-        let mask = session.mask_of(&selection, job).await?;
+        // What it does is looked at before anything is measured; its site plays no part in that.
         let like = Mask {
             operation,
             factor,
             means_of,
-            ..Mask::empty(mask.site)
+            ..Mask::empty(Site::Post)
         };
         like.check()?;
+        let session = self.session()?;
+        let mask = session.mask_of(&selection, job).await?;
         Ok(session.changed_like(mask, &like, job).await?)
     }
 

@@ -8,6 +8,7 @@ use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use super::engine::{Bound, Result};
+use super::error::WebError;
 use super::files::model_files;
 use super::host::Worker;
 use crate::job::Job;
@@ -17,8 +18,11 @@ use crate::wire::surface::*;
 #[wasm_bindgen]
 pub struct Engine(Bound);
 
+/// A request, by way of JSON: its types are read from JSON elsewhere already, so that a second reader of each would only
+/// make the engine larger.
 fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T> {
-    Ok(serde_wasm_bindgen::from_value(value)?)
+    let json = js_sys::JSON::stringify(&value).map_err(|_| WebError::request("no JSON"))?;
+    serde_json::from_str(&json.as_string().unwrap_or_default()).map_err(WebError::request)
 }
 
 /// An answer of the table's type, or a reference to one.

@@ -16,6 +16,7 @@ use secateur::model::load::ModelFiles;
 use secateur::model::run::read;
 use secateur::model::{Compute, Decoder, Edit, Link, Model, Run};
 use secateur::pruning::Mask;
+use secateur::scoring::{Rule, RunError, SetScores, score};
 use secateur::store::resolve_model;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -128,6 +129,17 @@ pub fn golden_items(folder: &str) -> Vec<GoldenItem> {
 pub fn items(folder: &str) -> Vec<Item> {
     let golden = golden_items(folder);
     golden.into_iter().map(|golden| golden.item).collect()
+}
+
+/// Items of a set called "set", scored by the sum of their tokens.
+pub fn scored(
+    model: &Model,
+    items: &[Item],
+    prompts: &Prompts,
+    edit: &Edit,
+) -> Result<SetScores, RunError> {
+    let scores = score(model, ("set", items), prompts, Rule::Sum, edit, job());
+    wait(scores)
 }
 
 pub fn mask(folder: &str) -> Mask {

@@ -72,9 +72,7 @@ impl Bench {
     }
 
     fn scores(&self) -> scoring::SetScores {
-        let named = ("set", self.items.as_slice());
-        let none = Edit::none();
-        wait(score(&self.model, named, &plain(), Rule::Sum, &none, job())).unwrap()
+        scored(&self.model, &self.items, &plain(), &Edit::none()).unwrap()
     }
 
     fn attributed(&self, settings: &Settings) -> Attribution {
@@ -199,11 +197,8 @@ fn choices_of_one_token_are_read_off_the_prompt_alone() {
         item("0", "the cat sees a", &["fish", "river", "tree"], 0),
         item("1", "what is the dog ?", &["big", "red"], 1),
     ];
-    let scored = |items: &[Item], edit: &Edit| {
-        let scored = score(&model, ("set", items), &prompts, Rule::Sum, edit, job());
-        wait(scored).unwrap().items
-    };
-    let before = scored(&items, &Edit::none());
+    let scores = |items: &[Item], edit: &Edit| scored(&model, items, &prompts, edit).unwrap().items;
+    let before = scores(&items, &Edit::none());
     let encoded = encode(&model, &items, &prompts).unwrap();
     let mut choices = encoded.iter().flat_map(|item| &item.choices);
     assert!(choices.all(|choice| choice.len() == 1));
@@ -224,7 +219,7 @@ fn choices_of_one_token_are_read_off_the_prompt_alone() {
             factors[neuron] = 0.0;
             let device = model.decoder.device();
             let factors = Tensor::from_data(TensorData::new(factors, [found.d_mlp]), device);
-            let after = &scored(&items[item..=item], &Edit::scaling(layer, factors))[0];
+            let after = &scores(&items[item..=item], &Edit::scaling(layer, factors))[0];
             let share = |of: &scoring::ItemScore| {
                 let sums: Vec<f64> = of.choices.iter().map(|c| c.log_likelihood).collect();
                 sums[before.predicted] - scoring::metrics::log_sum_exp(&sums)
@@ -256,14 +251,7 @@ fn items_with_other_choices_are_explained_together_as_alone() {
         .collect();
     let per_item = |items: &[Item], settings: &Settings| {
         let named = ("set", items);
-        let scores = wait(score(
-            &model,
-            named,
-            &prompts,
-            Rule::Sum,
-            &Edit::none(),
-            job(),
-        ));
+        let scores = scored(&model, items, &prompts, &Edit::none());
         let scores = scores.unwrap().items;
         let found = attribute(&model, named, &prompts, &scores, settings, job());
         wait(found).unwrap().per_item
@@ -323,18 +311,7 @@ fn salience_is_the_change_of_a_whole_choice_s_share_along_each_token_s_embedding
     let ones = vec![1.0; encoded.prompt.len()];
     assert_eq!(found.scores.len(), ones.len());
     assert!((f64::from(found.value) - share(&ones)).abs() < 1e-5);
-    const STEP: f32 = 0.02;
-    for (place, &score) in found.scores.iter().enumerate() {
-        let along = |by: f32| {
-            let mut scales = ones.clone();
-            scales[place] += by;
-            share(&scales)
-        };
-        let expected = (along(STEP) - along(-STEP)) / (2.0 * f64::from(STEP));
-        let allowed = 0.02 * expected.abs() + 5e-4;
-        let distance = (f64::from(score) - expected).abs();
-        assert!(distance < allowed, "{place}: {score}, {expected}");
-    }
+    along_each_token(&found, share, 5e-4);
 }
 
 #[test]

@@ -368,7 +368,7 @@ fn many(folder: &str) -> Bench {
             })
         })
         .collect();
-    bench.scores = scored(&bench.model, &bench.items, &bench.prompts, &Edit::none());
+    bench.scores = scored(&bench.model, &bench.items, &bench.prompts, &Edit::none()).unwrap();
     bench
 }
 

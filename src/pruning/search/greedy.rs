@@ -12,8 +12,7 @@ const ROUNDING: f64 = 1e-4;
 
 /// What is picked after a round.
 pub(super) struct Step {
-    pub mask: Mask,
-    /// Its neurons, in the order in which they were picked.
+    /// Its neurons, each once, in the order in which they were picked.
     pub picked: Vec<Neuron>,
     pub tally: Tally,
 }
@@ -63,7 +62,6 @@ pub(super) async fn pick(
         let mut neurons = picked;
         neurons.push(candidates.remove(place));
         steps.push(Step {
-            mask: masks[place].clone(),
             picked: neurons,
             tally: current,
         });

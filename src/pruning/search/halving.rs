@@ -4,9 +4,7 @@
 
 use std::cmp::Reverse;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use crate::items::order::shuffled_order;
 
 /// Fewest items that cells are left by.
 const FEWEST: usize = 4;
@@ -35,11 +33,10 @@ pub(super) fn rounds(cells: usize, items: usize, halving: bool) -> Vec<Round> {
 /// The order in which items are spent: by halving a shuffled one, always the same, since items of a file may be sorted by what they
 /// are about.
 pub(super) fn order(items: usize, halving: bool) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..items).collect();
-    if halving {
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+    match halving {
+        true => shuffled_order(items, 0, 0),
+        false => (0..items).collect(),
     }
-    order
 }
 
 /// The `count` cells that do best of some, in their order: those with most right answers, of equals those that prune fewest neurons,

@@ -61,18 +61,32 @@ impl Luck {
             let of_cell = |cell: usize| surfaces.iter().map(|s| of(&s[cell])).collect();
             (0..cells).map(of_cell).collect()
         };
-        let whole = |tally: &&Tally| tally.items == all;
-        let best = |surface: &Vec<Tally>| {
-            let whole = surface.iter().filter(whole);
-            whole.map(|tally| tally.correct).max()
-        };
         let items = of_cells(|tally| tally.items);
-        Self {
+        let luck = Self {
             seed,
             correct: of_cells(|tally| tally.correct),
             items: (items.iter().flatten().any(|&items| items < all)).then_some(items),
-            best: surfaces.iter().filter_map(best).collect(),
+            best: Vec::new(),
+        };
+        Self {
+            best: luck.best_of_cells(all),
+            ..luck
         }
+    }
+
+    /// Right answers of the best cell of each random surface, of those that were tried on `all` items.
+    pub fn best_of_cells(&self, all: usize) -> Vec<usize> {
+        let whole = |cell: usize, mask: usize| {
+            let items = match &self.items {
+                Some(items) => *items.get(cell)?.get(mask)?,
+                None => all,
+            };
+            (items == all).then_some(*self.correct.get(cell)?.get(mask)?)
+        };
+        let cells = self.correct.len();
+        let best = |mask: usize| (0..cells).filter_map(|cell| whole(cell, mask)).max();
+        let masks = self.correct.first().map_or(0, Vec::len);
+        (0..masks).filter_map(best).collect()
     }
 }
 
@@ -188,7 +202,7 @@ pub async fn search(
         .into_iter()
         .zip(&surfaces[0])
         .zip(&tallies[0])
-        .map(|((selection, mask), tally)| tally.cell(selection, mask))
+        .map(|((selection, mask), tally)| tally.cell(selection, mask.n_neurons()))
         .collect();
     if let Some(asked) = spec.greedy {
         let paths = picked(of, (asked, spec), change, &mut validation).await?;
@@ -199,13 +213,11 @@ pub async fn search(
             let steps = path.iter().map(|step| step.tally);
             tallies.extend(steps.chain(std::iter::repeat(stays)).take(own));
         }
-        cells.extend(paths.into_iter().next().into_iter().flatten().map(
-            |Step {
-                 mask,
-                 picked,
-                 tally,
-             }| { tally.cell(Selection::Picked(Picked { picked }), &mask) },
-        ));
+        let steps = paths.into_iter().next().into_iter().flatten();
+        cells.extend(steps.map(|Step { picked, tally }| {
+            let neurons = picked.len();
+            tally.cell(Selection::Picked(Picked { picked }), neurons)
+        }));
     }
     let all = validation.baseline().items;
     let best = best(&cells).ok_or_else(|| {
@@ -227,21 +239,20 @@ pub async fn search(
     })
 }
 
-/// What is tried, and as often as the control says what `random` makes in its place.
-fn beside<T>(
-    own: Vec<T>,
+/// The masks that are tried, and as often as the control says what `random` makes in their place.
+fn beside(
+    own: Vec<Mask>,
     control: Option<SearchControl>,
-    random: impl Fn(&T, SearchControl, u64) -> Result<T, RunError>,
-) -> Result<Vec<Vec<T>>, RunError> {
-    let mut surfaces = Vec::new();
-    for (control, index) in control
-        .iter()
-        .flat_map(|c| (0..c.masks as u64).map(move |i| (c, i)))
-    {
-        let surface = own.iter().map(|own| random(own, *control, index));
-        surfaces.push(surface.collect::<Result<_, _>>()?);
+    random: impl Fn(&Mask, SearchControl, u64) -> Result<Mask, RunError>,
+) -> Result<Vec<Vec<Mask>>, RunError> {
+    let mut surfaces = vec![own];
+    if let Some(control) = control {
+        for index in 0..control.masks as u64 {
+            let surface = surfaces[0].iter().map(|own| random(own, control, index));
+            let surface = surface.collect::<Result<_, _>>()?;
+            surfaces.push(surface);
+        }
     }
-    surfaces.insert(0, own);
     Ok(surfaces)
 }
 
@@ -291,14 +302,15 @@ async fn picked(
     let among = beside(vec![own], spec.control, |own, control, index| {
         Ok(random_like(own, of.attribution.d_mlp, control.seed, index))
     })?;
-    let mut paths = Vec::with_capacity(among.len());
+    let mut paths: Vec<Vec<Step>> = Vec::with_capacity(among.len());
     for (surface, mask) in among.into_iter().flatten().enumerate() {
         let candidates = match surface {
             0 => strongest.clone(),
             _ => mask.neurons().collect(),
         };
-        let site = mask.site;
-        paths.push(greedy::pick(candidates, site, asked.rounds, change, validation).await?);
+        // A random path is looked at as far as the own one goes, which comes first.
+        let rounds = paths.first().map_or(asked.rounds, Vec::len);
+        paths.push(greedy::pick(candidates, mask.site, rounds, change, validation).await?);
     }
     Ok(paths)
 }

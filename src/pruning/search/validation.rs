@@ -36,10 +36,10 @@ impl Tally {
         Accuracy::wilson(self.correct, self.items)
     }
 
-    pub fn cell(&self, selection: Selection, mask: &Mask) -> Cell {
+    pub fn cell(&self, selection: Selection, neurons: usize) -> Cell {
         Cell {
             selection,
-            neurons: mask.n_neurons(),
+            neurons,
             accuracy: self.accuracy(),
         }
     }

@@ -15,7 +15,7 @@ use crate::pruning::{Race, Resampling, race};
 use crate::scoring;
 use crate::scoring::audit::Question;
 use crate::study::results::Made;
-use crate::study::{MadeOf, Session, StudyError};
+use crate::study::{MadeOf, RaceSpec, Session, StudyError};
 
 /// Exact effects as far as they were measured.
 #[derive(Debug, Serialize)]
@@ -165,21 +165,19 @@ impl Session {
     /// # Errors
     ///
     /// [`StudyError`].
-    pub async fn race(
-        &mut self,
-        set: &str,
-        settings: &Settings,
-        (layers, percent): (Option<&[usize]>, f64),
-        resampling: Resampling,
-        job: Job<'_>,
-    ) -> Result<Race, StudyError> {
-        settings.check()?;
-        resampling.check()?;
+    pub async fn race(&mut self, spec: &RaceSpec, job: Job<'_>) -> Result<Race, StudyError> {
+        let n_layers = self.model.config().n_layers;
+        spec.check(n_layers)?;
+        let RaceSpec {
+            set,
+            settings,
+            layers,
+            percent,
+            resampling,
+        } = spec;
         let by_ablation = settings.clone().by(Method::Ablation).named();
-        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
-        let layers = layers.unwrap_or(&all);
-        let mut top = layers.iter().map(|&layer| TopPercent { layer, percent });
-        top.try_for_each(|top| top.check(all.len()))?;
+        let all: Vec<usize> = (0..n_layers).collect();
+        let layers = layers.as_ref().unwrap_or(&all);
         let effects = self
             .attribute_by_ablation(set, &by_ablation, Some(layers), job)
             .await?;
@@ -199,13 +197,19 @@ impl Session {
             } else {
                 settings.clone().by(method).named()
             };
-            let named = (set, &*items);
+            let named = (set.as_str(), &*items);
             let found =
                 attribution::attribute(&self.model, named, &prompts, &scores, &settings, job);
             methods.push(found.await?);
             self.compute.faults.check()?;
         }
-        Ok(race::race(&effects, layers, &methods, percent, resampling)?)
+        Ok(race::race(
+            &effects,
+            layers,
+            &methods,
+            *percent,
+            *resampling,
+        )?)
     }
 
     /// Scores on a set minus those on another one, or minus those of the same items without their questions.

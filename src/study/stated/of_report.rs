@@ -165,12 +165,13 @@ fn searched(report: &Report, found: &SearchReport) -> Claim {
     let is_halved = study.search.as_ref().is_some_and(|spec| spec.halving);
     for cell in &found.cells {
         accuracy("the accuracy of a searched mask", &cell.accuracy)?;
-        let is_whole = cell.accuracy.total == found.baseline.total;
-        if !is_whole && (!is_halved || cell.accuracy.total > found.baseline.total) {
-            return Err(format!(
-                "a searched mask's items are said to be {}, and are {}",
-                cell.accuracy.total, found.baseline.total
-            ));
+        let is_left_early = is_halved && cell.accuracy.total < found.baseline.total;
+        if !is_left_early {
+            same_count(
+                "a searched mask's items",
+                cell.accuracy.total,
+                found.baseline.total,
+            )?;
         }
     }
     lucky(study.search.as_ref(), found)?;
@@ -243,23 +244,7 @@ fn lucky(spec: Option<&SearchSpec>, found: &SearchReport) -> Claim {
     if all.any(|&correct| correct > found.baseline.total) {
         return Err("a random mask of the search has more right answers than there are".into());
     }
-    let of_masks = |cell: usize, mask: usize| {
-        let items = luck
-            .items
-            .as_ref()
-            .map_or(Some(&found.baseline.total), |items| {
-                items.get(cell)?.get(mask)
-            })?;
-        (*items == found.baseline.total).then_some(luck.correct.get(cell)?.get(mask)?)
-    };
-    let cells = luck.correct.len();
-    let best_of = |mask: usize| (0..cells).filter_map(|cell| of_masks(cell, mask)).max();
-    match luck
-        .best
-        .iter()
-        .enumerate()
-        .all(|(mask, best)| Some(best) == best_of(mask))
-    {
+    match luck.best == luck.best_of_cells(found.baseline.total) {
         true => Ok(()),
         false => Err("the best random mask of a surface is not the best of its cells".into()),
     }
@@ -349,7 +334,8 @@ fn tuned(report: &Report, found: &TuneReport) -> Claim {
         return Err("the tuning is of another layer than the study's".into());
     }
     let d_mlp = report.model.d_mlp;
-    let layers = mask_of(report).into_iter().flat_map(|mask| &mask.layers);
+    let mask = mask_of(report);
+    let layers = mask.into_iter().flat_map(|mask| &mask.layers);
     let own = layers.filter(|mask| mask.layer == found.layer);
     let masked: Vec<usize> = own.flat_map(|mask| mask.neurons.clone()).collect();
     same_count(
@@ -358,8 +344,13 @@ fn tuned(report: &Report, found: &TuneReport) -> Claim {
         d_mlp.saturating_sub(masked.len()),
     )?;
     for curve in &found.curves {
-        let is_masked = |neuron: &usize| curve.gains.get(*neuron).is_some_and(|gain| *gain == 0.0);
-        if curve.gains.len() != d_mlp || (curve.pruned && !masked.iter().all(is_masked)) {
+        let factors = mask.filter(|_| curve.pruned && curve.gains.len() == d_mlp);
+        let factors = factors.map(|mask| mask.factors(found.layer, d_mlp));
+        let are_kept = factors.is_none_or(|factors| {
+            let kept = |&neuron: &usize| curve.gains.get(neuron) == factors.get(neuron);
+            masked.iter().all(kept)
+        });
+        if curve.gains.len() != d_mlp || !are_kept {
             return Err("the gains are not those of the layer with its mask".into());
         }
         tune_curve(report, curve)?;
