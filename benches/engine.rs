@@ -37,15 +37,16 @@ use secateur::attribution::{LayerGap, Settings, TargetKind, attribute};
 use secateur::items::{Item, Prompts, Template, parse_items};
 use secateur::job::{Job, Silent};
 use secateur::model::{Capture, Compute, Config, Edit, Model, Site};
+use secateur::pruning::Mask;
 use secateur::pruning::search::search;
 use secateur::pruning::selection::TopPercent;
-use secateur::pruning::{Mask, Trial};
 use secateur::scoring::{ItemScore, Rule, score};
 use secateur::store::resolve_model;
 use secateur::study::session::TuneRequest;
 use secateur::study::{SearchSpec, Session};
 use secateur::tuning::TuneSettings;
 use serde_json::{Map, Value};
+use works::{Asking, ITEMS, SEARCHED, cells};
 
 const FORWARD_TOKENS: usize = 64;
 const ATTRIBUTED_TOKENS: usize = 29;
@@ -343,56 +344,30 @@ fn to_a_tolerance(model: &Model, job: Job<'_>) {
 /// The cells of a search, forks of one run of the items, against a run of the items under each mask.
 fn search_cells(model: &Model, job: Job<'_>) {
     let config = model.config();
-    let prompts: Prompts = Template::named("question-answer")
-        .expect("the template")
-        .into();
-    let items = bundled_items()[..4].to_vec();
-    let named = ("bench", items.as_slice());
-    let scored = |edit: &Edit| {
-        let scored = score(model, named, &prompts, Rule::Sum, edit, job);
-        pollster::block_on(scored).expect("scores")
-    };
-    let scores = scored(&Edit::none());
-    let by_norm = Settings {
-        confidence_threshold: 0.0,
-        ..Settings::preset("fast").expect("the preset")
-    };
-    let by_norm = by_norm.by(Method::WeightNorm);
-    let found = attribute(model, named, &prompts, &scores.items, &by_norm, job);
-    let attribution = pollster::block_on(found).expect("an attribution");
-    let layers = [0, config.n_layers / 2, config.n_layers - 1];
-    let percents = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
-    let spec = SearchSpec {
-        layers: Some(layers.to_vec()),
-        ..SearchSpec::of_layers(percents.to_vec())
-    };
-    let trial = Trial {
-        model,
-        set: "bench",
-        items: &items,
-        prompts: &prompts,
-        rule: Rule::Sum,
-    };
+    let asking = Asking::new(model, bundled_items()[..ITEMS].to_vec());
+    let scores = asking.scores(&Edit::none(), job);
+    let attribution = asking.attribution(&scores, job);
+    let (layers, spec) = cells(config.n_layers);
     let search_secs = median_secs(3, || {
-        let trials = [(trial, &scores)];
+        let trials = [(asking.trial(), &scores)];
         let found = search(&trials, (&attribution).into(), &spec, None, job);
         pollster::block_on(found).expect("a search");
     });
     let anew_secs = median_secs(1, || {
         for layer in layers {
-            for percent in percents {
+            for percent in SEARCHED {
                 let mask = TopPercent { layer, percent }
                     .mask(&attribution)
                     .expect("a mask");
-                scored(&mask.edit(config, model.decoder.device()));
+                asking.scores(&mask.edit(config, model.decoder.device()), job);
             }
         }
     });
     println!(
         "search cells {} cells of 3 layers on {} items {search_secs:.2} s; a run of the items under each mask takes {:.1} times as \
          long",
-        layers.len() * percents.len(),
-        items.len(),
+        layers.len() * SEARCHED.len(),
+        ITEMS,
         anew_secs / search_secs
     );
 }

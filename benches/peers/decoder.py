@@ -38,7 +38,6 @@ class Decoder:
         self.n_heads = config.num_attention_heads
         self.n_kv_heads = config.num_key_value_heads
         self.d_head = config.head_dim
-        self.d_mlp = config.intermediate_size
         self.eps = config.rms_norm_eps
         self.theta = config.rope_parameters["rope_theta"]
         self.blocks = [Block(layer) for layer in model.model.layers]

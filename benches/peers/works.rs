@@ -21,8 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use super::bundled_items;
 
-const SEARCHED: [f64; 6] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
-const ITEMS: usize = 4;
+/// Percentages of a search.
+pub const SEARCHED: [f64; 6] = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+/// Items of a search and of a tuning.
+pub const ITEMS: usize = 4;
 /// Steps of a tuning that is long, and of one that is short: their difference is steps alone.
 const TUNED: [usize; 2] = [6, 1];
 
@@ -127,15 +129,25 @@ fn attribution(model: &Model, ids: &[u32], token: u32, steps: usize, job: Job<'_
     }
 }
 
+/// The layers that a search tries, and what it asks for.
+pub fn cells(n_layers: usize) -> ([usize; 3], SearchSpec) {
+    let layers = [0, n_layers / 2, n_layers - 1];
+    let spec = SearchSpec {
+        layers: Some(layers.to_vec()),
+        ..SearchSpec::of_layers(SEARCHED.to_vec())
+    };
+    (layers, spec)
+}
+
 /// A set of items.
-struct Asking<'a> {
+pub struct Asking<'a> {
     model: &'a Model,
     items: Vec<Item>,
     prompts: Prompts,
 }
 
 impl<'a> Asking<'a> {
-    fn new(model: &'a Model, items: Vec<Item>) -> Self {
+    pub fn new(model: &'a Model, items: Vec<Item>) -> Self {
         let template = Template::named("question-answer").expect("the template");
         Self {
             model,
@@ -144,7 +156,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn trial(&self) -> Trial<'_> {
+    pub fn trial(&self) -> Trial<'_> {
         Trial {
             model: self.model,
             set: "bench",
@@ -154,10 +166,9 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn scores(&self, job: Job<'_>) -> SetScores {
+    pub fn scores(&self, edit: &Edit, job: Job<'_>) -> SetScores {
         let named = ("bench", self.items.as_slice());
-        let (model, none) = (self.model, Edit::none());
-        let scored = score(model, named, &self.prompts, Rule::Sum, &none, job);
+        let scored = score(self.model, named, &self.prompts, Rule::Sum, edit, job);
         pollster::block_on(scored).expect("scores")
     }
 
@@ -171,7 +182,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Weight norms, which take no time.
-    fn attribution(&self, scores: &SetScores, job: Job<'_>) -> Attribution {
+    pub fn attribution(&self, scores: &SetScores, job: Job<'_>) -> Attribution {
         let settings = Settings {
             confidence_threshold: 0.0,
             ..Settings::preset("fast").expect("the preset")
@@ -193,14 +204,10 @@ impl<'a> Asking<'a> {
 fn searched(model: &Model, job: Job<'_>) -> Done {
     let n_layers = model.config().n_layers;
     let asking = Asking::new(model, bundled_items()[..ITEMS].to_vec());
-    let scores = asking.scores(job);
+    let scores = asking.scores(&Edit::none(), job);
     let attribution = asking.attribution(&scores, job);
-    let layers = [0, n_layers / 2, n_layers - 1];
+    let (layers, spec) = cells(n_layers);
     let trials = [(asking.trial(), &scores)];
-    let spec = SearchSpec {
-        layers: Some(layers.to_vec()),
-        ..SearchSpec::of_layers(SEARCHED.to_vec())
-    };
     let (found, seconds) = timed(search(&trials, (&attribution).into(), &spec, None, job));
     found.expect("a search");
     let [run, read] = asking.tokens();
@@ -231,7 +238,7 @@ fn tuned(model: &Model, job: Job<'_>) -> Done {
         ..item.clone()
     };
     let asking = Asking::new(model, (0..ITEMS).map(named).collect());
-    let scores = asking.scores(job);
+    let scores = asking.scores(&Edit::none(), job);
     let sets = TuneSets {
         train: vec![asking.trial()],
         validation: vec![asking.trial()],

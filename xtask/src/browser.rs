@@ -84,17 +84,14 @@ fn playwright(beside: Router) -> Result<Command> {
 fn command_line_numbers() -> Result<PathBuf> {
     let folder = tools::target_dir().join("smollm2-numbers");
     std::fs::create_dir_all(&folder)?;
-    let all = std::fs::read_to_string(tools::root().join("models/items/general-knowledge.jsonl"))
-        .context("the bundled items cannot be read")?;
-    let items: Vec<&str> = all.lines().take(ITEMS_COMPARED).collect();
-    std::fs::write(folder.join("items.jsonl"), items.join("\n"))?;
+    let items = folder.join("items.jsonl");
+    tools::write_first_items("general-knowledge", ITEMS_COMPARED, &items)?;
     let secateur = |arguments: &[&str]| {
-        let mut command = tools::cargo();
-        command.args(["run", "--quiet", "--package", "secateur", "--"]);
+        let mut command = tools::secateur(["--bin", "secateur"]);
         command
             .args(arguments)
             .args(["--quiet", "--model", MODEL, "--items"]);
-        command.arg(folder.join("items.jsonl"));
+        command.arg(&items);
         command
     };
     tools::run(
@@ -121,32 +118,17 @@ fn command_line_numbers() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Measures the page in `dist/`, by the file of `tests/browser` of this name; the figures go to the terminal, beside those
-/// of a file that the same works' native figures are in.
+/// Measures the page in `dist/`, by the file of `tests/browser` of this name, with more served `beside` it. `file` is one that the
+/// measurement reads or writes, and the environment's name for it.
 ///
 /// # Errors
 /// When Playwright cannot be run, or the page fails.
-pub fn bench(name: &str, native: Option<&Path>) -> Result<()> {
-    let mut playwright = playwright(Router::new())?;
-    playwright
-        .arg("--reporter=line")
-        .env("SECATEUR_BENCH", name);
-    if let Some(native) = native {
-        playwright.env("SECATEUR_BENCH_NATIVE", native);
-    }
-    tools::run(&mut playwright)
-}
-
-/// Measures the page in `dist/` beside other engines, whose pages `beside` serves; the figures go to the file `out`.
-///
-/// # Errors
-/// As [`bench`].
-pub fn bench_peers(beside: Router, out: &Path) -> Result<()> {
+pub fn bench(name: &str, beside: Router, file: Option<(&str, &Path)>) -> Result<()> {
     let mut playwright = playwright(beside)?;
     playwright
         .arg("--reporter=line")
-        .env("SECATEUR_BENCH", "peers")
-        .env("SECATEUR_PEERS", out);
+        .env("SECATEUR_BENCH", name)
+        .envs(file);
     tools::run(&mut playwright)
 }
 

@@ -1,7 +1,8 @@
 //! The reports in `docs/critique/`: what `secateur critique` says of the shipped lesson, of two more that other seeds give, and of
 //! a real model on the bundled sets.
 
-use crate::tools;
+use crate::browser::MODEL;
+use crate::{model, tools};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
@@ -15,10 +16,7 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 /// How a lesson is asked about: its items are short, and its search is cheap.
 const OF_A_LESSON: &str = "--template plain --preset paper --confidence 0 --control 19";
 
-/// The real model, by its id in the catalogue.
-const MODEL: &str = "smollm2-135m-instruct";
-
-/// The bundled sets that it is asked.
+/// The bundled sets that the real model is asked.
 const SETS: [&str; 4] = [
     "general-knowledge",
     "cause-and-effect",
@@ -65,7 +63,7 @@ fn of_lesson(seed: u64) -> Result<Asked> {
             folder.join(format!("lesson-planted-seed-{seed}")),
             folder.join("items"),
         );
-        let mut lesson = secateur(&["--example", "lesson"]);
+        let mut lesson = tools::secateur(["--example", "lesson"]);
         lesson.arg("--seed").arg(seed.to_string());
         lesson.arg("--out").arg(&model).arg("--items").arg(&items);
         tools::run(&mut lesson)?;
@@ -79,11 +77,9 @@ fn of_lesson(seed: u64) -> Result<Asked> {
 }
 
 fn of_set(set: &str) -> Result<Asked> {
-    let path = tools::root().join(format!("models/items/{set}.jsonl"));
-    let all = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let first: Vec<&str> = all.lines().take(ITEMS).collect();
+    model::fetch(MODEL)?;
     let items = scratch()?.join(format!("{set}.jsonl"));
-    fs::write(&items, first.join("\n"))?;
+    tools::write_first_items(set, ITEMS, &items)?;
     Ok(Asked {
         model: MODEL.into(),
         items,
@@ -103,19 +99,11 @@ fn write(name: &str, anew: bool, asked: impl FnOnce() -> Result<Asked>) -> Resul
         items,
         options,
     } = asked()?;
-    let mut critique = secateur(&["--bin", "secateur"]);
+    let mut critique = tools::secateur(["--bin", "secateur"]);
     critique.arg("critique").arg("--model").arg(model);
     critique.arg("--items").arg(items);
     critique.args(options.split(' ')).arg("--out").arg(&report);
     tools::run(&mut critique)
-}
-
-/// A program of the package, compiled as for the tests.
-fn secateur(which: &[&str]) -> std::process::Command {
-    let mut program = tools::cargo();
-    program.args(["run", "--quiet", "--package", "secateur"]);
-    program.args(which).arg("--");
-    program
 }
 
 /// A folder for what the reports are made of.

@@ -30,6 +30,7 @@ mod tools;
 mod wasm;
 
 use anyhow::Result;
+use axum::Router;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -155,9 +156,13 @@ fn run(command: Command) -> Result<ExitCode> {
             let native = tools::target_dir().join("bench-native.json");
             bench.env("SECATEUR_BENCH_NATIVE", &native);
             tools::run(&mut bench)?;
-            browser::bench("speed", Some(&native))?;
+            browser::bench(
+                "speed",
+                Router::new(),
+                Some(("SECATEUR_BENCH_NATIVE", &native)),
+            )?;
         }
-        Command::Profile => browser::bench("profile", None)?,
+        Command::Profile => browser::bench("profile", Router::new(), None)?,
         Command::Model { id } => model::fetch(&id)?,
         Command::Critique { anew } => critique::run(anew)?,
         Command::Types => page::write_types()?,

@@ -40,24 +40,34 @@ pub fn npm() -> &'static str {
     if cfg!(windows) { "npm.cmd" } else { "npm" }
 }
 
-/// Installs the packages of `package-lock.json`, unless these very packages are there.
+/// Installs the page's packages, unless these very packages are there.
 ///
 /// # Errors
 /// One line that says what is missing: Node, or npm's registry.
 pub fn install_packages() -> Result<()> {
-    let root = tools::root();
+    install_listed(&tools::root(), &[])
+}
+
+/// Installs the packages of a folder's `package-lock.json`, unless these very packages are there.
+///
+/// # Errors
+/// As [`install_packages`].
+pub fn install_listed(folder: &Path, options: &[&str]) -> Result<()> {
     let lock =
-        fs::read(root.join("package-lock.json")).context("package-lock.json cannot be read")?;
+        fs::read(folder.join("package-lock.json")).context("package-lock.json cannot be read")?;
     // A copy of the lock file says what was installed. Dates would not do: a checkout makes every file new.
-    let installed = root.join("node_modules/.installed-package-lock.json");
+    let installed = folder.join("node_modules/.installed-package-lock.json");
     if fs::read(&installed).is_ok_and(|copy| copy == lock) {
         return Ok(());
     }
     if tools::output(tools::program(npm()).arg("--version")).is_err() {
         bail!("there is no npm: install Node 20.19 or newer");
     }
-    tools::run(tools::program(npm()).args(["ci", "--no-audit", "--no-fund"]))
-        .context("npm cannot install the page's packages")?;
+    let mut install = tools::program(npm());
+    install
+        .args(["ci", "--no-audit", "--no-fund"])
+        .args(options);
+    tools::run(install.current_dir(folder)).context("npm cannot install the packages")?;
     fs::write(installed, lock)?;
     Ok(())
 }

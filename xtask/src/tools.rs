@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
+use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,12 +40,44 @@ pub fn cargo() -> Command {
     command
 }
 
-/// The engine's benchmark, in the tests' profile: their compiled dependencies serve it as well.
+/// What the tests' profile has otherwise than a release, which differs from it in nothing else that is measured.
+const AS_RELEASED: [&str; 5] = [
+    "secateur.opt-level=3",
+    "secateur.debug-assertions=false",
+    "secateur.overflow-checks=false",
+    "secateur-kernels.debug-assertions=false",
+    "secateur-kernels.overflow-checks=false",
+];
+
+/// The engine's benchmark, as fast as a release: on the tests' dependencies, which are compiled already.
 pub fn engine_bench() -> Command {
     let mut bench = cargo();
     bench.args(["bench", "--package", "secateur", "--bench", "engine"]);
     bench.args(["--profile", "dev"]);
+    for setting in AS_RELEASED {
+        bench.args(["--config", &format!("profile.dev.package.{setting}")]);
+    }
     bench
+}
+
+/// A program of the engine's package, compiled as for the tests: `["--bin", "secateur"]`, or an example.
+pub fn secateur(which: [&str; 2]) -> Command {
+    let mut program = cargo();
+    program.args(["run", "--quiet", "--package", "secateur"]);
+    program.args(which).arg("--");
+    program
+}
+
+/// Writes the first items of a bundled set to a file.
+///
+/// # Errors
+/// When the set cannot be read, or the file not written.
+pub fn write_first_items(set: &str, count: usize, to: &Path) -> Result<()> {
+    let path = root().join(format!("models/items/{set}.jsonl"));
+    let all =
+        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let first: Vec<&str> = all.lines().take(count).collect();
+    fs::write(to, first.join("\n")).with_context(|| format!("{} cannot be written", to.display()))
 }
 
 /// Has a build run clippy's lints on the packages of the workspace, warnings being errors, as `cargo clippy` does for a

@@ -85,10 +85,13 @@ impl InBrowser {
                 ("wllama", None),
             ] {
                 let difference = self.differences.get(&format!("{engine} {threads}"));
-                let note = difference.map_or_else(
-                    || "4-bit weights, 8-bit activations: no logits to compare".into(),
-                    |difference| format!("logits differ by at most {difference:.0e}"),
-                );
+                let note = match difference {
+                    Some(difference) => format!("logits differ by at most {difference:.0e}"),
+                    None if engine == "wllama" => {
+                        "4-bit weights, 8-bit activations: no logits to compare".into()
+                    }
+                    None => String::new(),
+                };
                 table.push(Row {
                     work: format!("browser: forward pass, 64 tokens, {}", of_threads(threads)),
                     ours: forward("secateur", threads),
@@ -177,14 +180,18 @@ fn processor() -> String {
 /// Writes the model as the other engines read it, unless it is there.
 fn export(python: &Path, gguf: &Path) -> Result<()> {
     let model = folder().join("model");
-    if model.join("model.onnx.data").is_file() {
+    if model.is_dir() {
         return Ok(());
     }
+    // One that was broken off is begun anew.
+    let part = folder().join("model.part");
+    std::fs::remove_dir_all(&part).ok();
     let mut export = tools::program(python);
     export
         .env("TQDM_DISABLE", "1")
         .arg("benches/peers/export.py");
-    tools::run(export.arg(gguf).arg(model))
+    tools::run(export.arg(gguf).arg(&part))?;
+    Ok(std::fs::rename(part, model)?)
 }
 
 /// Measures what runs in a browser.
@@ -196,7 +203,7 @@ fn in_browser() -> Result<InBrowser> {
         .nest_service("/peers", pages);
     let out = folder().join("browser.json");
     std::fs::remove_file(&out).ok();
-    browser::bench_peers(site, &out)?;
+    browser::bench("peers", site, Some(("SECATEUR_PEERS", &out)))?;
     let text = std::fs::read_to_string(&out).context("the browser left no figures")?;
     serde_json::from_str(&text).context("the browser's figures cannot be read")
 }

@@ -260,10 +260,21 @@ fn differences(ours: &Answer, other: &Answer, of_row: fn(&[f32], &[f32]) -> f32)
         .reduce(f32::max)
 }
 
+/// Infinite where there is no comparing: other lengths, or a value that is no number.
 fn largest_difference(ours: &[f32], other: &[f32]) -> f32 {
+    if ours.len() != other.len() {
+        return f32::INFINITY;
+    }
     let pairs = ours.iter().zip(other);
     pairs
         .map(|(ours, other)| (ours - other).abs())
+        .map(|difference| {
+            if difference.is_nan() {
+                f32::INFINITY
+            } else {
+                difference
+            }
+        })
         .fold(0.0, f32::max)
 }
 
@@ -275,7 +286,10 @@ fn logits_differ(ours: &Answer, other: &Answer) -> String {
 
 fn scores_differ(ours: &Answer, other: &Answer) -> String {
     let of_layer = |ours: &[f32], other: &[f32]| {
-        largest_difference(ours, other) / largest_difference(other, &vec![0.0; other.len()])
+        largest_difference(ours, other)
+            / other
+                .iter()
+                .fold(0.0, |largest, score| score.abs().max(largest))
     };
     differences(ours, other, of_layer).map_or_else(String::new, |share| {
         format!("scores differ by at most {share:.0e} of a layer's largest")

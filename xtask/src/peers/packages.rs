@@ -18,9 +18,7 @@ pub fn npm(folder: &Path) -> Result<()> {
         fs::copy(tools::root().join(LISTS).join(list), folder.join(list))
             .with_context(|| format!("{LISTS}/{list} cannot be copied"))?;
     }
-    let mut install = tools::program(page::npm());
-    install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-    tools::run(install.current_dir(folder)).context("npm cannot install the other engines")
+    page::install_listed(folder, &["--ignore-scripts"])
 }
 
 /// Installs PyTorch and what writes the model's other forms; their Python. Which build of PyTorch that is, pip's settings say: the
