@@ -5,15 +5,18 @@ const PAGE = 1 << 16;
 const STACK_BYTES = 1 << 18;
 /** Columns that are worked on together, at most. */
 const PANEL = 12;
+/** The first kind of call. */
+const PRODUCT = 0;
 /** The output is held against the definition at so many places. */
 const CHECKED = 100;
 
-/** `Product` of `kernels/src/product.rs` as it lies in memory, in words: weights in 32 bits as `[columns, depth]`, as a model's file has them. */
+/** `Call::Product` of `kernels/src/call.rs` as it lies in memory, in words: weights in 32 bits as `[columns, depth]`, as a model's file has them. */
 function described({ x, weights }, [rows, depth, columns]) {
   const slice = (at, length) => [at, length];
   const inOtherPrecisions = [0, 0, 0];
   const none = [0, 0];
   return [
+    PRODUCT,
     ...slice(x, rows * depth),
     0,
     ...slice(weights, columns * depth),
@@ -48,7 +51,7 @@ async function productOf(shape) {
   }
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / PAGE), maximum: PAGE, shared: true });
   const { instance } = await WebAssembly.instantiateStreaming(fetch(MODULE), { env: { memory } });
-  const { product, __stack_pointer: stack } = instance.exports;
+  const { fill, __stack_pointer: stack } = instance.exports;
   stack.value = STACK_BYTES;
   const numbers = new Float32Array(memory.buffer);
   for (const name of ["x", "weights"]) {
@@ -56,7 +59,7 @@ async function productOf(shape) {
     for (let place = 0; place < part.length; place += 1) part[place] = Math.random() - 0.5;
   }
   new Uint32Array(memory.buffer).set(described(places, shape), places.call / 4);
-  const once = () => product(places.call, places.out, 0, columns, places.scratch);
+  const once = () => fill(places.call, places.out, 0, columns, places.scratch);
   once();
   check((at, place) => numbers[at / 4 + place], places, shape);
   return once;

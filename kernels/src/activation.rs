@@ -1,10 +1,11 @@
 //! The activation of a feed-forward layer: gate, bias, activation function, second projection and gains in one.
 
-use crate::arithmetic::{add_scaled, exp};
+use crate::arithmetic::{LANES, Lanes, add_scaled, exp, lanes, put};
 use crate::{Kernel, each_chunk};
 
 /// The activation function of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub enum Activation {
     /// `x · sigmoid(x)`.
     Silu,
@@ -16,6 +17,7 @@ pub enum Activation {
 
 /// What gains are factors on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub enum GainsOn {
     /// The gate, before its bias and the activation function.
     Gate,
@@ -25,6 +27,7 @@ pub enum GainsOn {
 
 /// The shape of one call of an activation.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct ActivationShape {
     /// Prompts.
     pub prompts: usize,
@@ -42,6 +45,7 @@ pub struct ActivationShape {
 
 /// What a layer's activation is computed from.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct ActivationInputs<'a> {
     /// Gate, and second projection where there is one, `[tokens, d_mlp or 2 · d_mlp]`, or the tokens of one fork of each
     /// prompt where they are shared.
@@ -58,10 +62,12 @@ pub struct ActivationInputs<'a> {
 
 /// The activations of every token, `[tokens, d_mlp]`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Activated<'a>(pub ActivationInputs<'a>);
 
 /// The gradient by the projections of every token, shared or not, `[tokens, d_mlp or 2 · d_mlp]`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct ActivationBackward<'a> {
     /// What was computed.
     pub inputs: ActivationInputs<'a>,
@@ -71,6 +77,7 @@ pub struct ActivationBackward<'a> {
 
 /// The gradient by the gains of each fork, summed over its positions: `[forks of all prompts, d_mlp]`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct GainsBackward<'a> {
     /// What was computed.
     pub inputs: ActivationInputs<'a>,
@@ -78,17 +85,17 @@ pub struct GainsBackward<'a> {
     pub gradient: &'a [f32],
 }
 
-/// What one neuron's activation is made of.
+/// What some neurons' activations are made of.
 struct Parts {
-    gate: f32,
+    gate: Lanes,
     /// The gate under its gain, with its bias, through the activation function.
-    activated: f32,
+    activated: Lanes,
     /// The derivative there.
-    slope: f32,
+    slope: Lanes,
     /// 1 where there is no second projection.
-    up: f32,
+    up: Lanes,
     /// 1 where there are no gains.
-    gain: f32,
+    gain: Lanes,
 }
 
 impl ActivationInputs<'_> {
@@ -126,7 +133,7 @@ impl ActivationInputs<'_> {
         token / self.shape.tail
     }
 
-    /// Gives `work` the parts of every neuron of a token of the output.
+    /// Gives `work` the parts of all neurons of a token of the output, some at a time, with the place of the first of them.
     #[inline(always)]
     fn each_neuron(&self, token: usize, mut work: impl FnMut(usize, Parts)) {
         match self.shape.function {
@@ -154,22 +161,33 @@ impl ActivationInputs<'_> {
         let (gate, up) = row.split_at(d_mlp);
         let of_row = if self.is_one_row() { 0 } else { fork };
         let gains = self.gains.map(|gains| &gains[of_row * d_mlp..][..d_mlp]);
-        let bias = self.bias.map(|bias| &bias[..d_mlp]);
-        let up = self.shape.gated.then(|| &up[..d_mlp]);
+        let up = self.shape.gated.then_some(up);
         let on_gate = self.shape.on == GainsOn::Gate;
-        for neuron in 0..d_mlp {
-            let gate = gate[neuron];
-            let gain = gains.map_or(1.0, |gains| gains[neuron]);
-            let inner = if on_gate { gate * gain } else { gate };
-            let (activated, slope) = function(inner + bias.map_or(0.0, |bias| bias[neuron]));
+        // The same loops for all kinds of layers: with one loop for each the compiler makes vector instructions of none.
+        let or = |row: Option<&[f32]>, first, absent| match row {
+            Some(row) => lanes(row, first),
+            None => [absent; LANES],
+        };
+        for first in (0..d_mlp).step_by(LANES) {
+            let gate = lanes(gate, first);
+            let gain = or(gains, first, 1.0);
+            let mut inner = or(self.bias, first, 0.0);
+            for lane in 0..LANES {
+                inner[lane] += gate[lane] * if on_gate { gain[lane] } else { 1.0 };
+            }
+            let (mut activated, mut slope) = ([0.0; LANES], [0.0; LANES]);
+            for lane in 0..LANES {
+                (activated[lane], slope[lane]) = function(inner[lane]);
+            }
+            let up = or(up, first, 1.0);
             let parts = Parts {
                 gate,
                 activated,
                 slope,
-                up: up.map_or(1.0, |up| up[neuron]),
+                up,
                 gain,
             };
-            work(neuron, parts);
+            work(first, parts);
         }
     }
 }
@@ -214,9 +232,17 @@ impl Kernel for Activated<'_> {
     fn fill(&self, first: usize, out: &mut [f32], _: &mut [f32]) {
         let on_activation = self.0.shape.on == GainsOn::Activation;
         each_chunk(first, self.0.d_mlp, out, |token, out| {
-            self.0.each_neuron(token, |neuron, parts| {
-                let factor = if on_activation { parts.gain } else { 1.0 };
-                out[neuron] = parts.activated * parts.up * factor;
+            self.0.each_neuron(token, |first, parts| {
+                let Parts {
+                    activated,
+                    up,
+                    gain,
+                    ..
+                } = parts;
+                put(out, first, |lane| {
+                    let factor = if on_activation { gain[lane] } else { 1.0 };
+                    activated[lane] * up[lane] * factor
+                });
             });
         });
     }
@@ -237,17 +263,17 @@ impl Kernel for ActivationBackward<'_> {
         each_chunk(first, self.inputs.width(), out, |token, out| {
             let gradient = &self.gradient[token * d_mlp..][..d_mlp];
             let (by_gate, by_up) = out.split_at_mut(d_mlp);
-            self.inputs.each_neuron(token, |neuron, parts| {
+            self.inputs.each_neuron(token, |first, parts| {
+                let gradient = lanes(gradient, first);
                 // The gain is a factor of both, wherever it stands: on the gate, or on the activation.
-                let scaled = gradient[neuron] * parts.gain;
-                by_gate[neuron] = scaled * parts.slope * parts.up;
+                put(by_gate, first, |lane| {
+                    gradient[lane] * parts.gain[lane] * parts.slope[lane] * parts.up[lane]
+                });
                 if shape.gated {
-                    let by_activated = if on_activation {
-                        scaled
-                    } else {
-                        gradient[neuron]
-                    };
-                    by_up[neuron] = by_activated * parts.activated;
+                    put(by_up, first, |lane| {
+                        let factor = if on_activation { parts.gain[lane] } else { 1.0 };
+                        gradient[lane] * factor * parts.activated[lane]
+                    });
                 }
             });
         });
@@ -275,12 +301,15 @@ impl Kernel for GainsBackward<'_> {
             out.fill(0.0);
             for token in fork * shape.tail..(fork + 1) * shape.tail {
                 let gradient = &self.gradient[token * d_mlp..][..d_mlp];
-                self.inputs.each_neuron(token, |neuron, parts| {
-                    let by_gain = match on_gate {
-                        true => parts.slope * parts.gate,
-                        false => parts.activated,
-                    };
-                    of_token[neuron] = gradient[neuron] * by_gain * parts.up;
+                self.inputs.each_neuron(token, |first, parts| {
+                    let gradient = lanes(gradient, first);
+                    put(of_token, first, |lane| {
+                        let by_gain = match on_gate {
+                            true => parts.slope[lane] * parts.gate[lane],
+                            false => parts.activated[lane],
+                        };
+                        gradient[lane] * by_gain * parts.up[lane]
+                    });
                 });
                 add_scaled(out, 1.0, of_token);
             }

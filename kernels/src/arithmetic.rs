@@ -1,7 +1,42 @@
 //! Arithmetic that the compiler turns into vector instructions.
 
-/// Numbers that are summed side by side, so that a sum need not wait for the one before.
-const LANES: usize = 16;
+/// Numbers that are worked on side by side, so that a sum need not wait for the one before.
+pub(crate) const LANES: usize = 16;
+
+/// So many numbers.
+pub(crate) type Lanes = [f32; LANES];
+
+/// Numbers of a row from place `first` on, and zeros where it has no more.
+#[inline(always)]
+pub(crate) fn lanes(row: &[f32], first: usize) -> Lanes {
+    let mut lanes = [0.0; LANES];
+    match row.get(first..first + LANES) {
+        Some(whole) => lanes.copy_from_slice(whole),
+        None => {
+            for (lane, &x) in lanes.iter_mut().zip(&row[first..]) {
+                *lane = x;
+            }
+        }
+    }
+    lanes
+}
+
+/// Puts what each lane comes to into a row, from place `first` on, as far as it goes.
+#[inline(always)]
+pub(crate) fn put(row: &mut [f32], first: usize, value: impl Fn(usize) -> f32) {
+    let mut lanes = [0.0; LANES];
+    for (lane, out) in lanes.iter_mut().enumerate() {
+        *out = value(lane);
+    }
+    match row.get_mut(first..first + LANES) {
+        Some(whole) => whole.copy_from_slice(&lanes),
+        None => {
+            for (out, &lane) in row[first..].iter_mut().zip(&lanes) {
+                *out = lane;
+            }
+        }
+    }
+}
 
 /// Runs `work` compiled for the widest vectors that the processor has; what it calls must be inlined.
 #[cfg(not(target_family = "wasm"))]
@@ -20,7 +55,7 @@ pub(crate) fn with_all_instructions(work: impl FnOnce()) {
 /// `Σ f(x, y)` over two rows of one length.
 #[inline(always)]
 pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0f32; LANES];
+    let mut lanes: Lanes = [0.0; LANES];
     let (x_parts, y_parts) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let rest = x_parts.remainder().iter().zip(y_parts.remainder());
     let rest: f32 = rest.map(|(&x, &y)| f(x, y)).sum();
@@ -29,16 +64,29 @@ pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
             *lane += f(x, y);
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    joined(lanes, |x, y| x + y) + rest
+}
+
+/// What the lanes come to, the one half joined with the other until one is left.
+#[inline(always)]
+fn joined(mut lanes: Lanes, join: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+    }
+    lanes[0]
 }
 
 /// `Σ x y`.
+#[cfg(not(target_family = "wasm"))]
 #[inline(always)]
 pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     sum_of(x, y, |x, y| x * y)
 }
 
 /// `to += factor · x`.
+#[cfg(not(target_family = "wasm"))]
 #[inline(always)]
 pub(crate) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
     for (to, &x) in to.iter_mut().zip(x) {
@@ -46,19 +94,75 @@ pub(crate) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
     }
 }
 
+#[cfg(target_family = "wasm")]
+pub(crate) use by_vectors::{add_scaled, dot};
+
+/// With the multiplication and addition in one that the compiler does not use by itself.
+#[cfg(target_family = "wasm")]
+mod by_vectors {
+    use crate::vector::{LANES, Vector};
+
+    /// Vectors that are worked on side by side.
+    const TOGETHER: usize = 4;
+
+    /// `Σ x y`.
+    #[inline(always)]
+    pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
+        let (x_parts, y_parts) = (
+            x.chunks_exact(TOGETHER * LANES),
+            y.chunks_exact(TOGETHER * LANES),
+        );
+        let rest = x_parts.remainder().iter().zip(y_parts.remainder());
+        let rest: f32 = rest.map(|(x, y)| x * y).sum();
+        let mut sums = [Vector::splat(0.0); TOGETHER];
+        for (x, y) in x_parts.zip(y_parts) {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.add_product(vector(x, part), vector(y, part));
+            }
+        }
+        let [a, b, c, d] = sums;
+        a.add(b).add(c.add(d)).sum() + rest
+    }
+
+    /// `to += factor · x`.
+    #[inline(always)]
+    pub(crate) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
+        let splat = Vector::splat(factor);
+        let (mut to_parts, x_parts) = (to.chunks_exact_mut(LANES), x.chunks_exact(LANES));
+        let x_rest = x_parts.remainder();
+        for (to, x) in (&mut to_parts).zip(x_parts) {
+            let sum = vector(to, 0).add_product(splat, vector(x, 0));
+            // SAFETY: a chunk has as many numbers.
+            unsafe { sum.store(to.as_mut_ptr()) };
+        }
+        for (to, &x) in to_parts.into_remainder().iter_mut().zip(x_rest) {
+            *to += factor * x;
+        }
+    }
+
+    /// Some numbers of a chunk.
+    #[inline(always)]
+    fn vector(chunk: &[f32], part: usize) -> Vector {
+        let numbers = &chunk[part * LANES..][..LANES];
+        // SAFETY: there are as many.
+        unsafe { Vector::load(numbers.as_ptr()) }
+    }
+}
+
 /// The largest of a row.
 #[inline(always)]
 pub(crate) fn largest(x: &[f32]) -> f32 {
+    let larger = |x: f32, y: f32| if y > x { y } else { x };
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let parts = x.chunks_exact(LANES);
     let rest = parts.remainder().iter().copied();
-    let rest = rest.fold(f32::NEG_INFINITY, f32::max);
+    let rest = rest.fold(f32::NEG_INFINITY, larger);
     for part in parts {
         for (lane, &x) in lanes.iter_mut().zip(part) {
-            *lane = if x > *lane { x } else { *lane };
+            *lane = larger(*lane, x);
         }
     }
-    lanes.iter().copied().fold(rest, f32::max)
+    larger(joined(lanes, larger), rest)
 }
 
 /// `e^x` to about 1e-7 of its value, between the smallest and the largest normal number: by the coefficients of Cephes'

@@ -7,6 +7,7 @@ use crate::{Kernel, each_chunk};
 
 /// The shape of one call of attention.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub struct AttentionShape {
     /// Heads of queries.
     pub heads: usize,
@@ -22,6 +23,7 @@ pub struct AttentionShape {
 
 /// What attention is computed from.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct AttentionInputs<'a> {
     /// `[forks of all prompts, tail, heads + 2 · kv_heads, d_head]`, of a token its queries, its keys and its values
     pub heads: &'a [f32],
@@ -44,11 +46,13 @@ pub struct AttentionInputs<'a> {
 
 /// The weighted values of every query, `[forks of all prompts, tail, heads, d_head]`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Attention<'a>(pub AttentionInputs<'a>);
 
 /// The gradients by the heads of all tokens and, where it is asked for, by those of the prefix: of each prompt its forks, one
 /// after the other, and its prefix.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct AttentionBackward<'a> {
     /// What was computed.
     pub inputs: AttentionInputs<'a>,

@@ -4,8 +4,8 @@
 //! any number of threads comes to the same numbers ([`Kernel`]). The loops are written so that the compiler makes vector
 //! instructions of them, natively those that the processor has ([`pulp`](https://docs.rs/pulp)).
 //!
-//! In a browser the products are a WebAssembly module of its own that works on the engine's memory, compiled once for every
-//! browser and once for those that have fused multiply-add (relaxed SIMD).
+//! In a browser all of it is a WebAssembly module of its own that works on the engine's memory, compiled for speed where the engine is
+//! compiled for size, once for every browser and once for those that have fused multiply-add (relaxed SIMD).
 
 #![no_std]
 #![allow(
@@ -16,6 +16,7 @@
 mod activation;
 mod arithmetic;
 mod attention;
+mod call;
 mod log_sum_exp;
 #[cfg(feature = "module")]
 mod module;
@@ -30,6 +31,7 @@ pub use activation::{
     GainsOn,
 };
 pub use attention::{Attention, AttentionBackward, AttentionInputs, AttentionShape};
+pub use call::Call;
 pub use log_sum_exp::{LogSumExp, LogSumExpBackward};
 pub use norm::{Norm, NormBackward};
 pub use product::Product;

@@ -5,6 +5,7 @@ use crate::{Kernel, each_chunk};
 
 /// `log Σ exp` of rows, one number each.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct LogSumExp<'a> {
     /// `[rows, width]`
     pub x: &'a [f32],
@@ -14,6 +15,7 @@ pub struct LogSumExp<'a> {
 
 /// Its gradient by `x`, `[rows, width]`: the softmax, times the gradient of the row.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct LogSumExpBackward<'a> {
     /// `[rows, width]`
     pub x: &'a [f32],

@@ -2,17 +2,17 @@
 
 use core::panic::PanicInfo;
 
-use crate::Product;
+use crate::Call;
 
-/// Fills some columns of a product's output.
+/// Fills some parts of a call's output.
 ///
 /// # Safety
 ///
-/// `call` was made by the engine, compiled from the same source, and stays meanwhile; `out` and the columns are as
-/// [`Product::fill`] needs them; `scratch` has as many numbers as it needs, for this call alone.
+/// `call` was made by the engine, compiled from the same source, and stays meanwhile; `out` and the parts are as
+/// [`Call::fill`] needs them; `scratch` has as many numbers as it needs, for these parts alone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn product(
-    call: &Product<'_>,
+pub unsafe extern "C" fn fill(
+    call: &Call<'_>,
     out: *mut f32,
     from: usize,
     to: usize,

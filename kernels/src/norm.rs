@@ -5,6 +5,7 @@ use crate::{Kernel, each_chunk};
 
 /// The norm of rows: `(x − mean) / √(variance + eps) · weight + bias`, without the mean where it is not `centred`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Norm<'a> {
     /// `[rows, width]`
     pub x: &'a [f32],
@@ -24,6 +25,7 @@ pub struct Norm<'a> {
 
 /// Its gradient by `x`, `[rows, width]`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct NormBackward<'a> {
     /// What was computed.
     pub norm: Norm<'a>,

@@ -5,6 +5,7 @@ use crate::{Kernel, each_chunk};
 /// Heads rotated by their position, in the half-split layout of transformers' `rotate_half`: dimension `i` is paired with
 /// `i + dimensions / 2`.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Rotation<'a> {
     /// `[forks, tail, heads, d_head]`
     pub x: &'a [f32],

@@ -3,10 +3,9 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-use super::edit::LayerEdits;
 use super::run::{arg_max, read};
 use super::tokenizer::TokenizerError;
-use super::{Capture, Edit, Model, ModelError, Run};
+use super::{Capture, Edit, Model, ModelError};
 use crate::job::Job;
 
 /// What a forward pass over one prompt computes, and how the model goes on.
@@ -58,11 +57,10 @@ impl Model {
             });
         }
         let none = Edit::none();
-        let run = decoder.base_run(&[&ids], &none, Capture::All, job).await?;
-        let mut residuals = vec![decoder.embed(&[&ids], 0, None)?];
-        for layer in 0..decoder.config.n_layers {
-            residuals.push(self.above(layer, &run)?);
-        }
+        let capture = Capture::Blocks;
+        let run = decoder.base_run(&[&ids], &none, capture, job).await?;
+        let mut residuals = run.entries.clone();
+        residuals.push(run.resid_final.clone());
         // One readback each: waiting for a GPU takes longer than what it computes for a layer.
         let residuals = read(Tensor::cat(residuals, 0)).await?;
         let logits = read(decoder.last_logits(&run)).await?;
@@ -93,16 +91,6 @@ impl Model {
             logits,
             continuation,
         })
-    }
-
-    /// The residual stream above a block of a run.
-    fn above(&self, layer: usize, run: &Run) -> Result<Tensor<3>, ModelError> {
-        let state = run.state(layer)?;
-        let activation = state.pre.activation();
-        let resid_mid = state.resid_mid.clone();
-        Ok(self
-            .decoder
-            .from_feed_forward(layer, resid_mid, activation, &LayerEdits::none()))
     }
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { Board, type Job } from "../../www/src/worker/threads";
 
-const job = (columns: number, piece: number): Job => ({ call: 1, out: 2, columns, piece, scratch: 100, share: 10 });
+const job = (parts: number, piece: number): Job => ({ call: 1, out: 2, parts, piece, scratch: 100, share: 10 });
 
 /** What each thread was given, in the order of time. */
 type Taken = [from: number, to: number][];
@@ -13,7 +13,7 @@ function take(taken: Taken) {
 }
 
 describe("a board", () => {
-  test("gives out every column once, the last piece being what is left", () => {
+  test("gives out every part once, the last piece being what is left", () => {
     const board = new Board();
     const taken: Taken = [];
     board.run(job(100, 36), take(taken));

@@ -6,10 +6,12 @@ use crate::tools;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use walrus::Module;
+use walrus::ir::Value;
+use walrus::{ConstExpr, DataKind, Module};
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 /// The browser's target.
@@ -61,6 +63,9 @@ const KERNELS: [(&str, &[&str]); 2] = [
     ("kernels", &[]),
     ("kernels-relaxed", &["-C", "target-feature=+relaxed-simd"]),
 ];
+
+/// Where the kernels' constants lie in the engine's memory: at the far end of its stack, which begins at a megabyte and goes down.
+const KERNELS_CONSTANTS: Range<u64> = 1024..8192;
 
 /// What the site is built for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,7 +233,7 @@ fn linker() -> Result<PathBuf> {
 /// Compiles the kernels and writes `kernels.wasm` and `kernels-relaxed.wasm` to `www/engine/`.
 ///
 /// # Errors
-/// When they do not compile, or would write to memory that is the engine's.
+/// When they do not compile, or their constants would lie on memory that the engine uses.
 pub fn build_kernels(toolchain: &Toolchain) -> Result<()> {
     let to = tools::root().join(ENGINE_DIR);
     std::fs::create_dir_all(&to)?;
@@ -239,14 +244,35 @@ pub fn build_kernels(toolchain: &Toolchain) -> Result<()> {
         // They work on the engine's memory, on a stack that the engine gives them.
         build.args(["-C", "link-arg=--import-memory"]);
         build.args(["-C", "link-arg=--export=__stack_pointer"]);
+        // What the linker takes for the stack's size is where it has the constants begin.
+        build
+            .arg("-C")
+            .arg(format!("link-arg=-zstack-size={}", KERNELS_CONSTANTS.start));
         tools::run(&mut build).context("the kernels do not compile for wasm32")?;
         let compiled = compiled("secateur_kernels");
         let module = Module::from_file(&compiled)
             .with_context(|| format!("{} cannot be read", compiled.display()))?;
-        if module.data.iter().next().is_some() {
-            bail!("{name}: the kernels have data of their own, which would lie on the engine's");
-        }
+        check_constants(&module).with_context(|| name.to_owned())?;
         write_shared(module, &to.join(format!("{name}.wasm")))?;
+    }
+    Ok(())
+}
+
+/// Sees to it that a module's constants lie where they may.
+fn check_constants(module: &Module) -> Result<()> {
+    for data in module.data.iter() {
+        let DataKind::Active {
+            offset: ConstExpr::Value(Value::I32(start)),
+            ..
+        } = data.kind
+        else {
+            bail!("the kernels have data of another kind than constants");
+        };
+        let start = u64::try_from(start)?;
+        let end = start + data.value.len() as u64;
+        if start < KERNELS_CONSTANTS.start || end > KERNELS_CONSTANTS.end {
+            bail!("the kernels' constants at {start} to {end} would lie on the engine's data");
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ mod product;
 use burn::backend::TensorData;
 use burn::tensor::Shape;
 use burn_flex::FlexTensor;
-use secateur_kernels::Kernel;
+use secateur_kernels::{Call, Kernel};
 
 #[cfg(target_family = "wasm")]
 pub(super) use module::product;
@@ -48,21 +48,21 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 }
 
 /// What a kernel comes to, `count` numbers, on all threads.
-fn run(kernel: &impl Kernel, count: usize) -> Vec<f32> {
-    let mut out = vec![0.0; count];
+fn run<'a>(kernel: impl Kernel + Into<Call<'a>>, count: usize) -> Vec<f32> {
     // Several chunks that make up a share for one thread.
     let together = LEAST.div_ceil(kernel.cost().max(1));
-    let share = together * kernel.width().max(1);
-    let fill = |(index, out): (usize, &mut [f32])| {
-        let mut scratch = vec![0.0; kernel.scratch()];
-        kernel.fill(index * together, out, &mut scratch);
-    };
+    let width = kernel.width().max(1);
     #[cfg(target_family = "wasm")]
-    out.chunks_mut(share).enumerate().for_each(fill);
+    return module::filled(&kernel.into(), count, count / width, together);
     #[cfg(not(target_family = "wasm"))]
     {
         use rayon::prelude::*;
-        out.par_chunks_mut(share).enumerate().for_each(fill);
+        let mut out = vec![0.0; count];
+        let shares = out.par_chunks_mut(together * width);
+        shares.enumerate().for_each(|(index, out)| {
+            let mut scratch = vec![0.0; kernel.scratch()];
+            kernel.fill(index * together, out, &mut scratch);
+        });
+        out
     }
-    out
 }

@@ -1,4 +1,4 @@
-//! Products in a browser: by a module of their own that works on this one's memory (`secateur-kernels`).
+//! The kernels in a browser: a module of their own that works on this one's memory (`secateur-kernels`).
 //!
 //! The page's worker has made it, the version for what the browser can do, and calls it for the engine.
 
@@ -9,7 +9,7 @@ use burn::tensor::{DType, FloatDType};
 use burn_flex::{Flex, FlexQTensor, FlexTensor};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use secateur_kernels::{Product, Weights};
+use secateur_kernels::{Call, Product, Weights};
 use wasm_bindgen::prelude::*;
 
 use super::{Numbers, slice, tensor};
@@ -17,15 +17,15 @@ use crate::kernels::Weight;
 
 #[wasm_bindgen]
 extern "C" {
-    /// [`Product::fill`] for all `columns`, in pieces of so many, on all threads; each works in `share` bytes of the scratch.
-    #[wasm_bindgen(js_namespace = kernels, js_name = product)]
-    fn fill(call: usize, out: usize, columns: usize, piece: usize, scratch: usize, share: usize);
+    /// [`Call::fill`] for all `parts`, in pieces of so many, on all threads; each works in `share` bytes of the scratch.
+    #[wasm_bindgen(js_namespace = kernels)]
+    fn fill(call: usize, out: usize, parts: usize, piece: usize, scratch: usize, share: usize);
 
     /// What the module is compiled for: "SIMD" or "relaxed SIMD".
     #[wasm_bindgen(js_namespace = kernels)]
     pub fn instructions() -> String;
 
-    /// Threads that work on a product.
+    /// Threads that work on a call.
     #[wasm_bindgen(js_namespace = kernels)]
     pub fn threads() -> usize;
 }
@@ -34,6 +34,31 @@ extern "C" {
 const WORTH_SHARING: usize = 1 << 21;
 /// Pieces for each thread: what one is behind, the others take.
 const PIECES: usize = 4;
+
+/// What a call comes to, `count` numbers. A thread is given some of its `parts` at a time: `together`, or a multiple of that.
+pub(super) fn filled(call: &Call<'_>, count: usize, parts: usize, together: usize) -> Vec<f32> {
+    let threads = match parts <= together {
+        true => 1,
+        false => threads().max(1),
+    };
+    let piece = match threads {
+        1 => parts,
+        _ => parts
+            .div_ceil(threads * PIECES)
+            .next_multiple_of(together.max(1)),
+    };
+    let mut out = vec![0.0f32; count];
+    let mut scratch = vec![0.0f32; call.scratch() * threads];
+    fill(
+        std::ptr::from_ref(call).addr(),
+        out.as_mut_ptr().addr(),
+        parts,
+        piece,
+        scratch.as_mut_ptr().addr(),
+        call.scratch() * size_of::<f32>(),
+    );
+    out
+}
 
 /// A weight matrix in memory order.
 struct Matrix {
@@ -109,7 +134,7 @@ pub(in crate::kernels) fn product(
     let columns = if transposed { first } else { second };
     let x = Numbers::of(x);
     let (bias, residual) = (bias.map(Numbers::of), residual.map(Numbers::of));
-    let call = Product::new(
+    let product = Product::new(
         x.slice(),
         weight.weights(),
         transposed,
@@ -117,25 +142,10 @@ pub(in crate::kernels) fn product(
         slice(residual.as_ref()),
         [rows, depth, columns],
     );
-    let threads = match rows * depth * columns < WORTH_SHARING {
-        true => 1,
-        false => threads().max(1),
+    let together = match rows * depth * columns < WORTH_SHARING {
+        true => columns,
+        false => Product::PANEL,
     };
-    let piece = match threads {
-        1 => columns,
-        _ => columns
-            .div_ceil(threads * PIECES)
-            .next_multiple_of(Product::PANEL),
-    };
-    let mut out = vec![0.0f32; rows * columns];
-    let mut scratch = vec![0.0f32; call.scratch() * threads];
-    fill(
-        std::ptr::from_ref(&call).addr(),
-        out.as_mut_ptr().addr(),
-        columns,
-        piece,
-        scratch.as_mut_ptr().addr(),
-        call.scratch() * size_of::<f32>(),
-    );
+    let out = filled(&product.into(), rows * columns, columns, together);
     tensor(out, [rows, columns])
 }

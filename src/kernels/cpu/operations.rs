@@ -36,7 +36,7 @@ pub(in crate::kernels) fn norm(
         centred,
         eps,
     };
-    tensor(run(&norm, norm.x.len()), shape)
+    tensor(run(norm, norm.x.len()), shape)
 }
 
 /// The gradient by `x`.
@@ -60,7 +60,7 @@ pub(in crate::kernels) fn norm_backward(
         eps,
     };
     let gradient = gradient.slice();
-    tensor(run(&NormBackward { norm, gradient }, norm.x.len()), shape)
+    tensor(run(NormBackward { norm, gradient }, norm.x.len()), shape)
 }
 
 /// As the GPU's: rotates the first heads of `[forks, tail, heads, d_head]` by `[1, tail, 1, dimensions]`.
@@ -86,7 +86,7 @@ pub(in crate::kernels) fn rotate(
         dimensions,
         back,
     };
-    tensor(run(&rotation, rotation.x.len()), shape)
+    tensor(run(rotation, rotation.x.len()), shape)
 }
 
 /// `[…, width]` gives `[…, 1]`.
@@ -98,7 +98,7 @@ pub(in crate::kernels) fn log_sum_exp(x: FlexTensor) -> FlexTensor {
     }
     let x = Numbers::of(x);
     let x = x.slice();
-    tensor(run(&LogSumExp { x, width }, x.len() / width.max(1)), shape)
+    tensor(run(LogSumExp { x, width }, x.len() / width.max(1)), shape)
 }
 
 /// The gradient by `x`: the softmax, times the gradient of the row.
@@ -115,7 +115,7 @@ pub(in crate::kernels) fn log_sum_exp_backward(
         gradient: gradient.slice(),
         width,
     };
-    tensor(run(&backward, backward.x.len()), shape)
+    tensor(run(backward, backward.x.len()), shape)
 }
 
 /// The tensors of one call of attention.
@@ -172,7 +172,7 @@ pub(in crate::kernels) fn attend(
     let heads = Heads::new(heads, prefix, padding, shape);
     let [forks, tail, d_head] = heads.dims;
     let like = [forks, tail, shape.heads, d_head];
-    let values = run(&Attention(heads.inputs()), like.iter().product());
+    let values = run(Attention(heads.inputs()), like.iter().product());
     tensor(values, like)
 }
 
@@ -191,7 +191,7 @@ pub(in crate::kernels) fn attend_backward(
         with_prefix,
     };
     let width = numbers::Kernel::width(&backward);
-    let out = run(&backward, backward.chunks() * width);
+    let out = run(backward, backward.chunks() * width);
     let [forks, tail, d_head] = heads.dims;
     let like = [forks, tail, shape.heads + 2 * shape.kv_heads, d_head];
     if !with_prefix {
@@ -251,7 +251,7 @@ pub(in crate::kernels) fn activate(inputs: ActivationInputs<Flex>) -> FlexTensor
     let projections = Projections::new(inputs);
     let inputs = projections.inputs();
     let shape = [inputs.tokens(), inputs.d_mlp];
-    tensor(run(&Activated(inputs), shape.iter().product()), shape)
+    tensor(run(Activated(inputs), shape.iter().product()), shape)
 }
 
 /// The gradient by the projections of every token, shared or not.
@@ -264,7 +264,7 @@ pub(in crate::kernels) fn activate_backward(
     let shape = [inputs.tokens(), inputs.width()];
     let gradient = gradient.slice();
     let backward = ActivationBackward { inputs, gradient };
-    tensor(run(&backward, shape.iter().product()), shape)
+    tensor(run(backward, shape.iter().product()), shape)
 }
 
 /// The gradient by the gains of each fork, summed over its positions: `[forks of all prompts, d_mlp]`.
@@ -277,5 +277,5 @@ pub(in crate::kernels) fn gains_backward(
     let shape = [inputs.forks(), inputs.d_mlp];
     let gradient = gradient.slice();
     let backward = GainsBackward { inputs, gradient };
-    tensor(run(&backward, shape.iter().product()), shape)
+    tensor(run(backward, shape.iter().product()), shape)
 }

@@ -1859,7 +1859,7 @@ export interface TuneCurve {
   best_step: number;
   /** Whether the user stopped it; the best state until then is kept. */
   cancelled: boolean;
-  /** Factor of every neuron of the layer at the best state, `[d_mlp]`; 0 for the pruned. */
+  /** Factor of every neuron of the layer at the best state, `[d_mlp]`; the mask's for the pruned. */
   gains: Array<number>;
   /** The test sets at the best state; empty when cancelled. */
   sets: Array<TunedSet>;

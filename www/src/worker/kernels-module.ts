@@ -4,7 +4,7 @@ import type { Fill } from "./threads";
 
 /** The module's surface. */
 type Exports = {
-  product: Fill;
+  fill: Fill;
   /** Where its stack is, which goes down from there. */
   __stack_pointer: WebAssembly.Global;
 };

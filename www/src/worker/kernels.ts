@@ -6,7 +6,7 @@ import { startHelpers, type Helpers } from "./threads";
 
 /** What the engine calls. */
 interface Kernels {
-  product(call: number, out: number, columns: number, piece: number, scratch: number, share: number): void;
+  fill(call: number, out: number, parts: number, piece: number, scratch: number, share: number): void;
   /** What the module is compiled for. */
   instructions(): string;
   threads(): number;
@@ -60,16 +60,16 @@ export async function workFor<T>(
   start: () => Promise<T>,
 ): Promise<T> {
   const [own = 0, ...others] = stacks;
-  const [{ product }, started] = await Promise.all([
+  const [{ fill }, started] = await Promise.all([
     startKernels(module, memory, own),
     others.length > 0 ? startHelpers(module, memory, others) : null,
   ]);
   const before = self.kernels;
   const count = 1 + (started?.count ?? 0);
   self.kernels = {
-    product(call, out, columns, piece, scratch, share) {
-      if (started && piece < columns) started.board.run({ call, out, columns, piece, scratch, share }, product);
-      else product(call, out, 0, columns, scratch);
+    fill(call, out, parts, piece, scratch, share) {
+      if (started && piece < parts) started.board.run({ call, out, parts, piece, scratch, share }, fill);
+      else fill(call, out, 0, parts, scratch);
     },
     instructions: () => instructions,
     threads: () => count,

@@ -11,9 +11,9 @@ onmessage = async ({ data }: MessageEvent<ThreadStart>) => {
   const { module, memory, stack, index } = data;
   const board = new Board(data.board);
   try {
-    const { product } = await startKernels(module, memory, stack);
+    const { fill } = await startKernels(module, memory, stack);
     tell("started");
-    board.serve(index, product);
+    board.serve(index, fill);
   } catch {
     board.fail();
     tell("failed");

@@ -1,12 +1,13 @@
-// Threads for the engine's products. All of them run the kernels' module on the engine's memory. The engine's own thread gives out
+// Threads for the engine's kernels. All of them run the kernels' module on the engine's memory. The engine's own thread gives out
 // a job in pieces, works on them with the others, and goes on when all are done.
 
-/** A product: the kernels' own words for it. */
+/** A call: the kernels' own words for it. */
 export interface Job {
   call: number;
   out: number;
-  columns: number;
-  /** Columns of a piece. */
+  /** Columns of a product, or chunks of another kernel's output. */
+  parts: number;
+  /** Parts of a piece. */
   piece: number;
   /** Memory to work in, `share` bytes for each thread. */
   scratch: number;
@@ -37,7 +38,7 @@ enum At {
   Failed,
   Call,
   Out,
-  Columns,
+  Parts,
   Piece,
   Scratch,
   Share,
@@ -60,8 +61,8 @@ export class Board {
   /** Works on a job with all threads. */
   run(job: Job, fill: Fill): void {
     const words = this.#words;
-    const { call, out, columns, piece, scratch, share } = job;
-    const pieces = Math.ceil(columns / piece);
+    const { call, out, parts, piece, scratch, share } = job;
+    const pieces = Math.ceil(parts / piece);
     const number = Atomics.load(words, At.Next) >>> 16;
     // Nobody takes a piece of the last job as one of this.
     Atomics.store(words, At.Next, (number << 16) | CLOSED);
@@ -70,7 +71,7 @@ export class Board {
       [At.Done, 0],
       [At.Call, call],
       [At.Out, out],
-      [At.Columns, columns],
+      [At.Parts, parts],
       [At.Piece, piece],
       [At.Scratch, scratch],
       [At.Share, share],
@@ -111,9 +112,9 @@ export class Board {
     // Only who finds it as it was has the piece. Until it is done the job stays on the board.
     if (Atomics.compareExchange(words, At.Next, next, next + 1) !== next) return true;
     const load = (at: At): number => Atomics.load(words, at);
-    const [columns, piece] = [load(At.Columns), load(At.Piece)];
+    const [parts, piece] = [load(At.Parts), load(At.Piece)];
     const from = taken * piece;
-    fill(load(At.Call), load(At.Out), from, Math.min(from + piece, columns), load(At.Scratch) + index * load(At.Share));
+    fill(load(At.Call), load(At.Out), from, Math.min(from + piece, parts), load(At.Scratch) + index * load(At.Share));
     if (Atomics.add(words, At.Done, 1) + 1 === pieces) Atomics.notify(words, At.Done);
     return true;
   }
