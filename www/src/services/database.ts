@@ -2,8 +2,8 @@
 
 const DATABASE = "secateur";
 const STORE = "session";
-/** A storage that does not answer within this time is taken for one that never does; on a busy machine it takes seconds. */
-const PATIENCE_MS = 12_000;
+/** A storage that does not answer within this time is taken for one that never does. */
+const PATIENCE_MS = 4000;
 
 /** What is kept: the study at hand, and those put aside. */
 export type Key = "current" | "earlier";

@@ -13,21 +13,12 @@ import type { SecateurError } from "../wire/engine";
 const WRITE_INTERVAL_MS = 100;
 /** Held by the tab that keeps its study. */
 const LOCK = "secateur-study";
-/** A page that asks for the lock waits so long for one that is about to end. */
+/** A page that is reloaded lets go of the lock, and asks for it again in this time. */
 const RELOAD_MS = 1500;
-/** A page that is reloaded lets go of the lock, and asks for it again in this time on a slow machine too. */
-const HANDOVER_MS = 5000;
-/** The storage is read without a word in this time. */
-const SILENT_MS = 1500;
 
 const OTHER_TAB: SecateurError = {
   code: "other_tab",
   message: "This page is open in another tab, which keeps its study: what is changed here is kept only once that one is closed.",
-  hint: "",
-};
-const READING: SecateurError = {
-  code: "reading_study",
-  message: "Reading the study of your last visit from this browser's storage…",
   hint: "",
 };
 const NOT_KEPT: SecateurError = {
@@ -174,7 +165,7 @@ async function own(): Promise<void> {
   for (;;) {
     await navigator.locks.request(LOCK, () => undefined);
     // A mere reload of the other tab hands nothing over.
-    await new Promise((resolve) => setTimeout(resolve, HANDOVER_MS));
+    await new Promise((resolve) => setTimeout(resolve, RELOAD_MS));
     await navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? hold() : undefined));
   }
 }
@@ -226,7 +217,6 @@ export function install(): void {
 
 /** The study of the last visit, put into the store; false where there is none. */
 export async function restore(): Promise<boolean> {
-  const slow = setTimeout(() => tell("notice", READING), SILENT_MS);
   try {
     const saved = readable(await database.read("current"));
     if (!saved) return false;
@@ -235,9 +225,6 @@ export async function restore(): Promise<boolean> {
   } catch {
     giveUp();
     return false;
-  } finally {
-    clearTimeout(slow);
-    withdraw(READING.code);
   }
 }
 
