@@ -200,6 +200,18 @@ test("starting over with the lesson puts one's own study aside", async ({ page, 
   await expectItems(page, 3);
 });
 
+test("a study is back whatever its size, also where a transaction is complete before its value is there", async ({ page, hub }) => {
+  await open(page, hub);
+  const long = Array.from({ length: 2000 }, (_, id) => item(id)).join("\n");
+  await useItems(page, long);
+  await idle(page);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await noError(page);
+  await expectItems(page, 2000);
+});
+
 test("storage that never answers is told soon, and nothing is written over what it holds", async ({ page, hub, context }) => {
   await own(page, hub, 3);
   await page.close();

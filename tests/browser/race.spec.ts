@@ -117,6 +117,27 @@ test("a search by other rules and by halving says its cost before, and its best 
   expect(study.pruning?.mask).toMatchObject({ operation: "scale", factor: -1 });
 });
 
+test("a search by measured harm measures every neuron first, and prunes by what was measured", async ({ page }) => {
+  test.setTimeout(300_000);
+  await open(page, "wasm");
+  await goTo(page, "pruning");
+  await unfold(page, "layer-search");
+  await type(page, "percents", "5");
+  await control(page, "search-harm").check();
+  await expect(page.locator("[data-result=search-cost]")).toContainText("before it every neuron's effect is measured");
+  await press(page, "search");
+  await idle(page, 200_000);
+  await noError(page);
+  await expect(page.locator("layer-search h4")).toHaveText(["Top of a layer by score", "Most harmful of a layer, as measured"]);
+  await page.locator("layer-search .cell").last().click();
+  await idle(page);
+  await noError(page);
+  await goTo(page, "result");
+  const study = await saved<{ search?: unknown; pruning?: { selection?: unknown } }>(page, "save-study");
+  expect(study.search).toMatchObject({ percents: [5], harm: true });
+  expect(study.pruning?.selection).toMatchObject({ harmful_percent: 5 });
+});
+
 test("a search with random masks says what luck gives, and the study carries them", async ({ page }) => {
   test.setTimeout(240_000);
   await open(page, "wasm");

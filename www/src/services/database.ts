@@ -36,10 +36,15 @@ function open(): Promise<IDBDatabase> {
 function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, run: (records: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode);
-    transaction.oncomplete = () => resolve(request.result);
     transaction.onerror = () => reject(transaction.error);
     transaction.onabort = () => reject(transaction.error);
     const request = run(transaction.objectStore(STORE));
+    if (mode === "readonly") {
+      // Of a large value the browser may say that the transaction is complete before it has brought the value.
+      request.onsuccess = () => resolve(request.result);
+      return;
+    }
+    transaction.oncomplete = () => resolve(request.result);
     // A page that ends now would take a transaction with it that still waits for more.
     transaction.commit();
   });
