@@ -6,6 +6,7 @@ import { expect, test, type Page } from "@playwright/test";
 import {
   attributeFast,
   callEngine,
+  control,
   type Device,
   idle,
   noError,
@@ -52,6 +53,46 @@ test("attribution of one item of the shipped model on WebAssembly", async ({ pag
   }
   console.log(`attribution, preset fast, one item, WebAssembly: ${median(seconds).toFixed(3)} s (median of ${TIMES})`);
 });
+
+/** What one does with the lesson from the beginning to the end: the step, and the button. */
+const STORY = [
+  ["scores", "score"],
+  ["attribution", "attribute"],
+  ["pruning", "search"],
+  ["pruning", "prune"],
+  ["pruning", "control"],
+  ["pruning", "harm-measure"],
+  ["attribution", "race"],
+] as const;
+
+for (const threads of [1, 2]) {
+  test(`the lesson's story on WebAssembly, ${threads} threads`, async ({ page }) => {
+    const told: string[] = [];
+    const time = async (what: string, work: () => Promise<void>): Promise<void> => {
+      const started = performance.now();
+      await work();
+      told.push(`${what} ${((performance.now() - started) / 1000).toFixed(2)} s`);
+    };
+    await time("open", async () => {
+      await page.goto(`./?device=wasm&threads=${threads}`);
+      await ready(page);
+    });
+    for (const [place, key] of STORY) {
+      await step(page, place);
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll("details")) details.open = true;
+      });
+      await expect(control(page, key)).toBeEnabled();
+      await time(key, async () => {
+        await control(page, key).click();
+        await page.waitForTimeout(30);
+        await idle(page);
+      });
+      await noError(page);
+    }
+    console.log(`the lesson, ${threads} threads at most: ${told.join(", ")}`);
+  });
+}
 
 /** Figures that the same command measured natively, if it did: `benches/engine.rs` writes them. */
 const NATIVE = process.env["SECATEUR_BENCH_NATIVE"] ?? "";

@@ -40,6 +40,18 @@ pub fn cargo() -> Command {
     command
 }
 
+/// The folders in which cargo keeps the sources of dependencies.
+pub fn registries() -> Vec<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let folders = home.and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<PathBuf> = (folders.into_iter().flatten().flatten())
+        .map(|folder| folder.path())
+        .collect();
+    folders.sort();
+    folders
+}
+
 /// What the tests' profile has otherwise than a release, which differs from it in nothing else that is measured.
 const AS_RELEASED: [&str; 5] = [
     "secateur.opt-level=3",

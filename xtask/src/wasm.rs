@@ -135,6 +135,14 @@ impl Toolchain {
             build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
             build.arg("-Zbuild-std=std,panic_abort");
         }
+        // Where the machine keeps the sources stands in every panic's message; it is nobody's business, and takes room.
+        let paths = tools::registries().into_iter().map(|path| {
+            let flag = format!("--remap-path-prefix={}/=", path.display());
+            format!("{flag:?}")
+        });
+        let flags = paths.collect::<Vec<String>>().join(", ");
+        build.arg("--config");
+        build.arg(format!("target.{TARGET}.rustflags=[{flags}]"));
         // These would replace the flags of .cargo/config.toml, and with them SIMD.
         build
             .env_remove("RUSTFLAGS")
