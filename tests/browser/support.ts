@@ -131,9 +131,13 @@ export async function sampleLines(page: Page, name: string, count: number): Prom
 /** Replaces all item sets by pasted lines, which take all three roles. */
 export async function useItems(page: Page, lines: string): Promise<void> {
   await step(page, "items");
+  const pasted = page.locator("tr[data-set=pasted]");
   await control(page, "remove-all").click();
+  await expect(pasted).toHaveCount(0);
   await page.locator("step-items textarea").first().fill(lines);
   await control(page, "add-pasted").click();
+  // What an earlier call added is still told of.
+  await expect(pasted).toHaveCount(1);
   await expect(page.locator(".line-errors")).toContainText("added");
 }
 

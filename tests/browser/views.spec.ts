@@ -92,6 +92,7 @@ test("fields that change before the form is drawn anew all keep their value", as
     ["tuning", { "tune-steps": "7", "tune-rate": "0.02" }],
   ] as const) {
     await step(page, name);
+    for (const key of Object.keys(fields)) await expect(control(page, key)).toBeVisible();
     // As on a slow machine: nothing is drawn between a Tab and the change of the next field.
     await page.evaluate((values) => {
       const found = Object.entries(values).map(([key, value]) => {
