@@ -1,4 +1,5 @@
-//! The surface of the WebAssembly module: it works on the memory of the engine, which calls it through the page's worker.
+//! The surface of the WebAssembly module: it works on the memory of the engine, which calls it through the page's worker. Its constants
+//! lie at the far end of the engine's stack, where the command that builds it puts them.
 
 use core::panic::PanicInfo;
 

@@ -144,7 +144,7 @@ test("a page opened by a damaged link works as without it", async ({ page }) => 
   await page.goto("./?device=wasm");
   await ready(page);
   await step(page, "items");
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("5");
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("5");
 });
 
 test("a rule that is changed while sets are scored counts them all", async ({ page }) => {

@@ -103,7 +103,7 @@ test("an engine that stops time after time is started again by a button", async 
   await ready(page);
   await noError(page);
   await step(page, "items");
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("4");
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("4");
 });
 
 test("a lost device is told, and the engine starts on another with the study at hand", async ({ page, hub }) => {

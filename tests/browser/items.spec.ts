@@ -82,7 +82,7 @@ test("numbers that could be counted from 0 or from 1 are asked about before anyt
   await control(page, "answers-from-pasted").selectOption("1");
   await expect(right).toHaveText([/a dog/, /a cat/]);
   await page.getByRole("button", { name: "Add these lines" }).click();
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("2");
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("2");
   // A file that shows it is not asked about, and says how it was read.
   await page.locator("step-items textarea").first().fill(EITHER.replace(",2\n", ",3\n"));
   await expect(control(page, "answers-from-pasted")).toHaveValue("1");

@@ -29,7 +29,7 @@ async function own(page: Page, hub: HubServer, count: number): Promise<void> {
 
 async function expectItems(page: Page, count: number): Promise<void> {
   await step(page, "items");
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText(String(count));
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText(String(count));
 }
 
 test("the last change before a reload or the end of a tab is kept, however late it comes", async ({ page, hub, context }) => {

@@ -309,7 +309,7 @@ for (const way of ["fails", "is cancelled"] as const) {
     await page.reload();
     await ready(page);
     await step(page, "items");
-    await expect(page.locator("tr[data-set=pasted] td.number").first()).toHaveText("2");
+    await expect(page.locator("step-items tr[data-set=pasted] td.number").first()).toHaveText("2");
   });
 }
 

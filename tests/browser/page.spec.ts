@@ -176,7 +176,7 @@ test("of two tabs one keeps its study; the other one's is kept once that is clos
   await kept(page);
   await page.reload();
   await ready(page);
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("6");
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("6");
   await expect(page.locator(".banner.notice")).toHaveCount(0);
 
   await page.close();
@@ -186,7 +186,7 @@ test("of two tabs one keeps its study; the other one's is kept once that is clos
   await second.reload();
   await ready(second);
   await step(second, "items");
-  await expect(second.locator("tr[data-set=pasted] td.number")).toHaveText("5");
+  await expect(second.locator("step-items tr[data-set=pasted] td.number")).toHaveText("5");
   await step(second, "start");
   await control(second, "earlier").click();
   await expect(second.locator("[data-step=items]")).toContainText("6 items");

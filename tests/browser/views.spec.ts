@@ -36,7 +36,7 @@ test("files of any name are read, each for itself", async ({ page }) => {
   await previews.filter({ hasText: "Pasted?" }).getByRole("button", { name: "Add" }).click();
   await expect(page.locator("tr[data-set=quiz] td.number")).toHaveText("1");
   await expect(page.locator("tr[data-set=quiz-2] td.number")).toHaveText("3");
-  await expect(page.locator("tr[data-set=pasted] td.number")).toHaveText("1");
+  await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("1");
 });
 
 test("a file's letters are read as they were written, or not at all", async ({ page }) => {
