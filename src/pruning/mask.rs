@@ -564,11 +564,15 @@ mod tests {
                 (found, _) => panic!("{text}: {found:?}"),
             }
         }
-        let text = format!(
-            r#"{{"operation":"mean","site":"post","layers":[{}]}}"#,
-            with("[1,2]")
-        );
-        let mut mask: Mask = serde_json::from_str(&text).unwrap();
+        let of_means = |means: &str| {
+            let layer = with(means);
+            let text = format!(r#"{{"operation":"mean","site":"post","layers":[{layer}]}}"#);
+            serde_json::from_str::<Mask>(&text)
+        };
+        // One that no number of 32 bits holds is refused where it is read.
+        let error = of_means("[1,1e39]").unwrap_err().to_string();
+        assert!(error.contains("out of range"), "{error}");
+        let mut mask = of_means("[1,2]").unwrap();
         mask.layers[0].means = Some(vec![1.0, f32::INFINITY]);
         let error = mask.check().unwrap_err().to_string();
         assert!(error.contains("too large, or no number"), "{error}");
