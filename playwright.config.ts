@@ -60,6 +60,8 @@ export default defineConfig<Options>({
         "--no-sandbox",
         "--enable-unsafe-webgpu",
         ...adapter,
+        // Without it a timestamp is rounded to a tenth of a millisecond.
+        ...(bench === "profile" ? ["--enable-webgpu-developer-features"] : []),
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",

@@ -1,8 +1,10 @@
 // The kernels of a job by their time on whatever adapter there is: `cargo xtask profile`. No test: it prints.
 
+import { existsSync } from "node:fs";
 import { test } from "@playwright/test";
-import { attributeFast, open, sampleLines, score, useItems } from "./support";
+import { attributeFast, callEngine, open, reachEngine, sampleLines, score, useItems } from "./support";
 import { traced, traceGpu, type Trace } from "./trace";
+import { attribution, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH } from "./works";
 
 function print(job: string, trace: Trace): void {
   const { adapter, dispatches, submits, maps, writes, kernels } = trace;
@@ -27,4 +29,33 @@ test("kernels of the shipped model's jobs", async ({ page }) => {
   await attributeFast(page);
   print("scores of four items", await traced(page, () => score(page)));
   print("attribution of four items, preset fast,", await traced(page, () => attributeFast(page)));
+});
+
+test("kernels of a real model's jobs", async ({ page }) => {
+  test.skip(!existsSync(MODEL), "no model: cargo xtask model smollm2-135m-instruct");
+  test.setTimeout(3_600_000);
+  await traceGpu(page);
+  await reachEngine(page);
+  await open(page, "webgpu");
+  const { result } = await callEngine<{ adapter: string }>(page, "device");
+  test.skip(/swiftshader/i.test(result.adapter), "a software adapter takes minutes for it");
+  await openModel(page);
+  const lines = itemLines();
+  await prepare(page, lines[0] ?? "");
+  await callEngine(page, "score", { set: "bench" });
+  const jobs: [string, string, object][] = [
+    ["forward pass, 64 tokens,", "forward", PROMPT],
+    ["attribution of one item, all layers, 20 midpoints,", "attribute", attribution(20)],
+    ["search of one item over all layers and six percentages", "search", SEARCH],
+    ["ten steps of gains on one item", "tune", gains()],
+  ];
+  for (const [name, method, request] of jobs) {
+    // The first time compiles.
+    await callEngine(page, method, request);
+    let seconds = 0;
+    const trace = await traced(page, async () => {
+      ({ seconds } = await callEngine(page, method, request));
+    });
+    print(`${name} (${seconds.toFixed(3)} s, traced)`, trace);
+  }
 });

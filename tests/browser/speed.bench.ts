@@ -1,14 +1,12 @@
 // How long the page takes: `cargo xtask bench`. No test: nothing here can fail but the page itself.
 
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import {
   attributeFast,
   callEngine,
   control,
   type Device,
-  idle,
   noError,
   open,
   reachEngine,
@@ -18,6 +16,7 @@ import {
   step,
   useItems,
 } from "./support";
+import { attribution, FAST, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH } from "./works";
 
 const TIMES = 5;
 
@@ -97,7 +96,6 @@ for (const threads of [1, 2]) {
 
 /** Figures that the same command measured natively, if it did: `benches/engine.rs` writes them. */
 const NATIVE = process.env["SECATEUR_BENCH_NATIVE"] ?? "";
-const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 /** What takes longer is not waited for. */
 const MOST_SECS = 60;
 
@@ -116,8 +114,6 @@ const WORKS = {
 } as const;
 type Work = keyof typeof WORKS;
 
-const SEARCHED = [0.5, 1, 2, 5, 10, 20];
-
 async function once(page: Page, method: string, ...values: unknown[]): Promise<number> {
   return (await callEngine(page, method, ...values)).seconds;
 }
@@ -129,54 +125,17 @@ async function several(page: Page, method: string, ...values: unknown[]): Promis
   return median(seconds);
 }
 
-/** Items as the set "bench", scored and attributed: what a search and a tuning begin from. */
-async function prepare(page: Page, text: string): Promise<void> {
-  const { result } = await callEngine<{ items: unknown[] }>(page, "parse_items", { text });
-  await callEngine(page, "set_items", { name: "bench", items: result.items });
-}
-
-const FAST = {
-  preset: "fast",
-  method: "integrated_gradients",
-  path: "per_layer",
-  site: "post",
-  positions: "last",
-  target: "choice_first_token",
-  steps: 8,
-  rule: "middle",
-  baseline: "zero",
-  aggregate: "signed_mean",
-  confidence_threshold: 0,
-};
-
-function attribution(steps: number): object {
-  return { set: "bench", settings: { ...FAST, steps } };
-}
-
-function gains(): object {
-  const settings = { layer: 0, steps: 10, learning_rate: 0.01, weight_decay: 0, batch_size: 100, evaluate_every: 10 };
-  const mask = { operation: "zero", site: "post", layers: [] };
-  return { mask, train: ["bench"], validation: ["bench"], test: ["bench"], settings, seed: 0, compare: false };
-}
-
-const SEARCH = { sets: ["bench"], percents: SEARCHED };
-
 /** Every work of the table with SmolLM2. */
 async function measureModel(page: Page, found: Figures): Promise<void> {
   if (!existsSync(MODEL)) {
     Object.assign(found, all("no model: cargo xtask model smollm2-135m-instruct"));
     return;
   }
-  await step(page, "model");
-  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
-  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
-  await idle(page, 600_000);
-  await noError(page);
-  const prompt = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
-  found["first forward pass after loading" satisfies Work] = await once(page, "forward", prompt);
-  const pass = await several(page, "forward", prompt);
+  await openModel(page);
+  found["first forward pass after loading" satisfies Work] = await once(page, "forward", PROMPT);
+  const pass = await several(page, "forward", PROMPT);
   found["forward pass, 64 tokens" satisfies Work] = pass;
-  const lines = readFileSync(resolve("models/items/general-knowledge.jsonl"), "utf8").split("\n");
+  const lines = itemLines();
   const within = async (work: Work, measure: () => Promise<number>): Promise<void> => {
     const estimate = pass * WORKS[work].passes;
     found[work] = estimate > MOST_SECS ? `about ${Math.round(estimate)} s by the forward pass` : await measure();
@@ -186,7 +145,7 @@ async function measureModel(page: Page, found: Figures): Promise<void> {
     await callEngine(page, "score", { set: "bench" });
     return several(page, "attribute", attribution(20));
   });
-  await within("exact ablation of every neuron, last position, one prompt", () => once(page, "ablate", { ...prompt, settings: FAST }));
+  await within("exact ablation of every neuron, last position, one prompt", () => once(page, "ablate", { ...PROMPT, settings: FAST }));
   await prepare(page, lines.slice(0, 20).join("\n"));
   await within("search, 20 items × all layers × 6 percentages", async () => {
     await callEngine(page, "score", { set: "bench" });

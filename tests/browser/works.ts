@@ -1,0 +1,58 @@
+// What is asked of the engine where it is measured: the same requests for the benchmark and the profile.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, type Page } from "@playwright/test";
+import { callEngine, idle, noError, step } from "./support";
+
+/** The real model, as `cargo xtask model smollm2-135m-instruct` fetches it. */
+export const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+
+/** A prompt of about 64 tokens. */
+export const PROMPT = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
+
+/** Items for the real model, one JSON text each. */
+export function itemLines(): string[] {
+  return readFileSync(resolve("models/items/general-knowledge.jsonl"), "utf8").split("\n");
+}
+
+/** Opens the real model in the page. */
+export async function openModel(page: Page): Promise<void> {
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
+  await idle(page, 600_000);
+  await noError(page);
+}
+
+/** Items as the set "bench", scored and attributed: what a search and a tuning begin from. */
+export async function prepare(page: Page, text: string): Promise<void> {
+  const { result } = await callEngine<{ items: unknown[] }>(page, "parse_items", { text });
+  await callEngine(page, "set_items", { name: "bench", items: result.items });
+}
+
+export const FAST = {
+  preset: "fast",
+  method: "integrated_gradients",
+  path: "per_layer",
+  site: "post",
+  positions: "last",
+  target: "choice_first_token",
+  steps: 8,
+  rule: "middle",
+  baseline: "zero",
+  aggregate: "signed_mean",
+  confidence_threshold: 0,
+};
+
+export function attribution(steps: number): object {
+  return { set: "bench", settings: { ...FAST, steps } };
+}
+
+export function gains(): object {
+  const settings = { layer: 0, steps: 10, learning_rate: 0.01, weight_decay: 0, batch_size: 100, evaluate_every: 10 };
+  const mask = { operation: "zero", site: "post", layers: [] };
+  return { mask, train: ["bench"], validation: ["bench"], test: ["bench"], settings, seed: 0, compare: false };
+}
+
+export const SEARCH = { sets: ["bench"], percents: [0.5, 1, 2, 5, 10, 20] };
