@@ -1,7 +1,7 @@
 //! Exact ablation: what the target loses when a neuron alone is set to the baseline, for every neuron. It is what the scores
 //! estimate. The forks are those of a sweep, without the way back.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::Serialize;
 
 use super::explained::Explained;
@@ -13,7 +13,7 @@ use super::{Settings, TargetKind, UsedItem};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
 use crate::model::run::read;
-use crate::model::{Capture, Edit, Model, ModelError};
+use crate::model::{Capture, Edit, Model, ModelError, upload};
 use crate::scoring::{ItemScore, RunError};
 
 /// What the largest logit after a prompt loses when a neuron is zeroed at the settings' positions, for every neuron:
@@ -290,8 +290,7 @@ impl Sweep<'_> {
         for row in 0..count {
             gains[row * d_mlp + first + row] = 0.0;
         }
-        let gains = TensorData::new(gains, [1, count, d_mlp]);
         let shape = [self.n_prompts(), count, d_mlp];
-        Tensor::<3>::from_data(gains, self.decoder.device()).expand(shape)
+        upload::numbers(gains, [1, count, d_mlp], self.decoder.device()).expand(shape)
     }
 }

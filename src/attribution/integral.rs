@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::IntegrationPath;
 use super::methods::estimated;
 use super::quadrature::{LOBATTO, Node, Quadrature};
 use super::sweep::{Climbed, Sweep};
 use crate::job::Job;
-use crate::model::ModelError;
 use crate::model::run::read;
+use crate::model::{ModelError, upload};
 
 /// Share of the target's own size that its differences cannot be told from rounding.
 const ROUNDING: f64 = 1e-5;
@@ -271,8 +271,8 @@ impl Sweep<'_> {
             .map(|&(_, weight)| weight as f32)
             .collect();
         let pieces = weights.len() / prompts / at_once;
-        let weights = TensorData::new(weights, [prompts, pieces, at_once, 1]);
-        let weights = Tensor::<4>::from_data(weights, self.decoder.device());
+        let shape = [prompts, pieces, at_once, 1];
+        let weights = upload::numbers(weights, shape, self.decoder.device());
         let by_piece = Tensor::cat(found, 1).reshape([prompts, pieces, at_once, d_mlp]);
         let sums = (by_piece * weights)
             .sum_dim(2)
@@ -337,11 +337,10 @@ impl Sweep<'_> {
             .flatten()
             .map(|&(alpha, _)| alpha as f32)
             .collect();
-        let alphas = TensorData::new(alphas, [of_prompts.len(), rows, 1]);
-        let shape = [of_prompts.len(), rows, self.decoder.config.d_mlp];
+        let device = self.decoder.device();
+        let alphas = upload::numbers(alphas, [of_prompts.len(), rows, 1], device);
         // A product, so that they lie in memory once: an expanded view would be copied at every use.
-        Tensor::<3>::from_data(alphas, self.decoder.device())
-            * Tensor::ones(shape, self.decoder.device())
+        alphas * Tensor::ones([of_prompts.len(), rows, self.decoder.config.d_mlp], device)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The number that an attribution explains, frozen before anything is scaled.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, TensorData};
 
 use super::TargetKind;
 use crate::model::run::{arg_max, read};
-use crate::model::{Decoder, ModelError, Run};
+use crate::model::{Decoder, ModelError, Run, upload};
 
 /// Takes a place out of a maximum or a sum: far below every logit, and far from the end of f32.
 const ABSENT: f32 = -1e30;
@@ -183,8 +183,8 @@ impl Target {
             let ids: Vec<u32> = sequences.iter().map(|c| token(c).unwrap_or(0)).collect();
             columns.push(column(decoder, &ids)?);
             let counts: Vec<f32> = sequences.iter().map(is_scored).collect();
-            let counts = TensorData::new(counts, [sequences.len(), 1, 1]);
-            scored.push(Tensor::from_data(counts, decoder.device()));
+            let shape = [sequences.len(), 1, 1];
+            scored.push(upload::numbers(counts, shape, decoder.device()));
         }
         let counts = choices.iter().map(|of_prompt| of_prompt.len());
         Ok(Self {
@@ -261,7 +261,7 @@ fn absent(decoder: &Decoder, counts: impl Iterator<Item = usize>, places: usize)
     let counts: Vec<usize> = counts.collect();
     let shape = [counts.len(), 1, places - 1];
     let values: Vec<f32> = counts.into_iter().flat_map(of_prompt).collect();
-    Tensor::from_data(TensorData::new(values, shape), decoder.device())
+    upload::numbers(values, shape, decoder.device())
 }
 
 /// `log Σ exp` of the logits of all tokens, `[prompts, rows, 1]`, in pieces of as many rows as fit.

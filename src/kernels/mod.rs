@@ -170,6 +170,12 @@ pub fn is_gpu(device: &Device) -> bool {
     *device != Device::flex() && *device != Device::flex().autodiff()
 }
 
+/// Whether weights are trained, which nothing in the page does: so its engines go without the library's products.
+fn is_trained<const D: usize>(weight: &Tensor<D>, bias: Option<&Tensor<1>>) -> bool {
+    cfg!(not(target_family = "wasm"))
+        && (weight.is_tracked() || bias.is_some_and(Tensor::is_tracked))
+}
+
 fn maybe<const D: usize>(tensor: Option<Tensor<D>>) -> Maybe<Dispatch> {
     tensor.map(Tensor::into_dispatch).into()
 }
@@ -188,8 +194,7 @@ pub fn project(
     bias: Option<&Tensor<1>>,
     residual: Option<Tensor<3>>,
 ) -> Tensor<3> {
-    let trained = weight.is_tracked() || bias.is_some_and(Tensor::is_tracked);
-    if trained {
+    if is_trained(&weight, bias) {
         return plain::project(x, weight, layout, bias, residual);
     }
     let [batch, tokens, width] = x.dims();
@@ -218,8 +223,7 @@ pub fn norm<const D: usize>(
     eps: f64,
     back: WayBack,
 ) -> Tensor<D> {
-    let trained = weight.is_tracked() || bias.is_some_and(Tensor::is_tracked);
-    if trained || back == WayBack::Linear {
+    if is_trained(weight, bias) || back == WayBack::Linear {
         return plain::norm(x, weight, bias, centred, eps, back);
     }
     Tensor::from_dispatch(Dispatch::normalise(
@@ -241,7 +245,7 @@ pub fn norm_heads(
     eps: f64,
     back: WayBack,
 ) -> Tensor<4> {
-    if weight.is_tracked() || back == WayBack::Linear {
+    if is_trained(weight, None) || back == WayBack::Linear {
         return plain::norm_heads(x, weight, centred, eps, back);
     }
     let heads = x.dims()[2];
@@ -309,7 +313,7 @@ pub fn activate(
     shape: ActivationShape,
     back: WayBack,
 ) -> Tensor<3> {
-    let trained = bias.is_some_and(Tensor::is_tracked);
+    let trained = bias.is_some_and(|bias| is_trained(bias, None));
     if trained || back == WayBack::Linear {
         return plain::activate(projected, bias, gains, shape, back);
     }

@@ -5,14 +5,14 @@
 //! all of them. Runs that continue each other fork together, layer by layer, since a continuation attends to the keys
 //! and values of its own fork.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::ModelError;
 use super::attention::KeyValues;
 use super::decoder::Decoder;
 use super::edit::{Edit, LayerEdits, Leaving, joined};
 use super::positions::TailPositions;
 use super::run::Run;
+use super::{ModelError, upload};
 use crate::job::Job;
 
 /// A run that is forked.
@@ -197,7 +197,7 @@ fn put_back(x: Tensor<3>, order: &[usize]) -> Tensor<3> {
     for (place, &fork) in order.iter().enumerate() {
         places[fork] = place as i32;
     }
-    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [forks]), &x.device());
+    let places = upload::places(places, [forks], &x.device());
     x.reshape([forks, all / forks * tokens * width])
         .select(0, places)
         .reshape([all, tokens, width])

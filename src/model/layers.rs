@@ -1,9 +1,9 @@
 //! The small parts that every block is made of: projections, norms, tables.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
-use super::ModelError;
 use super::config::NormKind;
+use super::{ModelError, upload};
 use crate::kernels::plain::unpacked;
 use crate::kernels::{self, Layout, WayBack};
 
@@ -117,8 +117,7 @@ impl Table {
         check_rows(ids, self.pieces.iter().map(|piece| piece.dims()[0]).sum())?;
         let select = |piece: &Tensor<2>, ids: Vec<i32>| {
             let shape = [ids.len()];
-            let indices = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), device);
-            kernels::rows(piece, indices)
+            kernels::rows(piece, upload::places(ids, shape, device))
         };
         let [piece] = self.pieces.as_slice() else {
             // Piece after piece, then back into the order asked for.

@@ -37,6 +37,7 @@ pub mod run;
 mod save;
 mod self_test;
 pub mod tokenizer;
+pub mod upload;
 mod weights;
 
 pub use config::{Activation, Config};

@@ -1,9 +1,9 @@
 //! Where a run's tail stands: the rotary embedding of its positions, and which keys each of them sees.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::config::Rope;
-use super::{Config, ModelError};
+use super::{Config, ModelError, upload};
 use crate::kernels;
 
 /// All that attention needs to know about the positions of a tail.
@@ -48,7 +48,7 @@ impl Padding {
             return None;
         }
         let values: Vec<f32> = counts.iter().map(|&count| count as f32).collect();
-        let on_device = Tensor::from_data(TensorData::new(values, [counts.len()]), device);
+        let on_device = upload::numbers(values, [counts.len()], device);
         Some(Self { counts, on_device })
     }
 
@@ -131,9 +131,7 @@ impl Rotation {
                 sin.push(angle.sin() as f32);
             }
         }
-        let table = |values| {
-            Tensor::<4>::from_data(TensorData::new(values, [1, tail, 1, dimensions]), device)
-        };
+        let table = |values| upload::numbers(values, [1, tail, 1, dimensions], device);
         Self {
             cos: table(cos),
             sin: table(sin),

@@ -3,14 +3,14 @@
 //! A base run is the plain forward pass over prompts of one length. What it keeps per layer is what forks need to leave
 //! from it with altered activations ([`super::forks`]).
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::ModelError;
 use super::attention::{Geometry, KeyValues};
 use super::decoder::{Decoder, State};
 use super::edit::{Edit, LayerEdits, Leaving};
 use super::layers::check_rows;
 use super::positions::{Padding, TailPositions};
+use super::{ModelError, upload};
 use crate::job::Job;
 use crate::kernels::log_sum_exp;
 
@@ -143,8 +143,7 @@ impl Run {
     /// Some of its `n_items` prompts, or rows of its only prompt, for forks alone: no run can continue it.
     pub fn select(&self, n_items: usize, items: &[usize]) -> Self {
         let ids: Vec<i32> = items.iter().map(|&item| item as i32).collect();
-        let ids = TensorData::new(ids, [items.len()]);
-        let ids = Tensor::<1, Int>::from_data(ids, &self.resid_final.device());
+        let ids = upload::places(ids, [items.len()], &self.resid_final.device());
         let Geometry { batch, rows, tail } = self.geometry;
         let geometry = match batch == n_items {
             true => Geometry {
@@ -360,7 +359,7 @@ pub fn log_probabilities_of(logits: Tensor<3>, ids: &[u32]) -> Result<Tensor<2>,
     let device = logits.device();
     let k = ids.len() / (batch * positions);
     let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-    let ids = Tensor::<3, Int>::from_data(TensorData::new(ids, [batch, positions, k]), &device);
+    let ids = upload::places(ids, [batch, positions, k], &device);
     let chosen = logits.clone().gather(2, ids);
     Ok((chosen - log_sum_exp(logits)).reshape([batch, positions * k]))
 }

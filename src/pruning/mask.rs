@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::means::Means;
-use crate::model::{Config, Edit, Neuron, Site};
+use crate::model::{Config, Edit, Neuron, Site, upload};
 use crate::scoring::RunError;
 
 /// What pruning does to a neuron.
@@ -372,8 +372,7 @@ impl Mask {
     ///
     /// The mask must have been [`checked`](Self::checked) against `config`.
     pub fn edit(&self, config: &Config, device: &Device) -> Edit {
-        let tensor =
-            |values: Vec<f32>| Tensor::from_data(TensorData::new(values, [config.d_mlp]), device);
+        let tensor = |values: Vec<f32>| upload::numbers(values, [config.d_mlp], device);
         let mut edit = Edit::none();
         for LayerMask { layer, means, .. } in &self.layers {
             edit = edit.scale(*layer, tensor(self.factors(*layer, config.d_mlp)));

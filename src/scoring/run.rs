@@ -3,12 +3,12 @@
 //! Items whose prompts begin with the same tokens, such as shots or a passage, share the run of that beginning: it is
 //! run once, the rests of the prompts continue it side by side, and the choices continue those.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::batch::Batch;
 use crate::job::Job;
 use crate::model::run::read;
-use crate::model::{Capture, Decoder, Edit, Link, ModelError, Run};
+use crate::model::{Capture, Decoder, Edit, Link, ModelError, Run, upload};
 
 /// The run of what the last batch shared, under one edit: batches of one beginning follow each other.
 #[derive(Default)]
@@ -229,7 +229,7 @@ impl Top {
             }
         }
         let width = n_items * n_choices * longest;
-        let counts = Tensor::<2>::from_data(TensorData::new(counts, [1, width]), decoder.device());
+        let counts = upload::numbers(counts, [1, width], decoder.device());
         Ok(
             (Tensor::cat(parts, 2).reshape([self.forks, width]) * counts)
                 .reshape([rows, n_choices, longest]),

@@ -17,14 +17,14 @@ use std::collections::BTreeMap;
 
 use burn::optim::{AdamW, AdamWConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::job::Job;
 use crate::model::run::read;
-use crate::model::{Decoder, Edit, ModelError};
+use crate::model::{Decoder, Edit, ModelError, upload};
 use crate::pruning::{Mask, Trial};
 use crate::scoring::metrics::log_sum_exp;
 use crate::scoring::{Accuracy, BatchRun, Encoded, RunError, SetScores, encode};
@@ -206,7 +206,7 @@ impl<'a> Tuning<'a> {
         {
             trained[neuron.index] = 0.0;
         }
-        let tensor = |values| Tensor::from_data(TensorData::new(values, [config.d_mlp]), device);
+        let tensor = |values| upload::numbers(values, [config.d_mlp], device);
         Ok(Self {
             decoder,
             settings,
@@ -457,8 +457,7 @@ impl<'a> Tuning<'a> {
         job: Job<'_>,
     ) -> Result<Vec<TunedSet>, RunError> {
         let device: &Device = self.decoder.device();
-        let data = TensorData::new(gains.to_vec(), [gains.len()]);
-        let gains = self.all_gains(Tensor::from_data(data, device));
+        let gains = self.all_gains(upload::numbers(gains.to_vec(), [gains.len()], device));
         let mut sets = Vec::with_capacity(test.len());
         for (trial, before) in test {
             let scores = trial

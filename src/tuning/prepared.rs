@@ -1,11 +1,11 @@
 //! The items of a tuning, run up to the tuned layer once.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::TuneSettings;
 use crate::items::Item;
 use crate::job::Job;
-use crate::model::{Capture, Edit};
+use crate::model::{Capture, Edit, upload};
 use crate::pruning::Trial;
 use crate::scoring::{Batch, BatchRun, Encoded, RunError, SharedRun, batches};
 
@@ -56,8 +56,7 @@ impl Prepared {
             return self.clone();
         }
         let ids: Vec<i32> = items.iter().map(|&item| item as i32).collect();
-        let ids = TensorData::new(ids, [items.len()]);
-        let ids = Tensor::<1, Int>::from_data(ids, &self.padding.device());
+        let ids = upload::places(ids, [items.len()], &self.padding.device());
         Self {
             batch: self.batch.select(items),
             run: self.run.select(&self.batch, items),
@@ -75,7 +74,7 @@ impl Prepared {
                 .iter()
                 .flat_map(|item| (0..width).map(|choice| value(item, choice)))
                 .collect();
-            Tensor::<2>::from_data(TensorData::new(values, [items.len(), width]), device)
+            upload::numbers(values, [items.len(), width], device)
         };
         Self {
             padding: table(|item, choice| {

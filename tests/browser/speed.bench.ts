@@ -16,7 +16,7 @@ import {
   step,
   useItems,
 } from "./support";
-import { attribution, FAST, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH } from "./works";
+import { attribution, FAST, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH, timeEngine } from "./works";
 
 const TIMES = 5;
 
@@ -114,14 +114,11 @@ const WORKS = {
 } as const;
 type Work = keyof typeof WORKS;
 
-async function once(page: Page, method: string, ...values: unknown[]): Promise<number> {
-  return (await callEngine(page, method, ...values)).seconds;
-}
-
 /** The median of a few, or of one that takes long. */
 async function several(page: Page, method: string, ...values: unknown[]): Promise<number> {
   const seconds: number[] = [];
-  while (seconds.length < TIMES && (seconds.length === 0 || Math.max(...seconds) < 2)) seconds.push(await once(page, method, ...values));
+  while (seconds.length < TIMES && (seconds.length === 0 || Math.max(...seconds) < 2))
+    seconds.push(await timeEngine(page, method, ...values));
   return median(seconds);
 }
 
@@ -132,7 +129,7 @@ async function measureModel(page: Page, found: Figures): Promise<void> {
     return;
   }
   await openModel(page);
-  found["first forward pass after loading" satisfies Work] = await once(page, "forward", PROMPT);
+  found["first forward pass after loading" satisfies Work] = await timeEngine(page, "forward", PROMPT);
   const pass = await several(page, "forward", PROMPT);
   found["forward pass, 64 tokens" satisfies Work] = pass;
   const lines = itemLines();
@@ -145,14 +142,16 @@ async function measureModel(page: Page, found: Figures): Promise<void> {
     await callEngine(page, "score", { set: "bench" });
     return several(page, "attribute", attribution(20));
   });
-  await within("exact ablation of every neuron, last position, one prompt", () => once(page, "ablate", { ...PROMPT, settings: FAST }));
+  await within("exact ablation of every neuron, last position, one prompt", () =>
+    timeEngine(page, "ablate", { ...PROMPT, settings: FAST }),
+  );
   await prepare(page, lines.slice(0, 20).join("\n"));
   await within("search, 20 items × all layers × 6 percentages", async () => {
     await callEngine(page, "score", { set: "bench" });
     await callEngine(page, "attribute", attribution(1));
-    return once(page, "search", SEARCH);
+    return timeEngine(page, "search", SEARCH);
   });
-  await within("gains, 10 steps, 20 items", () => once(page, "tune", gains()));
+  await within("gains, 10 steps, 20 items", () => timeEngine(page, "tune", gains()));
 }
 
 /** The lesson's jobs, once everything is compiled. */
@@ -166,7 +165,7 @@ async function measureLesson(page: Page, found: Figures): Promise<void> {
     ["gains, 10 steps", "tune", gains()],
   ];
   for (const [name, method, request] of jobs) {
-    await once(page, method, request);
+    await timeEngine(page, method, request);
     found[`lesson: ${name}, 4 items`] = await several(page, method, request);
   }
 }

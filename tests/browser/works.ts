@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, type Page } from "@playwright/test";
-import { callEngine, idle, noError, step } from "./support";
+import { callEngine, idle, noError, type PageWithEngine, step } from "./support";
 
 /** The real model, as `cargo xtask model smollm2-135m-instruct` fetches it. */
 export const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -14,6 +14,14 @@ export const PROMPT = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
 /** Items for the real model, one JSON text each. */
 export function itemLines(): string[] {
   return readFileSync(resolve("models/items/general-knowledge.jsonl"), "utf8").split("\n");
+}
+
+/** The seconds that a method of the engine takes. Its result stays in the page: to bring one here takes seconds of its own. */
+export async function timeEngine(page: Page, method: string, ...values: unknown[]): Promise<number> {
+  return page.evaluate(async ([name, given]) => (await (window as unknown as PageWithEngine).askEngine(name, given)).seconds, [
+    method,
+    values,
+  ] as const);
 }
 
 /** Opens the real model in the page. */

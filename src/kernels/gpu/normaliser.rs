@@ -10,13 +10,13 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::log_sum_exp::log_sum_exp;
-use super::product::{Plan, Tile, sums_of};
+use super::product::{Factor, Plan, Tile, tile_column, tile_row, tile_sums};
 use super::weights::Matrix;
-use super::{UNITS, at_most, contiguous, empty, grid, tanh};
+use super::{contiguous, empty, grid, tanh};
 use crate::kernels::Weight;
 
 /// Workgroups that slices are made for: several for each core of a large GPU, since each waits for memory often.
-const GROUPS: usize = 2048;
+const GROUPS: usize = 512;
 
 /// A product that is no product: less than every other one.
 const LEAST: f32 = -1e30;
@@ -25,39 +25,29 @@ const LEAST: f32 = -1e30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Sliced {
     product: Plan,
+    /// Tiles that a workgroup goes over.
+    tiles: usize,
     /// Whether products are bounded.
     capped: bool,
 }
 
 impl Sliced {
-    fn new(rows: usize, table: &Matrix, cap: Option<f32>) -> Self {
-        let [first, second] = table.shape;
-        let (columns, depth) = match table.is_turned {
-            true => (second, first),
-            false => (first, second),
-        };
+    fn new(table: &Matrix, tile: Tile, cap: Option<f32>, tiles: usize) -> Self {
         Self {
             product: Plan {
-                depth,
-                columns,
-                transposed: !table.is_turned,
-                form: table.form,
-                tile: tile(rows),
+                factor: Factor::new(table, true),
+                tile,
+                parts: 1,
             },
+            tiles,
             capped: cap.is_some(),
         }
     }
-}
 
-/// Few rows leave a unit one column, since there are many of them; more rows are units below each other.
-fn tile(rows: usize) -> Tile {
-    match rows {
-        1 => Tile::new(1, 1, 1, 1),
-        2..=4 => Tile::new(4, 1, 1, 1),
-        5..=8 => Tile::new(8, 1, 1, 1),
-        9..=16 => Tile::new(8, 4, 2, 1),
-        17..=32 => Tile::new(8, 4, 4, 1),
-        _ => Tile::new(8, 4, 8, 1),
+    /// Tiles across and down.
+    fn groups(self, rows: usize) -> [usize; 2] {
+        let Plan { factor, tile, .. } = self.product;
+        tile.groups(rows, factor.columns)
     }
 }
 
@@ -76,13 +66,13 @@ pub(in crate::kernels) fn log_normaliser(
         return empty(&x, Shape::new([rows, 1]));
     }
     let table = Matrix::new(table);
-    let sliced = Sliced::new(rows, &table, cap);
-    let Plan { columns, tile, .. } = sliced.product;
-    let [tiles, down] = tile.groups(rows, columns);
-    let tiles_of_slice = tiles.div_ceil(GROUPS.div_ceil(down));
-    let slices = tiles.div_ceil(tiles_of_slice);
+    let mut sliced = Sliced::new(&table, Tile::of_table(&x.client, rows), cap, 1);
+    let [tiles, down] = sliced.groups(rows);
+    // A power of two, so that few kernels do for all numbers of rows.
+    sliced.tiles = tiles.div_ceil(GROUPS.div_ceil(down)).next_power_of_two();
+    let slices = tiles.div_ceil(sliced.tiles);
     let out = empty(&x, Shape::new([rows, slices]));
-    let [of_x, of_table] = sliced.product.vectors();
+    let [of_x, of_table] = sliced.product.factor.vectors();
     let element = table.element();
     let client = x.client.clone();
     // SAFETY: rows and columns are clamped to their number where they are read; a unit writes to rows that there are.
@@ -90,15 +80,14 @@ pub(in crate::kernels) fn log_normaliser(
         slices_kernel::launch_unchecked(
             &client,
             grid(slices, down),
-            CubeDim::new_1d(UNITS as u32),
+            CubeDim::new_1d(sliced.product.tile.units() as u32),
             of_x,
-            table.form.vector(of_table),
+            of_table,
             contiguous(x).into_buffer_arg(),
             table.values.into_buffer_arg(),
             table.scales.map(CubeTensor::into_buffer_arg).into(),
             out.clone().into_buffer_arg(),
             rows as u32,
-            tiles_of_slice as u32,
             cap.unwrap_or(1.0),
             sliced,
             element,
@@ -120,11 +109,10 @@ pub(in crate::kernels) fn log_normaliser_weights(
     [first, count]: [usize; 2],
 ) -> CubeTensor {
     let table = Matrix::new(table);
-    let sliced = Sliced::new(count, &table, cap);
-    let Plan { columns, tile, .. } = sliced.product;
-    let [across, down] = tile.groups(count, columns);
-    let out = empty(&x, Shape::new([count, columns]));
-    let [of_x, of_table] = sliced.product.vectors();
+    let sliced = Sliced::new(&table, Tile::of_table(&x.client, count), cap, 1);
+    let [across, down] = sliced.groups(count);
+    let out = empty(&x, Shape::new([count, sliced.product.factor.columns]));
+    let [of_x, of_table] = sliced.product.factor.vectors();
     let element = table.element();
     let client = x.client.clone();
     // SAFETY: as above; rows from the first on are fewer than all rows by the caller's loop.
@@ -132,9 +120,9 @@ pub(in crate::kernels) fn log_normaliser_weights(
         weights_kernel::launch_unchecked(
             &client,
             grid(across, down),
-            CubeDim::new_1d(UNITS as u32),
+            CubeDim::new_1d(sliced.product.tile.units() as u32),
             of_x,
-            table.form.vector(of_table),
+            of_table,
             contiguous(x).into_buffer_arg(),
             table.values.into_buffer_arg(),
             table.scales.map(CubeTensor::into_buffer_arg).into(),
@@ -158,86 +146,96 @@ fn slices_kernel<W: Numeric, Read: Size, Held: Size>(
     scales: ComptimeOption<&[f32]>,
     out: &mut [f32],
     rows: u32,
-    tiles_of_slice: u32,
     cap: f32,
     #[comptime] sliced: Sliced,
     #[define(W)] _element: ElemType,
 ) {
     let plan = comptime!(sliced.product);
     let tile = comptime!(plan.tile);
-    let (tile_rows, tile_columns) = comptime!((tile.rows, tile.columns));
-    let across = comptime!(tile.across());
+    let (unit_rows, unit_columns) = comptime!((tile.unit[0], tile.unit[1]));
+    let (across, units) = comptime!((tile.across(), tile.units()));
     let unit = UNIT_POS as usize;
     let rows = rows as usize;
-    let first_row = CUBE_POS_Y as usize * comptime!(tile.down * tile_rows);
-    let row = first_row + unit / across * tile_rows;
-    let mut most = Array::<f32>::new(tile_rows);
-    let mut sums = Array::<f32>::new(tile_rows);
+    let first_row = CUBE_POS_Y as usize * comptime!(tile.rows);
+    let mut most = Array::<f32>::new(unit_rows);
+    let mut sums = Array::<f32>::new(unit_rows);
     #[unroll]
-    for r in 0..tile_rows {
+    for r in 0..unit_rows {
         most[r] = f32::new(LEAST);
         sums[r] = 0.0f32;
     }
-    let first = CUBE_POS_X as usize * tiles_of_slice as usize;
-    let tiles = comptime!(tile.groups(1, plan.columns)[0]);
-    for step in first..at_most(first + tiles_of_slice as usize, tiles) {
-        let column = (step * across + unit % across) * tile_columns;
-        let products = sums_of(
+    for step in 0..comptime!(sliced.tiles) {
+        // Beyond the last tile the last column is read again, and nothing counted.
+        let first_column =
+            (CUBE_POS_X as usize * comptime!(sliced.tiles) + step) * comptime!(tile.columns);
+        let products = tile_sums(
             x,
             table,
             &scales,
-            row,
+            first_row,
             rows,
-            column,
+            first_column,
             0usize.runtime(),
-            comptime!(plan.steps(1)).runtime(),
             plan,
         );
-        let mut logits = Array::<f32>::new(comptime!(tile_rows * tile_columns));
+        let mut is_column = Array::<bool>::new(unit_columns);
         #[unroll]
-        for r in 0..tile_rows {
+        for c in 0..unit_columns {
+            is_column[c] = first_column + tile_column(c, plan) < comptime!(plan.factor.columns);
+        }
+        let mut logits = Array::<f32>::new(comptime!(unit_rows * unit_columns));
+        #[unroll]
+        for r in 0..unit_rows {
             let mut largest = most[r];
             #[unroll]
-            for c in 0..tile_columns {
-                let e = comptime!(r * tile_columns + c);
+            for c in 0..unit_columns {
+                let e = comptime!(r * unit_columns + c);
                 let logit = bounded(products[e], cap, sliced.capped);
-                logits[e] = if column + c < comptime!(plan.columns) {
-                    logit
-                } else {
-                    f32::new(LEAST)
-                };
+                logits[e] = if is_column[c] { logit } else { f32::new(LEAST) };
                 largest = max(largest, logits[e]);
             }
             let mut sum = sums[r] * (most[r] - largest).exp();
             #[unroll]
-            for c in 0..tile_columns {
-                sum += (logits[comptime!(r * tile_columns + c)] - largest).exp();
+            for c in 0..unit_columns {
+                sum += (logits[comptime!(r * unit_columns + c)] - largest).exp();
             }
             most[r] = largest;
             sums[r] = sum;
         }
     }
-    let mut all_most = Shared::<[f32]>::new_slice(comptime!(UNITS * tile_rows));
-    let mut all_sums = Shared::<[f32]>::new_slice(comptime!(UNITS * tile_rows));
+    // The units beside each other have the same rows: what is the largest of all of them, and then the sum.
+    let mut shared = Shared::<[f32]>::new_slice(comptime!(units * unit_rows));
+    let beside = unit / across * across;
     #[unroll]
-    for r in 0..tile_rows {
-        all_most[r * UNITS + unit] = most[r];
-        all_sums[r * UNITS + unit] = sums[r];
+    for r in 0..unit_rows {
+        shared[comptime!(r * units) + unit] = most[r];
     }
     sync_cube();
-    // From here on, a unit for each row of the workgroup.
-    let own = first_row + unit;
-    if unit < comptime!(tile.down * tile_rows) && own < rows {
-        let start = unit % tile_rows * UNITS + unit / tile_rows * across;
-        let mut largest = all_most[start];
-        for other in 1..across {
-            largest = max(largest, all_most[start + other]);
-        }
-        let mut sum = 0.0f32;
+    let mut largest = Array::<f32>::new(unit_rows);
+    #[unroll]
+    for r in 0..unit_rows {
+        let mut value = most[r];
         for other in 0..across {
-            sum += all_sums[start + other] * (all_most[start + other] - largest).exp();
+            value = max(value, shared[comptime!(r * units) + beside + other]);
         }
-        out[own * CUBE_COUNT_X as usize + CUBE_POS_X as usize] = largest + sum.ln();
+        largest[r] = value;
+    }
+    sync_cube();
+    #[unroll]
+    for r in 0..unit_rows {
+        shared[comptime!(r * units) + unit] = sums[r] * (most[r] - largest[r]).exp();
+    }
+    sync_cube();
+    #[unroll]
+    for r in 0..unit_rows {
+        let row = first_row + tile_row(r, tile);
+        if unit == beside && row < rows {
+            let mut sum = 0.0f32;
+            for other in 0..across {
+                sum += shared[comptime!(r * units) + beside + other];
+            }
+            out[row * CUBE_COUNT_X as usize + CUBE_POS_X as usize] = largest[r] + sum.ln();
+        }
     }
 }
 
@@ -257,40 +255,44 @@ fn weights_kernel<W: Numeric, Read: Size, Held: Size>(
 ) {
     let plan = comptime!(sliced.product);
     let tile = comptime!(plan.tile);
-    let (tile_rows, tile_columns) = comptime!((tile.rows, tile.columns));
-    let across = comptime!(tile.across());
-    let columns = comptime!(plan.columns);
-    let unit = UNIT_POS as usize;
-    let rows = rows as usize;
-    let below = (CUBE_POS_Y as usize * comptime!(tile.down) + unit / across) * tile_rows;
-    let row = first as usize + below;
-    let column = (CUBE_POS_X as usize * across + unit % across) * tile_columns;
-    let products = sums_of(
+    let (unit_rows, unit_columns) = comptime!((tile.unit[0], tile.unit[1]));
+    let columns = comptime!(plan.factor.columns);
+    let (first, rows) = (first as usize, rows as usize);
+    let first_below = CUBE_POS_Y as usize * comptime!(tile.rows);
+    let first_column = CUBE_POS_X as usize * comptime!(tile.columns);
+    let products = tile_sums(
         x,
         table,
         &scales,
-        row,
+        first + first_below,
         rows,
-        column,
+        first_column,
         0usize.runtime(),
-        comptime!(plan.steps(1)).runtime(),
         plan,
     );
+    let mut at = Array::<usize>::new(unit_columns);
     #[unroll]
-    for r in 0..tile_rows {
+    for c in 0..unit_columns {
+        at[c] = first_column + tile_column(c, plan);
+    }
+    #[unroll]
+    for r in 0..unit_rows {
+        let below = first_below + tile_row(r, tile);
+        let row = first + below;
         #[unroll]
-        for c in 0..tile_columns {
-            if row + r < rows && column + c < columns {
+        for c in 0..unit_columns {
+            let column = at[c];
+            if row < rows && column < columns {
                 let logit = bounded(
-                    products[comptime!(r * tile_columns + c)],
+                    products[comptime!(r * unit_columns + c)],
                     cap,
                     sliced.capped,
                 );
-                let mut weight = (logit - result[row + r]).exp() * gradient[row + r];
+                let mut weight = (logit - result[row]).exp() * gradient[row];
                 if comptime!(sliced.capped) {
                     weight *= 1.0f32 - logit / cap * (logit / cap);
                 }
-                out[(below + r) * columns + column + c] = weight;
+                out[below * columns + column] = weight;
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Tensors of a weight file by name: checked, read, laid out, put on the device.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::loader::Loader;
 use crate::kernels::WayBack;
 use crate::model::family::list::{Layout, Slot, Weight};
 use crate::model::layers::{Linear, Norm, Table};
-use crate::model::{Config, ModelError, Precision};
+use crate::model::{Config, ModelError, Precision, upload};
 
 /// Largest piece of a table that is held in fewer bits, in bytes of f32.
 const PACKED_PIECE: u64 = 64 << 20;
@@ -33,10 +33,7 @@ impl Matrix {
 
     fn upload(self, device: &Device, precision: Precision) -> Tensor<2> {
         let shape = [self.rows, self.columns];
-        precision.pack(Tensor::from_data(
-            TensorData::new(self.values, shape),
-            device,
-        ))
+        precision.pack(upload::numbers(self.values, shape, device))
     }
 
     /// Its rows in another order, row `i` being row `row_in_file(i)`.
@@ -121,7 +118,7 @@ impl Loader<'_> {
 
     pub(super) fn upload(&self, values: Vec<f32>) -> Tensor<1> {
         let width = values.len();
-        Tensor::from_data(TensorData::new(values, [width]), self.device)
+        upload::numbers(values, [width], self.device)
     }
 
     /// The bias beside a weight, where there is one.
