@@ -256,9 +256,7 @@ fn product_kernel<W: Numeric, Read: Size, Held: Size>(
                 let mut value = sums[comptime!(r * unit_columns + c)] + added[c];
                 #[comptime]
                 if let ComptimeOption::Some(residual) = residual {
-                    if part == 0 {
-                        value += residual[place];
-                    }
+                    value += if part == 0 { residual[place] } else { 0.0f32 };
                 }
                 out[part * rows * columns + place] = value;
             }
