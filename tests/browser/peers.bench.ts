@@ -2,11 +2,9 @@
 // (`benches/peers`) under `peers/` and makes a table of what is written here.
 
 import { existsSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { expect, test, type Browser, type Page } from "@playwright/test";
-import { callEngine, idle, noError, type PageWithEngine, reachEngine, ready, step } from "./support";
+import { callEngine, MODEL, openModel, type PageWithEngine, reachEngine, ready } from "./support";
 
-const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 const OUT = process.env["SECATEUR_PEERS"] ?? "";
 /** Every engine has its turn in each; one that takes ten times as long, in the first two. */
 const ROUNDS = 7;
@@ -49,11 +47,7 @@ async function own(browser: Browser, threads: number): Promise<{ page: Page; run
   await reachEngine(page);
   await page.goto(`./?device=wasm&threads=${threads}`);
   await ready(page);
-  await step(page, "model");
-  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
-  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
-  await idle(page, 600_000);
-  await noError(page);
+  await openModel(page, 600_000);
   // Of all that it lays open, what is compared.
   const run = () =>
     page.evaluate(async (prompt) => {

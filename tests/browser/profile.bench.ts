@@ -2,9 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { test } from "@playwright/test";
-import { attributeFast, callEngine, open, reachEngine, sampleLines, score, useItems } from "./support";
+import { attributeFast, callEngine, MODEL, open, openModel, reachEngine, sampleLines, score, useItems } from "./support";
 import { traced, traceGpu, type Trace } from "./trace";
-import { attribution, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH, timeEngine } from "./works";
+import { attribution, gains, itemLines, prepare, PROMPT, SEARCH, timeEngine } from "./works";
 
 function print(job: string, trace: Trace): void {
   const { adapter, dispatches, submits, maps, writes, kernels } = trace;
@@ -38,7 +38,7 @@ test("kernels of a real model's jobs", async ({ page }) => {
   await open(page, "webgpu");
   const { result } = await callEngine<{ adapter: string }>(page, "device");
   test.skip(/swiftshader/i.test(result.adapter), "a software adapter takes minutes for it");
-  await openModel(page);
+  await openModel(page, 600_000);
   const lines = itemLines();
   await prepare(page, lines[0] ?? "");
   await callEngine(page, "score", { set: "bench" });

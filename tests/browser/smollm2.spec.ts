@@ -3,9 +3,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "@playwright/test";
-import { control, idle, kept, noError, open, ready, saved, setNumber, step, useItems } from "./support";
+import { control, idle, kept, MODEL, noError, open, openModel, ready, saved, setNumber, step, useItems } from "./support";
 
-const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 /** A few bundled items, and what `secateur score` and `secateur attribute` make of them; `cargo xtask test` has them made. */
 const FOLDER = process.env["SECATEUR_SMOLLM2"] ?? "";
 
@@ -27,11 +26,7 @@ test("SmolLM2 on WebAssembly scores and attributes as on the command line", asyn
   test.setTimeout(900_000);
   const expected = made<Scores>("scores.json");
   await open(page, "wasm");
-  await step(page, "model");
-  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
-  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 300_000 });
-  await idle(page, 300_000);
-  await noError(page);
+  await openModel(page, 300_000);
   await expect(page.locator(".loaded")).toContainText("as in the catalogue");
   await expect(page.locator(".stored")).toContainText("98.4 MB");
 

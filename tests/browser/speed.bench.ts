@@ -7,8 +7,10 @@ import {
   callEngine,
   control,
   type Device,
+  MODEL,
   noError,
   open,
+  openModel,
   reachEngine,
   ready,
   sampleLines,
@@ -16,7 +18,7 @@ import {
   step,
   useItems,
 } from "./support";
-import { attribution, FAST, gains, itemLines, MODEL, openModel, prepare, PROMPT, SEARCH, timeEngine } from "./works";
+import { attribution, FAST, gains, itemLines, prepare, PROMPT, SEARCH, timeEngine } from "./works";
 
 const TIMES = 5;
 
@@ -128,7 +130,7 @@ async function measureModel(page: Page, found: Figures): Promise<void> {
     Object.assign(found, all("no model: cargo xtask model smollm2-135m-instruct"));
     return;
   }
-  await openModel(page);
+  await openModel(page, 600_000);
   found["first forward pass after loading" satisfies Work] = await timeEngine(page, "forward", PROMPT);
   const pass = await several(page, "forward", PROMPT);
   found["forward pass, 64 tokens" satisfies Work] = pass;

@@ -1,6 +1,7 @@
 // What the browser tests share: a page that is ready, and the numbers it shows.
 
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { expect, test as base, type Download, type Locator, type Page } from "@playwright/test";
 
 /** What a project of `playwright.config.ts` may ask for. */
@@ -48,6 +49,18 @@ export async function ready(page: Page): Promise<void> {
   await expect(body).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
   await expect(body).toHaveAttribute("data-model", /./, { timeout: 60_000 });
   await idle(page);
+}
+
+/** A real model, as `cargo xtask model smollm2-135m-instruct` fetches it. */
+export const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+
+/** Opens it in the page. */
+export async function openModel(page: Page, timeout: number): Promise<void> {
+  await step(page, "model");
+  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
+  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout });
+  await idle(page, timeout);
+  await noError(page);
 }
 
 /** Waits until no job runs. */

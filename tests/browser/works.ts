@@ -2,11 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { expect, type Page } from "@playwright/test";
-import { callEngine, idle, noError, type PageWithEngine, step } from "./support";
-
-/** The real model, as `cargo xtask model smollm2-135m-instruct` fetches it. */
-export const MODEL = resolve("models/cache/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+import type { Page } from "@playwright/test";
+import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
+import { callEngine, type PageWithEngine } from "./support";
 
 /** A prompt of about 64 tokens. */
 export const PROMPT = { prompt: Array(64).fill("the").join(" "), tokens: 0 };
@@ -24,34 +22,14 @@ export async function timeEngine(page: Page, method: string, ...values: unknown[
   ] as const);
 }
 
-/** Opens the real model in the page. */
-export async function openModel(page: Page): Promise<void> {
-  await step(page, "model");
-  await page.locator("step-model .drop-zone input[accept*=gguf]").setInputFiles(MODEL);
-  await expect(page.locator("body")).toHaveAttribute("data-model", "smollm2-135m-instruct", { timeout: 600_000 });
-  await idle(page, 600_000);
-  await noError(page);
-}
-
-/** Items as the set "bench", scored and attributed: what a search and a tuning begin from. */
+/** Items as the set "bench". */
 export async function prepare(page: Page, text: string): Promise<void> {
   const { result } = await callEngine<{ items: unknown[] }>(page, "parse_items", { text });
   await callEngine(page, "set_items", { name: "bench", items: result.items });
 }
 
-export const FAST = {
-  preset: "fast",
-  method: "integrated_gradients",
-  path: "per_layer",
-  site: "post",
-  positions: "last",
-  target: "choice_first_token",
-  steps: 8,
-  rule: "middle",
-  baseline: "zero",
-  aggregate: "signed_mean",
-  confidence_threshold: 0,
-};
+/** What a visitor's first attribution is made with, of items of any confidence. */
+export const FAST = { ...DEFAULT_SETTINGS, confidence_threshold: 0 };
 
 export function attribution(steps: number): object {
   return { set: "bench", settings: { ...FAST, steps } };
