@@ -28,7 +28,7 @@ mod works;
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
-use secateur::attribution::ablation::{ablate, measure};
+use secateur::attribution::ablation::{Measured, ablate, measure};
 use secateur::attribution::quadrature::Quadrature;
 use secateur::attribution::settings::{ADAPTIVE_STEPS, Method};
 use secateur::attribution::sweep::Sweep;
@@ -285,10 +285,18 @@ fn one_layer(model: &Model, job: Job<'_>) {
     };
     let settings = settings.by(Method::Ablation);
     let ablation_secs = median_secs(1, || {
-        let (named, how) = (("bench", items.as_slice()), (&settings, &[layer][..]));
-        let mut found = None;
-        let measured = measure(model, named, &prompts, &scores, how, &mut found, job);
-        pollster::block_on(measured).expect("an ablation");
+        let named = ("bench", items.as_slice());
+        let mut measured = [Measured::new(settings.clone(), None)];
+        let measuring = measure(
+            model,
+            named,
+            &prompts,
+            &scores,
+            &[layer],
+            &mut measured,
+            job,
+        );
+        pollster::block_on(measuring).expect("an ablation");
     });
     const RUNS: usize = 8;
     let device = model.decoder.device();

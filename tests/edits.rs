@@ -308,14 +308,7 @@ fn forks_with_different_edits_climb_together() {
         let on =
             |run: &Run, edit: &Edit| wait(decoder.continue_run(run, &ends, edit, capture, job()));
         let further = on(&plain, &Edit::none()).unwrap();
-        let after = Some(0);
-        let links = [
-            Link::first(&plain),
-            Link {
-                run: &further,
-                after,
-            },
-        ];
+        let links = [Link::first(&plain), Link::first(&further).after(0)];
         let forks = wait(decoder.fork(&links, &edits, job())).unwrap();
         let mut whole = [Vec::new(), Vec::new()];
         for edit in &edits {
@@ -325,6 +318,11 @@ fn forks_with_different_edits_climb_together() {
         }
         for (fork, whole) in forks.iter().zip(&whole) {
             assert_close(&logits(decoder, fork), whole, REORDERED, folder);
+        }
+        let at_last = wait(decoder.fork(&links.map(Link::at_last), &edits, job())).unwrap();
+        for (fork, at_last) in forks.iter().zip(&at_last) {
+            let logits = |run: &Run| host(decoder.last_logits(run));
+            assert_close(&logits(at_last), &logits(fork), REORDERED, folder);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::cell::Cell;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{FAMILIES, assert_close, host, items, job, model, plain, wait};
+use secateur::attribution::ablation::{Measured, measure};
 use secateur::attribution::contrast::Against;
 use secateur::attribution::quadrature::Quadrature;
 use secateur::attribution::settings::{Baseline, Method};
@@ -321,6 +322,69 @@ fn what_a_stopped_measurement_found_is_kept_and_the_next_one_goes_on_from_it() {
     let nothing = Stopping::at(0);
     wait(session.effects(SET, &by, None, Job::new(&nothing))).unwrap();
     assert_eq!(nothing.total.get(), 0, "nothing is left to measure");
+}
+
+#[test]
+fn targets_that_are_read_from_the_same_runs_lose_what_they_lose_alone() {
+    for folder in FAMILIES {
+        let (model, items, prompts) = (model(folder), items(FOLDER), plain());
+        let scores = scored(&model, &items, &prompts).items;
+        let mut confidences: Vec<f64> = scores.iter().map(|score| score.confidence).collect();
+        confidences.sort_by(f64::total_cmp);
+        let margin = settings(Method::Ablation);
+        let logit = Settings {
+            target: TargetKind::TopLogit,
+            confidence_threshold: confidences[1],
+            ..margin.clone()
+        };
+        let layers: Vec<usize> = (0..model.config().n_layers).collect();
+        let measured = |first: &Settings, beside: &Settings| {
+            let mut measured = [first, beside].map(|of| Measured::new(of.clone(), None));
+            let named = (SET, items.as_slice());
+            let measuring = measure(
+                &model,
+                named,
+                &prompts,
+                &scores,
+                &layers,
+                &mut measured,
+                job(),
+            );
+            wait(measuring).unwrap();
+            measured.map(|measured| measured.found)
+        };
+        let [of_margin, of_logit] = measured(&margin, &logit);
+        for (found, settings) in [(of_margin, &margin), (of_logit, &logit)] {
+            let found = Attribution::of_ablation(&found.unwrap());
+            let alone = attributed(&model, &items, settings);
+            assert_eq!(found.items_used, alone.items_used, "{folder}");
+            let values = |of: &Attribution| of.per_item.concat();
+            assert_close(&values(&found), &values(&alone), VALUE, folder);
+        }
+        let [_, beside] = measured(&logit, &margin);
+        assert!(beside.is_none(), "not all items of the margin were run");
+    }
+}
+
+#[test]
+fn a_race_takes_the_effects_that_were_measured_beside_those_on_the_margin() {
+    let mut session = session();
+    let by = Settings {
+        target: TargetKind::TopLogit,
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").unwrap()
+    };
+    wait(session.attribute(SET, &by, job())).unwrap();
+    let harm = Settings::of_harm(by.positions);
+    wait(session.effects(SET, &harm, None, job())).unwrap();
+    let nothing = Stopping::at(u64::MAX);
+    let race = RaceSpec {
+        settings: by,
+        ..race_of(&[0, 1, 2], 10.0)
+    };
+    let found = wait(session.race(&race, Job::new(&nothing))).unwrap();
+    assert_eq!(nothing.total.get(), 0, "nothing was left to measure");
+    assert_eq!(found.settings.target, TargetKind::TopLogit);
 }
 
 #[test]

@@ -286,8 +286,7 @@ fn a_fork_of_a_continuation_follows_the_fork_of_its_prompt() {
 
 /// A run of prompts and a run that continues it.
 fn continued<'a>(prompts: &'a Run, run: &'a Run) -> [Link<'a>; 2] {
-    let after = Some(0);
-    [Link::first(prompts), Link { run, after }]
+    [Link::first(prompts), Link::first(run).after(0)]
 }
 
 #[test]
@@ -320,6 +319,30 @@ fn forks_that_are_made_together_are_those_that_are_made_alone() {
             assert_close(found, &whole, REORDERED, &what);
             let whole = of_whole_sequences(decoder, gains);
             assert_close(further, &whole, REORDERED, &what);
+        }
+    }
+}
+
+#[test]
+fn forks_of_which_only_the_last_position_is_read_have_the_same_logits_there() {
+    for name in common::SCORED {
+        let model = model(name);
+        let decoder = &model.decoder;
+        let none = Edit::none();
+        let prompts = base(decoder, &PROMPTS, &none);
+        let tails = tails();
+        let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
+        let run = wait(run).unwrap();
+        let last = decoder.config.n_layers - 1;
+        let layers = [&[last][..], &[0, last], &[], &[last - 1]];
+        let gains: Vec<Edit> = layers.map(|layers| some_gains(decoder, layers)).into();
+        let links = continued(&prompts, &run);
+        let everywhere = wait(decoder.fork(&links, &gains, job())).unwrap();
+        let at_last = wait(decoder.fork(&links.map(Link::at_last), &gains, job())).unwrap();
+        for (everywhere, at_last) in everywhere.iter().zip(&at_last) {
+            assert_eq!(at_last.geometry, everywhere.geometry.of_last(1));
+            let logits = |run: &Run| host(decoder.last_logits(run));
+            assert_close(&logits(at_last), &logits(everywhere), REORDERED, name);
         }
     }
 }

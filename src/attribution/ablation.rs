@@ -1,10 +1,12 @@
 //! Exact ablation: what the target loses when a neuron alone is set to the baseline, for every neuron. It is what the scores
 //! estimate. The forks are those of a sweep, without the way back.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-use super::explained::Explained;
+use super::explained::{Explained, Together};
 use super::interval::Mean;
 use super::settings::Method;
 use super::sweep::Sweep;
@@ -12,8 +14,9 @@ use super::target::Target;
 use super::{Settings, TargetKind, UsedItem};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
+use crate::model::decoder::State;
 use crate::model::run::read;
-use crate::model::{Capture, Edit, Model, ModelError, upload};
+use crate::model::{Capture, Decoder, Edit, Model, ModelError, upload};
 use crate::scoring::{ItemScore, RunError};
 
 /// What the largest logit after a prompt loses when a neuron is zeroed at the settings' positions, for every neuron:
@@ -158,8 +161,25 @@ fn means(items: &[&[f32]], width: usize) -> (Vec<f32>, Vec<f32>) {
     )
 }
 
-/// Measures what of some layers is not measured yet. What was measured stays, also where the job is cancelled, and the next
-/// call goes on from there.
+/// Settings by which effects are measured, and what is known by them.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The settings.
+    pub settings: Settings,
+    /// What is known.
+    pub found: Option<Ablation>,
+}
+
+impl Measured {
+    /// By settings, with what is known from before.
+    pub fn new(settings: Settings, found: Option<Ablation>) -> Self {
+        Self { settings, found }
+    }
+}
+
+/// Measures what of some layers is not measured yet by the first of some settings. What was measured stays, also where the job is
+/// cancelled, and the next call goes on from there. The others read the same runs ([`Settings::ablates_for`]), where the first run all
+/// items that they choose.
 ///
 /// `scores` are the items' without any edit.
 ///
@@ -171,72 +191,196 @@ pub async fn measure(
     (set, items): (&str, &[Item]),
     prompts: &Prompts,
     scores: &[ItemScore],
-    (settings, layers): (&Settings, &[usize]),
-    earlier: &mut Option<Ablation>,
+    layers: &[usize],
+    measured: &mut [Measured],
     job: Job<'_>,
 ) -> Result<(), RunError> {
-    settings.check()?;
     let n_layers = model.config().n_layers;
     if let Some(outside) = layers.iter().find(|&&layer| layer >= n_layers) {
         return Err(RunError::Settings(format!(
             "layer {outside} is outside the model's {n_layers}"
         )));
     }
-    let explained = Explained::new(model, items, prompts, scores, settings, job).await?;
-    let found = earlier.get_or_insert_with(|| Ablation::new(model, set, &explained, settings));
-    let is_open = |found: &Ablation, layer: usize, items: &[usize]| {
-        let of_layer = &found.effects[layer];
-        items.iter().any(|&item| of_layer[item].is_empty())
+    let mut readings = Vec::with_capacity(measured.len());
+    for Measured { settings, found } in measured {
+        settings.check()?;
+        let explained = match Explained::new(model, items, prompts, scores, settings, job).await {
+            // Others may choose none of the items.
+            Err(_) if !readings.is_empty() => continue,
+            explained => explained?,
+        };
+        if readings
+            .first()
+            .is_some_and(|own: &Reading<'_>| !own.covers(&explained))
+        {
+            continue;
+        }
+        let found = found.get_or_insert_with(|| Ablation::new(model, set, &explained, settings));
+        readings.push(Reading { explained, found });
+    }
+    let Some(own) = readings.first() else {
+        return Ok(());
     };
-    let groups = explained.groups();
     // A row of layer l climbs through the blocks above it.
     let cost = |layer: usize, items: &[usize]| (n_layers - layer) * items.len();
-    let open = |found: &Ablation, items: &[usize]| -> Vec<usize> {
-        let layers = layers.iter().copied();
-        layers
-            .filter(|&layer| is_open(found, layer, items))
-            .collect()
-    };
-    let total: usize = groups
-        .iter()
-        .flat_map(|items| {
-            open(found, items)
-                .into_iter()
-                .map(|layer| cost(layer, items))
+    let groups: Vec<(Vec<usize>, Vec<usize>)> = own
+        .explained
+        .groups()
+        .into_iter()
+        .map(|items| {
+            let is_open = |&layer: &usize| own.is_open(layer, &items);
+            let open = layers.iter().copied().filter(is_open).collect();
+            (items, open)
         })
-        .sum();
-    let mut done = 0;
+        .collect();
+    let costs = groups
+        .iter()
+        .flat_map(|(items, open)| open.iter().map(|&layer| cost(layer, items)));
+    let (mut done, total) = (0, costs.sum());
     job.progress("ablation", 0, total);
-    let first_order = settings.clone().by(Method::GradientTimesActivation);
-    for items in groups {
-        let mut start = job.now_secs();
-        let open = open(found, &items);
+    for (items, open) in groups {
         if open.is_empty() {
             continue;
         }
-        let group = explained.run(items, job).await?;
-        let is_estimated = |&item: &usize| !found.first_order[item].is_empty();
-        if !group.indices.iter().all(is_estimated) {
-            let estimated = explained.sweep(&group, &first_order).run(job).await?;
-            for (place, &item) in group.indices.iter().enumerate() {
-                found.items_used[item].target = group.target_text(model, place);
-                found.first_order[item] = estimated.scores_of(place);
-            }
+        let mut start = job.now_secs();
+        let group: Vec<&Item> = items
+            .iter()
+            .map(|&item| readings[0].explained.items[item])
+            .collect();
+        let mut read = Vec::with_capacity(readings.len());
+        for reading in &mut readings {
+            read.push(reading.begin(model, &group, job).await?);
         }
-        let sweep = explained.sweep(&group, settings);
         for layer in open {
-            let effects = sweep.ablate_layer(layer, &group.at_one, job).await?;
-            for (&item, effects) in group.indices.iter().zip(effects) {
-                found.effects[layer][item] = effects;
+            let of_own = &readings[0].explained;
+            let Some(Read { together, .. }) = &read[0] else {
+                continue;
+            };
+            let sweep = of_own.sweep(together, of_own.settings);
+            let targets: Vec<Of<'_>> = read.iter().flatten().map(Read::of).collect();
+            let effects = sweep.ablate_layer(layer, &targets, job).await?;
+            let seconds = job.now_secs() - start;
+            let known = readings.iter_mut().zip(&read);
+            let known = known.filter_map(|(reading, read)| Some((reading, read.as_ref()?)));
+            for ((reading, read), effects) in known.zip(effects) {
+                for (&item, effects) in read.together.indices.iter().zip(effects) {
+                    reading.found.effects[layer][item] = effects;
+                }
+                reading.found.seconds += seconds;
             }
-            done += cost(layer, &group.indices);
-            found.seconds += job.now_secs() - start;
+            done += cost(layer, &items);
             start = job.now_secs();
-            let detail = serde_json::to_value(found.layer(layer)).ok();
+            let detail = serde_json::to_value(readings[0].found.layer(layer)).ok();
             job.progress_with("ablation", done, total, detail);
         }
     }
     Ok(())
+}
+
+/// The items that settings choose, and what is known of them.
+struct Reading<'a> {
+    explained: Explained<'a>,
+    found: &'a mut Ablation,
+}
+
+/// Those of them that run together.
+struct Read {
+    together: Together,
+    /// Their places among all that run.
+    places: Vec<usize>,
+}
+
+impl Read {
+    fn of(&self) -> Of<'_> {
+        Of {
+            target: &self.together.target,
+            at_one: &self.together.at_one,
+            places: &self.places,
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Whether a layer is not measured for some of its items.
+    fn is_open(&self, layer: usize, items: &[usize]) -> bool {
+        let of_layer = &self.found.effects[layer];
+        items.iter().any(|&item| of_layer[item].is_empty())
+    }
+
+    /// The place of an item among its own.
+    fn place_of(&self, item: &Item) -> Option<usize> {
+        let own = &self.explained.items;
+        own.iter().position(|&own| std::ptr::eq(own, item))
+    }
+
+    /// Whether all items that others choose are among its own.
+    fn covers(&self, others: &Explained<'_>) -> bool {
+        let mut others = others.items.iter();
+        others.all(|item| self.place_of(item).is_some())
+    }
+
+    /// Runs those items of a group that are its own, and estimates their effects where that was not done; nothing where none is.
+    async fn begin(
+        &mut self,
+        model: &Model,
+        group: &[&Item],
+        job: Job<'_>,
+    ) -> Result<Option<Read>, RunError> {
+        let group = group.iter().enumerate();
+        let (places, items): (Vec<usize>, Vec<usize>) = group
+            .filter_map(|(place, item)| Some((place, self.place_of(item)?)))
+            .unzip();
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let together = self.explained.run(items, job).await?;
+        let found = &mut *self.found;
+        let is_estimated = |&item: &usize| !found.first_order[item].is_empty();
+        if !together.indices.iter().all(is_estimated) {
+            let first_order = (found.settings.clone()).by(Method::GradientTimesActivation);
+            let estimated = self
+                .explained
+                .sweep(&together, &first_order)
+                .run(job)
+                .await?;
+            for (place, &item) in together.indices.iter().enumerate() {
+                found.items_used[item].target = together.target_text(model, place);
+                found.first_order[item] = estimated.scores_of(place);
+            }
+        }
+        Ok(Some(Read { together, places }))
+    }
+}
+
+/// What is read of a sweep's rows.
+struct Of<'a> {
+    target: &'a Target,
+    /// Its value without any change.
+    at_one: &'a [f32],
+    /// The sweep's prompts that it is of.
+    places: &'a [usize],
+}
+
+impl Of<'_> {
+    /// What it loses in every row, by prompt `[rows]`: of rows that leave the last block, `[sequences, rows · positions, d_model]`.
+    async fn losses(&self, decoder: &Decoder, x: Tensor<3>) -> Result<Vec<Vec<f32>>, ModelError> {
+        let sequences = x.dims()[0];
+        let own = match self.places.len() * self.target.runs.sequences == sequences {
+            true => x,
+            false => {
+                let places: Vec<i32> = self.places.iter().map(|&place| place as i32).collect();
+                x.clone()
+                    .select(0, upload::places(places, [self.places.len()], &x.device()))
+            }
+        };
+        let values = self.target.value(decoder, own);
+        let rows = values.dims()[1];
+        let values = read(values).await?;
+        let by_prompt = values.chunks(rows).zip(self.at_one);
+        Ok(by_prompt
+            .map(|(of_prompt, at_one)| of_prompt.iter().map(|value| at_one - value).collect())
+            .collect())
+    }
 }
 
 impl Sweep<'_> {
@@ -249,48 +393,85 @@ impl Sweep<'_> {
     pub async fn ablate(&self, at_one: &[f32], job: Job<'_>) -> Result<Vec<Vec<f32>>, ModelError> {
         let n_layers = self.decoder.config.n_layers;
         let mut effects = vec![Vec::new(); at_one.len()];
+        let places: Vec<usize> = (0..at_one.len()).collect();
+        let (target, places) = (self.target, places.as_slice());
+        let of_all = [Of {
+            target,
+            at_one,
+            places,
+        }];
         for layer in 0..n_layers {
             job.progress("ablation", layer, n_layers);
-            let of_layer = self.ablate_layer(layer, at_one, job).await?;
-            for (effects, of_layer) in effects.iter_mut().zip(of_layer) {
+            let of_layer = self.ablate_layer(layer, &of_all, job).await?;
+            for (effects, of_layer) in effects.iter_mut().zip(of_layer.into_iter().flatten()) {
                 effects.extend(of_layer);
             }
         }
         Ok(effects)
     }
 
-    /// The same of one layer, per prompt `[d_mlp]`: as many neurons at once as fit a pass.
+    /// The same of one layer, for each of some targets per prompt `[d_mlp]`: as many neurons at once as fit a pass.
     async fn ablate_layer(
         &self,
         layer: usize,
-        at_one: &[f32],
+        targets: &[Of<'_>],
         job: Job<'_>,
-    ) -> Result<Vec<Vec<f32>>, ModelError> {
+    ) -> Result<Vec<Vec<Vec<f32>>>, ModelError> {
         let d_mlp = self.decoder.config.d_mlp;
-        let mut effects = vec![Vec::with_capacity(d_mlp); at_one.len()];
+        let empty = |of: &Of<'_>| vec![Vec::with_capacity(d_mlp); of.places.len()];
+        let mut effects: Vec<Vec<Vec<f32>>> = targets.iter().map(empty).collect();
         let at_once = self.rows_at_once(layer..layer + 1, d_mlp);
+        let lacking = self.lacking(layer)?;
         for first in (0..d_mlp).step_by(at_once) {
-            let births = [(layer, self.all_but_one(first, at_once.min(d_mlp - first)))];
-            let values = self.climb_per_layer(births.into_iter(), job).await?.values;
-            let rows = values.dims()[1];
-            let values = read(values).await?;
-            for ((effects, of_prompt), at_one) in
-                effects.iter_mut().zip(values.chunks(rows)).zip(at_one)
-            {
-                effects.extend(of_prompt.iter().map(|value| at_one - value));
+            let rows = at_once.min(d_mlp - first);
+            let born = lacking.each(self.decoder, first..first + rows);
+            let top = self.climb_above(layer, rows, born, job).await?;
+            for (effects, of) in effects.iter_mut().zip(targets) {
+                let losses = of.losses(self.decoder, top.clone()).await?;
+                for (effects, losses) in effects.iter_mut().zip(losses) {
+                    effects.extend(losses);
+                }
             }
         }
         Ok(effects)
     }
 
-    /// Gains of `count` rows, each of which is zero for one neuron and one for the others, `[prompts, count, d_mlp]`.
-    fn all_but_one(&self, first: usize, count: usize) -> Tensor<3> {
-        let d_mlp = self.decoder.config.d_mlp;
-        let mut gains = vec![1.0f32; count * d_mlp];
-        for row in 0..count {
-            gains[row * d_mlp + first + row] = 0.0;
-        }
-        let shape = [self.n_prompts(), count, d_mlp];
-        upload::numbers(gains, [1, count, d_mlp], self.decoder.device()).expand(shape)
+    /// What lacks single neurons of a layer.
+    fn lacking(&self, layer: usize) -> Result<Lacking, ModelError> {
+        let State { resid_mid, pre } = self.state(layer)?;
+        let (device, d_mlp) = (self.decoder.device(), self.decoder.config.d_mlp);
+        let none = Tensor::zeros([self.n_prompts(), 1, d_mlp], device);
+        // What a neuron's activation is at the baseline does not depend on the others.
+        let (at_baseline, _) = self.scaled(layer, &pre, none);
+        let activation = pre.activation();
+        let change = at_baseline - activation.clone();
+        let leaving = |x| self.at_leaving(layer, 1, &x);
+        Ok(Lacking {
+            layer,
+            resid_mid: leaving(resid_mid),
+            activation: leaving(activation),
+            change: leaving(change),
+        })
+    }
+}
+
+/// Where rows leave a layer that lack one neuron each: all but that neuron is as in the base run.
+struct Lacking {
+    layer: usize,
+    /// `[sequences, tail, d_model]`
+    resid_mid: Tensor<3>,
+    /// `[sequences, tail, d_mlp]`
+    activation: Tensor<3>,
+    /// What each activation changes by where it goes to the baseline, `[sequences, tail, d_mlp]`.
+    change: Tensor<3>,
+}
+
+impl Lacking {
+    /// The residual stream without each of some neurons, `[sequences, neurons · tail, d_model]`.
+    fn each(&self, decoder: &Decoder, neurons: Range<usize>) -> Tensor<3> {
+        let change = self.change.clone();
+        let change = change.narrow(2, neurons.start, neurons.len());
+        let (resid_mid, activation) = (self.resid_mid.clone(), self.activation.clone());
+        decoder.from_single_neurons(self.layer, resid_mid, activation, change, neurons.start)
     }
 }

@@ -16,7 +16,7 @@ use crate::scoring::{Encoded, ItemScore, RunError, batches, encode};
 /// The items of a set that settings choose, ready to be run.
 pub(super) struct Explained<'a> {
     model: &'a Model,
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     pub(super) items: Vec<&'a Item>,
     /// Items left out: not confident enough, or without the target.
     pub(super) skipped: usize,

@@ -33,7 +33,7 @@ pub mod target;
 
 use serde::{Deserialize, Serialize};
 
-pub use ablation::Ablation;
+pub use ablation::{Ablation, Measured};
 pub use completeness::LayerGap;
 pub(crate) use explained::mean_activations;
 pub use settings::{IntegrationPath, Positions, Settings, TargetKind};
@@ -192,8 +192,10 @@ pub async fn attribute(
     settings.check()?;
     if settings.method == Method::Ablation {
         let all: Vec<usize> = (0..model.config().n_layers).collect();
-        let (mut found, how) = (None, (settings, &*all));
-        ablation::measure(model, (set, items), prompts, scores, how, &mut found, job).await?;
+        let mut measured = [Measured::new(settings.clone(), None)];
+        let named = (set, items);
+        ablation::measure(model, named, prompts, scores, &all, &mut measured, job).await?;
+        let [Measured { found, .. }] = measured;
         return found
             .map(|found| Attribution::of_ablation(&found))
             .ok_or_else(|| RunError::Empty(set.to_owned()));

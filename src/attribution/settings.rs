@@ -397,6 +397,18 @@ impl Settings {
         measured.by(Method::Ablation).named()
     }
 
+    /// Whether exact ablation by `other` settings reads the very runs of that by these, and at next to no cost: neurons go to the same
+    /// activations, and the target is a few logits behind the prompts. With a bias a gate of zero is not an activation of zero.
+    #[must_use]
+    pub fn ablates_for(&self, other: &Self, mlp_bias: bool) -> bool {
+        let is_zeroed = |settings: &Self| settings.baseline == Baseline::Zero;
+        self.positions == other.positions
+            && [self, other].into_iter().all(is_zeroed)
+            && (self.site == other.site || !mlp_bias)
+            && self.target != TargetKind::ChoiceLogprob
+            && !other.target.takes_all_logits()
+    }
+
     /// The completeness gap that an adaptive rule allows, as a share.
     pub fn tolerance(&self) -> f64 {
         self.tolerance.unwrap_or(TOLERANCE)

@@ -28,10 +28,13 @@ pub struct Sweep<'a> {
     /// What is run: the prompts or, where the target is read behind them, each with each of its choices.
     sequences: Vec<&'a [u32]>,
     base: &'a Run,
-    target: &'a Target,
+    pub(super) target: &'a Target,
     pub(super) settings: &'a Settings,
     /// The positions that are scaled, and those behind the prompts.
     tail: usize,
+    /// All of them, as a layer needs them whose neurons are scaled.
+    everywhere: TailPositions,
+    /// The same for rows as they are, of which the target is read.
     positions: TailPositions,
     prefix: Vec<Option<KeyValues>>,
     baseline: Option<&'a [Tensor<1>]>,
@@ -75,6 +78,9 @@ impl<'a> Sweep<'a> {
         let length = base.geometry.tail;
         let tail = tail_of(settings.positions, length, target.runs.after);
         let before = length - tail;
+        let padding = base.padding.as_ref();
+        let everywhere =
+            TailPositions::new(&decoder.config, before, tail, padding, decoder.device());
         Self {
             decoder,
             sequences: sequences.to_vec(),
@@ -82,13 +88,8 @@ impl<'a> Sweep<'a> {
             target,
             settings,
             tail,
-            positions: TailPositions::new(
-                &decoder.config,
-                before,
-                tail,
-                base.padding.as_ref(),
-                decoder.device(),
-            ),
+            positions: everywhere.clone().reading(target.runs.after + 1),
+            everywhere,
             prefix: base
                 .key_values
                 .iter()
@@ -186,7 +187,12 @@ impl<'a> Sweep<'a> {
 
     /// A layer's activations at the positions that count, `[prompts, tail, d_mlp]`.
     pub(super) fn activations(&self, layer: usize) -> Result<Tensor<3>, ModelError> {
-        Ok(self.base.state(layer)?.last(self.tail).pre.activation())
+        Ok(self.state(layer)?.pre.activation())
+    }
+
+    /// Where rows leave the base run at a layer, at the same positions.
+    pub(super) fn state(&self, layer: usize) -> Result<State, ModelError> {
+        Ok(self.base.state(layer)?.last(self.tail))
     }
 
     fn geometry(&self, rows: usize) -> Geometry {
@@ -211,7 +217,7 @@ impl<'a> Sweep<'a> {
         for layer in 0..self.decoder.config.n_layers {
             if let Some(x) = rows.take() {
                 job.checkpoint().await?;
-                rows = Some(self.block(layer, self.geometry(n_rows), x, None).0);
+                rows = Some(self.block(layer, n_rows, x));
             }
             if let Some((_, gains)) = births.next_if(|(at, _)| *at == layer) {
                 n_rows += gains.dims()[1];
@@ -225,8 +231,24 @@ impl<'a> Sweep<'a> {
         }
         let rows =
             rows.ok_or_else(|| ModelError::Config("a sweep needs at least one layer".into()))?;
-        let values = self.value(rows, n_rows);
+        let values = self.target.value(self.decoder, rows);
         Ok(Climbed { leaves, values })
+    }
+
+    /// Takes rows from where they leave a layer, `[sequences, rows · tail, d_model]`, to where they leave the last one, at the positions
+    /// that are read.
+    pub(super) async fn climb_above(
+        &self,
+        layer: usize,
+        n_rows: usize,
+        mut x: Tensor<3>,
+        job: Job<'_>,
+    ) -> Result<Tensor<3>, ModelError> {
+        for layer in layer + 1..self.decoder.config.n_layers {
+            job.checkpoint().await?;
+            x = self.block(layer, n_rows, x);
+        }
+        Ok(x)
     }
 
     /// Rows that start at the embedding and are scaled in every layer by the same gains, `[prompts, rows, d_mlp]`.
@@ -253,53 +275,58 @@ impl<'a> Sweep<'a> {
         for layer in 0..self.decoder.config.n_layers {
             job.checkpoint().await?;
             let gains = gains.clone().autodiff().require_grad();
-            let leaf;
-            (x, leaf) = self.block(layer, self.geometry(n_rows), x, Some(gains));
-            leaves.extend(leaf);
+            let (geometry, prefix) = (self.geometry(n_rows), self.prefix[layer].as_ref());
+            let (none, everywhere) = (LayerEdits::none(), &self.everywhere);
+            let (state, _) =
+                (self.decoder).to_feed_forward(layer, geometry, everywhere, x, prefix, &none);
+            let (activation, leaf) = self.scaled(layer, &state.pre, gains);
+            x = self.leaving(layer, n_rows, &state.resid_mid, &activation);
+            leaves.push(leaf);
         }
-        let values = self.value(x, n_rows);
+        let values = self.target.value(self.decoder, x);
         Ok(Climbed { leaves, values })
     }
 
-    /// One block over rows, their activations scaled by gains or left alone; and the leaf of the gains.
-    fn block(
-        &self,
-        layer: usize,
-        geometry: Geometry,
-        x: Tensor<3>,
-        gains: Option<Tensor<3>>,
-    ) -> (Tensor<3>, Option<Tensor<3>>) {
-        let prefix = self.prefix[layer].as_ref();
+    /// One block over rows as they are.
+    fn block(&self, layer: usize, n_rows: usize, x: Tensor<3>) -> Tensor<3> {
+        let (geometry, prefix) = (self.geometry(n_rows), self.prefix[layer].as_ref());
         let none = LayerEdits::none();
-        let (state, _) =
-            self.decoder
-                .to_feed_forward(layer, geometry, &self.positions, x, prefix, &none);
-        let (activation, leaf) = match gains {
-            Some(gains) => {
-                let (activation, leaf) = self.scaled(layer, &state.pre, gains);
-                (activation, Some(leaf))
-            }
-            None => (state.pre.activation(), None),
-        };
-        let resid_mid = state.resid_mid;
-        let x = (self.decoder).from_feed_forward(layer, resid_mid, activation, &none);
-        (x, leaf)
+        let (State { resid_mid, pre }, _) =
+            (self.decoder).to_feed_forward(layer, geometry, &self.positions, x, prefix, &none);
+        (self.decoder).from_feed_forward(layer, resid_mid, pre.activation(), &none)
     }
 
-    /// The rows of a layer, the base run's state with its activation scaled, `[sequences, nodes · tail, d_model]`; and their leaf.
+    /// The rows of a layer, the base run's state with its activation scaled, as they leave it; and their leaf.
     fn born(&self, layer: usize, gains: Tensor<3>) -> Result<(Tensor<3>, Tensor<3>), ModelError> {
         let n_nodes = gains.dims()[1];
-        let State { resid_mid, pre } = self.base.state(layer)?.last(self.tail);
+        let State { resid_mid, pre } = self.state(layer)?;
         let (activation, leaf) = self.scaled(layer, &pre, gains);
-        let resid_mid = spread(resid_mid, n_nodes);
-        let none = LayerEdits::none();
-        let born = (self.decoder).from_feed_forward(layer, resid_mid, activation, &none);
+        let born = self.leaving(layer, n_nodes, &spread(resid_mid, n_nodes), &activation);
         Ok((born, leaf))
+    }
+
+    /// The upper half of a block over `rows` of each sequence, given at all positions, at those that leave the block.
+    fn leaving(
+        &self,
+        layer: usize,
+        rows: usize,
+        resid_mid: &Tensor<3>,
+        activation: &Tensor<3>,
+    ) -> Tensor<3> {
+        let of_rows = |x| self.at_leaving(layer, rows, x);
+        let (resid_mid, activation) = (of_rows(resid_mid), of_rows(activation));
+        (self.decoder).from_feed_forward(layer, resid_mid, activation, &LayerEdits::none())
+    }
+
+    /// `rows` of each sequence, `[sequences, rows · tail, width]`, at the positions that leave a layer.
+    pub(super) fn at_leaving(&self, layer: usize, rows: usize, x: &Tensor<3>) -> Tensor<3> {
+        let leaving = self.positions.leaving(&self.decoder.config, layer);
+        self.geometry(rows).last(x, leaving)
     }
 
     /// A layer's activations at points of the path, each of which is an edit of the run: `s · a + (1 − s) · baseline`; and what
     /// gradients are taken by, which are the gains.
-    fn scaled(
+    pub(super) fn scaled(
         &self,
         layer: usize,
         pre: &PreActivation,
@@ -412,17 +439,6 @@ impl<'a> Sweep<'a> {
             .clamp_min(0.0)
             .sum_dim(3)
             .reshape([prompts, rows, d_mlp])
-    }
-
-    /// The target of every row, `[prompts, rows]`.
-    fn value(&self, x: Tensor<3>, rows: usize) -> Tensor<2> {
-        let [sequences, _, d_model] = x.dims();
-        let read = self.target.runs.after + 1;
-        let last = x
-            .reshape([sequences, rows, self.tail, d_model])
-            .narrow(2, self.tail - read, read)
-            .reshape([sequences, rows * read, d_model]);
-        self.target.value(self.decoder, last)
     }
 }
 

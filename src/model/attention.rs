@@ -37,6 +37,27 @@ impl Geometry {
     pub fn tokens(self) -> usize {
         self.batch * self.rows * self.tail
     }
+
+    /// The same forks of fewer positions.
+    pub fn of_last(self, positions: usize) -> Self {
+        Self {
+            tail: positions,
+            ..self
+        }
+    }
+
+    /// The last positions of every fork: `[batch, rows · tail, width]` to `[batch, rows · positions, width]`.
+    pub fn last(self, x: &Tensor<3>, positions: usize) -> Tensor<3> {
+        let Self { batch, rows, tail } = self;
+        if positions == tail {
+            return x.clone();
+        }
+        let width = x.dims()[2];
+        x.clone()
+            .reshape([batch, rows, tail, width])
+            .narrow(2, tail - positions, positions)
+            .reshape([batch, rows * positions, width])
+    }
 }
 
 /// Keys and values of one layer, rotated and ready to be attended to.
@@ -156,20 +177,19 @@ impl QkNorm {
 }
 
 impl Attention {
-    /// Attends from every token of a run to its prefix and, causally, to its own tail.
+    /// Attends from every token of a run to its prefix and, causally, to its own tail. What the heads give is returned side by
+    /// side, before the output projection.
     ///
     /// # Shapes
-    /// - `x`: `[batch, rows · tail, d_model]`, normed; returned in the same shape, added to `residual` where there is one
+    /// - `x`: `[batch, rows · tail, d_model]`, normed
     /// - `prefix`: of `batch` prompts
-    /// - the tail's own keys and values are returned, of `batch · rows` prompts
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn apply(
+    /// - returns `[batch, rows · tail, n_heads · d_head]`, and the tail's own keys and values, of `batch · rows` prompts
+    pub(super) fn mix(
         &self,
         config: &Config,
         geometry: Geometry,
         positions: &LayerPositions,
         x: Tensor<3>,
-        residual: Option<Tensor<3>>,
         prefix: Option<&KeyValues>,
         edits: &LayerEdits<'_>,
     ) -> (Tensor<3>, KeyValues) {
@@ -200,10 +220,21 @@ impl Attention {
             rows * tail,
             n_heads * d_head,
         ]);
+        (mixed, own)
+    }
+
+    /// The output projection of what the heads give, added to `residual`, `[batch, tokens, d_model]`, where there is one.
+    pub(super) fn output(
+        &self,
+        config: &Config,
+        mixed: Tensor<3>,
+        residual: Option<Tensor<3>>,
+        edits: &LayerEdits<'_>,
+    ) -> Tensor<3> {
         let attended = match residual {
             Some(residual) => self.o.apply_onto(residual, mixed.clone()),
             None => self.o.apply(mixed.clone()),
         };
-        (edits.added(config, Slot::Output, &mixed, attended), own)
+        edits.added(config, Slot::Output, &mixed, attended)
     }
 }

@@ -188,7 +188,7 @@ impl Decoder {
     }
 
     /// The lower half of a block over `[batch, rows · tail, d_model]`: attention, then the feed-forward
-    /// layer's first projections. What `edits` add is added.
+    /// layer's first projections, at the positions that leave the block ([`TailPositions::leaving`]). What `edits` add is added.
     pub fn to_feed_forward(
         &self,
         layer: usize,
@@ -201,13 +201,15 @@ impl Decoder {
         let block = &self.blocks[layer];
         let config = &self.config;
         let normed = normed_by(&block.attention_norm, x.clone());
-        let positions = positions.of_layer(config, layer);
+        let of_layer = positions.of_layer(config, layer);
+        let attention = &block.attention;
+        let (mixed, own) = attention.mix(config, geometry, of_layer, normed, prefix, edits);
+        let leaving = positions.leaving(config, layer);
+        let (mixed, x) = (geometry.last(&mixed, leaving), geometry.last(&x, leaving));
         let post_norm = block.attention_post_norm.as_ref();
         // Without a norm after it, what attention gives is added to the residual stream in the same product.
         let residual = post_norm.is_none().then(|| x.clone());
-        let (attended, own) = block
-            .attention
-            .apply(config, geometry, positions, normed, residual, prefix, edits);
+        let attended = attention.output(config, mixed, residual, edits);
         let resid_mid = match post_norm {
             Some(norm) => x.clone() + norm.apply(attended),
             None => attended,
@@ -236,6 +238,42 @@ impl Decoder {
         match &block.feed_forward_post_norm {
             Some(norm) => resid_mid + norm.apply(added(block.down.apply(activation.clone()))),
             None => added(block.down.apply_onto(resid_mid, activation.clone())),
+        }
+    }
+
+    /// The same of rows that change the activation of one neuron each: what is written is that without any change and, times the
+    /// change, the neuron's output weights.
+    ///
+    /// # Shapes
+    /// - `resid_mid`, `[batch, tail, d_model]`, and `activation`, `[batch, tail, d_mlp]`, without any change
+    /// - `change`: of the neurons from `first`, `[batch, tail, neurons]`
+    /// - returns `[batch, neurons · tail, d_model]`
+    pub fn from_single_neurons(
+        &self,
+        layer: usize,
+        resid_mid: Tensor<3>,
+        activation: Tensor<3>,
+        change: Tensor<3>,
+        first: usize,
+    ) -> Tensor<3> {
+        let block = &self.blocks[layer];
+        let [batch, tail, neurons] = change.dims();
+        let d_model = self.config.d_model;
+        let weights = self.output_weights(layer).narrow(0, first, neurons);
+        let weights = weights.reshape([1, neurons, 1, d_model]);
+        let change = change.swap_dims(1, 2).reshape([batch, neurons, tail, 1]);
+        let each = |written: Tensor<3>| {
+            let each = written.unsqueeze_dim::<4>(1) + change.clone() * weights.clone();
+            each.reshape([batch, neurons * tail, d_model])
+        };
+        match &block.feed_forward_post_norm {
+            None => each(block.down.apply_onto(resid_mid, activation)),
+            Some(norm) => {
+                let written = norm.apply(each(block.down.apply(activation)));
+                let written = written.reshape([batch, neurons, tail, d_model]);
+                let each = resid_mid.unsqueeze_dim::<4>(1) + written;
+                each.reshape([batch, neurons * tail, d_model])
+            }
         }
     }
 }

@@ -22,23 +22,44 @@ pub struct Link<'a> {
     pub run: &'a Run,
     /// The run that it continues, by its place among the links; it comes before this one.
     pub after: Option<usize>,
+    /// How many of its last positions are read above the last block.
+    pub read: usize,
 }
 
 impl<'a> Link<'a> {
-    /// A run that continues no other.
+    /// A run that continues no other, and is read everywhere.
     pub fn first(run: &'a Run) -> Self {
-        Self { run, after: None }
+        Self {
+            run,
+            after: None,
+            read: run.geometry.tail,
+        }
+    }
+
+    /// The same, continuing the link at a place.
+    #[must_use]
+    pub fn after(self, place: usize) -> Self {
+        Self {
+            after: Some(place),
+            ..self
+        }
+    }
+
+    /// The same, read at its last position alone.
+    #[must_use]
+    pub fn at_last(self) -> Self {
+        Self { read: 1, ..self }
     }
 }
 
 /// A link on its way up.
 struct Climb<'a> {
-    run: &'a Run,
-    after: Option<usize>,
+    link: Link<'a>,
     /// Whether another link continues it.
     is_continued: bool,
     positions: TailPositions,
-    /// Residual stream of the forks so far, `[forks · batch, rows · tail, d_model]`.
+    /// Residual stream of the forks so far, `[forks · batch, rows · tail, d_model]`; above the last block of the positions that are
+    /// read.
     x: Option<Tensor<3>>,
 }
 
@@ -67,9 +88,8 @@ impl Decoder {
         let mut climbs: Vec<Climb<'_>> = links
             .iter()
             .enumerate()
-            .map(|(place, &Link { run, after })| Climb {
-                run,
-                after,
+            .map(|(place, &link @ Link { run, read, .. })| Climb {
+                link,
                 is_continued: links.iter().any(|link| link.after == Some(place)),
                 positions: TailPositions::new(
                     &self.config,
@@ -77,7 +97,8 @@ impl Decoder {
                     run.geometry.tail,
                     run.padding.as_ref(),
                     &self.device,
-                ),
+                )
+                .reading(read),
                 x: None,
             })
             .collect();
@@ -99,14 +120,14 @@ impl Decoder {
         climbs
             .into_iter()
             .map(|climb| {
-                let run = climb.run;
+                let Link { run, read, .. } = climb.link;
                 let spread =
-                    (unchanged > 0).then(|| run.resid_final.clone().repeat_dim(0, unchanged));
+                    (unchanged > 0).then(|| run.last_resids(read).repeat_dim(0, unchanged));
                 let all: Vec<_> = climb.x.into_iter().chain(spread).collect();
                 let x = joined(all)
                     .ok_or_else(|| ModelError::Config("there is nothing to fork".into()))?;
                 Ok(Run {
-                    geometry: run.geometry.times(edits.len()),
+                    geometry: run.geometry.times(edits.len()).of_last(read),
                     first_position: run.first_position,
                     padding: None,
                     key_values: vec![None; n_layers],
@@ -135,10 +156,11 @@ impl Decoder {
         let (of_climbing, of_born) = (on_the_way.of_activations(), born.of_activations());
         let mut seen: Vec<Option<KeyValues>> = Vec::with_capacity(climbs.len());
         for climb in climbs {
-            let run = climb.run;
+            let Link { run, after, .. } = climb.link;
             let mut parts = Vec::new();
             let geometry = run.geometry.times(climbing.len());
-            let prefix = climb.after.and_then(|link| seen.get(link)?.as_ref());
+            let above = (run.geometry).of_last(climb.positions.leaving(&self.config, layer));
+            let prefix = after.and_then(|link| seen.get(link)?.as_ref());
             let mut own = None;
             let entry = match entering {
                 0 => None,
@@ -148,7 +170,7 @@ impl Decoder {
                 let (state, of_forks) =
                     self.to_feed_forward(layer, geometry, &climb.positions, x, prefix, &on_the_way);
                 let activation = match &of_climbing {
-                    Some(edit) => state.pre.of_forks(edit, run.geometry),
+                    Some(edit) => state.pre.of_forks(edit, above),
                     None => state.pre.activation(),
                 };
                 let resid_mid = state.resid_mid;
@@ -157,11 +179,12 @@ impl Decoder {
             }
             if !leaving.is_empty() {
                 let state = run.state(layer)?;
+                let state = state.map(|x| run.geometry.last(x, above.tail));
                 let activation = match &of_born {
-                    Some(edit) => state.pre.of_forks(edit, run.geometry),
+                    Some(edit) => state.pre.of_forks(edit, above),
                     None => state.pre.activation().repeat_dim(0, leaving.len()),
                 };
-                let resid_mid = state.resid_mid.clone().repeat_dim(0, leaving.len());
+                let resid_mid = state.resid_mid.repeat_dim(0, leaving.len());
                 parts.push(self.from_feed_forward(layer, resid_mid, activation, &born));
             }
             seen.push(own);

@@ -6,14 +6,20 @@ use super::config::Rope;
 use super::{Config, ModelError, upload};
 use crate::kernels;
 
-/// All that attention needs to know about the positions of a tail.
+/// All that a block needs to know about the positions of a tail.
+#[derive(Clone)]
 pub struct TailPositions {
+    /// How many there are.
+    tail: usize,
+    /// How many of the last ones are read above the last block, which does no more for the others than they need to be attended to.
+    read: usize,
     global: LayerPositions,
     /// For local layers, where the model has any.
     local: Option<LayerPositions>,
 }
 
 /// The same for one kind of layer.
+#[derive(Clone)]
 pub struct LayerPositions {
     rotation: Option<Rotation>,
     /// Positions that a query looks back on, its own among them; `None` for all.
@@ -71,6 +77,7 @@ impl Padding {
 }
 
 /// Cosines and sines of some positions, `[1, tail, 1, dimensions]`.
+#[derive(Clone)]
 struct Rotation {
     cos: Tensor<4>,
     sin: Tensor<4>,
@@ -91,11 +98,30 @@ impl TailPositions {
             padding: padding.map(|padding| padding.on_device.clone()),
         };
         Self {
+            tail,
+            read: tail,
             global: kind(config.rope.as_ref(), None),
             local: config
                 .local
                 .as_ref()
                 .map(|local| kind(Some(&local.rope), Some(local.window))),
+        }
+    }
+
+    /// The same, of which only the last `positions` are read above the last block.
+    #[must_use]
+    pub fn reading(self, positions: usize) -> Self {
+        Self {
+            read: positions.min(self.tail),
+            ..self
+        }
+    }
+
+    /// How many of the last positions leave a layer of `config`.
+    pub fn leaving(&self, config: &Config, layer: usize) -> usize {
+        match layer + 1 == config.n_layers {
+            true => self.read,
+            false => self.tail,
         }
     }
 

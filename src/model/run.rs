@@ -100,13 +100,7 @@ impl Run {
 
     /// Residual stream of the last positions of every row, `[batch, rows · positions, d_model]`.
     pub fn last_resids(&self, positions: usize) -> Tensor<3> {
-        let Geometry { batch, rows, tail } = self.geometry;
-        let d_model = self.resid_final.dims()[2];
-        self.resid_final
-            .clone()
-            .reshape([batch, rows, tail, d_model])
-            .narrow(2, tail - positions, positions)
-            .reshape([batch, rows * positions, d_model])
+        self.geometry.last(&self.resid_final, positions)
     }
 
     /// Position after its last one, in the whole sequence.

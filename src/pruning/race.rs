@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::resample::{Estimated, Resampling};
 use super::selection::{TopPercent, strongest};
 use crate::attribution::{Attribution, Settings};
+use crate::job::Job;
 use crate::scoring::RunError;
 
 /// How well every method finds what exact ablation finds.
@@ -54,13 +55,14 @@ pub struct Raced {
 ///
 /// # Errors
 ///
-/// [`RunError::Settings`] for layers, a percentage or a number of resamples out of range, and for scores of other items.
-pub fn race(
+/// [`RunError::Settings`] for layers, a percentage or a number of resamples out of range, and for scores of other items;
+/// [`RunError`] where the job is cancelled.
+pub async fn race(
     effects: &Attribution,
     layers: &[usize],
     methods: &[Attribution],
-    percent: f64,
-    resampling: Resampling,
+    (percent, resampling): (f64, Resampling),
+    job: Job<'_>,
 ) -> Result<Race, RunError> {
     resampling.check()?;
     let top = |&layer: &usize| TopPercent { layer, percent };
@@ -85,16 +87,22 @@ pub fn race(
     }
     let mut placings: Vec<Vec<Vec<Placing>>> = vec![Vec::new(); methods.len()];
     let as_they_are = std::iter::once(vec![1.0; items]);
-    for weights in as_they_are.chain(resampling.weights(items)) {
-        let of_layers: Vec<Vec<f32>> = layers
-            .iter()
-            .map(|&layer| effects.weighted_layer(layer, &weights))
-            .collect();
-        for (placings, method) in placings.iter_mut().zip(methods) {
-            let placed = layers.iter().zip(&of_layers).map(|(&layer, effects)| {
-                Placing::of(&method.weighted_layer(layer, &weights), effects, neurons)
-            });
-            placings.push(placed.collect());
+    for (done, weights) in as_they_are.chain(resampling.weights(items)).enumerate() {
+        job.progress("resamples", done, resampling.resamples + 1);
+        for placings in &mut placings {
+            placings.push(Vec::with_capacity(layers.len()));
+        }
+        for &layer in layers {
+            job.checkpoint().await?;
+            let truth = Truth::of(&effects.weighted_layer(layer, &weights), neurons);
+            for (placings, method) in placings.iter_mut().zip(methods) {
+                let scores = method.weighted_layer(layer, &weights);
+                let placing = Placing::of(&scores, &truth, method.settings.method.has_target());
+                placings
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|of| of.push(placing));
+            }
         }
     }
     let raced = methods
@@ -113,27 +121,53 @@ pub fn race(
     })
 }
 
+/// What the methods are to find in one layer.
+struct Truth {
+    absolute: Ranks,
+    signed: Ranks,
+    /// How many neurons of largest absolute effect are to be found.
+    neurons: usize,
+    /// Whether a neuron is one of them.
+    is_top: Vec<bool>,
+}
+
+impl Truth {
+    fn of(effects: &[f32], neurons: usize) -> Self {
+        let mut is_top = vec![false; effects.len()];
+        strongest(effects, neurons)
+            .iter()
+            .for_each(|&neuron| is_top[neuron] = true);
+        Self {
+            absolute: Ranks::of(effects.iter().map(|effect| effect.abs())),
+            signed: Ranks::of(effects.iter().copied()),
+            neurons,
+            is_top,
+        }
+    }
+}
+
 /// How one method does in one layer.
 #[derive(Clone, Copy)]
 struct Placing {
     correlation: f64,
+    /// Zero where the scores' sign means nothing.
     correlation_signed: f64,
     found: f64,
 }
 
 impl Placing {
-    fn of(scores: &[f32], effects: &[f32], neurons: usize) -> Self {
-        let absolute = |values: &[f32]| -> Vec<f32> { values.iter().map(|v| v.abs()).collect() };
-        let mut is_top = vec![false; effects.len()];
-        strongest(effects, neurons)
+    fn of(scores: &[f32], truth: &Truth, signed: bool) -> Self {
+        let chosen = strongest(scores, truth.neurons);
+        let found = chosen
             .iter()
-            .for_each(|&neuron| is_top[neuron] = true);
-        let chosen = strongest(scores, neurons);
-        let found = chosen.iter().filter(|&&neuron| is_top[neuron]).count();
+            .filter(|&&neuron| truth.is_top[neuron])
+            .count();
+        let absolute = Ranks::of(scores.iter().map(|score| score.abs()));
+        let by_sign = signed.then(|| Ranks::of(scores.iter().copied()));
         Self {
-            correlation: spearman(&absolute(scores), &absolute(effects)),
-            correlation_signed: spearman(scores, effects),
-            found: found as f64 / neurons as f64,
+            correlation: absolute.correlation(&truth.absolute),
+            correlation_signed: by_sign.map_or(0.0, |ranks| ranks.correlation(&truth.signed)),
+            found: found as f64 / truth.neurons as f64,
         }
     }
 }
@@ -162,32 +196,46 @@ impl Raced {
 
 /// Spearman's rank correlation, equal values sharing the mean of their ranks; 0 where all values are equal.
 pub fn spearman(a: &[f32], b: &[f32]) -> f64 {
-    let (a, b) = (ranks(a), ranks(b));
-    let mean = (a.len() as f64 + 1.0) / 2.0;
-    let product = |x: &[f64], y: &[f64]| -> f64 {
-        let pairs = x.iter().zip(y);
-        pairs.map(|(x, y)| (x - mean) * (y - mean)).sum()
-    };
-    let scale = (product(&a, &a) * product(&b, &b)).sqrt();
-    if scale > 0.0 {
-        product(&a, &b) / scale
-    } else {
-        0.0
-    }
+    let ranks = |values: &[f32]| Ranks::of(values.iter().copied());
+    ranks(a).correlation(&ranks(b))
 }
 
-/// Ranks from 1, ascending.
-fn ranks(values: &[f32]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let shared = first as f64 + (group.len() as f64 + 1.0) / 2.0;
-        group.iter().for_each(|&place| ranks[place] = shared);
-        first += group.len();
+/// Ranks of some values, ascending, less their mean.
+struct Ranks {
+    values: Vec<f64>,
+    /// Sum of their squares.
+    squares: f64,
+}
+
+impl Ranks {
+    fn of(values: impl ExactSizeIterator<Item = f32>) -> Self {
+        let mut ranks = vec![0.0; values.len()];
+        let mean = (ranks.len() as f64 - 1.0) / 2.0;
+        let mut order: Vec<(f32, usize)> = values.zip(0..).collect();
+        order.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+        let mut first = 0;
+        for group in order.chunk_by(|(a, _), (b, _)| a == b) {
+            let shared = first as f64 + (group.len() as f64 - 1.0) / 2.0;
+            group
+                .iter()
+                .for_each(|&(_, place)| ranks[place] = shared - mean);
+            first += group.len();
+        }
+        Self {
+            squares: ranks.iter().map(|rank| rank * rank).sum(),
+            values: ranks,
+        }
     }
-    ranks
+
+    fn correlation(&self, other: &Self) -> f64 {
+        let scale = (self.squares * other.squares).sqrt();
+        if scale > 0.0 {
+            let pairs = self.values.iter().zip(&other.values);
+            pairs.map(|(a, b)| a * b).sum::<f64>() / scale
+        } else {
+            0.0
+        }
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +244,12 @@ mod tests {
 
     #[test]
     fn equal_values_share_the_mean_of_their_ranks() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, -2.0]), [3.5, 2.0, 3.5, 1.0]);
+        // Ranks 3.5, 2, 3.5 and 1, of mean 2.5.
+        let ranks = Ranks::of([3.0, 1.0, 3.0, -2.0].into_iter());
+        assert_eq!(
+            (&*ranks.values, ranks.squares),
+            (&[1.0, -0.5, 1.0, -1.5][..], 4.5)
+        );
         // By scipy.stats.spearmanr.
         let found = spearman(&[1.0, 2.0, 2.0, 4.0, 5.0], &[2.0, 1.0, 3.0, 3.0, 9.0]);
         assert!((found - 0.763_157_894_736_842).abs() < 1e-12, "{found}");
@@ -208,7 +261,7 @@ mod tests {
     fn a_method_finds_the_share_of_the_largest_effects_among_its_largest_scores() {
         let effects = [0.0, -9.0, 3.0, 5.0, 0.5];
         let scores = [8.0, 2.0, 0.1, 6.0, 0.2];
-        let placing = |neurons| Placing::of(&scores, &effects, neurons).found;
+        let placing = |neurons| Placing::of(&scores, &Truth::of(&effects, neurons), true).found;
         assert_eq!([1, 2, 3].map(placing), [0.0, 0.5, 2.0 / 3.0]);
     }
 }

@@ -89,10 +89,14 @@ pub(super) fn count_of(percent: f64, neurons: usize) -> Result<usize, RunError> 
 
 /// The places of the `count` largest absolute values, the largest first; of equals, the lower place.
 pub fn strongest(scores: &[f32], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()).then(a.cmp(&b)));
+    let mut order: Vec<(f32, usize)> = scores.iter().map(|score| score.abs()).zip(0..).collect();
+    let stronger = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    if (1..order.len()).contains(&count) {
+        order.select_nth_unstable_by(count - 1, stronger);
+    }
     order.truncate(count);
-    order
+    order.sort_unstable_by(stronger);
+    order.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A mask of the same number of neurons in the same layers, drawn uniformly without replacement; it sets them to zero.

@@ -126,18 +126,17 @@ impl BatchRun {
         job: Job<'_>,
     ) -> Result<Vec<Top>, ModelError> {
         let beginning = runs.first().and_then(|first| first.shared.as_ref());
-        let mut links: Vec<Link<'_>> = beginning.map(Link::first).into_iter().collect();
-        let after_beginning = beginning.map(|_| 0);
+        let beginning = beginning.map(|run| Link::first(run).at_last());
+        let mut links: Vec<Link<'_>> = beginning.into_iter().collect();
         for run in runs {
-            let base = links.len();
-            links.push(Link {
-                run: &run.base,
-                after: after_beginning,
+            let prompts = Link::first(&run.base).at_last();
+            let place = links.len();
+            links.push(match beginning {
+                Some(_) => prompts.after(0),
+                None => prompts,
             });
-            links.extend(run.tails.as_ref().map(|run| Link {
-                run,
-                after: Some(base),
-            }));
+            let tails = run.tails.as_ref().map(Link::first);
+            links.extend(tails.map(|tails| tails.after(place)));
         }
         let mut forks = decoder.fork(&links, edits, job).await?.into_iter();
         if beginning.is_some() {

@@ -14,7 +14,7 @@ const SCORES_AT_MOST: usize = 128;
 /// Attributions that are kept aside, at most: each holds the scores of every neuron for every item.
 const ATTRIBUTIONS_AT_MOST: usize = 3;
 /// Ablations that are kept, at most: each holds the effect of every neuron on every item, and took long.
-const ABLATIONS_AT_MOST: usize = 3;
+const ABLATIONS_AT_MOST: usize = 4;
 
 /// A result and what it was made of.
 pub(super) struct Made<T> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell as Seen;
 
-use secateur::attribution::{Ablation, Positions, ablation};
+use secateur::attribution::{Ablation, Measured, Positions, ablation};
 use secateur::job::{Host, Progress};
 use secateur::pruning::rules::{AboveShare, Evidence, MostHarmful, Picked, TopOfLayers};
 use secateur::pruning::search::spec::Greedy;
@@ -156,17 +156,18 @@ fn a_search_of_nothing_or_outside_the_model_is_refused() {
 fn measured(bench: &Bench) -> Ablation {
     let settings = Settings::of_harm(Positions::All);
     let layers: Vec<usize> = (0..bench.model.config().n_layers).collect();
-    let mut found = None;
+    let mut measured = [Measured::new(settings, None)];
     let measuring = ablation::measure(
         &bench.model,
         ("set", &bench.items),
         &bench.prompts,
         &bench.scores.items,
-        (&settings, &layers),
-        &mut found,
+        &layers,
+        &mut measured,
         job(),
     );
     wait(measuring).unwrap();
+    let [Measured { found, .. }] = measured;
     found.unwrap()
 }
 

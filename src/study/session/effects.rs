@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::attribution::ablation::{self, Ablation, LayerEffects};
+use crate::attribution::ablation::{self, Ablation, LayerEffects, Measured};
 use crate::attribution::contrast::{Against, Contrast};
 use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings, UsedItem};
@@ -137,27 +137,51 @@ impl Session {
         job: Job<'_>,
     ) -> Result<(), StudyError> {
         self.score(set, job).await?;
-        let of = self.made_of_effects(set, settings)?;
         let all: Vec<usize> = (0..self.model.config().n_layers).collect();
         let prompts = self.bench.prompts(set)?;
+        let asked: Vec<(MadeOf, Settings)> = std::iter::once(settings.clone())
+            .chain(self.ablated_beside(set, settings))
+            .map(|settings| Ok((self.made_of_effects(set, &settings)?, settings)))
+            .collect::<Result<_, StudyError>>()?;
+        let (of, asked): (Vec<MadeOf>, Vec<Settings>) = asked.into_iter().unzip();
         // What was measured before is out of the session's hands for the job alone.
-        let mut found = self.results.take_ablation(&of);
+        let mut measured: Vec<Measured> = of
+            .iter()
+            .zip(asked)
+            .map(|(of, settings)| Measured::new(settings, self.results.take_ablation(of)))
+            .collect();
         let (trial, baseline) = self.scored(set, &prompts)?;
-        let measured = ablation::measure(
+        let outcome = ablation::measure(
             &self.model,
             (set, trial.items),
             &prompts,
             &baseline.items,
-            (settings, layers.unwrap_or(&all)),
-            &mut found,
+            layers.unwrap_or(&all),
+            &mut measured,
             job,
         )
         .await;
         self.compute.faults.check()?;
-        if let Some(result) = found {
-            self.results.keep_ablation(Made { of, result });
+        // The asked one last: of too many the first is dropped.
+        for (of, Measured { found, .. }) in of.into_iter().zip(measured).rev() {
+            if let Some(result) = found {
+                self.results.keep_ablation(Made { of, result });
+            }
         }
-        Ok(measured?)
+        Ok(outcome?)
+    }
+
+    /// What is measured beside an ablation, since it is read from the same runs: harm, and what the race takes for the truth about the
+    /// attribution at hand.
+    fn ablated_beside(&self, set: &str, settings: &Settings) -> Vec<Settings> {
+        let harm = Settings::of_harm(settings.positions);
+        let attributed = self.attributed().ok().filter(|found| found.set == set);
+        let raced = attributed.map(|found| found.settings.clone().by(Method::Ablation).named());
+        let mlp_bias = self.model.config().mlp_bias;
+        let mut beside: Vec<Settings> = std::iter::once(harm).chain(raced).collect();
+        beside.retain(|other| other != settings && settings.ablates_for(other, mlp_bias));
+        beside.dedup();
+        beside
     }
 
     /// Every method against exact ablation, on the target, the positions and the items that `settings` say.
@@ -203,13 +227,8 @@ impl Session {
             methods.push(found.await?);
             self.compute.faults.check()?;
         }
-        Ok(race::race(
-            &effects,
-            layers,
-            &methods,
-            *percent,
-            *resampling,
-        )?)
+        let how = (*percent, *resampling);
+        Ok(race::race(&effects, layers, &methods, how, job).await?)
     }
 
     /// Scores on a set minus those on another one, or minus those of the same items without their questions.
