@@ -217,8 +217,14 @@ fn searched(model: &Model, job: Job<'_>) -> Done {
         // Cells of the layers below climb through the block; those of the layer begin at its neurons.
         let climbing = layers.iter().filter(|&&pruned| pruned < layer).count();
         let beginning = layers.iter().filter(|&&pruned| pruned == layer).count();
-        products.blocks(layer..layer + 1, run * climbing * SEARCHED.len());
-        products.down_projection(run * beginning * SEARCHED.len());
+        let (climbing, beginning) = (climbing * SEARCHED.len(), beginning * SEARCHED.len());
+        if layer + 1 < n_layers {
+            products.blocks(layer..layer + 1, run * climbing);
+            products.down_projection(run * beginning);
+        } else {
+            products.last_block([run, read].map(|rows| rows * climbing));
+            products.down_projection(read * beginning);
+        }
     }
     products.logits(read * layers.len() * SEARCHED.len());
     Done {
@@ -270,8 +276,10 @@ fn tuned(model: &Model, job: Job<'_>) -> Done {
     let mut products = Products::of(model.config());
     products.down_projection(run);
     products.down_projection_back(run);
-    products.blocks(1..n_layers, run);
-    products.blocks_back(1..n_layers, run);
+    products.blocks(1..n_layers - 1, run);
+    products.blocks_back(1..n_layers - 1, run);
+    products.last_block([run, read]);
+    products.last_block_back([run, read]);
     products.logits(read);
     products.logits_back(read);
     Done {
@@ -330,6 +338,22 @@ impl<'a> Products<'a> {
     fn blocks_back(&mut self, blocks: Range<usize>, rows: usize) {
         for [depth, columns] in self.block() {
             self.add([blocks.len(), rows, columns, depth]);
+        }
+    }
+
+    /// Rows through the last block, of which few are read above it: the others are attended to.
+    fn last_block(&mut self, [rows, read]: [usize; 2]) {
+        for (place, [depth, columns]) in self.block().into_iter().enumerate() {
+            let rows = if place == 0 { rows } else { read };
+            self.add([1, rows, depth, columns]);
+        }
+    }
+
+    /// The gradients of that by what goes in.
+    fn last_block_back(&mut self, [rows, read]: [usize; 2]) {
+        for (place, [depth, columns]) in self.block().into_iter().enumerate() {
+            let rows = if place == 0 { rows } else { read };
+            self.add([1, rows, columns, depth]);
         }
     }
 

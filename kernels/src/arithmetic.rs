@@ -112,16 +112,18 @@ mod by_vectors {
             x.chunks_exact(TOGETHER * LANES),
             y.chunks_exact(TOGETHER * LANES),
         );
-        let rest = x_parts.remainder().iter().zip(y_parts.remainder());
-        let rest: f32 = rest.map(|(x, y)| x * y).sum();
+        let rest = (x_parts.remainder().chunks(LANES)).zip(y_parts.remainder().chunks(LANES));
         let mut sums = [Vector::splat(0.0); TOGETHER];
         for (x, y) in x_parts.zip(y_parts) {
             for (part, sum) in sums.iter_mut().enumerate() {
                 *sum = sum.add_product(vector(x, part), vector(y, part));
             }
         }
+        for (sum, (x, y)) in sums.iter_mut().zip(rest) {
+            *sum = sum.add_product(some(x), some(y));
+        }
         let [a, b, c, d] = sums;
-        a.add(b).add(c.add(d)).sum() + rest
+        a.add(b).add(c.add(d)).sum()
     }
 
     /// `to += factor · x`.
@@ -129,15 +131,23 @@ mod by_vectors {
     pub(crate) fn add_scaled(to: &mut [f32], factor: f32, x: &[f32]) {
         let splat = Vector::splat(factor);
         let (mut to_parts, x_parts) = (to.chunks_exact_mut(LANES), x.chunks_exact(LANES));
-        let x_rest = x_parts.remainder();
+        let x_rest = some(x_parts.remainder());
         for (to, x) in (&mut to_parts).zip(x_parts) {
             let sum = vector(to, 0).add_product(splat, vector(x, 0));
             // SAFETY: a chunk has as many numbers.
             unsafe { sum.store(to.as_mut_ptr()) };
         }
-        for (to, &x) in to_parts.into_remainder().iter_mut().zip(x_rest) {
-            *to += factor * x;
-        }
+        let to = to_parts.into_remainder();
+        let sum = some(to).add_product(splat, x_rest);
+        // SAFETY: there are as many.
+        unsafe { sum.store_some(to.as_mut_ptr(), to.len()) };
+    }
+
+    /// The numbers of a chunk, four at most, and zeros.
+    #[inline(always)]
+    fn some(chunk: &[f32]) -> Vector {
+        // SAFETY: there are as many.
+        unsafe { Vector::load_some(chunk.as_ptr(), chunk.len()) }
     }
 
     /// Some numbers of a chunk.

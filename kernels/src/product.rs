@@ -12,8 +12,13 @@ const TILE: usize = 3;
 const PANEL: usize = TILE * LANES;
 /// Rows from which on such a panel is brought together first.
 const WORTH_PACKING: usize = 3 * TILE;
+/// Steps along the depth that are gone for all columns before the next, where the weights of a row of the input lie together: a panel
+/// of them stays in a core's nearest cache.
+const STEPS: usize = 512;
 /// Numbers that are gone over several times before others are: about what the cache of a core holds beside other things.
 const BLOCK: usize = 1 << 16;
+/// Numbers of a line of a cache.
+const LINE: usize = 16;
 
 /// `x · W + bias + residual`: `[rows, depth]` times `[depth, columns]`.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,11 @@ struct Panel {
     weights: *const f32,
     stride: usize,
     columns: usize,
+}
+
+/// A share of so many numbers, in whole lines of a cache, so that all are there after so many times.
+fn share(numbers: usize, times: usize) -> usize {
+    numbers.div_ceil(LINE).div_ceil(times.max(1)) * LINE
 }
 
 impl<'a> Product<'a> {
@@ -94,13 +104,8 @@ impl<'a> Product<'a> {
     pub fn scratch(&self) -> usize {
         match self.transposed {
             true => self.depth * TILE,
-            false => self.depth.min(self.steps_at_once()) * PANEL,
+            false => self.depth.min(STEPS) * PANEL,
         }
-    }
-
-    /// Steps along the depth that are gone for all columns before the next, where a row's weights lie together.
-    fn steps_at_once(&self) -> usize {
-        (BLOCK / self.columns.max(1)).max(LANES)
     }
 
     /// Fills some columns of the output, `[rows, columns]`.
@@ -123,11 +128,14 @@ impl<'a> Product<'a> {
         let depth = self.depth;
         let block = (BLOCK / depth.max(1)).next_multiple_of(TILE).max(TILE);
         let mut first = 0;
+        let end = columns.end;
         while first < self.rows {
             let rows = first..self.rows.min(first + block);
             for column in columns.clone().step_by(TILE) {
-                let columns = TILE.min(columns.end - column);
+                let columns = TILE.min(end - column);
                 let (from, count) = (column * depth, columns * depth);
+                let next = from + count..depth * end.min(column + 2 * TILE);
+                let share = share(next.len(), rows.len().div_ceil(TILE));
                 // SAFETY: the weights of these columns, and room for them.
                 let weights = unsafe {
                     match self.weights {
@@ -144,7 +152,8 @@ impl<'a> Product<'a> {
                     stride: depth,
                     columns,
                 };
-                for row in rows.clone().step_by(TILE) {
+                for (tile, row) in rows.clone().step_by(TILE).enumerate() {
+                    self.bring(&next, tile, share);
                     let place = Place { row, column };
                     // SAFETY: the tile is within the output, and the panel has its columns.
                     unsafe {
@@ -160,6 +169,22 @@ impl<'a> Product<'a> {
         }
     }
 
+    /// Has a share of the weights at some places come from memory while others are worked with: a number of each line of the cache is
+    /// asked for.
+    #[inline(always)]
+    fn bring(&self, places: &Range<usize>, index: usize, share: usize) {
+        let Weights::F32(values) = self.weights else {
+            return;
+        };
+        let mut at = places.start + index * share;
+        let end = places.end.min(at + share);
+        while at < end {
+            // SAFETY: it is one of the weights.
+            unsafe { values.as_ptr().add(at).read_volatile() };
+            at += LINE;
+        }
+    }
+
     #[inline(always)]
     unsafe fn column_tile<const ROWS: usize>(&self, out: *mut f32, place: Place, panel: Panel) {
         // SAFETY: the caller's.
@@ -172,7 +197,8 @@ impl<'a> Product<'a> {
         }
     }
 
-    #[inline(always)]
+    // A function of its own, so that all of its sums stay in registers.
+    #[inline(never)]
     unsafe fn column_tile_of<const ROWS: usize, const COLUMNS: usize>(
         &self,
         out: *mut f32,
@@ -204,17 +230,19 @@ impl<'a> Product<'a> {
                 add(whole, &|from| Vector::load_some(from, depth - whole));
             }
         }
-        for (row, sums) in sums.iter().enumerate() {
-            for (column, sum) in sums.iter().enumerate() {
-                let column = place.column + column;
-                let at = (place.row + row) * self.columns + column;
-                // SAFETY: within the output, the bias and the residual.
-                unsafe {
-                    let bias = self.bias.map_or(0.0, |bias| *bias.get_unchecked(column));
-                    let residual = self.residual;
-                    let residual = residual.map_or(0.0, |residual| *residual.get_unchecked(at));
-                    *out.add(at) = sum.sum() + bias + residual;
+        for (row, sums) in sums.into_iter().enumerate() {
+            let at = (place.row + row) * self.columns + place.column;
+            let of_column = |column: usize| sums[column.min(COLUMNS - 1)];
+            let mut sum = Vector::sums(core::array::from_fn(of_column));
+            // SAFETY: within the output, the bias and the residual.
+            unsafe {
+                if let Some(bias) = self.bias {
+                    sum = sum.add(Vector::load_some(bias.as_ptr().add(place.column), COLUMNS));
                 }
+                if let Some(residual) = self.residual {
+                    sum = sum.add(Vector::load_some(residual.as_ptr().add(at), COLUMNS));
+                }
+                sum.store_some(out.add(at), COLUMNS);
             }
         }
     }
@@ -224,7 +252,7 @@ impl<'a> Product<'a> {
     unsafe fn by_row(&self, out: *mut f32, columns: Range<usize>, scratch: &mut [f32]) {
         let mut first = 0;
         loop {
-            let steps = first..self.depth.min(first + self.steps_at_once());
+            let steps = first..self.depth.min(first + STEPS);
             for column in columns.clone().step_by(PANEL) {
                 // SAFETY: there are these steps and columns, and room for them.
                 unsafe {
@@ -312,7 +340,7 @@ impl<'a> Product<'a> {
         if steps.start > 0 {
             self.each_vector(&mut sums, place, panel, |sum, at, _, count| {
                 // SAFETY: so many are within the output.
-                *sum = unsafe { load(out.add(at), count) };
+                *sum = unsafe { Vector::load_some(out.add(at), count) };
             });
         }
         // SAFETY: `x` has these rows, and the panel these steps.
@@ -335,15 +363,12 @@ impl<'a> Product<'a> {
             // SAFETY: so many are within the output, the bias and the residual.
             unsafe {
                 if let Some(bias) = self.bias.filter(|_| is_last) {
-                    *sum = sum.add(load(bias.as_ptr().add(column), count));
+                    *sum = sum.add(Vector::load_some(bias.as_ptr().add(column), count));
                 }
                 if let Some(residual) = self.residual.filter(|_| is_last) {
-                    *sum = sum.add(load(residual.as_ptr().add(at), count));
+                    *sum = sum.add(Vector::load_some(residual.as_ptr().add(at), count));
                 }
-                match count {
-                    LANES => sum.store(out.add(at)),
-                    _ => sum.store_some(out.add(at), count),
-                }
+                sum.store_some(out.add(at), count);
             }
         });
     }
@@ -366,22 +391,6 @@ impl<'a> Product<'a> {
                     work(sum, at, column, LANES.min(panel.columns - done));
                 }
             }
-        }
-    }
-}
-
-/// The first `count` of four numbers.
-///
-/// # Safety
-///
-/// They can be read there.
-#[inline(always)]
-unsafe fn load(from: *const f32, count: usize) -> Vector {
-    // SAFETY: the caller's.
-    unsafe {
-        match count {
-            LANES => Vector::load(from),
-            _ => Vector::load_some(from, count),
         }
     }
 }

@@ -6,8 +6,12 @@ pub const LANES: usize = 4;
 #[cfg(target_arch = "wasm32")]
 mod arch {
     use core::arch::wasm32::{
-        f32x4_add, f32x4_extract_lane, f32x4_splat, v128, v128_load, v128_load32_splat, v128_store,
+        f32x4_add, f32x4_extract_lane, f32x4_splat, i32x4_shuffle, v128, v128_load,
+        v128_load32_lane, v128_load32_splat, v128_load32_zero, v128_load64_zero, v128_store,
+        v128_store32_lane, v128_store64_lane,
     };
+
+    use super::LANES;
 
     /// Four numbers.
     #[derive(Clone, Copy)]
@@ -28,6 +32,28 @@ mod arch {
             Self(unsafe { v128_load(from.cast()) })
         }
 
+        /// The first `count` of four numbers, and zeros.
+        ///
+        /// # Safety
+        ///
+        /// `count` numbers, at most four, can be read at `from`.
+        #[inline(always)]
+        pub unsafe fn load_some(from: *const f32, count: usize) -> Self {
+            // SAFETY: the caller's.
+            unsafe {
+                match count {
+                    0 => Self::splat(0.0),
+                    1 => Self(v128_load32_zero(from.cast())),
+                    2 => Self(v128_load64_zero(from.cast())),
+                    3 => Self(v128_load32_lane::<2>(
+                        v128_load64_zero(from.cast()),
+                        from.add(2).cast(),
+                    )),
+                    _ => Self::load(from),
+                }
+            }
+        }
+
         /// One number four times.
         ///
         /// # Safety
@@ -46,6 +72,28 @@ mod arch {
         pub unsafe fn store(self, to: *mut f32) {
             // SAFETY: the caller's.
             unsafe { v128_store(to.cast(), self.0) }
+        }
+
+        /// Stores the first `count` of them.
+        ///
+        /// # Safety
+        ///
+        /// `count` numbers, at most four, can be written at `to`.
+        #[inline(always)]
+        pub unsafe fn store_some(self, to: *mut f32, count: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                match count {
+                    0 => {}
+                    1 => v128_store32_lane::<0>(self.0, to.cast()),
+                    2 => v128_store64_lane::<0>(self.0, to.cast()),
+                    3 => {
+                        v128_store64_lane::<0>(self.0, to.cast());
+                        v128_store32_lane::<2>(self.0, to.add(2).cast());
+                    }
+                    _ => self.store(to),
+                }
+            }
         }
 
         #[inline(always)]
@@ -79,6 +127,18 @@ mod arch {
             ];
             (a + b) + (c + d)
         }
+
+        /// The sums of four vectors, each as [`Self::sum`] adds it up.
+        #[inline(always)]
+        pub fn sums([a, b, c, d]: [Self; LANES]) -> Self {
+            // Of two vectors what their neighbours add up to.
+            let pairs = |x: Self, y: Self| {
+                let even = i32x4_shuffle::<0, 2, 4, 6>(x.0, y.0);
+                let odd = i32x4_shuffle::<1, 3, 5, 7>(x.0, y.0);
+                Self(f32x4_add(even, odd))
+            };
+            pairs(pairs(a, b), pairs(c, d))
+        }
     }
 }
 
@@ -105,6 +165,18 @@ mod arch {
             Self(unsafe { *from.cast() })
         }
 
+        /// The first `count` of four numbers, and zeros.
+        ///
+        /// # Safety
+        ///
+        /// `count` numbers, at most four, can be read at `from`.
+        #[inline(always)]
+        pub unsafe fn load_some(from: *const f32, count: usize) -> Self {
+            // SAFETY: the caller's.
+            let number = |lane: usize| (lane < count).then(|| unsafe { *from.add(lane) });
+            Self(core::array::from_fn(|lane| number(lane).unwrap_or(0.0)))
+        }
+
         /// One number four times.
         ///
         /// # Safety
@@ -125,6 +197,19 @@ mod arch {
             unsafe { *to.cast() = self.0 }
         }
 
+        /// Stores the first `count` of them.
+        ///
+        /// # Safety
+        ///
+        /// `count` numbers, at most four, can be written at `to`.
+        #[inline(always)]
+        pub unsafe fn store_some(self, to: *mut f32, count: usize) {
+            for (lane, number) in self.0.iter().enumerate().take(count) {
+                // SAFETY: the caller's.
+                unsafe { *to.add(lane) = *number };
+            }
+        }
+
         #[inline(always)]
         pub fn add(self, other: Self) -> Self {
             Self(core::array::from_fn(|i| self.0[i] + other.0[i]))
@@ -141,41 +226,13 @@ mod arch {
             let [a, b, c, d] = self.0;
             (a + b) + (c + d)
         }
+
+        /// The sums of four vectors, each as [`Self::sum`] adds it up.
+        #[inline(always)]
+        pub fn sums(vectors: [Self; LANES]) -> Self {
+            Self(vectors.map(Self::sum))
+        }
     }
 }
 
 pub use arch::Vector;
-
-impl Vector {
-    /// The first `count` of four numbers, and zeros.
-    ///
-    /// # Safety
-    ///
-    /// `count` numbers, at most four, can be read at `from`.
-    #[inline(always)]
-    pub unsafe fn load_some(from: *const f32, count: usize) -> Self {
-        let mut numbers = [0.0; LANES];
-        for (i, number) in numbers.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller's.
-            *number = unsafe { *from.add(i) };
-        }
-        // SAFETY: there are four.
-        unsafe { Self::load(numbers.as_ptr()) }
-    }
-
-    /// Stores the first `count` of them.
-    ///
-    /// # Safety
-    ///
-    /// `count` numbers, at most four, can be written at `to`.
-    #[inline(always)]
-    pub unsafe fn store_some(self, to: *mut f32, count: usize) {
-        let mut numbers = [0.0; LANES];
-        // SAFETY: there are four.
-        unsafe { self.store(numbers.as_mut_ptr()) };
-        for (i, number) in numbers.iter().enumerate().take(count) {
-            // SAFETY: the caller's.
-            unsafe { *to.add(i) = *number };
-        }
-    }
-}

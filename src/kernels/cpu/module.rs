@@ -47,7 +47,11 @@ pub(super) fn filled(call: &Call<'_>, count: usize, parts: usize, together: usiz
             .div_ceil(threads * PIECES)
             .next_multiple_of(together.max(1)),
     };
-    let mut out = vec![0.0f32; count];
+    let mut out = Vec::with_capacity(count);
+    if !matches!(call, Call::Product(_)) {
+        // A product leaves none of its numbers out; what others add to is zero.
+        out.resize(count, 0.0f32);
+    }
     let mut scratch = vec![0.0f32; call.scratch() * threads];
     fill(
         std::ptr::from_ref(call).addr(),
@@ -57,6 +61,8 @@ pub(super) fn filled(call: &Call<'_>, count: usize, parts: usize, together: usiz
         scratch.as_mut_ptr().addr(),
         call.scratch() * size_of::<f32>(),
     );
+    // SAFETY: there is room for them, and all of them were filled.
+    unsafe { out.set_len(count) };
     out
 }
 

@@ -47,6 +47,8 @@ enum At {
 
 /** No piece of a job: the board is being written. */
 const CLOSED = 0xffff;
+/** How often a thread looks for what it waits for before it sleeps: to wake it takes as long as many a piece. */
+const LOOKS = 1 << 14;
 /** After so long a look is taken whether a thread failed. */
 const LOOK_MS = 1000;
 
@@ -82,7 +84,7 @@ export class Board {
     while (this.#work(0, fill)) {
       /* the next piece */
     }
-    for (let done = 0; (done = Atomics.load(words, At.Done)) < pieces;) {
+    for (let done = 0; (done = this.#changed(At.Done, (done) => done >= pieces)) < pieces;) {
       if (Atomics.load(words, At.Failed)) throw new WebAssembly.RuntimeError("a thread of the engine failed");
       Atomics.wait(words, At.Done, done, LOOK_MS);
     }
@@ -92,8 +94,16 @@ export class Board {
   serve(index: number, fill: Fill): never {
     for (;;) {
       const next = Atomics.load(this.#words, At.Next);
-      if (!this.#work(index, fill)) Atomics.wait(this.#words, At.Next, next);
+      if (this.#work(index, fill)) continue;
+      if (this.#changed(At.Next, (now) => now !== next) === next) Atomics.wait(this.#words, At.Next, next);
     }
+  }
+
+  /** What stands at a place once it is as wanted, or after a while. */
+  #changed(at: At, isWanted: (value: number) => boolean): number {
+    let value = Atomics.load(this.#words, at);
+    for (let look = 0; look < LOOKS && !isWanted(value); look += 1) value = Atomics.load(this.#words, at);
+    return value;
   }
 
   /** Says that a thread cannot go on. */

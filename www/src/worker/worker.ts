@@ -222,10 +222,10 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
   }
 }
 
-/** Large number arrays move, they are not copied. */
+/** Arrays of numbers move, they are not copied. */
 function transfers(value: unknown): Transferable[] {
-  const scores = (value as { scores?: unknown } | null)?.scores;
-  return scores instanceof Float32Array ? [scores.buffer as ArrayBuffer] : [];
+  const parts: unknown[] = typeof value === "object" && value !== null && !ArrayBuffer.isView(value) ? Object.values(value) : [];
+  return parts.flatMap((part) => (part instanceof Float32Array ? [part.buffer as ArrayBuffer] : []));
 }
 
 async function answer(id: number, request: Request): Promise<void> {
