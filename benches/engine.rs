@@ -287,15 +287,8 @@ fn one_layer(model: &Model, job: Job<'_>) {
     let ablation_secs = median_secs(1, || {
         let named = ("bench", items.as_slice());
         let mut measured = [Measured::new(settings.clone(), None)];
-        let measuring = measure(
-            model,
-            named,
-            &prompts,
-            &scores,
-            &[layer],
-            &mut measured,
-            job,
-        );
+        let layers = &[layer][..];
+        let measuring = measure(model, named, &prompts, &scores, layers, &mut measured, job);
         pollster::block_on(measuring).expect("an ablation");
     });
     const RUNS: usize = 8;

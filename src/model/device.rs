@@ -33,6 +33,10 @@ const WASM_MEMORY_BYTES: u64 = 3 << 30;
 /// Largest allocation on WebAssembly.
 const WASM_BINDING_BYTES: u64 = (1 << 31) - (1 << 16);
 
+/// Dispatches that go to a GPU together. A browser takes a tenth of a millisecond for each time that anything goes to it.
+#[cfg(feature = "gpu")]
+const TASKS_AT_ONCE: usize = 128;
+
 /// Memory that this process can still get: what Linux says is available, and less where a control group grants less.
 fn free_memory() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
@@ -231,6 +235,7 @@ impl Compute {
     #[cfg(feature = "gpu")]
     pub async fn wgpu(job: Job<'_>) -> Result<Self, ModelError> {
         let (device, setup) = Device::wgpu_options()
+            .tasks_max(TASKS_AT_ONCE)
             .init_with_setup_async()
             .await
             .map_err(|error| ModelError::Device(error.to_string()))?;
