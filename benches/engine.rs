@@ -239,6 +239,7 @@ fn main() {
     one_layer(&model, job);
     to_a_tolerance(&model, job);
     search_cells(&model, job);
+    by_halving(&model, job);
 
     let mut figures = Figures {
         pass_secs: forward_secs,
@@ -371,7 +372,6 @@ fn search_cells(model: &Model, job: Job<'_>) {
         ITEMS,
         anew_secs / search_secs
     );
-    by_halving(model, job);
 }
 
 /// The search that the page proposes, all layers by six percentages, by halving, where there are items enough to leave cells by; against a

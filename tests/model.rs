@@ -270,12 +270,10 @@ fn a_continuation_is_the_run_over_the_whole_sequence() {
 fn a_fork_of_a_continuation_follows_the_fork_of_its_prompt() {
     let model = model("tiny-llama-tied");
     let decoder = &model.decoder;
-    let none = Edit::none();
-    let prompts = base(decoder, &PROMPTS, &none);
-    let run = wait(decoder.continue_run(&prompts, &tails(), &none, Capture::All, job())).unwrap();
+    let runs = base_and_tails(decoder);
     for layers in [&[0][..], &[1], &[1, 2]] {
         let gains = some_gains(decoder, layers);
-        let links = continued(&prompts, &run);
+        let links = continued(&runs);
         let forks = wait(decoder.fork(&links, std::slice::from_ref(&gains), job())).unwrap();
         let fork = &forks[1];
         let expected = of_whole_sequences(decoder, &gains);
@@ -284,8 +282,18 @@ fn a_fork_of_a_continuation_follows_the_fork_of_its_prompt() {
     }
 }
 
-/// A run of prompts and a run that continues it.
-fn continued<'a>(prompts: &'a Run, run: &'a Run) -> [Link<'a>; 2] {
+/// A run of the prompts, and the run of the tails that continues it.
+fn base_and_tails(decoder: &Decoder) -> [Run; 2] {
+    let none = Edit::none();
+    let prompts = base(decoder, &PROMPTS, &none);
+    let tails = tails();
+    let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
+    let run = wait(run).unwrap();
+    [prompts, run]
+}
+
+/// Such runs as they are forked together.
+fn continued([prompts, run]: &[Run; 2]) -> [Link<'_>; 2] {
     [Link::first(prompts), Link::first(run).after(0)]
 }
 
@@ -294,15 +302,11 @@ fn forks_that_are_made_together_are_those_that_are_made_alone() {
     for name in common::SCORED {
         let model = model(name);
         let decoder = &model.decoder;
-        let none = Edit::none();
-        let prompts = base(decoder, &PROMPTS, &none);
-        let tails = tails();
-        let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
-        let run = wait(run).unwrap();
+        let runs = base_and_tails(decoder);
         // They leave at several layers, in no order; one changes nothing, and two are the same.
         let layers = [&[1][..], &[0, 1], &[], &[0], &[1]];
         let gains: Vec<Edit> = layers.map(|layers| some_gains(decoder, layers)).into();
-        let links = continued(&prompts, &run);
+        let links = continued(&runs);
         let forks = wait(decoder.fork(&links, &gains, job())).unwrap();
         let [of_prompts, of_tails] = forks.as_slice() else {
             panic!("{} runs", forks.len());
@@ -328,15 +332,11 @@ fn forks_of_which_only_the_last_position_is_read_have_the_same_logits_there() {
     for name in common::SCORED {
         let model = model(name);
         let decoder = &model.decoder;
-        let none = Edit::none();
-        let prompts = base(decoder, &PROMPTS, &none);
-        let tails = tails();
-        let run = decoder.continue_run(&prompts, &tails, &none, Capture::All, job());
-        let run = wait(run).unwrap();
+        let runs = base_and_tails(decoder);
         let last = decoder.config.n_layers - 1;
         let layers = [&[last][..], &[0, last], &[], &[last - 1]];
         let gains: Vec<Edit> = layers.map(|layers| some_gains(decoder, layers)).into();
-        let links = continued(&prompts, &run);
+        let links = continued(&runs);
         let everywhere = wait(decoder.fork(&links, &gains, job())).unwrap();
         let at_last = wait(decoder.fork(&links.map(Link::at_last), &gains, job())).unwrap();
         for (everywhere, at_last) in everywhere.iter().zip(&at_last) {

@@ -329,31 +329,36 @@ impl<'a> Products<'a> {
 
     /// Rows through whole blocks.
     fn blocks(&mut self, blocks: Range<usize>, rows: usize) {
-        for [depth, columns] in self.block() {
-            self.add([blocks.len(), rows, depth, columns]);
-        }
+        self.add_blocks(blocks.len(), [rows, rows], |product| product);
     }
 
     /// The gradients of that by what goes in.
     fn blocks_back(&mut self, blocks: Range<usize>, rows: usize) {
-        for [depth, columns] in self.block() {
-            self.add([blocks.len(), rows, columns, depth]);
-        }
+        self.add_blocks(blocks.len(), [rows, rows], turned);
     }
 
     /// Rows through the last block, of which few are read above it: the others are attended to.
-    fn last_block(&mut self, [rows, read]: [usize; 2]) {
-        for (place, [depth, columns]) in self.block().into_iter().enumerate() {
-            let rows = if place == 0 { rows } else { read };
-            self.add([1, rows, depth, columns]);
-        }
+    fn last_block(&mut self, rows_and_read: [usize; 2]) {
+        self.add_blocks(1, rows_and_read, |product| product);
     }
 
     /// The gradients of that by what goes in.
-    fn last_block_back(&mut self, [rows, read]: [usize; 2]) {
-        for (place, [depth, columns]) in self.block().into_iter().enumerate() {
+    fn last_block_back(&mut self, rows_and_read: [usize; 2]) {
+        self.add_blocks(1, rows_and_read, turned);
+    }
+
+    /// Rows through so many blocks, and those of them that are read above each.
+    fn add_blocks(
+        &mut self,
+        count: usize,
+        [rows, read]: [usize; 2],
+        as_computed: fn([usize; 2]) -> [usize; 2],
+    ) {
+        for (place, product) in self.block().into_iter().enumerate() {
+            // Queries, keys and values come first.
             let rows = if place == 0 { rows } else { read };
-            self.add([1, rows, columns, depth]);
+            let [depth, columns] = as_computed(product);
+            self.add([count, rows, depth, columns]);
         }
     }
 
@@ -374,4 +379,9 @@ impl<'a> Products<'a> {
     fn logits_back(&mut self, rows: usize) {
         self.add([1, rows, self.config.vocabulary, self.config.d_model]);
     }
+}
+
+/// A product's depth and columns on the way back.
+fn turned([depth, columns]: [usize; 2]) -> [usize; 2] {
+    [columns, depth]
 }

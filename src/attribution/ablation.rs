@@ -247,23 +247,23 @@ pub async fn measure(
             .iter()
             .map(|&item| readings[0].explained.items[item])
             .collect();
-        let mut read = Vec::with_capacity(readings.len());
+        let mut parts = Vec::with_capacity(readings.len());
         for reading in &mut readings {
-            read.push(reading.begin(model, &group, job).await?);
+            parts.push(reading.begin(model, &group, job).await?);
         }
         for layer in open {
             let of_own = &readings[0].explained;
-            let Some(Read { together, .. }) = &read[0] else {
+            let Some(Part { together, .. }) = &parts[0] else {
                 continue;
             };
             let sweep = of_own.sweep(together, of_own.settings);
-            let targets: Vec<Of<'_>> = read.iter().flatten().map(Read::of).collect();
+            let targets: Vec<Readout<'_>> = parts.iter().flatten().map(Part::readout).collect();
             let effects = sweep.ablate_layer(layer, &targets, job).await?;
             let seconds = job.now_secs() - start;
-            let known = readings.iter_mut().zip(&read);
-            let known = known.filter_map(|(reading, read)| Some((reading, read.as_ref()?)));
-            for ((reading, read), effects) in known.zip(effects) {
-                for (&item, effects) in read.together.indices.iter().zip(effects) {
+            let known = readings.iter_mut().zip(&parts);
+            let known = known.filter_map(|(reading, part)| Some((reading, part.as_ref()?)));
+            for ((reading, part), effects) in known.zip(effects) {
+                for (&item, effects) in part.together.indices.iter().zip(effects) {
                     reading.found.effects[layer][item] = effects;
                 }
                 reading.found.seconds += seconds;
@@ -284,15 +284,15 @@ struct Reading<'a> {
 }
 
 /// Those of them that run together.
-struct Read {
+struct Part {
     together: Together,
     /// Their places among all that run.
     places: Vec<usize>,
 }
 
-impl Read {
-    fn of(&self) -> Of<'_> {
-        Of {
+impl Part {
+    fn readout(&self) -> Readout<'_> {
+        Readout {
             target: &self.together.target,
             at_one: &self.together.at_one,
             places: &self.places,
@@ -325,7 +325,7 @@ impl Reading<'_> {
         model: &Model,
         group: &[&Item],
         job: Job<'_>,
-    ) -> Result<Option<Read>, RunError> {
+    ) -> Result<Option<Part>, RunError> {
         let group = group.iter().enumerate();
         let (places, items): (Vec<usize>, Vec<usize>) = group
             .filter_map(|(place, item)| Some((place, self.place_of(item)?)))
@@ -348,12 +348,12 @@ impl Reading<'_> {
                 found.first_order[item] = estimated.scores_of(place);
             }
         }
-        Ok(Some(Read { together, places }))
+        Ok(Some(Part { together, places }))
     }
 }
 
 /// What is read of a sweep's rows.
-struct Of<'a> {
+struct Readout<'a> {
     target: &'a Target,
     /// Its value without any change.
     at_one: &'a [f32],
@@ -361,7 +361,7 @@ struct Of<'a> {
     places: &'a [usize],
 }
 
-impl Of<'_> {
+impl Readout<'_> {
     /// What it loses in every row, by prompt `[rows]`: of rows that leave the last block, `[sequences, rows · positions, d_model]`.
     async fn losses(&self, decoder: &Decoder, x: Tensor<3>) -> Result<Vec<Vec<f32>>, ModelError> {
         let sequences = x.dims()[0];
@@ -395,7 +395,7 @@ impl Sweep<'_> {
         let mut effects = vec![Vec::new(); at_one.len()];
         let places: Vec<usize> = (0..at_one.len()).collect();
         let (target, places) = (self.target, places.as_slice());
-        let of_all = [Of {
+        let of_all = [Readout {
             target,
             at_one,
             places,
@@ -414,11 +414,11 @@ impl Sweep<'_> {
     async fn ablate_layer(
         &self,
         layer: usize,
-        targets: &[Of<'_>],
+        targets: &[Readout<'_>],
         job: Job<'_>,
     ) -> Result<Vec<Vec<Vec<f32>>>, ModelError> {
         let d_mlp = self.decoder.config.d_mlp;
-        let empty = |of: &Of<'_>| vec![Vec::with_capacity(d_mlp); of.places.len()];
+        let empty = |of: &Readout<'_>| vec![Vec::with_capacity(d_mlp); of.places.len()];
         let mut effects: Vec<Vec<Vec<f32>>> = targets.iter().map(empty).collect();
         let at_once = self.rows_at_once(layer..layer + 1, d_mlp);
         let lacking = self.lacking(layer)?;

@@ -78,6 +78,10 @@ impl<'a> Sweep<'a> {
         let length = base.geometry.tail;
         let tail = tail_of(settings.positions, length, target.runs.after);
         let before = length - tail;
+        let below = |kv: &Option<KeyValues>| {
+            let kv = kv.as_ref().filter(|_| before > 0)?;
+            Some(kv.first(before))
+        };
         let padding = base.padding.as_ref();
         let everywhere =
             TailPositions::new(&decoder.config, before, tail, padding, decoder.device());
@@ -90,15 +94,7 @@ impl<'a> Sweep<'a> {
             tail,
             positions: everywhere.clone().reading(target.runs.after + 1),
             everywhere,
-            prefix: base
-                .key_values
-                .iter()
-                .map(|kv| {
-                    kv.as_ref()
-                        .filter(|_| before > 0)
-                        .map(|kv| kv.first(before))
-                })
-                .collect(),
+            prefix: base.key_values.iter().map(below).collect(),
             baseline: None,
         }
     }

@@ -65,7 +65,7 @@ struct Climb<'a> {
 
 impl Decoder {
     /// Forks all of `links` under each of `edits`: for every link a run of `edits.len()` times its prompts, fork after fork,
-    /// that further runs cannot continue. Differentiable where edits are.
+    /// that further runs cannot continue, of the positions that are read of it. Differentiable where edits are.
     ///
     /// # Errors
     ///
