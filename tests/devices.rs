@@ -18,13 +18,14 @@ use secateur::attribution::settings::{Baseline, Method};
 use secateur::attribution::sweep::Sweep;
 use secateur::attribution::target::Target;
 use secateur::attribution::{IntegrationPath, Positions, Settings, TargetKind, attribute};
+use secateur::items::{FewShot, Item, Prompts};
 use secateur::model::device::{Compute, DeviceKind, TOLERANCE};
 use secateur::model::edit::{LowRank, Projection};
 use secateur::model::run::log_probabilities_of;
 use secateur::model::{Capture, Edit, Model, ModelError, Precision, Site};
 use secateur::pruning::Trial;
 use secateur::pruning::effect::prune;
-use secateur::scoring::{Rule, SetScores};
+use secateur::scoring::{Batch, Rule, SetScores, batches, encode};
 use secateur::tuning::{TuneSets, TuneSettings, tune};
 
 const FOLDER: &str = "tiny-llama-tied";
@@ -60,6 +61,8 @@ fn wgpu_gives_the_numbers_of_the_cpu() {
         ("exact ablation", Bench::effects),
         ("masked sums", Bench::masked_sums),
         ("losses and gains", Bench::tuning),
+        ("scores by every method", Bench::scores_by_every_method),
+        ("sums after the same shots", Bench::sums_after_shots),
     ] {
         let (found, expected) = (part(&gpu), part(&cpu));
         assert_close(&found, &expected, VALUE, what);
@@ -300,26 +303,116 @@ impl Bench {
 
     fn tuning(&self) -> Vec<f64> {
         let (items, prompts) = (items(FOLDER), plain());
-        let trial = trial(&self.model, &items, &prompts);
-        let sets = TuneSets {
-            train: vec![trial],
-            validation: vec![trial],
-            test: vec![],
-        };
-        let settings = TuneSettings {
-            layer: 1,
-            steps: 2,
-            learning_rate: 0.05,
-            weight_decay: 0.0,
-            batch_size: 4,
-            evaluate_every: 1,
-        };
-        let report = wait(tune(&sets, &mask(FOLDER), &settings, 0, false, job())).unwrap();
-        let curve = &report.curves[0];
-        assert_eq!(curve.best_step, 2);
-        let losses = curve.steps.iter().map(|step| step.loss);
-        losses.chain(doubles(&curve.gains)).collect()
+        losses_and_gains(trial(&self.model, &items, &prompts))
     }
+
+    /// By every method at every position: what a GPU fills shorter prompts up with has no activations.
+    fn scores_by_every_method(&self) -> Vec<f64> {
+        let (items, prompts) = (uneven(), plain());
+        let encoded = encode(&self.model, &items, &prompts).unwrap();
+        let batches = batches(&encoded, &self.model.decoder);
+        assert_eq!(batches.iter().any(is_uneven), self.model.decoder.pads());
+        let scores = scored(&self.model, &items, &prompts, &Edit::none()).unwrap();
+        let by = |method: Method| {
+            let settings = Settings {
+                positions: Positions::All,
+                confidence_threshold: 0.0,
+                ..Settings::preset("fast").unwrap().by(method)
+            };
+            let named = ("set", items.as_slice());
+            let found = attribute(
+                &self.model,
+                named,
+                &prompts,
+                &scores.items,
+                &settings,
+                job(),
+            );
+            doubles(&wait(found).unwrap().per_item.concat())
+        };
+        Method::ALL.iter().copied().flat_map(by).collect()
+    }
+
+    /// Prompts that share their shots and go on for different lengths: their scores without a mask and with it, and a tuning.
+    fn sums_after_shots(&self) -> Vec<f64> {
+        let items = uneven();
+        let shots = FewShot {
+            k: 2,
+            seed: None,
+            set: None,
+        };
+        let pool = [
+            "the small dog sees the red house and the",
+            "the cat is a bird in the old house and the",
+        ];
+        let pool = pool.map(|question| Item {
+            id: question.to_owned(),
+            context: question.to_owned(),
+            ..items[0].clone()
+        });
+        let prompts = Prompts::with_shots(plain().template().clone(), &shots, &pool).unwrap();
+        let decoder = &self.model.decoder;
+        let encoded = encode(&self.model, &items, &prompts).unwrap();
+        let batches = batches(&encoded, decoder);
+        assert!(batches.iter().all(|batch| batch.shared.len() >= 16));
+        assert_eq!(batches.iter().any(is_uneven), decoder.pads());
+        let trial = trial(&self.model, &items, &prompts);
+        let before = scored(&self.model, &items, &prompts, &Edit::none()).unwrap();
+        let report = wait(prune(&[(trial, &before)], mask(FOLDER), job())).unwrap();
+        let after = &report.sets[0].after;
+        [
+            log_likelihoods(&before),
+            log_likelihoods(after),
+            losses_and_gains(trial),
+        ]
+        .concat()
+    }
+}
+
+/// Of two steps of tuning, which must both help.
+fn losses_and_gains(trial: Trial<'_>) -> Vec<f64> {
+    let sets = TuneSets {
+        train: vec![trial],
+        validation: vec![trial],
+        test: vec![],
+    };
+    let settings = TuneSettings {
+        layer: 1,
+        steps: 2,
+        learning_rate: 0.05,
+        weight_decay: 0.0,
+        batch_size: 4,
+        evaluate_every: 1,
+    };
+    let report = wait(tune(&sets, &mask(FOLDER), &settings, 0, false, job())).unwrap();
+    let curve = &report.curves[0];
+    assert_eq!(curve.best_step, 2);
+    let losses = curve.steps.iter().map(|step| step.loss);
+    losses.chain(doubles(&curve.gains)).collect()
+}
+
+/// Questions of different lengths, which a GPU runs side by side.
+fn uneven() -> Vec<Item> {
+    let questions = [
+        "the dog sees a",
+        "a",
+        "the bird likes the old house and the red",
+        "the cat sees a bird in the",
+        "who likes the old",
+    ];
+    (questions.iter().enumerate())
+        .map(|(index, question)| Item {
+            id: format!("{index}"),
+            context: (*question).to_owned(),
+            choices: ["cat", "house", "fish"].map(str::to_owned).to_vec(),
+            gold: index % 3,
+        })
+        .collect()
+}
+
+fn is_uneven(batch: &Batch) -> bool {
+    let length = batch.prompt_length();
+    batch.prompts.iter().any(|prompt| prompt.len() != length)
 }
 
 /// On the gold margin, of paths that start at the mean over the items.

@@ -278,7 +278,7 @@ fn prompts_of_unequal_length_give_together_what_each_gives_alone() {
             let none = Edit::none();
             let run = base(decoder, &prompts, &none);
             let rows = wait(decoder.continue_run(&run, &ends, &none, Capture::All, job())).unwrap();
-            let links = [Link::first(&run).at_last(), Link::first(&rows).after(0)];
+            let links = [Link::first(&run).reading(1), Link::first(&rows).after(0)];
             let twice = [gains.clone(), gains.clone()];
             let forks = wait(decoder.fork(&links, &twice, job())).unwrap();
             let alone = |prompt: &[u32]| last_logits(decoder, &base(decoder, &[prompt], &gains));

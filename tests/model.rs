@@ -338,7 +338,8 @@ fn forks_of_which_only_the_last_position_is_read_have_the_same_logits_there() {
         let gains: Vec<Edit> = layers.map(|layers| some_gains(decoder, layers)).into();
         let links = continued(&runs);
         let everywhere = wait(decoder.fork(&links, &gains, job())).unwrap();
-        let at_last = wait(decoder.fork(&links.map(Link::at_last), &gains, job())).unwrap();
+        let at_last =
+            wait(decoder.fork(&links.map(|link| link.reading(1)), &gains, job())).unwrap();
         for (everywhere, at_last) in everywhere.iter().zip(&at_last) {
             assert_eq!(at_last.geometry, everywhere.geometry.of_last(1));
             let logits = |run: &Run| host(decoder.last_logits(run));

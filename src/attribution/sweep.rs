@@ -181,9 +181,13 @@ impl<'a> Sweep<'a> {
         bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
     }
 
-    /// A layer's activations at the positions that count, `[prompts, tail, d_mlp]`.
+    /// A layer's activations at the positions that count, `[prompts, tail, d_mlp]`; 0 before the beginning of a prompt.
     pub(super) fn activations(&self, layer: usize) -> Result<Tensor<3>, ModelError> {
-        Ok(self.state(layer)?.pre.activation())
+        let activations = self.state(layer)?.pre.activation();
+        Ok(match &self.base.padding {
+            Some(padding) => activations * padding.own(self.base.geometry.tail, self.tail),
+            None => activations,
+        })
     }
 
     /// Where rows leave the base run at a layer, at the same positions.

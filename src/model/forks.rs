@@ -45,10 +45,13 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// The same, read at its last position alone.
+    /// The same, read at its last positions alone.
     #[must_use]
-    pub fn at_last(self) -> Self {
-        Self { read: 1, ..self }
+    pub fn reading(self, positions: usize) -> Self {
+        Self {
+            read: positions,
+            ..self
+        }
     }
 }
 

@@ -64,6 +64,18 @@ impl Padding {
         Self::new(counts, &self.on_device.device())
     }
 
+    /// 1 for those of the last `tail` of `length` positions that are a prompt's own, 0 for its padding, `[batch, tail, 1]`.
+    pub fn own(&self, length: usize, tail: usize) -> Tensor<3> {
+        let counts = self.counts.iter();
+        let values: Vec<f32> = counts
+            .flat_map(|&count| {
+                (length - tail..length).map(move |position| f32::from(u8::from(position >= count)))
+            })
+            .collect();
+        let shape = [self.counts.len(), tail, 1];
+        upload::numbers(values, shape, &self.on_device.device())
+    }
+
     /// The prompts with their padding, any token that the model knows.
     pub fn fill(&self, prompts: &[&[u32]]) -> Vec<Vec<u32>> {
         let prompts = prompts.iter().zip(&self.counts);

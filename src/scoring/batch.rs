@@ -28,8 +28,8 @@ const BATCH_TOKENS: usize = 4096;
 const WORTH_SHARING: usize = 16;
 
 /// Groups encoded items by what their prompts share and by the length of the rest, in batches of bounded size. Every
-/// item is in exactly one. Where a run costs the same for a few tokens more, prompts of similar length go together, unless
-/// they share a beginning, which must end right before each of them.
+/// item is in exactly one. Where a run costs the same for a few tokens more, prompts of similar length go together: padded before
+/// their beginning, or, where they share one, after their end, which must not lie between a prompt and choices that go on.
 pub fn batches(encoded: &[Encoded], decoder: &Decoder) -> Vec<Batch> {
     let budget = decoder.tokens_at_once().min(BATCH_TOKENS);
     let context_length = decoder.config.context_length;
@@ -43,10 +43,12 @@ pub fn batches(encoded: &[Encoded], decoder: &Decoder) -> Vec<Batch> {
         indices.sort_by_key(|&index| length(index));
         let longest = indices.last().map_or(0, |&last| length(last));
         let fits = longest + longest_choice(&indices) <= context_length;
-        let pads = decoder.pads() && shared == 0 && fits;
+        let may_pad = shared == 0 || longest_choice(&indices) == 1;
+        let pads = decoder.pads() && may_pad && fits;
+        let own = |index: usize| length(index) - shared;
         let similar = |&a: &usize, &b: &usize| match pads {
-            true => 2 * length(b) <= 3 * length(a),
-            false => length(a) == length(b),
+            true => 2 * own(b) <= 3 * own(a),
+            false => own(a) == own(b),
         };
         let mut rest = indices.as_slice();
         while let Some(first) = rest.first() {
@@ -54,7 +56,7 @@ pub fn batches(encoded: &[Encoded], decoder: &Decoder) -> Vec<Batch> {
             rest = others;
             // All rows are as long as the longest of the batch, and all items have as many as the one with most.
             let rows = group.iter().map(|&index| encoded[index].choices.len());
-            let width = group.iter().map(|&index| length(index)).max().unwrap_or(1) - shared
+            let width = group.iter().map(|&index| own(index)).max().unwrap_or(1)
                 + rows.max().unwrap_or(1) * longest_choice(group);
             for items in group.chunks((budget / width).max(1)) {
                 batches.push(Batch::new(encoded, items, shared));
@@ -157,6 +159,24 @@ impl Batch {
     /// Tokens of the longest prompt, without what is shared.
     pub fn prompt_length(&self) -> usize {
         self.prompts.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// Positions from the end of each prompt to that of the longest, `[items]`.
+    pub(super) fn missing(&self) -> Vec<usize> {
+        let longest = self.prompt_length();
+        let prompts = self.prompts.iter();
+        prompts.map(|prompt| longest - prompt.len()).collect()
+    }
+
+    /// The prompts, without what they share, as long as the longest: padded after their end.
+    pub(super) fn filled(&self) -> Vec<Vec<u32>> {
+        let prompts = self.prompts.iter().zip(self.missing());
+        prompts
+            .map(|(prompt, missing)| {
+                let last = prompt.iter().rev().take(1).cycle().take(missing);
+                prompt.iter().chain(last).copied().collect()
+            })
+            .collect()
     }
 
     /// Token `index` of choice `choice` of every item, or 0 where there is none.

@@ -41,6 +41,47 @@ pub struct BatchRun {
     base: Run,
     /// The choices beyond their first token; `None` when every choice is one token.
     tails: Option<Run>,
+    /// Where the prompts end.
+    ends: Ends,
+}
+
+/// Where the prompts of a batch end: at the last position, but for those that share a beginning and are shorter than others, whose
+/// padding comes after them.
+#[derive(Clone)]
+struct Ends {
+    /// Positions after the end of each prompt, `[items]`.
+    after: Vec<usize>,
+}
+
+impl Ends {
+    /// How many of the last positions some prompt ends at, or one before.
+    fn positions(&self) -> usize {
+        1 + self.after.iter().max().copied().unwrap_or(0)
+    }
+
+    /// The residual stream where each prompt ends, `[forks · items, d_model]`, of a run that has all those positions.
+    fn of(&self, run: &Run) -> Tensor<2> {
+        let positions = self.positions();
+        let x = rows(run.last_resids(positions));
+        if positions == 1 {
+            return x;
+        }
+        let forks = x.dims()[0] / (positions * self.after.len());
+        let prompts = self.after.iter().cycle().take(forks * self.after.len());
+        let ends = (1..).zip(prompts);
+        let places: Vec<i32> = ends
+            .map(|(count, after)| (count * positions - 1 - after) as i32)
+            .collect();
+        let shape = [places.len()];
+        let places = upload::places(places, shape, &x.device());
+        x.select(0, places)
+    }
+
+    fn select(&self, items: &[usize]) -> Self {
+        Self {
+            after: items.iter().map(|&item| self.after[item]).collect(),
+        }
+    }
 }
 
 impl BatchRun {
@@ -67,9 +108,9 @@ impl BatchRun {
         };
         let base = match &shared {
             Some(shared) => {
-                let rests = std::slice::from_ref(&batch.prompts);
+                let rests = [batch.filled()];
                 decoder
-                    .continue_run(shared, rests, edit, capture, job)
+                    .continue_run(shared, &rests, edit, capture, job)
                     .await?
             }
             None => {
@@ -85,10 +126,16 @@ impl BatchRun {
             }
             None => None,
         };
+        // Prompts that share nothing are padded before their beginning, and end together.
+        let after = match &shared {
+            Some(_) => batch.missing(),
+            None => vec![0; batch.items.len()],
+        };
         Ok(Self {
             shared,
             base,
             tails,
+            ends: Ends { after },
         })
     }
 
@@ -105,12 +152,13 @@ impl BatchRun {
             shared: self.shared.clone(),
             base: select(&self.base),
             tails: self.tails.as_ref().map(select),
+            ends: self.ends.select(items),
         }
     }
 
     /// What this run's choices are read from.
     pub fn top(&self) -> Top {
-        Top::of(1, &self.base, self.tails.as_ref())
+        self.top_of(1, &self.base, self.tails.as_ref())
     }
 
     /// Forks runs under each of `edits`, all of them together. Runs of batches that share a beginning share its forks, too;
@@ -126,10 +174,10 @@ impl BatchRun {
         job: Job<'_>,
     ) -> Result<Vec<Top>, ModelError> {
         let beginning = runs.first().and_then(|first| first.shared.as_ref());
-        let beginning = beginning.map(|run| Link::first(run).at_last());
+        let beginning = beginning.map(|run| Link::first(run).reading(1));
         let mut links: Vec<Link<'_>> = beginning.into_iter().collect();
         for run in runs {
-            let prompts = Link::first(&run.base).at_last();
+            let prompts = Link::first(&run.base).reading(run.ends.positions());
             let place = links.len();
             links.push(match beginning {
                 Some(_) => prompts.after(0),
@@ -147,9 +195,18 @@ impl BatchRun {
             let base = forks.next();
             let tails = run.tails.as_ref().and_then(|_| forks.next());
             let base = base.ok_or_else(|| ModelError::Config("a fork is missing".into()))?;
-            tops.push(Top::of(edits.len(), &base, tails.as_ref()));
+            tops.push(run.top_of(edits.len(), &base, tails.as_ref()));
         }
         Ok(tops)
+    }
+
+    /// Of this run, or of some forks of it.
+    fn top_of(&self, forks: usize, base: &Run, tails: Option<&Run>) -> Top {
+        Top {
+            forks,
+            prompts: self.ends.of(base),
+            tails: tails.map(|tails| rows(tails.resid_final.clone())),
+        }
     }
 }
 
@@ -157,7 +214,7 @@ impl BatchRun {
 /// or of several forks one after another.
 pub struct Top {
     forks: usize,
-    /// At the last position of every prompt, `[forks · items, d_model]`.
+    /// Where every prompt ends, `[forks · items, d_model]`.
     prompts: Tensor<2>,
     /// At the choices' tokens but the last, `[forks · items · choices · tail, d_model]`; `None` when every choice is
     /// one token.
@@ -165,18 +222,6 @@ pub struct Top {
 }
 
 impl Top {
-    fn of(forks: usize, base: &Run, tails: Option<&Run>) -> Self {
-        let rows = |x: Tensor<3>| {
-            let [a, b, d_model] = x.dims();
-            x.reshape([a * b, d_model])
-        };
-        Self {
-            forks,
-            prompts: rows(base.last_resid()),
-            tails: tails.map(|tails| rows(tails.resid_final.clone())),
-        }
-    }
-
     /// Summed log-likelihood of every choice, `[forks · items, choices]`; choices beyond an item's own are padding.
     /// Differentiable where the run is.
     ///
@@ -268,6 +313,12 @@ impl Top {
         let forks = values.chunks(n_items * n_choices * longest);
         Ok(forks.map(of_fork).collect())
     }
+}
+
+/// `[batch, rows, d_model]` as `[batch · rows, d_model]`.
+fn rows(x: Tensor<3>) -> Tensor<2> {
+    let [a, b, d_model] = x.dims();
+    x.reshape([a * b, d_model])
 }
 
 /// Log-probabilities of tokens at rows of the residual stream: `[rows, d_model]` and ids `[rows · k]` give `[rows, k]`.
