@@ -387,6 +387,84 @@ fn a_race_takes_the_effects_that_were_measured_beside_those_on_the_margin() {
     assert_eq!(found.settings.target, TargetKind::TopLogit);
 }
 
+/// A clock that goes on by a second whenever it is read.
+struct Ticking(Cell<f64>);
+
+impl Host for Ticking {
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn now_secs(&self) -> f64 {
+        self.0.replace(self.0.get() + 1.0)
+    }
+}
+
+#[test]
+fn what_is_known_is_not_measured_again_beside_another() {
+    let (model, items, prompts) = (model(FOLDER), items(FOLDER), plain());
+    let scores = scored(&model, &items, &prompts).items;
+    let margin = settings(Method::Ablation);
+    let logit = Settings {
+        target: TargetKind::TopLogit,
+        ..margin.clone()
+    };
+    let clock = Ticking(Cell::new(0.0));
+    let measured = |layers: &[usize], measured: &mut [Measured]| {
+        let (named, job) = ((SET, items.as_slice()), Job::new(&clock));
+        wait(measure(
+            &model, named, &prompts, &scores, layers, measured, job,
+        ))
+        .unwrap();
+    };
+    let mut of_margin = [Measured::new(margin, None)];
+    measured(&[0, 1], &mut of_margin);
+    let [Measured { settings, found }] = of_margin;
+    let before = found.clone().unwrap();
+    let mut both = [Measured::new(logit, None), Measured::new(settings, found)];
+    measured(&[0, 1], &mut both);
+    let of_margin = both[1].found.as_ref().unwrap();
+    assert_eq!(of_margin.seconds, before.seconds);
+    // What is open is.
+    measured(&[2], &mut both);
+    let of_margin = both[1].found.as_ref().unwrap();
+    assert!(of_margin.seconds > before.seconds);
+    assert!(of_margin.layers().iter().all(|layer| layer.exact));
+}
+
+#[test]
+fn what_is_measured_beside_drops_nothing_that_was_asked_for() {
+    let mut session = session();
+    let sets = ["a", "b", "c", "d"];
+    let by = Settings {
+        confidence_threshold: 0.0,
+        ..Settings::preset("fast").unwrap()
+    };
+    let harm = Settings::of_harm(by.positions);
+    for set in sets {
+        let named = |item: Item| Item {
+            id: format!("{set}{}", item.id),
+            ..item
+        };
+        let items = items(FOLDER).into_iter().map(named).collect();
+        session.change(|bench| bench.set_items(set, items));
+        wait(session.attribute(set, &by, job())).unwrap();
+        wait(session.effects(set, &harm, None, job())).unwrap();
+    }
+    // Beside the margin the race's target would be measured now, if there were anything to measure.
+    let of_logit = Settings {
+        target: TargetKind::TopLogit,
+        ..by
+    };
+    wait(session.attribute("d", &of_logit, job())).unwrap();
+    wait(session.effects("d", &harm, None, job())).unwrap();
+    for set in sets {
+        let nothing = Stopping::at(u64::MAX);
+        wait(session.effects(set, &harm, None, Job::new(&nothing))).unwrap();
+        assert_eq!(nothing.total.get(), 0, "{set} was measured");
+    }
+}
+
 #[test]
 fn layers_that_were_not_measured_are_estimated_to_first_order() {
     let by = settings(Method::Ablation);

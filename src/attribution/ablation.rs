@@ -102,6 +102,20 @@ impl Ablation {
         }
     }
 
+    /// Whether no neuron was measured for any item.
+    pub fn is_empty(&self) -> bool {
+        let mut effects = self.effects.iter().flatten();
+        effects.all(Vec::is_empty)
+    }
+
+    /// Takes in what was measured of a layer for some items, `[items][d_mlp]`, and how long that took.
+    fn keep(&mut self, layer: usize, items: &[usize], effects: Vec<Vec<f32>>, seconds: f64) {
+        for (&item, effects) in items.iter().zip(effects) {
+            self.effects[layer][item] = effects;
+        }
+        self.seconds += seconds;
+    }
+
     /// What is known of every layer: its effects where they were measured for at least one item, else their first-order estimates.
     pub fn layers(&self) -> Vec<LayerEffects> {
         (0..self.effects.len())
@@ -178,8 +192,8 @@ impl Measured {
 }
 
 /// Measures what of some layers is not measured yet by the first of some settings. What was measured stays, also where the job is
-/// cancelled, and the next call goes on from there. The others read the same runs ([`Settings::ablates_for`]), where the first run all
-/// items that they choose.
+/// cancelled, and the next call goes on from there. The others read the same runs ([`Settings::ablates_for`]) for what is not measured by
+/// them, where the first run all items that they choose.
 ///
 /// `scores` are the items' without any edit.
 ///
@@ -201,7 +215,7 @@ pub async fn measure(
             "layer {outside} is outside the model's {n_layers}"
         )));
     }
-    let mut readings = Vec::with_capacity(measured.len());
+    let mut readings: Vec<Reading<'_>> = Vec::with_capacity(measured.len());
     for Measured { settings, found } in measured {
         settings.check()?;
         let explained = match Explained::new(model, items, prompts, scores, settings, job).await {
@@ -209,16 +223,13 @@ pub async fn measure(
             Err(_) if !readings.is_empty() => continue,
             explained => explained?,
         };
-        if readings
-            .first()
-            .is_some_and(|own: &Reading<'_>| !own.covers(&explained))
-        {
+        if readings.first().is_some_and(|own| !own.covers(&explained)) {
             continue;
         }
         let found = found.get_or_insert_with(|| Ablation::new(model, set, &explained, settings));
         readings.push(Reading { explained, found });
     }
-    let Some(own) = readings.first() else {
+    let Some((own, beside)) = readings.split_first_mut() else {
         return Ok(());
     };
     // A row of layer l climbs through the blocks above it.
@@ -238,39 +249,49 @@ pub async fn measure(
         .flat_map(|(items, open)| open.iter().map(|&layer| cost(layer, items)));
     let (mut done, total) = (0, costs.sum());
     job.progress("ablation", 0, total);
-    for (items, open) in groups {
+    for (indices, open) in groups {
         if open.is_empty() {
             continue;
         }
         let mut start = job.now_secs();
-        let group: Vec<&Item> = items
-            .iter()
-            .map(|&item| readings[0].explained.items[item])
+        let group: Vec<&Item> = (indices.iter())
+            .map(|&index| own.explained.items[index])
             .collect();
-        let mut parts = Vec::with_capacity(readings.len());
-        for reading in &mut readings {
-            parts.push(reading.begin(model, &group, job).await?);
-        }
-        for layer in open {
-            let of_own = &readings[0].explained;
-            let Some(Part { together, .. }) = &parts[0] else {
+        // Before the runs that rows leave, so that those of two settings are not in memory together.
+        let mut parts = Vec::with_capacity(beside.len());
+        for reading in beside.iter_mut() {
+            let Some(places) = reading.places_in(&group, &open) else {
                 continue;
             };
-            let sweep = of_own.sweep(together, of_own.settings);
-            let targets: Vec<Readout<'_>> = parts.iter().flatten().map(Part::readout).collect();
-            let effects = sweep.ablate_layer(layer, &targets, job).await?;
+            let together = reading.begin(model, places.indices, job).await?;
+            parts.push((reading, Part::of(together, places.among)));
+        }
+        let among: Vec<usize> = (0..indices.len()).collect();
+        let together = own.begin(model, indices, job).await?;
+        let sweep = own.explained.sweep(&together, own.explained.settings);
+        for layer in open {
+            let of_own = Readout {
+                target: &together.target,
+                at_one: &together.at_one,
+                places: &among,
+            };
+            let open_beside = parts.iter_mut();
+            let mut open_beside: Vec<_> = open_beside
+                .filter(|(reading, part)| reading.is_open(layer, &part.indices))
+                .collect();
+            let targets = open_beside.iter().map(|(_, part)| part.readout());
+            let targets: Vec<Readout<'_>> = std::iter::once(of_own).chain(targets).collect();
+            let mut effects = sweep.ablate_layer(layer, &targets, job).await?.into_iter();
             let seconds = job.now_secs() - start;
-            let known = readings.iter_mut().zip(&parts);
-            let known = known.filter_map(|(reading, part)| Some((reading, part.as_ref()?)));
-            for ((reading, part), effects) in known.zip(effects) {
-                for (&item, effects) in part.together.indices.iter().zip(effects) {
-                    reading.found.effects[layer][item] = effects;
-                }
-                reading.found.seconds += seconds;
+            if let Some(effects) = effects.next() {
+                own.found.keep(layer, &together.indices, effects, seconds);
             }
-            done += cost(layer, &items);
+            for ((reading, part), effects) in open_beside.iter_mut().zip(effects) {
+                reading.found.keep(layer, &part.indices, effects, seconds);
+            }
+            done += cost(layer, &together.indices);
             start = job.now_secs();
-            let detail = serde_json::to_value(readings[0].found.layer(layer)).ok();
+            let detail = serde_json::to_value(own.found.layer(layer)).ok();
             job.progress_with("ablation", done, total, detail);
         }
     }
@@ -283,18 +304,36 @@ struct Reading<'a> {
     found: &'a mut Ablation,
 }
 
-/// Those of them that run together.
-struct Part {
-    together: Together,
+/// Items of a reading among those that run together.
+struct Places {
+    /// Which of its own they are.
+    indices: Vec<usize>,
     /// Their places among all that run.
+    among: Vec<usize>,
+}
+
+/// What is read of some items, whose run is needed no more.
+struct Part {
+    indices: Vec<usize>,
+    target: Target,
+    at_one: Vec<f32>,
     places: Vec<usize>,
 }
 
 impl Part {
+    fn of(together: Together, places: Vec<usize>) -> Self {
+        Self {
+            indices: together.indices,
+            target: together.target,
+            at_one: together.at_one,
+            places,
+        }
+    }
+
     fn readout(&self) -> Readout<'_> {
         Readout {
-            target: &self.together.target,
-            at_one: &self.together.at_one,
+            target: &self.target,
+            at_one: &self.at_one,
             places: &self.places,
         }
     }
@@ -319,21 +358,26 @@ impl Reading<'_> {
         others.all(|item| self.place_of(item).is_some())
     }
 
-    /// Runs those items of a group that are its own, and estimates their effects where that was not done; nothing where none is.
+    /// Those items of a group that are its own, where it is not measured for all of them in each of some layers.
+    fn places_in(&self, group: &[&Item], layers: &[usize]) -> Option<Places> {
+        let group = group.iter().enumerate();
+        let (among, indices): (Vec<usize>, Vec<usize>) = group
+            .filter_map(|(place, item)| Some((place, self.place_of(item)?)))
+            .unzip();
+        let mut layers = layers.iter();
+        layers
+            .any(|&layer| self.is_open(layer, &indices))
+            .then_some(Places { indices, among })
+    }
+
+    /// Runs some of its items, and estimates their effects where that was not done.
     async fn begin(
         &mut self,
         model: &Model,
-        group: &[&Item],
+        indices: Vec<usize>,
         job: Job<'_>,
-    ) -> Result<Option<Part>, RunError> {
-        let group = group.iter().enumerate();
-        let (places, items): (Vec<usize>, Vec<usize>) = group
-            .filter_map(|(place, item)| Some((place, self.place_of(item)?)))
-            .unzip();
-        if items.is_empty() {
-            return Ok(None);
-        }
-        let together = self.explained.run(items, job).await?;
+    ) -> Result<Together, RunError> {
+        let together = self.explained.run(indices, job).await?;
         let found = &mut *self.found;
         let is_estimated = |&item: &usize| !found.first_order[item].is_empty();
         if !together.indices.iter().all(is_estimated) {
@@ -348,7 +392,7 @@ impl Reading<'_> {
                 found.first_order[item] = estimated.scores_of(place);
             }
         }
-        Ok(Some(Part { together, places }))
+        Ok(together)
     }
 }
 

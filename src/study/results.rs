@@ -132,10 +132,18 @@ impl Results {
         Some(self.ablations.remove(at).result)
     }
 
+    /// Keeps one that was asked for; of too many the first is dropped.
     pub fn keep_ablation(&mut self, made: Made<Ablation>) {
         self.ablations.push(made);
         if self.ablations.len() > ABLATIONS_AT_MOST {
             self.ablations.remove(0);
+        }
+    }
+
+    /// Keeps one that was measured beside another, where there is room; it is the first to be dropped.
+    pub fn keep_ablation_beside(&mut self, made: Made<Ablation>) {
+        if self.ablations.len() < ABLATIONS_AT_MOST && !made.result.is_empty() {
+            self.ablations.insert(0, made);
         }
     }
 

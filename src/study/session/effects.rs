@@ -150,6 +150,7 @@ impl Session {
             .zip(asked)
             .map(|(of, settings)| Measured::new(settings, self.results.take_ablation(of)))
             .collect();
+        let was_known: Vec<bool> = measured.iter().map(|one| one.found.is_some()).collect();
         let (trial, baseline) = self.scored(set, &prompts)?;
         let outcome = ablation::measure(
             &self.model,
@@ -163,9 +164,14 @@ impl Session {
         .await;
         self.compute.faults.check()?;
         // The asked one last: of too many the first is dropped.
-        for (of, Measured { found, .. }) in of.into_iter().zip(measured).rev() {
-            if let Some(result) = found {
-                self.results.keep_ablation(Made { of, result });
+        let all = of.into_iter().zip(measured).zip(was_known);
+        for (place, ((of, Measured { found, .. }), was_known)) in all.enumerate().rev() {
+            let Some(result) = found else {
+                continue;
+            };
+            match place == 0 || was_known {
+                true => self.results.keep_ablation(Made { of, result }),
+                false => self.results.keep_ablation_beside(Made { of, result }),
             }
         }
         Ok(outcome?)
