@@ -315,6 +315,13 @@ test("the fields pick a rectangle, and a button makes it the mask, which can be 
   expect(view.textContent).toContain("Results are reported on “a” as well");
 });
 
+test("one that was stopped before it measured anything says so, and no time", async () => {
+  const of = study();
+  const stopped = found(effects([layer(0, [0.5, -2, 0, 0.25], false), layer(1, [1, -1, -0.5, 0], false)], { cancelled: true }));
+  const view = await show("harm-panel", { study: of, results: [...ofStudy(of, [{ kind: "attribution", result: scored() }]), stopped] });
+  expect(view.querySelector("harm-run .note")?.textContent).toMatch(/^Stopped before the first layer had any item/);
+});
+
 test("what is picked is set to zero, as its harm was measured, also where the mask at hand puts means in place", async () => {
   const means: Mask = { operation: "mean", means_of: "a", site: "post", layers: [{ layer: 0, neurons: [2], means: [0.5] }] };
   const of = study({ pruning: { mask: means } });

@@ -55,6 +55,7 @@ class HarmRun extends View {
     if (!effects) return `Takes out one neuron after the other, on “${visible(asked.set)}”${takes}.`;
     const { items_used, items_skipped } = effects;
     const { whole, partly } = measuredLayers(effects);
+    if (whole + partly === 0 && items_used.length > 0) return `Stopped before the first layer had any item${takes}.`;
     const skipped = items_skipped > 0 ? `; ${count(items_skipped, "other")} had no gold margin, since all choices begin alike` : "";
     return (
       `Measured ${whole} of ${count(this.#nLayers, "layer")}${partly > 0 ? `, ${partly} more on some of the items` : ""}, in ${duration(
