@@ -10,8 +10,8 @@ const PRODUCT = 0;
 /** The output is held against the definition at so many places. */
 const CHECKED = 100;
 
-/** `Call::Product` of `kernels/src/call.rs` as it lies in memory, in words: weights in 32 bits as `[columns, depth]`, as a model's file has them. */
-function described({ x, weights }, [rows, depth, columns]) {
+/** `Call::Product` of `kernels/src/call.rs` as it lies in memory, in words: weights in 32 bits. */
+function described({ x, weights }, [rows, depth, columns], isTransposed) {
   const slice = (at, length) => [at, length];
   const inOtherPrecisions = [0, 0, 0];
   const none = [0, 0];
@@ -21,7 +21,7 @@ function described({ x, weights }, [rows, depth, columns]) {
     0,
     ...slice(weights, columns * depth),
     ...inOtherPrecisions,
-    1,
+    Number(isTransposed),
     ...none,
     ...none,
     rows,
@@ -30,17 +30,19 @@ function described({ x, weights }, [rows, depth, columns]) {
   ];
 }
 
-function check(read, { x, weights, out }, [rows, depth, columns]) {
+function check(read, { x, weights, out }, [rows, depth, columns], isTransposed) {
   for (let place = 0; place < CHECKED; place += 1) {
     const [row, column] = [(place * 7919) % rows, (place * 104729) % columns];
+    const weight = (step) => (isTransposed ? column * depth + step : step * columns + column);
     let sum = 0;
-    for (let step = 0; step < depth; step += 1) sum += read(x, row * depth + step) * read(weights, column * depth + step);
+    for (let step = 0; step < depth; step += 1) sum += read(x, row * depth + step) * read(weights, weight(step));
     const found = read(out, row * columns + column);
     if (!(Math.abs(found - sum) < 1e-3)) throw new Error(`the product is ${found} where it should be ${sum}`);
   }
 }
 
-async function productOf(shape) {
+/** Of weights `[columns, depth]`, as a model's file has them, or, where they are not transposed, `[depth, columns]`. */
+export async function productOf(shape, isTransposed = true) {
   const [rows, depth, columns] = shape;
   const sizes = { call: 64, x: 4 * rows * depth, weights: 4 * columns * depth, out: 4 * rows * columns, scratch: 4 * depth * PANEL };
   const places = {};
@@ -58,10 +60,10 @@ async function productOf(shape) {
     const part = numbers.subarray(places[name] / 4, (places[name] + sizes[name]) / 4);
     for (let place = 0; place < part.length; place += 1) part[place] = Math.random() - 0.5;
   }
-  new Uint32Array(memory.buffer).set(described(places, shape), places.call / 4);
+  new Uint32Array(memory.buffer).set(described(places, shape, isTransposed), places.call / 4);
   const once = () => fill(places.call, places.out, 0, columns, places.scratch);
   once();
-  check((at, place) => numbers[at / 4 + place], places, shape);
+  check((at, place) => numbers[at / 4 + place], places, shape, isTransposed);
   return once;
 }
 

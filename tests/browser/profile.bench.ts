@@ -1,4 +1,4 @@
-// The kernels of a job by their time on whatever adapter there is: `cargo xtask profile`. No test: it prints.
+// The kernels of a job by their time on whatever adapter there is, and the processor's products: `cargo xtask profile`. No test: it prints.
 
 import { existsSync } from "node:fs";
 import { test } from "@playwright/test";
@@ -19,6 +19,53 @@ function print(job: string, trace: Trace): void {
     console.log(`${time.padStart(12)}  ${String(count).padStart(5)} ×  ${name}, ${lines} lines, longest ${grid}`);
   }
 }
+
+/** Rows, numbers in and numbers out: of the lesson's model, and of SmolLM2-135M's. */
+const PRODUCTS = [
+  [64, 104, 512],
+  [512, 104, 512],
+  [1, 576, 49_152],
+  [64, 576, 3072],
+  [64, 1536, 576],
+  [640, 576, 3072],
+] as const;
+/** A product is repeated for about so many operations; of the rounds the fastest counts. */
+const FLOPS_OF_A_ROUND = 1e9;
+const ROUNDS = 5;
+
+interface Kernels {
+  productOf: (shape: readonly number[], isTransposed: boolean) => Promise<() => void>;
+}
+
+test("the processor's products, one thread", async ({ page }) => {
+  await page.route("**/kernels.js", (route) => route.fulfill({ path: "benches/peers/kernels.js" }));
+  await page.route("**/engine/kernels-relaxed.wasm", (route) => route.fulfill({ path: "www/engine/kernels-relaxed.wasm" }));
+  await page.goto("./");
+  console.log(`\n${"rows × in → out".padEnd(20)} GFLOP/s, weights [out, in] and [in, out]`);
+  for (const shape of PRODUCTS) {
+    const [rows, depth, columns] = shape;
+    const flops = 2 * rows * depth * columns;
+    const rates: string[] = [];
+    for (const isTransposed of [true, false]) {
+      const seconds = await page.evaluate(
+        async ([of, transposed, times, rounds]) => {
+          const { productOf } = (await import(new URL("kernels.js", location.href).href)) as Kernels;
+          const once = await productOf(of, transposed);
+          let best = Infinity;
+          for (let round = 0; round < rounds; round += 1) {
+            const start = performance.now();
+            for (let time = 0; time < times; time += 1) once();
+            best = Math.min(best, (performance.now() - start) / 1000 / times);
+          }
+          return best;
+        },
+        [shape, isTransposed, Math.ceil(FLOPS_OF_A_ROUND / flops), ROUNDS] as const,
+      );
+      rates.push((flops / seconds / 1e9).toFixed(1).padStart(6));
+    }
+    console.log(`${`${rows} × ${depth} → ${columns}`.padEnd(20)} ${rates.join(" ")}`);
+  }
+});
 
 test("kernels of the shipped model's jobs", async ({ page }) => {
   await traceGpu(page);
