@@ -346,7 +346,7 @@ impl Host for Counter {
 }
 
 /// Memory of a pass, in bytes, that a few prompts of the tiny model do not fit, and one does.
-const FEW_BYTES: usize = 1 << 20;
+const FEW_BYTES: f64 = (1 << 20) as f64;
 
 /// Asserts that `prompts`, too many for one pass, have the scores that each has alone, in one pass.
 fn assert_groups_agree(prompts: &[&[u32]], settings: &Settings) {

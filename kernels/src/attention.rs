@@ -278,7 +278,8 @@ impl Kernel for AttentionBackward<'_> {
     }
 
     fn cost(&self) -> usize {
-        4 * self.together() * self.inputs.tail * self.inputs.cost()
+        let queries = 4 * self.together() * self.inputs.tail;
+        queries.saturating_mul(self.inputs.cost())
     }
 
     fn scratch(&self) -> usize {

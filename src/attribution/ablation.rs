@@ -388,7 +388,7 @@ impl Reading<'_> {
                 .run(job)
                 .await?;
             for (place, &item) in together.indices.iter().enumerate() {
-                found.items_used[item].target = together.target_text(model, place);
+                found.items_used[item].target = together.target.text(model, place);
                 found.first_order[item] = estimated.scores_of(place);
             }
         }

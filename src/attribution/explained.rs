@@ -200,16 +200,6 @@ impl<'a> Explained<'a> {
     }
 }
 
-impl Together {
-    /// Text of what is explained, of an item of the group by its place.
-    pub(super) fn target_text(&self, model: &Model, place: usize) -> String {
-        let tokens = self.target.tokens[place].iter();
-        tokens
-            .map(|&token| model.tokenizer.token_text(token))
-            .collect()
-    }
-}
-
 /// Each neuron's mean activation over the last `tail` positions of each prompt, or over all of them: layer by layer `[d_mlp]`.
 ///
 /// # Errors

@@ -212,7 +212,7 @@ pub async fn attribute(
             results[index] = Some(ItemResult {
                 used: UsedItem {
                     id: explained.items[index].id.clone(),
-                    target: group.target_text(model, place),
+                    target: group.target.text(model, place),
                 },
                 scores: swept.scores_of(place),
                 at_one: group.at_one[place].into(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Settings;
-use super::explained::Explained;
+use super::explained::{Explained, Together};
 use crate::items::{Item, Prompts};
 use crate::job::Job;
 use crate::model::run::read;
@@ -47,15 +47,21 @@ pub async fn salience(
     };
     let (items, scores) = ([item.clone()], [score.clone()]);
     let explained = Explained::new(model, &items, prompts, &scores, &sure_or_not, job).await?;
-    let group = explained.run(vec![0], job).await?;
+    // The run itself is made again below, with a way back.
+    let Together {
+        sequences,
+        target,
+        at_one,
+        ..
+    } = explained.run(vec![0], job).await?;
     let ids = explained.prompt(0);
     let decoder = &model.decoder;
-    let sequences: Vec<&[u32]> = group.sequences.iter().map(Vec::as_slice).collect();
+    let sequences: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
     let embedded = decoder.embed(&sequences, 0, None)?;
     let embedded = embedded.autodiff().require_grad();
     let run = decoder.run_embedded(embedded.clone(), job).await?;
-    let read_from = run.last_resids(group.target.runs.after + 1);
-    let value = group.target.value(decoder, read_from);
+    let read_from = run.last_resids(target.runs.after + 1);
+    let value = target.value(decoder, read_from);
     let mut gradients = value.clone().sum().backward();
     let gradient = embedded
         .grad_remove(&mut gradients)
@@ -67,8 +73,8 @@ pub async fn salience(
     Ok(Salience {
         settings: settings.clone(),
         id: item.id.clone(),
-        target: group.target_text(model, 0),
-        value: group.at_one[0],
+        target: target.text(model, 0),
+        value: at_one[0],
         tokens: ids.iter().map(text).collect(),
         scores,
     })

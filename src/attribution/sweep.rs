@@ -18,9 +18,9 @@ use crate::model::attention::{Geometry, KeyValues};
 use crate::model::decoder::State;
 use crate::model::edit::{ActivationEdit, LayerEdits};
 use crate::model::feed_forward::PreActivation;
-use crate::model::pace::products_per_token;
+use crate::model::pace::{kept_per_token, products_per_token, widest_bytes};
 use crate::model::positions::TailPositions;
-use crate::model::{Config, Decoder, ModelError, Run, Site};
+use crate::model::{Config, Decoder, ModelError, Pace, Run, Site};
 
 /// A sweep over prompts of one length.
 pub struct Sweep<'a> {
@@ -128,15 +128,23 @@ impl<'a> Sweep<'a> {
     ) -> usize {
         let config = &decoder.config;
         let Runs { sequences, after } = runs;
-        let rows = sequences * config.n_layers * settings.steps.min(4);
+        let rows = (sequences * config.n_layers * settings.steps.min(4)) as f64;
         let blocks = config.n_layers / 2 + 1;
         let tail = tail_of(settings.positions, length + after, after);
         let read = after + 1;
         let memory = rows * bytes_per_row(decoder, [tail, read], settings, blocks);
-        let flops = rows as f64 * flops_per_row(config, [tail, read], settings, blocks);
-        (decoder.pace.bytes / memory)
-            .min((decoder.pace.flops / flops) as usize)
-            .clamp(1, 64)
+        let flops = rows * flops_per_row(config, [tail, read], settings, blocks);
+        let widest = rows * tail as f64 * widest_bytes(config);
+        let states = decoder.states_at_once() / (sequences * (length + after)).max(1);
+        let Pace {
+            flops: most_flops,
+            bytes,
+            tensor_bytes,
+        } = decoder.pace;
+        let fit = (bytes / memory)
+            .min(most_flops / flops)
+            .min(tensor_bytes / widest);
+        (fit as usize).min(states).clamp(1, 64)
     }
 
     /// Layers whose rows climb together: as many as fit one pass with a row each.
@@ -167,18 +175,22 @@ impl<'a> Sweep<'a> {
     pub(super) fn fit(&self, rows: impl Iterator<Item = (usize, usize)>) -> bool {
         let config = &self.decoder.config;
         let positions = [self.tail, self.target.runs.after + 1];
-        let (mut bytes, mut flops) = (0, 0.0);
+        let (mut bytes, mut flops, mut tokens) = (0.0, 0.0, 0.0);
         for (layer, rows) in rows {
             // Blocks that a row climbs through.
             let blocks = match self.settings.path {
                 IntegrationPath::Joint => config.n_layers,
                 IntegrationPath::PerLayer => config.n_layers - layer,
             };
-            let rows = rows * self.sequences.len();
+            let rows = rows as f64 * self.sequences.len() as f64;
             bytes += bytes_per_row(self.decoder, positions, self.settings, blocks) * rows;
-            flops += flops_per_row(config, positions, self.settings, blocks) * rows as f64;
+            flops += flops_per_row(config, positions, self.settings, blocks) * rows;
+            tokens += self.tail as f64 * rows;
         }
-        bytes <= self.decoder.pace.bytes && flops <= self.decoder.pace.flops
+        let pace = &self.decoder.pace;
+        bytes <= pace.bytes
+            && flops <= pace.flops
+            && tokens * widest_bytes(config) <= pace.tensor_bytes
     }
 
     /// A layer's activations at the positions that count, `[prompts, tail, d_mlp]`; 0 before the beginning of a prompt.
@@ -467,28 +479,32 @@ fn flops_per_row(
     blocks: usize,
 ) -> f64 {
     let logits = match settings.target.takes_all_logits() {
-        true => read * config.d_model * config.vocabulary,
-        false => 0,
+        true => read as f64 * config.d_model as f64 * config.vocabulary as f64,
+        false => 0.0,
     };
     let both_ways = if settings.method == Method::Ablation {
         2.0
     } else {
         4.0
     };
-    both_ways * (tail * blocks * products_per_token(config) + logits) as f64
+    both_ways * ((tail * blocks) as f64 * products_per_token(config) + logits)
 }
 
-/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes: what goes into the norms,
-/// attention's inputs and output, gate and up; on a processor the logits as well, and what is computed from them.
+/// What one row keeps for the way back when it climbs through `layers` blocks, in bytes; on a processor the logits as well, and what is
+/// computed from them.
 fn bytes_per_row(
     decoder: &Decoder,
     [tail, read]: [usize; 2],
     settings: &Settings,
     layers: usize,
-) -> usize {
+) -> f64 {
     let config = &decoder.config;
-    let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
-    let token_layer = 2 * (config.d_model + heads + config.d_mlp);
+    // The factors on gate and up, and both as they were before.
+    let clamped = match settings.method {
+        Method::ClampedGradients => 3 * config.d_mlp,
+        _ => 0,
+    };
+    let token_layer = kept_per_token(config) + clamped;
     // Without a way back, one layer's are held at a time, and what goes from one to the next.
     let layers = if settings.method == Method::Ablation {
         2
@@ -497,5 +513,6 @@ fn bytes_per_row(
     };
     let has_logits = settings.target.takes_all_logits() && !is_gpu(decoder.device());
     let tensors_of_logits = if has_logits { 4 * read } else { 0 };
-    4 * (tail * token_layer * layers + tensors_of_logits * config.vocabulary)
+    let of_blocks = (tail * layers) as f64 * token_layer as f64;
+    4.0 * (of_blocks + tensors_of_logits as f64 * config.vocabulary as f64)
 }

@@ -5,7 +5,7 @@ use burn::tensor::activation::log_softmax;
 
 use super::TargetKind;
 use crate::model::run::{arg_max, read};
-use crate::model::{Decoder, ModelError, Run, upload};
+use crate::model::{Decoder, Model, ModelError, Run, upload};
 
 /// Takes a place out of a maximum or a sum: far below every logit, and far from the end of f32.
 const ABSENT: f32 = -1e30;
@@ -84,6 +84,14 @@ pub(super) struct Continuation {
 }
 
 impl Target {
+    /// Text of what is explained of a prompt, by its place.
+    pub(super) fn text(&self, model: &Model, place: usize) -> String {
+        let tokens = self.tokens[place].iter();
+        tokens
+            .map(|&token| model.tokenizer.token_text(token))
+            .collect()
+    }
+
     /// Decides the tokens from a base run and from what the kind asks for of each prompt: no token, one, or one and those
     /// against it.
     ///

@@ -9,7 +9,7 @@ use super::self_test::{LAYERS, Pair, TOKENS};
 use super::{Config, ModelError};
 use crate::job::Job;
 
-/// The device for a model: `gpu`, or the processor where that is faster or where the GPU cannot be used for it. Its message
+/// The device for a model: `gpu`, or `cpu`, the processor, where that is faster or where the GPU cannot be used for it. Its message
 /// says which and why. Decoders of two of the model's layers are made for it, and gone again.
 ///
 /// # Errors
@@ -17,13 +17,10 @@ use crate::job::Job;
 /// [`ModelError::DoesNotFit`] or [`ModelError::Unsupported`] where neither holds the model, [`ModelError::Cancelled`].
 pub async fn for_model(
     config: &Config,
+    cpu: &Compute,
     gpu: &Compute,
     job: Job<'_>,
 ) -> Result<Compute, ModelError> {
-    let cpu = Compute {
-        precision: gpu.precision,
-        ..Compute::flex()
-    };
     let found = match (gpu.check_fits(config), cpu.check_fits(config)) {
         (Err(error), Ok(())) => Err(error),
         (Ok(()), Err(_)) => {
@@ -39,10 +36,10 @@ pub async fn for_model(
     match found {
         Ok([cpu_secs, gpu_secs]) => Ok(match is_faster(gpu_secs, cpu_secs) {
             true => saying(gpu, compared("the processor", gpu_secs, cpu_secs)),
-            false => saying(&cpu, compared(&called(&gpu.info), cpu_secs, gpu_secs)),
+            false => saying(cpu, compared(&called(&gpu.info), cpu_secs, gpu_secs)),
         }),
         Err(ModelError::Cancelled(cancelled)) => Err(cancelled.into()),
-        Err(error) => Ok(saying(&cpu, format!("WebGPU is not used: {error}."))),
+        Err(error) => Ok(saying(cpu, format!("WebGPU is not used: {error}."))),
     }
 }
 
@@ -115,7 +112,8 @@ mod tests {
             now.get()
         });
         let [config, _] = configs();
-        let chosen = for_model(&config, &gpu, Job::new(&clock));
+        let cpu = Compute::flex();
+        let chosen = for_model(&config, &cpu, &gpu, Job::new(&clock));
         pollster::block_on(chosen).unwrap().info
     }
 

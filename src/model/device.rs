@@ -293,7 +293,7 @@ impl Compute {
         if let Some(known) = self.pace.get() {
             return Ok(*known);
         }
-        let measured = Pace::measure(&self.device, job).await?;
+        let measured = Pace::measure(&self.device, &self.info.limits, job).await?;
         Ok(*self.pace.get_or_init(|| measured))
     }
 

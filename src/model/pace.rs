@@ -7,18 +7,23 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 
+use super::device::Limits;
+use super::family::list::Slot;
 use super::run::read;
 use super::{Config, Decoder, ModelError};
 use crate::job::Job;
 use crate::kernels::{self, Layout, is_gpu};
 
-/// What one pass may take.
+/// What one pass may take. All of it, and what is held against it, is counted in floating point: a browser's integers of 32 bits would
+/// begin again at four billion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Floating-point operations.
     pub flops: f64,
     /// Bytes that are kept for the way back.
-    pub bytes: usize,
+    pub bytes: f64,
+    /// Bytes of the largest tensor.
+    pub tensor_bytes: f64,
 }
 
 /// Seconds of a pass on a GPU.
@@ -38,11 +43,13 @@ const REPEATS: usize = 4;
 const WIDTH: usize = 512;
 /// Rows of the first and of the largest of them.
 const ROWS: (usize, usize) = (64, 16_384);
+/// How often each time is taken. The shortest counts: what disturbs a measurement makes it longer.
+const SAMPLES: usize = 3;
 
 /// What WebAssembly's 32-bit addresses leave beside a model's weights.
-const WASM_BYTES: usize = 256 << 20;
+const WASM_BYTES: f64 = (256 << 20) as f64;
 /// What every machine has that holds a model elsewhere.
-const BYTES: usize = 1 << 30;
+const BYTES: f64 = (1 << 30) as f64;
 
 /// Logits that a processor makes in one piece, in bytes; in a browser a piece takes a fraction of a second, since it is not
 /// cancelled half-way.
@@ -64,6 +71,7 @@ impl Default for Pace {
         Self {
             flops: 4e8,
             bytes: WASM_BYTES,
+            tensor_bytes: WASM_BYTES,
         }
     }
 }
@@ -74,16 +82,20 @@ impl Pace {
     /// # Errors
     ///
     /// [`ModelError::Device`] when the device fails, [`ModelError::Cancelled`].
-    pub async fn measure(device: &Device, job: Job<'_>) -> Result<Self, ModelError> {
+    pub async fn measure(
+        device: &Device,
+        limits: &Limits,
+        job: Job<'_>,
+    ) -> Result<Self, ModelError> {
         let weight =
             Tensor::<2>::random([WIDTH, WIDTH], Distribution::Uniform(-0.05, 0.05), device);
         let mut flops_per_sec: f64 = 0.0;
         let (mut rows, most) = ROWS;
         while rows <= most {
-            job.checkpoint().await?;
             let x = Tensor::<3>::ones([1, rows, WIDTH], device);
             let (x, weight) = (&x, &weight);
             let seconds = |count: usize| async move {
+                job.checkpoint().await?;
                 let start = job.now_secs();
                 let mut out = x.clone();
                 for _ in 0..count {
@@ -94,10 +106,14 @@ impl Pace {
             };
             // The first one compiles its kernel; asking for a result takes as long for one product as for several.
             seconds(1).await?;
-            let asking = seconds(1).await?;
-            let more = (seconds(1 + REPEATS).await? - asking).max(1e-6);
-            let flops = 2.0 * (REPEATS * rows * WIDTH * WIDTH) as f64;
-            flops_per_sec = flops_per_sec.max(flops / more);
+            let (mut one, mut several) = (f64::INFINITY, f64::INFINITY);
+            for _ in 0..SAMPLES {
+                one = one.min(seconds(1).await?);
+                several = several.min(seconds(1 + REPEATS).await?);
+            }
+            let more = (several - one).max(1e-6);
+            // Of a larger product it says more.
+            flops_per_sec = flops_of(rows) / more;
             if more > LONG_ENOUGH_SECS {
                 break;
             }
@@ -109,15 +125,49 @@ impl Pace {
         Ok(Self {
             flops: coarse(flops_per_sec) * seconds,
             bytes: if in_tab { WASM_BYTES } else { BYTES },
+            tensor_bytes: limits
+                .binding_bytes
+                .map_or(f64::INFINITY, |bytes| bytes as f64),
         })
     }
 }
 
+/// Operations of the products that are measured together.
+fn flops_of(rows: usize) -> f64 {
+    2.0 * [REPEATS, rows, WIDTH, WIDTH]
+        .map(|size| size as f64)
+        .iter()
+        .product::<f64>()
+}
+
 /// Multiplications of one token in the matrix products of a block.
-pub fn products_per_token(config: &Config) -> usize {
-    let attention = 2 * config.d_model * config.d_head * (config.n_heads + config.n_kv_heads);
+pub fn products_per_token(config: &Config) -> f64 {
+    let attention = 2 * config.d_head * (config.n_heads + config.n_kv_heads);
     let projections = if config.is_gated() { 3 } else { 2 };
-    attention + projections * config.d_model * config.d_mlp
+    config.d_model as f64 * (attention + projections * config.d_mlp) as f64
+}
+
+/// Numbers that a block keeps of one token for the way back: what goes into its norms, attention's inputs and output, gate and up.
+pub fn kept_per_token(config: &Config) -> usize {
+    let heads = (config.n_heads + config.n_kv_heads) * config.d_head;
+    let of_norm = |(slot, numbers)| match config.weights.in_block(slot) {
+        Some(_) => numbers,
+        None => 0,
+    };
+    let more_norms = [
+        (Slot::QNorm, heads),
+        (Slot::AttentionPostNorm, config.d_model),
+        (Slot::FeedForwardPostNorm, config.d_model),
+    ];
+    let more_norms: usize = more_norms.into_iter().map(of_norm).sum();
+    2 * (config.d_model + heads + config.d_mlp) + more_norms
+}
+
+/// Bytes of one token in the largest tensor of a block.
+pub fn widest_bytes(config: &Config) -> f64 {
+    let heads = (config.n_heads + 2 * config.n_kv_heads) * config.d_head;
+    let first = config.d_mlp * if config.is_gated() { 2 } else { 1 };
+    4.0 * heads.max(first).max(config.d_model) as f64
 }
 
 impl Decoder {
@@ -130,23 +180,28 @@ impl Decoder {
             ..
         } = self.config;
         let rows = match is_gpu(self.device()) {
-            true => (self.pace.flops / (2 * d_model * vocabulary) as f64) as usize,
+            true => (self.pace.flops / (2.0 * d_model as f64 * vocabulary as f64)) as usize,
             false => LOGITS_BYTES / (4 * vocabulary),
         };
         rows.max(1)
     }
 
-    /// Tokens that one base run has at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
+    /// Tokens that are run together at most. A GPU takes as many as it runs in one pass and memory holds the states of; a
     /// processor is no faster for more than the logits of one piece.
     pub fn tokens_at_once(&self) -> usize {
+        match is_gpu(self.device()) {
+            true => self.states_at_once().min(self.tokens_of_a_pass()),
+            false => self.logits_at_once(),
+        }
+    }
+
+    /// Tokens of base runs whose states are in memory together: half of it is for the forks.
+    pub fn states_at_once(&self) -> usize {
         let config = &self.config;
         let heads = 2 * config.n_kv_heads * config.d_head;
         let state = 4 * config.n_layers * (config.d_model + 2 * config.d_mlp + heads);
-        match is_gpu(self.device()) {
-            // Half of the memory is for the forks.
-            true => (self.pace.bytes / 2 / state).min(self.tokens_of_a_pass()),
-            false => self.logits_at_once(),
-        }
+        let most = self.pace.tensor_bytes / widest_bytes(config);
+        (self.pace.bytes / 2.0 / state as f64).min(most) as usize
     }
 
     /// How many forks of runs with `tokens` tokens in all go up together.
@@ -158,7 +213,9 @@ impl Decoder {
             true => self.tokens_of_a_pass(),
             false => CPU_TOKENS,
         };
-        (by_time.min(self.pace.bytes / bytes) / tokens.max(1)).max(1)
+        let by_memory = self.pace.bytes / bytes as f64;
+        let by_tensor = self.pace.tensor_bytes / widest_bytes(config);
+        (by_time.min(by_memory.min(by_tensor) as usize) / tokens.max(1)).max(1)
     }
 
     /// Whether prompts of similar length are padded and run together: a GPU takes as long for one of them as for several.
@@ -168,8 +225,8 @@ impl Decoder {
 
     /// Tokens that go through all blocks in one pass.
     fn tokens_of_a_pass(&self) -> usize {
-        let flops = 2 * self.config.n_layers * products_per_token(&self.config);
-        (self.pace.flops / flops as f64) as usize
+        let flops = 2.0 * self.config.n_layers as f64 * products_per_token(&self.config);
+        (self.pace.flops / flops) as usize
     }
 }
 
@@ -202,6 +259,17 @@ mod tests {
         // For another model the device is the same.
         let again = pollster::block_on(compute.clone().pace(Job::new(&clock))).unwrap();
         assert_eq!((first, asked), (again, count.get()));
+    }
+
+    /// In 32 bits the operations of 4,096 rows would be none.
+    #[test]
+    fn operations_are_counted_beyond_four_billion() {
+        assert_eq!(flops_of(4096), 2f64.powi(33));
+        let (mut rows, most) = ROWS;
+        while rows < most {
+            assert_eq!(flops_of(4 * rows), 4.0 * flops_of(rows));
+            rows *= 4;
+        }
     }
 
     #[test]

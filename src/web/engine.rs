@@ -44,8 +44,8 @@ pub(super) type Result<T> = std::result::Result<T, WebError>;
 pub struct Bound {
     /// Where the model is, or the next one goes to.
     compute: Compute,
-    /// A GPU that is compared with the processor for every model, where the page leaves the choice to the engine.
-    gpu: Option<Compute>,
+    /// The processor and a GPU, which are compared for every model, where the page leaves the choice to the engine.
+    either: Option<[Compute; 2]>,
     pub(super) held: Held,
 }
 
@@ -60,11 +60,11 @@ impl Bound {
             }
             Ok::<_, ModelError>(gpu)
         };
-        let (compute, gpu) = match device {
+        let (compute, either) = match device {
             "wasm" => (Compute::flex(), None),
             "webgpu" => (gpu.await?, None),
             _ => match gpu.await {
-                Ok(gpu) => (gpu.clone(), Some(gpu)),
+                Ok(gpu) => (gpu.clone(), Some([Compute::flex(), gpu])),
                 Err(error) => {
                     let mut compute = Compute::flex();
                     compute.info.message = Some(format!("WebGPU is not used: {error}."));
@@ -74,7 +74,7 @@ impl Bound {
         };
         Ok(Self {
             compute,
-            gpu,
+            either,
             held: Held::Bench(
                 Template::named("question-answer")
                     .map_err(WebError::request)?
@@ -94,10 +94,10 @@ impl Bound {
         precision: Precision,
         job: Job<'_>,
     ) -> Result<()> {
-        match &mut self.gpu {
-            Some(gpu) => {
-                gpu.precision = precision;
-                self.compute = choice::for_model(opened.config(), gpu, job).await?;
+        match &mut self.either {
+            Some([cpu, gpu]) => {
+                (cpu.precision, gpu.precision) = (precision, precision);
+                self.compute = choice::for_model(opened.config(), cpu, gpu, job).await?;
             }
             None => {
                 self.compute.precision = precision;
@@ -111,7 +111,7 @@ impl Bound {
     pub fn device(&self) -> Result<DeviceInfo> {
         let mut info = self.compute.info.clone();
         // What the processor does not hold goes to the GPU.
-        if let Some(gpu) = &self.gpu {
+        if let Some([_, gpu]) = &self.either {
             info.limits = gpu.info.limits;
         }
         Ok(info)

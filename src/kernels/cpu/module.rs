@@ -31,7 +31,7 @@ extern "C" {
 }
 
 /// Multiplications of a product that is worth waking other threads for.
-const WORTH_SHARING: usize = 1 << 21;
+const WORTH_SHARING: u64 = 1 << 21;
 /// Pieces for each thread: what one is behind, the others take.
 const PIECES: usize = 4;
 
@@ -148,7 +148,9 @@ pub(in crate::kernels) fn product(
         slice(residual.as_ref()),
         [rows, depth, columns],
     );
-    let together = match rows * depth * columns < WORTH_SHARING {
+    // A browser's integers have 32 bits.
+    let work = [rows, depth, columns].map(|size| size as u64);
+    let together = match work.iter().product::<u64>() < WORTH_SHARING {
         true => columns,
         false => Product::PANEL,
     };
