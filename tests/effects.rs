@@ -15,7 +15,7 @@ use common::{FAMILIES, assert_close, host, items, job, model, plain, wait};
 use secateur::attribution::ablation::{Measured, measure};
 use secateur::attribution::contrast::Against;
 use secateur::attribution::quadrature::Quadrature;
-use secateur::attribution::settings::{Baseline, Method};
+use secateur::attribution::settings::{Aggregate, Baseline, Method};
 use secateur::attribution::{
     Attribution, IntegrationPath, Positions, Settings, TargetKind, attribute,
 };
@@ -551,6 +551,53 @@ fn a_race_compares_every_method_with_the_effects_layer_by_layer() {
             .unwrap()
     };
     assert!(of(Method::IntegratedGradients) > of(Method::Random) + 0.3);
+}
+
+/// A method without a path says nothing of the steps of one that has it.
+#[test]
+fn a_race_on_the_settings_of_any_method_integrates_over_the_usual_steps() {
+    let of_activation = RaceSpec {
+        settings: settings(Method::IntegratedGradients).by(Method::Activation),
+        ..race_of(&[0], 10.0)
+    };
+    let race = wait(session().race(&of_activation, job())).unwrap();
+    let mut methods = race.methods.iter().map(|raced| &raced.settings);
+    let integrated = methods.find(|of| of.method == Method::IntegratedGradients);
+    let integrated = integrated.unwrap();
+    assert_eq!(
+        (integrated.steps, integrated.rule),
+        (20, Quadrature::Middle)
+    );
+}
+
+#[test]
+fn a_race_by_shares_of_the_largest_score_takes_all_layers() {
+    let settings = Settings {
+        aggregate: Aggregate::ConsensusShare,
+        ..settings(Method::IntegratedGradients)
+    };
+    let of_one = RaceSpec {
+        settings,
+        ..race_of(&[0], 10.0)
+    };
+    let error = wait(session().race(&of_one, job())).unwrap_err();
+    assert!(error.to_string().contains("needs all layers"), "{error}");
+    let of_all = RaceSpec {
+        layers: None,
+        ..of_one
+    };
+    wait(session().race(&of_all, job())).unwrap();
+}
+
+#[test]
+fn effects_are_of_the_set_that_was_asked_for_also_where_another_has_the_same_items() {
+    let mut session = session();
+    session.change(|bench| bench.set_items("copy", items(FOLDER)));
+    let by = settings(Method::Ablation);
+    for set in [SET, "copy"] {
+        let found = wait(session.effects(set, &by, Some(&[0]), job())).unwrap();
+        assert_eq!(found.set, set);
+    }
 }
 
 #[test]

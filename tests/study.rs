@@ -269,6 +269,11 @@ fn what_is_asked_beside_is_held_to_what_follows_from_it() {
             ),
             ("/race/percent", &|_| json!(30.0), "another one"),
             ("/race/resamples", &|_| json!(6), "another one"),
+            (
+                "/race/settings/target",
+                &|_| json!("gold_margin"),
+                "another one",
+            ),
             ("/race/items", &|_| json!(9), "more items"),
             (
                 "/race/methods/0/correlation/high",
@@ -1420,7 +1425,15 @@ fn means_are_measured_once_for_the_same_items() {
     session.change(|bench| bench.set_items("a", validation()));
     let second = wait(session.means("a", job())).unwrap();
     assert_ne!(first, second);
+    // Random masks would go to other means than this one does.
+    let sets = ["a".to_owned()];
+    let error = wait(session.control(changed.clone(), &sets, (1, 0), job())).unwrap_err();
+    assert!(
+        error.to_string().contains("means over other items"),
+        "{error}"
+    );
     let again = wait(session.changed_like(changed, &like, job())).unwrap();
+    wait(session.control(again.clone(), &sets, (1, 0), job())).unwrap();
     assert_eq!(again, mask().by(Change::Mean(&second)).unwrap());
 
     let halved = Mask {

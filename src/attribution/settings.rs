@@ -355,10 +355,16 @@ impl Settings {
         presets.chain(others).collect()
     }
 
-    /// The same by another method: without what that method does not know, which then has one value.
+    /// The same by another method: without what that method does not know, which then has one value, and with the usual steps where
+    /// only that method has a path.
     #[must_use]
     pub fn by(self, method: Method) -> Self {
+        let had_path = self.method.has_path();
         let mut settings = Self { method, ..self };
+        if method.has_path() && !had_path {
+            settings.steps = PATH_STEPS;
+            settings.rule = Quadrature::Middle;
+        }
         if !method.has_path() {
             settings = Self {
                 path: IntegrationPath::PerLayer,

@@ -1,11 +1,14 @@
 //! Each neuron's mean activation, which a mask may put in the activation's place.
 
 use super::Trial;
-use super::mask::LayerMask;
+use super::mask::{LayerMask, Mask};
 use crate::attribution::mean_activations;
 use crate::job::Job;
 use crate::model::run::read;
 use crate::scoring::{RunError, encode};
+
+/// What two means of one neuron over the same items differ by at most, as a share of the layer's largest.
+const SAME: f32 = 0.02;
 
 /// Each neuron's mean activation (`post`) over all positions of the prompts of a set.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +37,31 @@ impl Means {
             set: trial.set.to_owned(),
             layers,
         })
+    }
+
+    /// Whether a mask's own means are of these items. Precisions and devices differ by less than [`SAME`].
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Mask`] where they are of others, or for a neuron that the model does not have.
+    pub fn check(&self, mask: &Mask) -> Result<(), RunError> {
+        for of_layer in &mask.layers {
+            let Some(own) = &of_layer.means else {
+                continue;
+            };
+            let measured = self.of(of_layer)?;
+            let all = self.layers.get(of_layer.layer).into_iter().flatten();
+            let largest = all.fold(0f32, |most, mean| most.max(mean.abs()));
+            let mut pairs = own.iter().zip(&measured);
+            if pairs.any(|(own, measured)| (own - measured).abs() > SAME * largest) {
+                return Err(RunError::Mask(format!(
+                    "its neurons go to means over other items than those of the set `{}` at hand, so that random masks would be changed \
+                     otherwise than it; bring the items that it was made with under that name, or choose its neurons anew",
+                    self.set
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Those of a layer's pruned neurons, in their order.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::resample::{Estimated, Resampling};
-use super::selection::{TopPercent, strongest};
+use super::selection::{TopPercent, chances};
 use crate::attribution::{Attribution, Settings};
 use crate::job::Job;
 use crate::scoring::RunError;
@@ -43,7 +43,8 @@ pub struct Raced {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub correlation_signed: Option<Estimated>,
-    /// The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score.
+    /// The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score; of
+    /// equals at the edge, what chance gives.
     pub found: Estimated,
     /// The same correlation layer by layer.
     pub by_layer: Vec<f64>,
@@ -127,21 +128,17 @@ struct Truth {
     signed: Ranks,
     /// How many neurons of largest absolute effect are to be found.
     neurons: usize,
-    /// Whether a neuron is one of them.
-    is_top: Vec<bool>,
+    /// How likely each neuron is one of them.
+    is_top: Vec<f64>,
 }
 
 impl Truth {
     fn of(effects: &[f32], neurons: usize) -> Self {
-        let mut is_top = vec![false; effects.len()];
-        strongest(effects, neurons)
-            .iter()
-            .for_each(|&neuron| is_top[neuron] = true);
         Self {
             absolute: Ranks::of(effects.iter().map(|effect| effect.abs())),
             signed: Ranks::of(effects.iter().copied()),
             neurons,
-            is_top,
+            is_top: chances(effects, neurons),
         }
     }
 }
@@ -157,17 +154,15 @@ struct Placing {
 
 impl Placing {
     fn of(scores: &[f32], truth: &Truth, signed: bool) -> Self {
-        let chosen = strongest(scores, truth.neurons);
-        let found = chosen
-            .iter()
-            .filter(|&&neuron| truth.is_top[neuron])
-            .count();
+        let chosen = chances(scores, truth.neurons);
+        let both = chosen.iter().zip(&truth.is_top);
+        let found: f64 = both.map(|(chosen, is_top)| chosen * is_top).sum();
         let absolute = Ranks::of(scores.iter().map(|score| score.abs()));
         let by_sign = signed.then(|| Ranks::of(scores.iter().copied()));
         Self {
             correlation: absolute.correlation(&truth.absolute),
             correlation_signed: by_sign.map_or(0.0, |ranks| ranks.correlation(&truth.signed)),
-            found: found as f64 / truth.neurons as f64,
+            found: found / truth.neurons as f64,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which neurons to prune: by rank of their score, or at random as a control.
 
+use std::cmp::Ordering;
+
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -99,6 +101,30 @@ pub fn strongest(scores: &[f32], count: usize) -> Vec<usize> {
     order.into_iter().map(|(_, place)| place).collect()
 }
 
+/// How likely each place is among the `count` largest absolute values, where equals are taken by chance: 1 above those at the edge, 0
+/// below, and their share of what is left at it.
+pub fn chances(scores: &[f32], count: usize) -> Vec<f64> {
+    let mut absolute: Vec<f32> = scores.iter().map(|score| score.abs()).collect();
+    let edge = match (1..=absolute.len()).contains(&count) {
+        true => {
+            *absolute
+                .select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a))
+                .1
+        }
+        false => return vec![if count == 0 { 0.0 } else { 1.0 }; scores.len()],
+    };
+    let above = |score: &f32| score.abs().total_cmp(&edge);
+    let number = |order| scores.iter().filter(|score| above(score) == order).count();
+    let (larger, equal) = (number(Ordering::Greater), number(Ordering::Equal));
+    let at_edge = (count - larger) as f64 / equal as f64;
+    let chance = |score| match above(score) {
+        Ordering::Greater => 1.0,
+        Ordering::Equal => at_edge,
+        Ordering::Less => 0.0,
+    };
+    scores.iter().map(chance).collect()
+}
+
 /// A mask of the same number of neurons in the same layers, drawn uniformly without replacement; it sets them to zero.
 ///
 /// ChaCha8 with the seed and `index` as its stream, so that control masks do not depend on how many are
@@ -196,6 +222,19 @@ pub(super) fn order(
 mod tests {
     use super::*;
     use crate::model::Site;
+
+    #[test]
+    fn equals_at_the_edge_share_what_is_left_by_chance() {
+        let third = 1.0 / 3.0;
+        assert_eq!(
+            chances(&[0.0, -5.0, 0.0, 0.0], 2),
+            [third, 1.0, third, third]
+        );
+        assert_eq!(chances(&[1.0, -3.0, 2.0], 2), [0.0, 1.0, 1.0]);
+        assert_eq!(chances(&[1.0, 1.0], 2), [1.0, 1.0]);
+        assert_eq!(chances(&[1.0, 2.0], 0), [0.0, 0.0]);
+        assert_eq!(chances(&[], 0), [0.0; 0]);
+    }
 
     #[test]
     fn a_percentage_selects_at_least_one_neuron_and_rounds() {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::resample::{Estimated, Resampling};
-use super::selection::{TopPercent, strongest};
+use super::selection::{TopPercent, chances, strongest};
 use crate::attribution::Attribution;
 use crate::scoring::RunError;
 
@@ -53,16 +53,20 @@ pub fn stability(
         .iter()
         .for_each(|&neuron| is_selected[neuron] = true);
     let items = attribution.per_item.len();
-    let mut counts = vec![0usize; d_mlp];
+    let mut counts = vec![0.0; d_mlp];
     let mut overlaps = Vec::with_capacity(resampling.resamples);
     for weights in resampling.weights(items) {
-        let again = strongest(&attribution.weighted_layer(layer, &weights), neurons);
-        again.iter().for_each(|&neuron| counts[neuron] += 1);
-        let both = again.iter().filter(|&&neuron| is_selected[neuron]).count();
-        overlaps.push(both as f64 / neurons as f64);
+        // Of equals at the edge what chance gives: a fixed order would choose the same ones every time.
+        let again = chances(&attribution.weighted_layer(layer, &weights), neurons);
+        let (mut both, of_neurons) = (0.0, counts.iter_mut().zip(again).zip(&is_selected));
+        for ((count, chance), is_selected) in of_neurons {
+            *count += chance;
+            both += f64::from(u8::from(*is_selected)) * chance;
+        }
+        overlaps.push(both / neurons as f64);
     }
     let mean = overlaps.iter().sum::<f64>() / overlaps.len() as f64;
-    let share = |&count: &usize| (count as f64 / resampling.resamples as f64) as f32;
+    let share = |count: &f64| (count / resampling.resamples as f64) as f32;
     Ok(Stability {
         selection,
         resampling,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use crate::attribution::Settings;
+use crate::attribution::settings::Aggregate;
 use crate::items::{AnswersFrom, Item, SplitPart};
 use crate::model::Model;
 use crate::pruning::selection::TopPercent;
@@ -165,6 +166,13 @@ impl RaceSpec {
     pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
         self.settings.check()?;
         self.resampling.check()?;
+        if self.layers.is_some() && self.settings.aggregate == Aggregate::ConsensusShare {
+            return Err(RunError::Settings(
+                "the aggregate consensus_share counts neurons by an item's largest score in any layer, so that it needs all layers: \
+                 leave out the choice of layers, or take another aggregate"
+                    .into(),
+            ));
+        }
         let percent = self.percent;
         let mut layers = self.layers.iter().flatten();
         layers.try_for_each(|&layer| TopPercent { layer, percent }.check(n_layers))?;

@@ -112,18 +112,21 @@ async fn run_like(
     };
     let tuning = match &study.tuning {
         Some(settings) => {
+            // Nothing is learnt or picked on what is reported, unless there is nothing else.
+            let is_reported = |name: &&String| test.contains(name);
+            let unreported = all.iter().filter(|name| !is_reported(name));
+            let mut others: Vec<String> = unreported.cloned().collect();
+            if others.is_empty() {
+                others.clone_from(&all);
+            }
+            let or_others = |named: &[String]| match named {
+                [] => others.clone(),
+                named => named.to_vec(),
+            };
             let request = TuneRequest {
                 mask: mask.clone().unwrap_or_else(|| Mask::empty(Site::Post)),
-                train: if attributed.is_empty() {
-                    all.clone()
-                } else {
-                    attributed.clone()
-                },
-                validation: if validation.is_empty() {
-                    all.clone()
-                } else {
-                    validation.clone()
-                },
+                train: or_others(&attributed),
+                validation: or_others(&validation),
                 test,
                 settings: settings.clone(),
                 seed: study.seed,

@@ -166,9 +166,11 @@ impl Session {
         // The asked one last: of too many the first is dropped.
         let all = of.into_iter().zip(measured).zip(was_known);
         for (place, ((of, Measured { found, .. }), was_known)) in all.enumerate().rev() {
-            let Some(result) = found else {
+            let Some(mut result) = found else {
                 continue;
             };
+            // The same items may have had another name.
+            set.clone_into(&mut result.set);
             match place == 0 || was_known {
                 true => self.results.keep_ablation(Made { of, result }),
                 false => self.results.keep_ablation_beside(Made { of, result }),

@@ -191,6 +191,9 @@ impl Session {
         job: Job<'_>,
     ) -> Result<ControlReport, StudyError> {
         let means = self.means_for(&mask, job).await?;
+        if let Some(means) = &means {
+            means.check(&mask)?;
+        }
         let prompts = self.all_prompts(sets)?;
         let trials = self.trials(sets, &prompts)?;
         let report = effect::control(&trials, mask, (masks, seed), means.as_deref(), job).await?;

@@ -2,6 +2,7 @@
 
 use super::of_report::{baseline, part};
 use super::{Claim, accuracy, in_set, is_close, same_accuracy, same_count};
+use crate::attribution::settings::Method;
 use crate::pruning::Race;
 use crate::pruning::resample::Estimated;
 use crate::scoring::{Accuracy, Audit};
@@ -67,6 +68,7 @@ fn raced(report: &Report, found: &Race) -> Claim {
         let layers = asked.layers.as_ref().unwrap_or(&all);
         let is_asked = asked.set == found.set
             && *layers == found.layers
+            && asked.settings.clone().by(Method::Ablation).named() == found.settings
             && asked.resampling == found.resampling
             && is_close(asked.percent, found.percent);
         if !is_asked {

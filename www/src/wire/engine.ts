@@ -1300,7 +1300,10 @@ export interface Raced {
   correlation: Estimated;
   /** That of scores with effects, where the scores' sign means something. */
   correlation_signed?: Estimated;
-  /** The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score. */
+  /**
+   * The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score; of
+   * equals at the edge, what chance gives.
+   */
   found: Estimated;
   /** The same correlation layer by layer. */
   by_layer: Array<number>;
