@@ -57,17 +57,21 @@ impl Desk {
 
     /// Runs the program in this folder; `MODEL` stands for the fixture model's folder, which is also found by its id.
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let model = fixture(FOLDER);
         let arguments = arguments.iter().map(|&argument| match argument {
             "MODEL" => model.as_os_str(),
             other => other.as_ref(),
         });
-        Command::new(env!("CARGO_BIN_EXE_secateur"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_secateur"));
+        command
             .args(arguments)
             .current_dir(&self.0)
-            .env("SECATEUR_MODELS", fixture(""))
-            .output()
-            .unwrap()
+            .env("SECATEUR_MODELS", fixture(""));
+        command
     }
 
     /// Runs a command that must succeed without a word on standard error; its standard output.
@@ -713,6 +717,20 @@ fn masks_are_combined_without_a_model() {
     }
     let line = desk.wrong(&["masks", "union", "a.json", "b.json", "--out", "b.json"]);
     assert!(line.contains("is read as well"), "{line}");
+}
+
+/// A full disk under the log.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_loses_no_result() {
+    let desk = Desk::new("log");
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let search = with("search", &["--percents", "10", "--out", "search.json"]);
+    let mut search = desk.command(&search);
+    let status = search.stderr(full.unwrap()).status().unwrap();
+    assert!(status.success(), "{status}");
+    let report: SearchReport = desk.json("search.json");
+    assert!(!report.cells.is_empty());
 }
 
 #[test]

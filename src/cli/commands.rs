@@ -9,7 +9,7 @@ use super::items::read_items;
 use super::masks::read_mask_file;
 use super::options::Input;
 use super::outputs::{self, Computed, Together, print, write_json};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, tell};
 use super::{CliError, forward, items, masks};
 use crate::export::tensors::attribution_tensors;
 use crate::items::{FewShot, Template};
@@ -201,7 +201,7 @@ impl Shell<'_> {
                     resampling: resampling.into(),
                 };
                 let found = Critique::of(&mut session, ITEMS, &questions, self.job).await?;
-                warn(session.warnings());
+                warn(session.warnings().chain(found.warnings()));
                 let name = input.items.file_stem().map(|name| name.to_string_lossy());
                 let text = found.markdown(&session.model.id, &name.unwrap_or_default());
                 let mut results = Together::default();
@@ -291,7 +291,7 @@ impl Shell<'_> {
         let (mask, warnings) =
             read_mask_file(path)?.for_model(session.model.config(), &session.model.sha256)?;
         for warning in warnings {
-            eprintln!("{}: {warning}", path.display());
+            tell(format_args!("{}: {warning}", path.display()));
         }
         Ok(mask)
     }
@@ -309,12 +309,14 @@ pub async fn load(
     let loaded = Model::load(&resolved.id, files, compute, job).await;
     if let Ok(model) = &loaded {
         let LoadReport { unused, notes, .. } = &model.report;
-        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        notes
+            .iter()
+            .for_each(|note| tell(format_args!("note: {note}")));
         if let Some(first) = unused.first() {
             let count = unused.len();
-            eprintln!(
+            tell(format_args!(
                 "note: {count} tensors of the file are not used, the first is `{first}`; `inspect` lists them"
-            );
+            ));
         }
     }
     loaded.map_err(|error| match error {
@@ -329,7 +331,7 @@ pub async fn load(
 
 /// Says, beside the result, what speaks against it.
 pub(super) fn warn<'a>(warnings: impl Iterator<Item = &'a str>) {
-    warnings.for_each(|warning| eprintln!("warning: {warning}"));
+    warnings.for_each(|warning| tell(format_args!("warning: {warning}")));
 }
 
 /// A built-in template by name, or one from a file.

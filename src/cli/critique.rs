@@ -52,6 +52,13 @@ pub(super) struct Critique {
 }
 
 impl Critique {
+    /// What speaks against its parts.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        let of_stability = self.stability.iter().filter_map(|of| of.warning.as_deref());
+        let of_audit = self.audit.position.warnings.iter().map(String::as_str);
+        of_audit.chain(of_stability)
+    }
+
     /// Asks everything of one set of items.
     pub(super) async fn of(
         session: &mut Session,

@@ -10,6 +10,7 @@ use super::CliError;
 use super::files::{file_error, read_text};
 use super::options::{Counting, seed};
 use super::outputs::{Together, print, write, write_json};
+use super::terminal::tell;
 use crate::items::export::to_csv;
 use crate::items::split::split;
 use crate::items::{Item, ParsedItems, canonical_jsonl, parse_items_from};
@@ -166,11 +167,11 @@ pub fn compare(before: &Path, after: &Path) -> Result<(), CliError> {
     let (first, second) = (read(before)?, read(after)?);
     let differences = first.made_of().differences(&second.made_of());
     if differences.contains(&Part::Items) {
-        eprintln!(
+        tell(format_args!(
             "note: {} and {} are of other items; those of one id and the same choices are compared",
             before.display(),
             after.display()
-        );
+        ));
     }
     let (before_scores, after_scores) = (first.scores, second.scores);
     let paired = Paired::of(&before_scores.items, &after_scores.items);
@@ -234,7 +235,10 @@ fn read_good_items(path: &Path, counting: Counting) -> Result<Vec<Item>, CliErro
     let parsed = parsed(path, counting)?;
     let shown = path.display();
     for error in &parsed.errors {
-        eprintln!("{shown}:{}:{}: {}", error.line, error.column, error.message);
+        tell(format_args!(
+            "{shown}:{}:{}: {}",
+            error.line, error.column, error.message
+        ));
     }
     if let Some(last) = parsed.errors.last() {
         let taken = parsed.items.len();
@@ -242,7 +246,9 @@ fn read_good_items(path: &Path, counting: Counting) -> Result<Vec<Item>, CliErro
             true => format!("the rest from line {} on", last.line),
             false => format!("{} lines", parsed.errors.len()),
         };
-        eprintln!("{shown}: {taken} items taken, {rest} left out");
+        tell(format_args!(
+            "{shown}: {taken} items taken, {rest} left out"
+        ));
     }
     some(parsed, path)
 }

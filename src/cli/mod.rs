@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
     match guarded(|| commands::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("secateur: {}", one_line(&error.to_string()));
+            terminal::tell(format_args!("secateur: {}", one_line(&error.to_string())));
             ExitCode::from(error.exit_code())
         }
     }

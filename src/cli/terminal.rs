@@ -1,12 +1,26 @@
 //! Progress on standard error: one line, rewritten ten times a second, with an estimate.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::job::{Host, Progress};
 
 const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Says something that stays on the screen, on standard error, in the place of a progress line. What cannot be written there is no reason
+/// to stop.
+pub fn tell(line: impl Display) {
+    let mut out = std::io::stderr().lock();
+    if out.is_terminal() {
+        let _ = write!(out, "{WIPED}");
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+/// Wipes the progress line.
+const WIPED: &str = "\r\x1b[K";
 
 /// The terminal as a job's host. A job is cancelled by ending the process.
 pub struct Terminal {
@@ -40,15 +54,14 @@ impl Terminal {
     /// Says something that stays on the screen, where anything is to be said.
     pub fn say(&self, line: &str) {
         if !self.quiet {
-            self.clear();
-            eprintln!("{line}");
+            tell(line);
         }
     }
 
     /// Wipes the progress line.
     pub fn clear(&self) {
         if self.shown {
-            eprint!("\r\x1b[K");
+            let _ = write!(std::io::stderr(), "{WIPED}");
         }
     }
 }
@@ -74,12 +87,12 @@ impl Host for Terminal {
         } else {
             String::new()
         };
-        eprint!(
-            "\r\x1b[K{}: {} of {}{left}",
-            progress.stage, progress.done, progress.total
-        );
-        // A terminal that cannot be written to is no reason to stop.
-        let _ = std::io::stderr().flush();
+        let Progress {
+            stage, done, total, ..
+        } = progress;
+        let mut out = std::io::stderr();
+        let _ = write!(out, "{WIPED}{stage}: {done} of {total}{left}");
+        let _ = out.flush();
     }
 
     fn is_cancelled(&self) -> bool {

@@ -93,7 +93,8 @@ pub enum StoreError {
     NoFile(String),
     /// A name that is no id of a model at hand.
     #[error(
-        "no model `{0}`: give a folder, a .gguf file or a catalogue id (`cargo xtask model {0}` fetches one)"
+        "no model `{0}`: give a folder, a .gguf file or a catalogue id (`cargo xtask model {0}` fetches one); outside the checkout, \
+         SECATEUR_MODELS has to name its folder `models`"
     )]
     Unknown(String),
 }
