@@ -246,6 +246,52 @@ fn a_stored_output_matrix_that_differs_from_a_tied_embedding_is_used() {
     assert!(wrong.contains("`lm_head.weight` has shape [2]"), "{wrong}");
 }
 
+/// What `safetensors.torch.save_model` leaves of a model whose output matrix is its embedding: the name that comes first.
+#[test]
+fn one_matrix_under_the_output_s_name_is_the_embedding_too() {
+    let bytes = std::fs::read(fixture("tiny-llama-tied/model.safetensors")).unwrap();
+    let stored = SafeTensors::deserialize(&bytes).unwrap();
+    let renamed = |name: String| match name.as_str() {
+        "model.embed_tokens.weight" => "lm_head.weight".to_owned(),
+        _ => name,
+    };
+    let all = stored.tensors().into_iter();
+    let weights = safetensors::serialize(all.map(|(name, view)| (renamed(name), view)), None);
+    let found = load(ModelFiles {
+        weights: vec![source("model.safetensors", weights.unwrap())],
+        ..files("tiny-llama-tied")
+    })
+    .unwrap();
+    let none = Edit::none();
+    let logits = |model: &Model| {
+        let run = (model.decoder).base_run(&[&[6, 8, 12]], &none, Capture::KeyValues, job());
+        host(model.decoder.last_logits(&wait(run).unwrap()))
+    };
+    assert_eq!(logits(&found), logits(&model("tiny-llama-tied")));
+    assert!(found.report.notes[0].contains("they are one matrix"));
+    assert!(found.report.unused.is_empty(), "{:?}", found.report.unused);
+}
+
+#[test]
+fn a_pointer_of_git_lfs_is_called_that() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 269060552\n";
+    let of = |weights: Vec<u8>, tokenizer: Option<Vec<u8>>| {
+        load(ModelFiles {
+            weights: vec![source("model.safetensors", weights)],
+            tokenizer: tokenizer.or(files("tiny-llama-tied").tokenizer),
+            ..files("tiny-llama-tied")
+        })
+    };
+    let weights = std::fs::read(fixture("tiny-llama-tied/model.safetensors")).unwrap();
+    for error in [
+        of(pointer.to_vec(), None),
+        of(weights, Some(pointer.to_vec())),
+    ] {
+        let error = refused(error);
+        assert!(error.contains("Git LFS pointer"), "{error}");
+    }
+}
+
 #[test]
 fn every_key_of_the_architecture_is_read_or_refused_by_its_name() {
     let float = |value: f32| value.to_le_bytes();

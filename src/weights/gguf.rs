@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::metadata::ValueType;
 pub use super::metadata::{Array, Metadata, Value};
-use super::quantised::TensorType;
+use super::quantised::{TensorType, ggml_name};
 use super::source::ByteSource;
 use super::{MAX_DIMENSIONS, MAX_TENSORS, TensorInfo, WeightsError, n_elements};
 
@@ -223,7 +223,10 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<TensorInfo, Parse> {
     let Some(kind) = TensorType::from_ggml(number) else {
         return Err(Parse::Wrong(WeightsError::UnsupportedType {
             name,
-            kind: format!("ggml type {number}"),
+            kind: match ggml_name(number) {
+                Some(name) => name.to_owned(),
+                None => format!("ggml type {number}"),
+            },
         }));
     };
     // ggml's first dimension is the fastest.

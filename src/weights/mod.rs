@@ -58,6 +58,11 @@ pub enum WeightsError {
     /// Neither safetensors nor GGUF.
     #[error("neither a safetensors nor a GGUF file")]
     UnknownFormat,
+    /// What git leaves in the place of a large file that was not fetched.
+    #[error(
+        "it is a Git LFS pointer, and not the file itself: fetch that with `git lfs pull`, or download it from the repository's page"
+    )]
+    LfsPointer,
     /// The header contradicts itself or the file.
     #[error("damaged file: {0}")]
     Header(String),
@@ -151,6 +156,8 @@ pub struct WeightFile {
     metadata: Option<gguf::Metadata>,
 }
 
+/// How a Git LFS pointer begins.
+pub(crate) const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// Largest number of tensors accepted.
 pub(crate) const MAX_TENSORS: usize = 100_000;
 /// Largest number of dimensions accepted.
@@ -163,8 +170,13 @@ impl WeightFile {
     ///
     /// [`WeightsError`] when the file is of no known format, damaged or cut off.
     pub async fn open(source: Box<dyn ByteSource>) -> Result<Self, WeightsError> {
-        let magic = source.read(0, source.len().min(4) as usize).await?;
-        let (kind, tensors, metadata) = if magic == gguf::MAGIC {
+        let first = source
+            .read(0, source.len().min(LFS_POINTER.len() as u64) as usize)
+            .await?;
+        if first == LFS_POINTER {
+            return Err(WeightsError::LfsPointer);
+        }
+        let (kind, tensors, metadata) = if first.starts_with(gguf::MAGIC) {
             let (tensors, metadata) = gguf::read_header(source.as_ref()).await?;
             (WeightKind::Gguf, tensors, Some(metadata))
         } else {

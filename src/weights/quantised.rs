@@ -37,6 +37,10 @@ pub enum TensorType {
     Q5K,
     /// 6 bits, sixteen scales for 256.
     Q6K,
+    /// 4 bits that stand for values of a table, one scale for 32.
+    Iq4Nl,
+    /// The same with eight scales for 256.
+    Iq4Xs,
     /// A type that no weight has: buffers of a model are stored in it. Its name in safetensors, and the bytes of an
     /// element.
     Other(&'static str, usize),
@@ -58,6 +62,8 @@ impl fmt::Display for TensorType {
             Self::Q4K => "Q4_K",
             Self::Q5K => "Q5_K",
             Self::Q6K => "Q6_K",
+            Self::Iq4Nl => "IQ4_NL",
+            Self::Iq4Xs => "IQ4_XS",
             Self::Other(name, _) => name,
         })
     }
@@ -79,6 +85,8 @@ impl TensorType {
             12 => Self::Q4K,
             13 => Self::Q5K,
             14 => Self::Q6K,
+            20 => Self::Iq4Nl,
+            23 => Self::Iq4Xs,
             30 => Self::Bf16,
             _ => return None,
         })
@@ -124,6 +132,8 @@ impl TensorType {
             Self::Q4K => (256, 144),
             Self::Q5K => (256, 176),
             Self::Q6K => (256, 210),
+            Self::Iq4Nl => (32, 18),
+            Self::Iq4Xs => (256, 136),
             Self::Other(_, bytes) => (1, bytes),
         }
     }
@@ -156,6 +166,8 @@ impl TensorType {
             Self::Q4K => q4_k,
             Self::Q5K => q5_k,
             Self::Q6K => q6_k,
+            Self::Iq4Nl => iq4_nl,
+            Self::Iq4Xs => iq4_xs,
             Self::Other(..) => |_, out| out[0] = f32::NAN,
         };
         for (block, out) in bytes.chunks_exact(size).zip(values.chunks_exact_mut(width)) {
@@ -315,6 +327,89 @@ fn q6_k(block: &[u8], out: &mut [f32]) {
                 let scale = f32::from(scales[i / 16 + 2 * quarter] as i8);
                 out[i + 32 * quarter] = d * scale * (f32::from(quant) - 32.0);
             }
+        }
+    }
+}
+
+/// What the four bits of `iq4_nl` and `iq4_xs` stand for (`kvalues_iq4nl`).
+const IQ4_VALUES: [i8; 16] = [
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+];
+
+/// `scale · value`; low nibbles are elements 0..16, high nibbles 16..32.
+fn by_iq4_values(scale: f32, nibbles: &[u8], out: &mut [f32]) {
+    let value = |nibble: u8| scale * f32::from(IQ4_VALUES[usize::from(nibble)]);
+    for (i, &byte) in nibbles.iter().enumerate() {
+        out[i] = value(byte & 15);
+        out[i + 16] = value(byte >> 4);
+    }
+}
+
+/// `d · value`.
+fn iq4_nl(block: &[u8], out: &mut [f32]) {
+    by_iq4_values(half_at(block, 0), &block[2..18], out);
+}
+
+/// `d · (scale − 32) · value` over sub-blocks of 32: of a scale's six bits the two high ones are in two bytes, the four low ones in the
+/// next four.
+fn iq4_xs(block: &[u8], out: &mut [f32]) {
+    let d = half_at(block, 0);
+    let high = u16::from_le_bytes([block[2], block[3]]);
+    let sub_blocks = block[8..136].chunks_exact(16).zip(out.chunks_exact_mut(32));
+    for (j, (nibbles, out)) in sub_blocks.enumerate() {
+        let low = block[4 + j / 2] >> (j % 2 * 4) & 15;
+        let scale = f32::from(low | ((high >> (2 * j) & 3) << 4) as u8) - 32.0;
+        by_iq4_values(d * scale, nibbles, out);
+    }
+}
+
+/// What ggml calls a type that is not read, where it is a known one.
+pub(super) fn ggml_name(number: u32) -> Option<&'static str> {
+    Some(match number {
+        9 => "Q8_1",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        29 => "IQ1_M",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block of each, with every nibble in it and scales that tell the sub-blocks apart.
+    #[test]
+    fn four_bits_stand_for_values_of_a_table() {
+        let nibbles: Vec<u8> = (0..16).map(|i| i | (15 - i) << 4).collect();
+        let d = f16::from_f32(0.5).to_le_bytes();
+        let block = [&d[..], &nibbles].concat();
+        let found = TensorType::Iq4Nl.dequantise(&block);
+        let of = |nibble: usize| 0.5 * f32::from(IQ4_VALUES[nibble]);
+        let expected: Vec<f32> = (0..16).chain((0..16).rev()).map(of).collect();
+        assert_eq!(found, expected);
+
+        // Scales 1, 18, 35, 52, 5, 22, 39 and 56.
+        let scales = [1u8, 18, 35, 52, 5, 22, 39, 56];
+        let mut packed = [0u8; 6];
+        for (j, scale) in scales.iter().enumerate() {
+            packed[j / 4] |= (scale >> 4) << (j % 4 * 2);
+            packed[2 + j / 2] |= (scale & 15) << (j % 2 * 4);
+        }
+        let block = [&d[..], &packed, &nibbles.repeat(8)].concat();
+        let found = TensorType::Iq4Xs.dequantise(&block);
+        for (found, scale) in found.chunks(32).zip(scales) {
+            let scale = f32::from(scale) - 32.0;
+            let expected: Vec<f32> = expected.iter().map(|value| value * scale).collect();
+            assert_eq!(found, expected);
         }
     }
 }

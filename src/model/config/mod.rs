@@ -482,6 +482,15 @@ mod tests {
                 r#","final_logit_softcapping":30.0"#,
                 "final_logit_softcapping",
             ),
+            (r#","is_causal":false"#, "is_causal: false"),
+            (
+                r#","quantization_config":{"quant_method":"gptq","bits":4}"#,
+                "quantised by gptq",
+            ),
+            (
+                r#","quantization":{"group_size":64,"bits":4}"#,
+                "quantised by MLX",
+            ),
             (r#","rope_scaling":{"type":"yarn"}"#, "yarn"),
             (r#","rope_scaling":"yarn""#, "`rope_scaling`"),
             (r#","rope_parameters":[5e5]"#, "`rope_parameters`"),
@@ -509,6 +518,16 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("mamba")
+        );
+    }
+
+    #[test]
+    fn a_configuration_of_many_megabytes_is_refused_before_it_is_read() {
+        let zeros = "0,".repeat(1 << 20);
+        let error = small(&format!(r#","rope_parameters":[{zeros}0]"#)).unwrap_err();
+        assert!(
+            error.to_string().contains("at most 1048576 are read"),
+            "{error}"
         );
     }
 

@@ -49,6 +49,10 @@ pub(in crate::model) struct RawConfig {
     pub(in crate::model) final_logit_softcapping: Option<f64>,
     pub(super) attn_logit_softcapping: Option<f64>,
     pub(super) use_bidirectional_attention: Option<bool>,
+    pub(super) is_causal: Option<bool>,
+    /// transformers' and MLX's names of how weights are quantised.
+    pub(super) quantization_config: Option<Quantization>,
+    pub(super) quantization: Option<Quantization>,
     pub(super) scale_attn_weights: Option<bool>,
     pub(super) scale_attn_by_inverse_layer_idx: Option<bool>,
     /// Set by a family: the share of a head that is rotated.
@@ -68,6 +72,12 @@ pub(in crate::model) struct RawConfig {
     pub(in crate::model) has_no_window: bool,
 }
 
+/// How the weights of a safetensors file are quantised, of which this engine reads none.
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct Quantization {
+    quant_method: Option<String>,
+}
+
 /// The value of a field with two names; either may be absent or null.
 pub(in crate::model) fn either<T: PartialEq>(
     (name, value): (&str, Option<T>),
@@ -81,8 +91,17 @@ pub(in crate::model) fn either<T: PartialEq>(
     }
 }
 
+/// Largest `config.json` accepted, in bytes: a value takes many times as much memory.
+const MAX_BYTES: usize = 1 << 20;
+
 impl RawConfig {
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(ModelError::Config(format!(
+                "config.json: {} bytes, at most {MAX_BYTES} are read",
+                bytes.len()
+            )));
+        }
         serde_json::from_slice(bytes)
             .map_err(|error| ModelError::Config(format!("config.json: {error}")))
     }
@@ -131,6 +150,13 @@ impl RawConfig {
     }
 
     fn refuse_what_no_family_does(&self) -> Result<(), ModelError> {
+        let quantised = self.quantization_config.iter().chain(&self.quantization);
+        if let Some(Quantization { quant_method }) = quantised.into_iter().next() {
+            let method = quant_method.as_deref().unwrap_or("MLX");
+            return Err(ModelError::Unsupported(format!(
+                "a model that is quantised by {method}: take the original, or its GGUF file"
+            )));
+        }
         let asked = [
             (
                 self.final_logit_softcapping.is_some(),
@@ -144,6 +170,7 @@ impl RawConfig {
                 self.use_bidirectional_attention == Some(true),
                 "use_bidirectional_attention",
             ),
+            (self.is_causal == Some(false), "is_causal: false"),
             (
                 self.scale_attn_weights == Some(false),
                 "scale_attn_weights: false",

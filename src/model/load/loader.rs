@@ -16,6 +16,8 @@ pub(super) struct Loader<'a> {
     pub(super) weights: &'static Weights,
     /// Whether the file holds the bare decoder, whose names lack their first part.
     is_bare: bool,
+    /// The embedding's name and the output matrix', where the file of a model that has one matrix for both names it after the output.
+    named_after_output: Option<[String; 2]>,
     pub(super) device: &'a Device,
     /// Largest piece of a table, in bytes.
     pub(super) piece_bytes: u64,
@@ -38,6 +40,7 @@ impl<'a> Loader<'a> {
             file,
             weights: config.weights,
             is_bare: false,
+            named_after_output: None,
             device: &compute.device,
             piece_bytes: compute.info.limits.binding_bytes.unwrap_or(u64::MAX),
             precision: compute.precision,
@@ -45,9 +48,16 @@ impl<'a> Loader<'a> {
             notes: Vec::new(),
             job,
         };
-        let embedding = format!("{}.weight", loader.name_of(&config.weights.embedding));
-        loader.is_bare = loader.file.tensor(&embedding).is_none()
-            && (loader.file.tensor(loader.bare(&embedding))).is_some();
+        let [embedding, output] = [&config.weights.embedding, &config.weights.lm_head]
+            .map(|weight| format!("{}.weight", loader.name_of(weight)));
+        let is_there = |name: &str| file.tensor(name).is_some();
+        loader.is_bare = !is_there(&embedding) && is_there(loader.bare(&embedding));
+        if config.tied && !loader.is_bare && !is_there(&embedding) && is_there(&output) {
+            loader.notes.push(format!(
+                "the file has `{output}` and no `{embedding}`; the configuration says that they are one matrix"
+            ));
+            loader.named_after_output = Some([embedding, output]);
+        }
         loader
     }
 
@@ -64,8 +74,12 @@ impl<'a> Loader<'a> {
     }
 
     /// The name in this file.
-    pub(super) fn in_file<'n>(&self, name: &'n str) -> &'n str {
-        if self.is_bare { self.bare(name) } else { name }
+    pub(super) fn in_file<'n>(&'n self, name: &'n str) -> &'n str {
+        match &self.named_after_output {
+            Some([embedding, output]) if name == embedding => output,
+            _ if self.is_bare => self.bare(name),
+            _ => name,
+        }
     }
 
     /// The whole decoder.

@@ -40,7 +40,9 @@ impl Kind {
             "gpt-2" | "phi-2" => Self::Gpt2,
             "mpt" | "olmo" => Self::Neox,
             "smollm" => Self::SmolLm,
-            "llama-bpe" | "llama3" | "llama-v3" => Self::Llama3,
+            "llama-bpe" | "llama3" | "llama-v3" | "falcon3" | "pixtral" | "midm-2.0" | "lfm2" => {
+                Self::Llama3
+            }
             "dbrx" => Self::Dbrx,
             "qwen2" | "deepseek-r1-qwen" => Self::Qwen2,
             other => return Err(TokenizerError::Unsupported(format!("BPE, {other}"))),

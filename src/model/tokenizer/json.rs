@@ -8,6 +8,7 @@ use super::{
     prefix_space, steps,
 };
 use crate::model::Family;
+use crate::weights::{LFS_POINTER, WeightsError};
 
 /// Largest file accepted, in bytes; Gemma's has 33 MB.
 const MAX_BYTES: usize = 64 << 20;
@@ -142,6 +143,9 @@ impl Tokenizer {
 fn parsed(bytes: &[u8]) -> Result<Json, TokenizerError> {
     if bytes.len() > MAX_BYTES {
         return Err(TokenizerError::File(format!("{} bytes", bytes.len())));
+    }
+    if bytes.starts_with(LFS_POINTER) {
+        return Err(file_error(WeightsError::LfsPointer));
     }
     let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
     if bytes.iter().filter(begins_value).count() > MAX_VALUES {

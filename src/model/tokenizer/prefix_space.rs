@@ -3,7 +3,8 @@
 //!
 //! As transformers 5 decides it. Most of its classes take the steps of `tokenizer.json` as they are; these build them
 //! anew, from the setting (`tokenization_gpt2.py`, `tokenization_gpt_neox.py`, `tokenization_qwen2.py`,
-//! `tokenization_llama.py`).
+//! `tokenization_llama.py`). Where file and setting agree, the file's other steps stay as they are, as with transformers 4 and the
+//! `tokenizers` library: transformers 5 drops them there too, such as the separate digits of SmolLM2's file.
 
 use serde_json::{Value as Json, json};
 
