@@ -198,6 +198,13 @@ fn item_files_are_looked_at_converted_and_split_without_a_model() {
     let jsonl = desk.ok(&["items", "convert", "good.csv"]);
     assert_eq!(String::from_utf8(jsonl).unwrap().lines().count(), 2);
 
+    let refused = desk.wrong(&["items", "split", "good.csv", "--out", "few"]);
+    assert!(
+        refused.contains("the part test would get none of 2 items"),
+        "{refused}"
+    );
+    assert!(!desk.0.join("few").exists());
+
     desk.ok(&[
         "items",
         "split",
@@ -226,6 +233,9 @@ const EITHER: &str = "question,a,b,c,answer\nwho likes the old house ?,the cat,t
 fn answers_that_could_be_counted_either_way_are_counted_as_is_said() {
     let desk = Desk::new("answers-from");
     desk.put("either.csv", EITHER);
+    // A split into three parts takes three items.
+    let third = "the cat sees it because,it is near,the dog,a bird,1\n";
+    desk.put("three-either.csv", format!("{EITHER}{third}"));
     let preview: Value = parsed(&desk.ok(&["items", "preview", "either.csv"]));
     assert_eq!(preview["asks_answers_from"], json!(true));
     assert_eq!(
@@ -283,7 +293,10 @@ fn answers_that_could_be_counted_either_way_are_counted_as_is_said() {
             &["--validation", "either.csv"],
         ),
         (vec!["items", "convert", "either.csv"], &[]),
-        (vec!["items", "split", "either.csv", "--out", "parts"], &[]),
+        (
+            vec!["items", "split", "three-either.csv", "--out", "parts"],
+            &[],
+        ),
     ] {
         let arguments = [&command[..], rest].concat();
         let refused = desk.wrong(&arguments);

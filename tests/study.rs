@@ -281,6 +281,19 @@ fn what_is_asked_beside_is_held_to_what_follows_from_it() {
                 "cannot be",
             ),
             ("/race/methods/0/by_layer", &|_| json!([]), "cannot be"),
+            ("/race/methods/0/by_layer", &|_| json!([2.5]), "cannot be"),
+            ("/audit/chance", &shifted, "audit's chance"),
+            ("/audit/asked/1/paired/improved", &|_| json!(90), "answers"),
+            (
+                "/audit/asked/1/paired/p_value",
+                &|_| json!(1e-9),
+                "`p_value`",
+            ),
+            (
+                "/audit/position/places/0/gold",
+                &|_| json!(500),
+                "their places",
+            ),
             ("/effects/0/set", &|_| json!("other"), "lacks"),
             ("/effects/0/layers/0/layer", &|_| json!(3), "other neurons"),
             (

@@ -120,7 +120,15 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
                     shares.len()
                 )));
             }
-            let parts = split(&read_items(&file, counting)?, &shares, seed)?;
+            let items = read_items(&file, counting)?;
+            let parts = split(&items, &shares, seed)?;
+            let mut named = PARTS.iter().zip(&parts);
+            if let Some((name, _)) = named.find(|(_, part)| part.is_empty()) {
+                return Err(CliError::Input(format!(
+                    "the part {name} would get none of {} items; give it a larger share with --shares, or split more items",
+                    items.len()
+                )));
+            }
             fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
             let is_file = |name: &str| {
                 let part = out.join(format!("{name}.jsonl"));

@@ -28,12 +28,12 @@ fn choice(line: &str) -> Option<(char, &str)> {
     lettered(line).filter(|(letter, _)| letter.is_ascii_uppercase())
 }
 
-/// What stands after `ANSWER:`.
+/// What stands after `ANSWER:`; a brace begins the choices of GIFT there.
 fn answer(line: &str) -> Option<&str> {
     let (word, rest) = line.split_once(':')?;
-    word.trim()
-        .eq_ignore_ascii_case("answer")
-        .then(|| rest.trim())
+    let rest = rest.trim();
+    let is_answer = word.trim().eq_ignore_ascii_case("answer") && !rest.starts_with('{');
+    is_answer.then_some(rest)
 }
 
 /// The questions of a text.

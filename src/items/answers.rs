@@ -1,11 +1,15 @@
-//! Right answers that are numbers: whether a file counts the choices from 0 or from 1.
+//! Right answers of which one alone does not say what it means, and the whole file does.
 //!
-//! One number alone rarely says. Those of a whole file do where one of them is 0, or as high as the number of its
-//! choices; where none is, and where both are, somebody has to say it.
+//! A number may count the choices from 0 or from 1. The numbers of a file tell where one of them is 0, or as high as the
+//! number of its choices; where none is, and where both are, somebody has to say it.
+//!
+//! A text may name one choice, by a letter, a column or a number, and be the text of another one. The other answers of the
+//! file tell where all of them name choices, or all of them are texts; else it is an error.
 
 use serde::{Deserialize, Serialize};
 
 use super::check::ItemsError;
+use super::text::quoted;
 
 /// Number of the first choice, where right answers are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +20,13 @@ pub enum AnswersFrom {
     Zero,
     /// The first choice is 1.
     One,
+}
+
+impl AnswersFrom {
+    /// Index of the choice of that number, if it is not below the first one's.
+    fn index(self, number: usize) -> Option<usize> {
+        number.checked_sub(usize::from(u8::from(self)))
+    }
 }
 
 impl From<AnswersFrom> for u8 {
@@ -46,6 +57,65 @@ pub(super) enum Answer {
     Choice(usize),
     /// A number, which the whole file's numbers explain.
     Number(Number),
+    /// A text that names this choice, and that none reads.
+    Named(usize),
+    /// The text of this choice, which names none.
+    Text(usize),
+    /// A text that may be either, which the whole file's texts explain.
+    Either(Either),
+}
+
+impl Answer {
+    /// What a text means that names a choice, or is the text of one, or both; none: it is neither. `field` is what
+    /// messages call its field.
+    pub fn said(
+        answer: &str,
+        field: String,
+        name: Option<Name>,
+        text: Option<usize>,
+    ) -> Option<Self> {
+        Some(match (name, text) {
+            (None, None) => return None,
+            (None, Some(text)) => Self::Text(text),
+            (Some(Name::Letter(choice) | Name::Index(choice)), None) => Self::Named(choice),
+            (Some(Name::Number(value, habit)), None) => Self::Number(Number {
+                value,
+                field,
+                habit,
+                text: None,
+                offset: None,
+            }),
+            (Some(Name::Letter(choice) | Name::Index(choice)), Some(text)) if choice == text => {
+                Self::Choice(text)
+            }
+            (Some(name), Some(text)) => Self::Either(Either {
+                answer: quoted(answer),
+                field,
+                name,
+                text,
+                offset: None,
+            }),
+        })
+    }
+
+    /// The same with its byte of the whole text, where what it means is yet to be told.
+    pub fn at(mut self, place: impl FnOnce() -> usize) -> Self {
+        match &mut self {
+            Self::Number(Number { offset, .. }) | Self::Either(Either { offset, .. }) => {
+                *offset = Some(place());
+            }
+            Self::Choice(_) | Self::Named(_) | Self::Text(_) => {}
+        }
+        self
+    }
+
+    /// Byte of the whole text at which it stands, where that is known.
+    pub fn place(&self) -> Option<usize> {
+        match self {
+            Self::Number(Number { offset, .. }) | Self::Either(Either { offset, .. }) => *offset,
+            Self::Choice(_) | Self::Named(_) | Self::Text(_) => None,
+        }
+    }
 }
 
 impl From<usize> for Answer {
@@ -67,6 +137,57 @@ pub(super) struct Number {
     pub offset: Option<usize>,
 }
 
+/// A right answer that names one choice and is the text of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Either {
+    /// The beginning of it.
+    pub answer: String,
+    /// What messages call its field.
+    pub field: String,
+    pub name: Name,
+    /// The choice that reads so.
+    pub text: usize,
+    /// Byte of the whole text at which it stands.
+    pub offset: Option<usize>,
+}
+
+/// What a text names beside a choice that reads so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// A choice, by its letter or column.
+    Letter(usize),
+    /// A choice, by its number from 0.
+    Index(usize),
+    /// A number, which is counted by this habit.
+    Number(usize, Habit),
+}
+
+impl Either {
+    /// Whether it is the text of a choice, by what the other answers of the file are; none: they do not tell. Digits are
+    /// texts where all of them read so.
+    pub fn is_text(&self, has_names: bool, has_texts: bool) -> Option<bool> {
+        match (has_names, has_texts, self.name) {
+            (false, false, Name::Letter(_)) | (true, true, _) => None,
+            (is_name, ..) => Some(!is_name),
+        }
+    }
+
+    /// What is wrong with it where that is not told.
+    pub fn problem(&self, choices: &[String]) -> String {
+        let Self { answer, field, .. } = self;
+        let names = match self.name {
+            Name::Letter(choice) => {
+                let choice = choices.get(choice).map(|choice| quoted(choice));
+                format!("names the choice `{}`", choice.unwrap_or_default())
+            }
+            Name::Index(_) | Name::Number(..) => "may be the number of a choice".to_owned(),
+        };
+        format!(
+            "{field} is `{answer}`, which {names} and is the text of another one, and the other answers do not show which is meant: write the letter of the right one in brackets, as in `(A)`"
+        )
+    }
+}
+
 /// How files of a kind count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Habit {
@@ -85,6 +206,8 @@ pub(super) enum Reading {
     Texts,
     /// Choices, counted from there.
     From(AnswersFrom),
+    /// The same where every number is the text of a choice as well: those that are the text of another one are wrong.
+    Both(AnswersFrom),
     /// It is not known, and why.
     Open(&'static str),
 }
@@ -119,6 +242,9 @@ impl Reading {
             _ => None,
         };
         match (habit, shown) {
+            (Habit::Header(first), _) if either && !only_index && !(is_zero && is_highest) => {
+                Self::Both(shown.unwrap_or(first))
+            }
             (Habit::Defined(first), Some(shown)) if first != shown => Self::Open(match shown {
                 AnswersFrom::Zero => "this kind of file counts from 1, and an answer is 0",
                 AnswersFrom::One => {
@@ -147,10 +273,16 @@ impl Reading {
                 (number.text, why)
             }
             Self::From(first) => {
-                let first = u8::from(first);
-                let index = value.checked_sub(usize::from(first));
-                let why = format!("there are {choices} choices (the first is {first})");
-                (index.filter(|index| *index < choices), why)
+                let why = format!(
+                    "there are {choices} choices (the first is {})",
+                    u8::from(first)
+                );
+                (first.index(*value).filter(|index| *index < choices), why)
+            }
+            Self::Both(first) => {
+                let why = "is both the number of a choice and the text of another one: write the letter of the right one in brackets, as in `(A)`";
+                let index = first.index(*value);
+                (index.filter(|_| index == number.text), why.to_owned())
             }
             Self::Open(why) => (None, why.to_owned()),
         };
@@ -170,16 +302,12 @@ pub(super) fn unmarked(text: &str) -> &str {
     text.trim_matches(|char: char| char.is_whitespace() || ".:()[]".contains(char))
 }
 
-/// The choice that a text names: the one that reads so, else the one of that letter.
-pub(super) fn named(answer: &str, choices: &[String]) -> Option<usize> {
-    let letter = match unmarked(answer).as_bytes() {
+/// The choice whose letter a text is, be there as many or not.
+pub(super) fn lettered(answer: &str) -> Option<usize> {
+    match unmarked(answer).as_bytes() {
         [letter] if letter.is_ascii_alphabetic() => {
             Some(usize::from(letter.to_ascii_uppercase() - b'A'))
         }
         _ => None,
-    };
-    choices
-        .iter()
-        .position(|choice| choice == answer)
-        .or(letter)
+    }
 }

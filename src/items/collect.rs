@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::Item;
-use super::answers::{Answer, AnswersFrom, Habit, Number, Reading};
+use super::answers::{Answer, AnswersFrom, Either, Habit, Name, Number, Reading};
 use super::check::{MAX_ITEMS, check_choices, check_gold, check_text};
 use super::draft::{Draft, Fault};
 use super::parsed::{LineError, MAX_ERRORS, ParsedItems};
@@ -22,6 +22,12 @@ pub(super) struct Collector<'a> {
     lines: Vec<usize>,
     /// Items whose right choice is yet to be told from a number, by their index.
     numbered: Vec<(usize, Number)>,
+    /// Items whose right answer names one choice and is the text of another one, by their index.
+    either: Vec<(usize, Either)>,
+    /// Whether an answer names a choice and can be no text of one.
+    has_names: bool,
+    /// Whether an answer is the text of a choice and can be no name of one.
+    has_texts: bool,
 }
 
 impl<'a> Collector<'a> {
@@ -40,6 +46,9 @@ impl<'a> Collector<'a> {
             called: (0, 0),
             lines: Vec::new(),
             numbered: Vec::new(),
+            either: Vec::new(),
+            has_names: false,
+            has_texts: false,
         }
     }
 
@@ -83,18 +92,35 @@ impl<'a> Collector<'a> {
     fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
         check_text(&draft.context, "the context")?;
         check_choices(&draft.choices)?;
-        if let Answer::Choice(gold) = draft.gold {
+        if let Answer::Choice(gold) | Answer::Named(gold) | Answer::Text(gold) = draft.gold {
             check_gold(gold, &draft.choices)?;
         }
         let id = draft.id.unwrap_or_else(|| self.name(line));
         if !self.ids.insert(id.clone()) {
             return Err(format!("the id `{}` is there twice", quoted(&id)));
         }
+        let index = self.parsed.items.len();
         let gold = match draft.gold {
             Answer::Choice(gold) => gold,
+            Answer::Named(gold) => {
+                self.has_names = true;
+                gold
+            }
+            Answer::Text(gold) => {
+                self.has_texts = true;
+                gold
+            }
             Answer::Number(number) => {
-                self.numbered.push((self.parsed.items.len(), number));
+                let is_index = number.value <= draft.choices.len();
+                self.has_names |= is_index && number.text.is_none();
+                self.has_texts |= !is_index && number.text.is_some();
+                self.numbered.push((index, number));
                 0
+            }
+            Answer::Either(either) => {
+                let gold = either.text;
+                self.either.push((index, either));
+                gold
             }
         };
         Ok(Item {
@@ -120,6 +146,7 @@ impl<'a> Collector<'a> {
 
     /// What the text held, once all of it was taken. `answers_from` says how it counts, where that is known.
     pub fn finish(mut self, answers_from: Option<AnswersFrom>) -> ParsedItems {
+        let unexplained = self.explain();
         let numbered = std::mem::take(&mut self.numbered);
         let readings = self.readings(&numbered, answers_from);
         let open = readings.iter().find_map(|(habit, reading)| match reading {
@@ -132,9 +159,39 @@ impl<'a> Collector<'a> {
                     self.ask(first, why);
                 }
             }
-            None => self.settle(&numbered, &readings),
+            None => self.settle(&numbered, &readings, &unexplained),
         }
         self.parsed
+    }
+
+    /// Gives the items whose right answer could mean two choices the one that the other answers show, and gives back
+    /// those where they do not.
+    fn explain(&mut self) -> Vec<(usize, Either)> {
+        let mut unexplained = Vec::new();
+        for (index, either) in std::mem::take(&mut self.either) {
+            match (either.is_text(self.has_names, self.has_texts), either.name) {
+                (None, _) => unexplained.push((index, either)),
+                // As it was taken.
+                (Some(true), _) => {}
+                (Some(false), Name::Letter(choice) | Name::Index(choice)) => {
+                    if let Some(item) = self.parsed.items.get_mut(index) {
+                        item.gold = choice;
+                    }
+                }
+                (Some(false), Name::Number(value, habit)) => {
+                    let number = Number {
+                        value,
+                        field: either.field,
+                        habit,
+                        text: None,
+                        offset: either.offset,
+                    };
+                    self.numbered.push((index, number));
+                }
+            }
+        }
+        self.numbered.sort_by_key(|(index, _)| *index);
+        unexplained
     }
 
     /// What the numbers of each habit mean. Shapes of JSON may be mixed, and count differently.
@@ -180,13 +237,25 @@ impl<'a> Collector<'a> {
         }
         self.parsed.items.clear();
         self.parsed.asks_answers_from = true;
-        self.refuse_number(*index, number, message);
+        self.refuse_answer(*index, number.offset, message);
         self.sort_errors();
     }
 
-    /// Gives the items their right choices, and leaves out those whose number is none.
-    fn settle(&mut self, numbered: &[(usize, Number)], readings: &[(Habit, Reading)]) {
+    /// Gives the items their right choices, and leaves out those whose number is none, and those whose answer nothing
+    /// explains.
+    fn settle(
+        &mut self,
+        numbered: &[(usize, Number)],
+        readings: &[(Habit, Reading)],
+        unexplained: &[(usize, Either)],
+    ) {
         let mut wrong = HashSet::new();
+        for (index, either) in unexplained {
+            let item = self.parsed.items.get(*index);
+            let message = item.map_or_else(String::new, |item| either.problem(&item.choices));
+            wrong.insert(*index);
+            self.refuse_answer(*index, either.offset, message);
+        }
         for (index, number) in numbered {
             let choices = self.choices(*index);
             let found = readings.iter().find(|(habit, _)| *habit == number.habit);
@@ -198,7 +267,7 @@ impl<'a> Collector<'a> {
                 (Ok(gold), Some(item)) => item.gold = gold,
                 (Err(message), _) => {
                     wrong.insert(*index);
-                    self.refuse_number(*index, number, message);
+                    self.refuse_answer(*index, number.offset, message);
                 }
                 _ => {}
             }
@@ -215,9 +284,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn refuse_number(&mut self, index: usize, number: &Number, message: String) {
+    fn refuse_answer(&mut self, index: usize, offset: Option<usize>, message: String) {
         let line = self.lines.get(index).copied().unwrap_or(1);
-        let offset = number.offset;
         self.refuse(line, Fault { message, offset });
     }
 

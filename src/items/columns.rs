@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answer, AnswersFrom, Habit, Number, named, unmarked, whole};
+use super::answers::{Answer, AnswersFrom, Habit, Name, Number, lettered, unmarked, whole};
 use super::draft::{Draft, Fault};
 use super::fields::{Field, Fields, Json};
 use super::placeholder::letter;
@@ -167,7 +167,7 @@ impl Columns {
         Ok((draft, answer))
     }
 
-    /// What an answer means: a column's name or letter, else a choice's text or letter, or a number.
+    /// What an answer means: a column's name, a letter, a choice's text, or a number.
     fn right(&self, answer: &str, field: String, choices: &[String]) -> Result<Answer, String> {
         let name = column_name(answer);
         let number = whole(answer);
@@ -177,25 +177,23 @@ impl Columns {
         let is_meant =
             |column: &Column| !is_counted && (column.name == name || column.label == name);
         let count = choices.len();
-        match (self.choices.iter().take(count).position(is_meant), number) {
-            (Some(choice), _) => Ok(choice.into()),
-            (None, Some(value)) => Ok(Answer::Number(Number {
+        let column = self.choices.iter().take(count).position(is_meant);
+        let text = choices.iter().position(|choice| choice == answer);
+        if let (None, Some(value)) = (column, number) {
+            return Ok(Answer::Number(Number {
                 value,
                 field,
                 habit,
-                text: choices.iter().position(|choice| choice == answer),
+                text,
                 offset: None,
-            })),
-            (None, None) => named(answer, choices)
-                .filter(|choice| *choice < count)
-                .map(Answer::Choice)
-                .ok_or_else(|| {
-                    format!(
-                        "{field} is `{}`: neither a letter nor a number nor the text of one of {count} choices",
-                        quoted(answer)
-                    )
-                }),
+            }));
         }
+        let named = column.or_else(|| lettered(answer).filter(|choice| *choice < count));
+        let neither = format!(
+            "{field} is `{}`: neither a letter nor a number nor the text of one of {count} choices",
+            quoted(answer)
+        );
+        Answer::said(answer, field, named.map(Name::Letter), text).ok_or(neither)
     }
 
     /// How the columns of the choices are numbered.
@@ -314,20 +312,16 @@ fn of_fields(columns: &Columns, fields: &[Named]) -> Result<Draft, Fault> {
         message,
         offset: place(index),
     };
-    let (mut draft, answer) = columns.draft(&row).map_err(fault)?;
-    if let Answer::Number(number) = &mut draft.gold {
-        number.offset = place(answer);
-    }
+    let (draft, answer) = columns.draft(&row).map_err(fault)?;
     let is_index =
         |named: &Named| named.name == "gold" && matches!(named.field.value, Json::Number(_));
-    Ok(match draft.gold {
+    let gold = match (draft.gold, fields.get(answer)) {
         // As in the other shapes of an object.
-        Answer::Number(number) if fields.get(answer).is_some_and(is_index) => Draft {
-            gold: number.value.into(),
-            ..draft
-        },
-        _ => draft,
-    })
+        (Answer::Number(number), Some(named)) if is_index(named) => number.value.into(),
+        (gold, Some(named)) => gold.at(|| named.field.place),
+        (gold, None) => gold,
+    };
+    Ok(Draft { gold, ..draft })
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use super::Item;
 use super::check::ItemsError;
 use super::placeholder::letter;
 
-/// Items as CSV (RFC 4180): `id`, `question`, a column a choice (`a`, `b`, …) and `correct`, the letter.
+/// Items as CSV (RFC 4180): `id`, `question`, a column a choice (`a`, `b`, …) and `correct`, the letter; in brackets where
+/// a choice reads as that letter.
 ///
 /// Reading it again gives the same items, but for white space around a text, which a table's reader takes off.
 ///
@@ -28,7 +29,12 @@ pub fn to_csv(items: &[Item]) -> Result<String, ItemsError> {
     for item in items {
         let mut choices: Vec<&str> = item.choices.iter().map(String::as_str).collect();
         choices.resize(columns, "");
-        write([&item.id, &item.context], choices, &column(item.gold))?;
+        let letter = column(item.gold);
+        let correct = match choices.iter().any(|choice| choice.trim() == letter) {
+            true => format!("({letter})"),
+            false => letter,
+        };
+        write([&item.id, &item.context], choices, &correct)?;
     }
     String::from_utf8(writer.into_inner().map_err(fail)?).map_err(fail)
 }
@@ -67,6 +73,19 @@ mod tests {
         let parsed = parse_items(&to_csv(&items).unwrap());
         assert_eq!((parsed.format, &parsed.errors), ("csv", &vec![]));
         assert_eq!(parsed.items, items);
+    }
+
+    #[test]
+    fn a_letter_that_a_choice_reads_stays_a_letter() {
+        let items = vec![Item {
+            id: "1".into(),
+            context: "q".into(),
+            choices: vec!["x".into(), " a".into(), "b".into()],
+            gold: 0,
+        }];
+        let csv = to_csv(&items).unwrap();
+        assert!(csv.ends_with(",(a)\n"), "{csv}");
+        assert_eq!(parse_items(&csv).items[0].gold, 0);
     }
 
     #[test]

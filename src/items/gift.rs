@@ -4,13 +4,14 @@
 //! with `$CATEGORY:` is skipped as well; `\` before one of `~ = # { } : \` takes its meaning away, and `\n` is a line
 //! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does. A
 //! question and each of its choices may begin with the name of its markup (`[html]`), else a choice has the question's.
+//! White space within a text stays, so that code keeps its indentation.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::check_size;
 use super::draft::{Draft, Fault, Found};
 use super::html;
 use super::place::offset_of;
-use super::text::{quoted, tidy};
+use super::text::quoted;
 
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
@@ -26,11 +27,6 @@ fn marked_up(text: &str) -> Option<(&'static str, &str)> {
             .eq_ignore_ascii_case(name)
             .then(|| (name, rest(text, name.len())))
     })
-}
-
-/// Whether a text begins with the name of a markup, which is not JSON's list.
-pub(super) fn starts_with_markup(text: &str) -> bool {
-    marked_up(text).is_some()
 }
 
 /// Whether a text has a title or a brace with what only GIFT has after it.
@@ -64,11 +60,11 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
     std::iter::from_fn(move || {
         let mut block: Option<Block> = None;
         for (number, line) in lines.by_ref() {
-            let line = line.trim();
-            if line.starts_with("//") || line.starts_with("$CATEGORY:") {
+            let trimmed = line.trim();
+            if trimmed.starts_with("//") || trimmed.starts_with("$CATEGORY:") {
                 continue;
             }
-            match (&mut block, line.is_empty()) {
+            match (&mut block, trimmed.is_empty()) {
                 (None, true) => {}
                 (Some(_), true) => break,
                 (None, false) => block = Some(Block::new(number, text, line)),
@@ -83,7 +79,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
 struct Block {
     /// Number of the first one.
     line: usize,
-    /// All of them, trimmed.
+    /// All of them.
     lines: String,
     /// Where each begins in `lines` and in the file.
     starts: Vec<(usize, usize)>,
@@ -156,8 +152,8 @@ impl From<&str> for Wrong {
 }
 
 fn question(block: &str) -> Result<Draft, Wrong> {
-    let mut text = block;
-    if let Some(titled) = block.strip_prefix("::") {
+    let mut text = block.trim_start();
+    if let Some(titled) = text.strip_prefix("::") {
         let end = titled
             .match_indices("::")
             .find(|(at, _)| !is_escaped(titled, *at));
@@ -167,12 +163,21 @@ fn question(block: &str) -> Result<Draft, Wrong> {
     let (markup, text) = marked_up(text).unwrap_or(("", text));
     let read = |markup: &str, text: &str| match markup {
         HTML => html::to_text(&unescaped(text)),
-        _ => Ok(tidy(&unescaped(text))),
+        _ => Ok(unescaped(text).trim().to_owned()),
     };
     let named = |what: String| Wrong::from(format!("the question {what}"));
 
     let (before, answers) = cut(text, '{').ok_or("there are no choices in braces")?;
     let (answers, after) = cut(answers, '}').ok_or("the brace of the choices is not closed")?;
+    let stray = |before: &str, brace: &str| Wrong {
+        message: format!(
+            "this `{brace}` is no brace around the choices: put `\\` before the braces of the text"
+        ),
+        at: Some(offset_of(block, before) + before.len()),
+    };
+    if let Some((before, _)) = cut(answers, '{') {
+        return Err(stray(before, "{"));
+    }
     if let Some((between, _)) = cut(after, '{') {
         return Err(Wrong {
             message:
@@ -180,6 +185,9 @@ fn question(block: &str) -> Result<Draft, Wrong> {
                     .into(),
             at: Some(offset_of(block, between) + between.len()),
         });
+    }
+    if let Some((before, _)) = cut(after, '}') {
+        return Err(stray(before, "}"));
     }
     let (choices, gold) = choices(answers.trim()).map_err(|(part, message)| Wrong {
         message,
@@ -479,6 +487,47 @@ mod tests {
             parse_items("[html]q {=1 &\\#x96; 2 ~b}\n").items[0].choices[0],
             "1 – 2"
         );
+    }
+
+    #[test]
+    fn a_brace_of_the_text_without_its_backslash_is_named() {
+        for (text, at) in [
+            ("Which is irrational? {~1/2 ~2 =\\sqrt{2}}", 37),
+            ("q {=a ~b ~x^{2}}", 13),
+            ("q {=a ~b} in {2}", 14),
+            ("q {=a ~b} and c}", 16),
+        ] {
+            let parsed = parse_items(text);
+            assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1), "{text}");
+            assert_eq!(parsed.errors[0].column, at, "{:?}", parsed.errors);
+        }
+        let message = &parse_items("q {=a ~b ~x^{2}}").errors[0].message;
+        assert!(message.contains("put `\\` before"), "{message}");
+        let found = read("q {~1/2 =\\sqrt\\{2\\}} \\{a\\}\n");
+        assert_eq!(found[0].0, "q _____ {a}");
+        assert_eq!(found[0].1, "1/2|\\sqrt{2}");
+    }
+
+    /// Two choices may differ in their indentation alone.
+    #[test]
+    fn inner_white_space_stays() {
+        let found = read(
+            "  ::t:: What prints 1?\r\n  for x in y:\r\n      z\r\n{\r\n  =if a:\r\n      b\r\n  ~if a:\r\n   b\r\n}\r\n",
+        );
+        assert_eq!(found[0].0, "What prints 1?\n  for x in y:\n      z");
+        assert_eq!(found[0].1, "if a:\n      b|if a:\n   b");
+        let found = read("[html]q<pre>\n  a\n    b</pre>{=<pre>x  y</pre> ~<pre>x y</pre>}\n");
+        assert_eq!(found[0].0, "q\n  a\n    b");
+        assert_eq!(found[0].1, "x  y|x y");
+    }
+
+    /// `Answer: {` is no answer of Aiken's, and a question may begin with a bracket.
+    #[test]
+    fn a_question_is_not_taken_for_another_format() {
+        let found = read("Which one floats?\nA. cork\nB. anvil\nAnswer: {=A ~B}\n");
+        assert_eq!(found[0].1, "A|B");
+        let found = read("[Physics] Which one floats? {=cork ~anvil}\n");
+        assert_eq!(found[0].0, "[Physics] Which one floats?");
     }
 
     #[test]

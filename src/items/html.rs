@@ -1,5 +1,5 @@
-//! HTML as text: tags are dropped, blocks begin lines, white space is one space, entities are read. Raised and lowered
-//! text keeps its meaning (`10²`, `x^n`, `H₂O`). What text cannot say is refused by name.
+//! HTML as text: tags are dropped, blocks begin lines, white space is one space but within `<pre>`, entities are read.
+//! Raised and lowered text keeps its meaning (`10²`, `x^n`, `H₂O`). What text cannot say is refused by name.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,45 @@ use super::text::{quoted, tidy};
 use super::xml::character;
 
 /// Elements that begin a line.
-const BLOCKS: [&str; 11] = [
-    "p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "pre",
+const BLOCKS: &[&str] = &[
+    "p",
+    "br",
+    "hr",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "menu",
+    "dl",
+    "dt",
+    "dd",
+    "tr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hgroup",
+    "blockquote",
+    "center",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "aside",
+    "main",
+    "nav",
+    "address",
+    "figure",
+    "figcaption",
+    "details",
+    "summary",
+    "form",
+    "fieldset",
+    "legend",
+    "optgroup",
+    "option",
 ];
 /// Elements whose content is no text.
 const HIDDEN: [&str; 2] = ["script", "style"];
@@ -67,35 +104,20 @@ const MAX_ENTITY: usize = 31;
 ///
 /// What the HTML holds that no text stands for.
 pub(super) fn to_text(html: &str) -> Result<String, String> {
-    let mut out = Writer::default();
-    let mut rest = html;
-    // Whether anything is closed further on is asked once, or the time would grow with the square of the text.
-    let (tags_end, comments_end) = (html.rfind('>'), html.rfind("-->"));
-    while let Some(at) = rest.find(['<', '&', '\n', '\r', '\t']) {
-        let (before, special) = rest.split_at(at);
-        out.text.push_str(before);
-        let place = html.len() - special.len();
-        let is_closed = |end: Option<usize>| end.is_some_and(|end| end > place);
-        let markup = match special.starts_with("<!--") {
-            true if is_closed(comments_end) => comment(special),
-            false if is_closed(tags_end) => tag(special),
-            _ => None,
-        };
-        let (meaning, length) = markup
-            .or_else(|| entity(special))
-            .unwrap_or_else(|| match special.as_bytes().first() {
-                Some(byte @ (b'<' | b'&')) => (Meaning::Char(char::from(*byte)), 1),
-                _ => (Meaning::Char(' '), 1),
-            });
-        out.take(meaning)?;
-        rest = special.get(length..).unwrap_or_default();
-    }
-    out.text.push_str(rest);
-    out.close_all();
-    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok(tidy(
-        &out.text.lines().map(words).collect::<Vec<_>>().join("\n"),
-    ))
+    Writer::default().read(html)
+}
+
+/// The text of HTML in which a line break begins a line, as in Moodle's own format.
+///
+/// # Errors
+///
+/// As [`to_text`].
+pub(super) fn to_lines(html: &str) -> Result<String, String> {
+    let writer = Writer {
+        begins_lines: true,
+        ..Writer::default()
+    };
+    writer.read(html)
 }
 
 /// Whether texts that differ are still different once they are read: two choices that become one have lost what told
@@ -132,6 +154,8 @@ enum Meaning {
     Text(&'static str),
     /// A block begins or ends.
     Line,
+    /// White space stays as it is from here on, or does so no more.
+    Kept(bool),
     Open(Script),
     Close(Script),
     Refused(&'static str),
@@ -140,12 +164,74 @@ enum Meaning {
 /// The text so far.
 #[derive(Default)]
 struct Writer {
+    /// The parts before, in which white space is as it is to be.
+    done: String,
     text: String,
+    /// Whether the white space of `text` stays.
+    is_kept: bool,
+    /// Whether a line break begins a line.
+    begins_lines: bool,
     /// Raised and lowered parts that are not closed, and where each begins.
     open: Vec<(Script, usize)>,
 }
 
 impl Writer {
+    fn read(mut self, html: &str) -> Result<String, String> {
+        let mut rest = html;
+        // Whether anything is closed further on is asked once, or the time would grow with the square of the text.
+        let (tags_end, comments_end) = (html.rfind('>'), html.rfind("-->"));
+        while let Some(at) = rest.find(['<', '&', '\n', '\r', '\t']) {
+            let (before, special) = rest.split_at(at);
+            self.text.push_str(before);
+            let place = html.len() - special.len();
+            let is_closed = |end: Option<usize>| end.is_some_and(|end| end > place);
+            let markup = match special.starts_with("<!--") {
+                true if is_closed(comments_end) => comment(special),
+                false if is_closed(tags_end) => tag(special),
+                _ => None,
+            };
+            let (meaning, length) = markup
+                .or_else(|| entity(special))
+                .unwrap_or_else(|| (self.plain(special.as_bytes().first()), 1));
+            self.take(meaning)?;
+            rest = special.get(length..).unwrap_or_default();
+        }
+        self.text.push_str(rest);
+        self.end_part();
+        Ok(self.done)
+    }
+
+    /// What a character means that begins no markup.
+    fn plain(&self, byte: Option<&u8>) -> Meaning {
+        match byte {
+            Some(b'\n') if self.begins_lines && !self.is_kept => Meaning::Line,
+            Some(byte) if self.is_kept || matches!(byte, b'<' | b'&') => {
+                Meaning::Char(char::from(*byte))
+            }
+            _ => Meaning::Char(' '),
+        }
+    }
+
+    /// Ends the part in which white space has one meaning.
+    fn end_part(&mut self) {
+        self.close_all();
+        let text = std::mem::take(&mut self.text);
+        let part = match self.is_kept {
+            true => {
+                let text = text.trim_start_matches(['\r', '\n']).trim_end();
+                text.replace('\u{a0}', " ")
+            }
+            false => {
+                let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+                tidy(&text.lines().map(words).collect::<Vec<_>>().join("\n"))
+            }
+        };
+        if !self.done.is_empty() && !part.is_empty() {
+            self.done.push('\n');
+        }
+        self.done.push_str(&part);
+    }
+
     fn take(&mut self, meaning: Meaning) -> Result<(), String> {
         match meaning {
             Meaning::Nothing => {}
@@ -154,6 +240,10 @@ impl Writer {
             Meaning::Line => {
                 self.close_all();
                 self.text.push('\n');
+            }
+            Meaning::Kept(is_kept) => {
+                self.end_part();
+                self.is_kept = is_kept;
             }
             Meaning::Open(_) if self.open.len() >= MAX_SCRIPTS => {
                 return Err(format!(
@@ -244,6 +334,7 @@ fn tag(text: &str) -> Option<(Meaning, usize)> {
             Meaning::Refused("text that its style raises or lowers: use `<sup>` or `<sub>`")
         }
         ("td" | "th", _) => Meaning::Char(' '),
+        ("pre", _) => Meaning::Kept(!is_end),
         (name, _) if BLOCKS.contains(&name) => Meaning::Line,
         _ => Meaning::Nothing,
     };
@@ -287,7 +378,7 @@ fn entity(text: &str) -> Option<(Meaning, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_apart, to_text};
+    use super::{check_apart, to_lines, to_text};
 
     #[test]
     fn html_that_is_none_stays_as_it_is() {
@@ -304,6 +395,61 @@ mod tests {
         ] {
             assert_eq!(to_text(html).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn white_space_stays_within_pre_alone() {
+        for (html, text) in [
+            (
+                "Read\n  this:<pre class=\"c\">\nfor x in y:\n\n    z(<b>x</b>)\t&lt; 1<br>end\n</pre>  Why\n so?",
+                "Read this:\nfor x in y:\n\n    z(x)\t< 1\nend\nWhy so?",
+            ),
+            ("<pre>  a\n&nbsp;b</pre>", "  a\n b"),
+            ("<pre>a\n b", "a\n b"),
+            ("a</pre>  b<pre> \n</pre>c", "a\nb\nc"),
+            ("<sup>2<pre>  x</sup></pre>", "²\n  x"),
+        ] {
+            assert_eq!(to_text(html).unwrap(), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn blocks_begin_lines() {
+        for block in [
+            "h4",
+            "h5",
+            "h6",
+            "blockquote",
+            "dl",
+            "dt",
+            "dd",
+            "section",
+            "article",
+            "header",
+            "footer",
+            "aside",
+            "main",
+            "address",
+            "figure",
+            "figcaption",
+            "center",
+            "details",
+            "summary",
+            "fieldset",
+            "legend",
+            "option",
+        ] {
+            let html = format!("a<{block}>b</{block}>c");
+            assert_eq!(to_text(&html).unwrap(), "a\nb\nc");
+        }
+        assert_eq!(to_text("a<hr>b<hr/>c").unwrap(), "a\nb\nc");
+    }
+
+    #[test]
+    fn line_breaks_begin_lines_where_they_are_to() {
+        let html = "a\n<b\nclass=\"x\">b</b>  c\n\n<pre>d\n\ne</pre>f";
+        assert_eq!(to_lines(html).unwrap(), "a\nb c\nd\n\ne\nf");
+        assert_eq!(to_text(html).unwrap(), "a b c\nd\n\ne\nf");
     }
 
     /// The standard's table, as Python's `html.unescape` has it.

@@ -1,18 +1,22 @@
-//! Items as JSON: one object a line, or one array of them.
+//! Items as JSON: one object a line, one array of them, or one object over several lines.
 //!
 //! What an object may look like is in [`super::shapes`]. A wrong line is reported with its number and what is
 //! wrong; the good ones are kept.
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::check::{MAX_ITEMS, check_size};
 use super::draft::{Draft, Fault, Found};
 use super::fields::{Object, what};
+use super::listed::listed_choices;
 use super::place::{LineCounter, offset_of};
 use super::shapes::draft;
+use super::text::quoted;
 
 /// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
 pub(super) fn fits(text: &str) -> bool {
@@ -20,6 +24,19 @@ pub(super) fn fits(text: &str) -> bool {
         let rest = line.trim_start().strip_prefix('{');
         rest.is_some_and(|rest| rest.trim_start().starts_with('"'))
     })
+}
+
+/// Whether a text begins a list of objects, of lists, or of nothing: other formats have texts that begin with a bracket.
+pub(super) fn begins_a_list(text: &str) -> bool {
+    let rest = text.strip_prefix('[');
+    rest.is_some_and(|rest| rest.trim_start().starts_with(['{', '[', ']']))
+}
+
+/// Whether a text is one object over several lines.
+pub(super) fn is_one_object(text: &str) -> bool {
+    text.starts_with('{')
+        && text.trim_end().contains('\n')
+        && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 /// Whether the first line is JSON, of whatever kind; so is a text without lines.
@@ -34,6 +51,13 @@ pub(super) fn read_lines(text: &str) -> impl Iterator<Item = Found> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
         .map(move |(index, line)| (index + 1, item(text, line)))
+}
+
+/// One object over several lines.
+pub(super) fn read_object(text: &str) -> impl Iterator<Item = Found> {
+    let raw = text.trim();
+    let line = LineCounter::new(text).at(offset_of(text, raw));
+    std::iter::once((line, item(text, raw)))
 }
 
 /// One array of objects; those before a place where it is no JSON are read.
@@ -75,7 +99,54 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
 }
 
 fn item<'a>(text: &'a str, raw: &'a str) -> Result<Draft, Fault> {
-    read_one(text, raw, |object: Object<'a>| draft(&object.fields(text)?))
+    let found = read_one(text, raw, |object: Object<'a>| draft(&object.fields(text)?));
+    found.map_err(|fault| items_within(text, raw).unwrap_or(fault))
+}
+
+/// What is to be done about an object that is no item and has a field with a list of them.
+fn items_within<'a>(text: &'a str, raw: &'a str) -> Option<Fault> {
+    let mut json = serde_json::Deserializer::from_str(raw);
+    let field = json.deserialize_map(ListOfItems(text)).ok()??;
+    let name: String = serde_json::from_str(field.get()).ok()?;
+    let message = format!(
+        "the items are in the list `{}`: give that list alone",
+        quoted(&name)
+    );
+    Some(Fault::at(offset_of(text, field.get()), message))
+}
+
+/// Finds the name of the first list of items in an object of this text that has no choices itself. Values are looked at
+/// one by one, for the object may be as large as the text.
+struct ListOfItems<'a>(&'a str);
+
+impl<'de> Visitor<'de> for ListOfItems<'de> {
+    type Value = Option<&'de RawValue>;
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let (mut found, mut has_choices) = (None, false);
+        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            has_choices |= matches!(name.get(), r#""choices""# | r#""options""#);
+            if found.is_none() && begins_with_an_item(self.0, value) {
+                found = Some(name);
+            }
+        }
+        Ok(found.filter(|_| !has_choices))
+    }
+}
+
+/// Whether a value is a list whose first value is an item, or has choices as one.
+fn begins_with_an_item<'a>(text: &'a str, list: &'a RawValue) -> bool {
+    let Some(values) = list.get().strip_prefix('[') else {
+        return false;
+    };
+    let mut values = serde_json::Deserializer::from_str(values).into_iter::<&'a RawValue>();
+    let first = values.next().and_then(Result::ok).map(RawValue::get);
+    let first = first.filter(|first| check_size(first).is_ok());
+    let object = first.and_then(|first| serde_json::from_str::<Object<'a>>(first).ok());
+    let fields = object.and_then(|object| object.fields(text).ok());
+    fields.is_some_and(|fields| listed_choices(&fields).is_some() || draft(&fields).is_ok())
 }
 
 /// What `draft` makes of a value of a text; a fault without a place has that of the value.
@@ -246,9 +317,64 @@ mod tests {
             parse_items("[\n{\"context\":\"q\",\"choices\":[\"a\",\"b\"],\"gold\":0},\n{}\n]");
         assert_eq!((parsed.format, parsed.items.len()), ("json", 1));
         assert_eq!(parsed.errors[0].line, 3);
-        let cut = parse_items("[1,").errors;
+        let cut = parse_items("[{},").errors;
         assert_eq!(cut.len(), 2);
         assert!(cut[1].message.contains("not JSON"));
+    }
+
+    #[test]
+    fn an_object_over_several_lines_is_an_item() {
+        let text =
+            "\n{\n  \"question\": \"q\",\n  \"choices\": [\"a\", \"b\"],\n  \"answer\": \"B\"\n}\n";
+        let parsed = parse_items(text);
+        assert_eq!((parsed.format, &parsed.errors), ("json", &vec![]));
+        let item = &parsed.items[0];
+        assert_eq!((item.id.as_str(), item.gold), ("line-2", 1));
+    }
+
+    #[test]
+    fn an_object_that_holds_a_list_of_items_is_told_so() {
+        let item = r#"{"question":"q","choices":["a","b"],"answer":"B"}"#;
+        for (text, line) in [
+            (
+                format!("{{\n\"title\": \"t\",\n\"questions\": [\n{item},\n{item}\n]\n}}\n"),
+                3,
+            ),
+            (format!("{{\"questions\": [{item}]}}"), 1),
+            // Longer than an item may be.
+            (
+                format!(
+                    "{{\n\"title\": \"{}\",\n\"questions\": [{item}]\n}}",
+                    "x".repeat(3_000_000)
+                ),
+                3,
+            ),
+        ] {
+            let parsed = parse_items(&text);
+            assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1));
+            assert_eq!(
+                (parsed.errors[0].line, parsed.errors[0].message.as_str()),
+                (
+                    line,
+                    "the items are in the list `questions`: give that list alone"
+                )
+            );
+        }
+        // Another list says nothing of where the items are.
+        let parsed = parse_items("{\n\"question\": \"q\",\n\"answers\": [{\"text\": \"a\"}]\n}");
+        assert_eq!(parsed.errors[0].message, "there is no `choices`");
+    }
+
+    #[test]
+    fn a_bracket_alone_is_no_list() {
+        let parsed = parse_items("[1] Which one floats?\nA. cork\nB. anvil\nANSWER: A\n");
+        assert_eq!((parsed.format, parsed.items.len()), ("aiken", 1));
+        assert_eq!(parse_items("[ ]").format, "json");
+        assert!(
+            parse_items("[1, 2]").errors[0]
+                .message
+                .contains("expected a JSON object")
+        );
     }
 
     #[test]

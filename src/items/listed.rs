@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answer, AnswersFrom, Number, named, unmarked, whole};
+use super::answers::{Answer, AnswersFrom, Habit, Name, Number, lettered, unmarked, whole};
 use super::check::check_choices;
 use super::columns::SUBJECTS;
 use super::draft::{Draft, Fault};
@@ -163,45 +163,62 @@ fn right(name: &str, field: &Field, choices: &Choices) -> Result<Answer, String>
             ));
         }
     };
-    let is_index = name == "gold" && matches!(value, Json::Number(_));
+    let is_text = matches!(value, Json::Text(_));
+    let is_index = name == "gold" && !is_text;
     if let Some(labelled) = choices.labelled(said).filter(|_| !is_index) {
         return Ok(labelled.into());
     }
-    if matches!(value, Json::Text(_))
-        && let Some(choice) = named(said, &choices.texts)
-    {
-        return in_range(name, choice, choices);
-    }
-    match whole(said) {
-        Some(value) if name == "gold" => in_range(name, value, choices),
-        Some(value) if choices.are_numbered() => Err(format!(
+    let count = choices.texts.len();
+    let reads = choices.texts.iter().position(|choice| choice == said);
+    let name_of = match (lettered(said), whole(said)) {
+        (Some(letter), _) => in_range(name, letter, count).map(|choice| Some(Name::Letter(choice))),
+        (None, Some(value)) if is_index => return Ok(in_range(name, value, count)?.into()),
+        (None, Some(value)) if name == "gold" => {
+            in_range(name, value, count).map(|choice| Some(Name::Index(choice)))
+        }
+        (None, Some(value)) if choices.are_numbered() => Err(format!(
             "`{name}` is {value}, and the choices have the labels {}",
             quoted(&choices.labels.join(", "))
         )),
-        Some(value) => Ok(Answer::Number(Number {
-            text: choices.texts.iter().position(|choice| choice == said),
-            ..number(value, (name, field), AnswersFrom::Zero)
-        })),
-        None => Err(match value {
-            Json::Number(_) => {
-                format!("`{name}` must be an index from 0, and is {}", quoted(said))
-            }
-            _ => format!(
-                "`{name}` is `{}`: neither a choice nor a letter nor an index",
-                quoted(said)
-            ),
-        }),
-    }
+        (None, Some(value)) if !is_text => {
+            return Ok(Answer::Number(Number {
+                text: reads,
+                ..number(value, (name, field), AnswersFrom::Zero)
+            }));
+        }
+        // Too high to be a number of a choice.
+        (None, Some(value)) if value > count && reads.is_some() => Ok(None),
+        (None, Some(value)) => Ok(Some(Name::Number(value, Habit::Defined(AnswersFrom::Zero)))),
+        (None, None) if is_text => Ok(None),
+        (None, None) => Err(format!(
+            "`{name}` must be an index from 0, and is {}",
+            quoted(said)
+        )),
+    };
+    let text = reads.filter(|_| is_text);
+    let named = match (name_of, text) {
+        (Ok(named), _) => named,
+        (Err(message), None) => return Err(message),
+        // What names no choice may be the text of one.
+        (Err(_), Some(_)) => None,
+    };
+    let answer = Answer::said(said, format!("`{name}`"), named, text);
+    let answer = answer.map(|answer| answer.at(|| field.place));
+    answer.ok_or_else(|| {
+        format!(
+            "`{name}` is `{}`: neither a choice nor a letter nor an index",
+            quoted(said)
+        )
+    })
 }
 
-fn in_range(name: &str, choice: usize, choices: &Choices) -> Result<Answer, String> {
-    let count = choices.texts.len();
+fn in_range(name: &str, choice: usize, count: usize) -> Result<usize, String> {
     if choice >= count {
         return Err(format!(
             "`{name}` is {choice}, and there are {count} choices (the first is 0)"
         ));
     }
-    Ok(choice.into())
+    Ok(choice)
 }
 
 #[cfg(test)]
@@ -334,6 +351,40 @@ mod tests {
         );
         let parsed = parse_items(&(line("5,7,9,11", "7") + &line("\"a\",\"b\"", "1")));
         assert_eq!((parsed.items.len(), parsed.errors.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_answer_that_is_a_text_and_a_letter_or_an_index_is_what_the_others_are() {
+        let line = |choices: &str, answer: &str| {
+            format!(r#"{{"question":"q","choices":[{choices}],"answer":"{answer}"}}"#) + "\n"
+        };
+        let golds = |lines: &[&String]| -> Vec<usize> {
+            let text: String = lines.iter().map(|line| line.as_str()).collect();
+            let parsed = parse_items(&text);
+            assert_eq!(parsed.errors, [], "{text}");
+            parsed.items.iter().map(|item| item.gold).collect()
+        };
+        let either = line(r#""O","A","B","AB""#, "A");
+        let (text, letter) = (line(r#""a","tin""#, "tin"), line(r#""oak","tin""#, "B"));
+        assert_eq!(golds(&[&either, &text]), [1, 1]);
+        assert_eq!(golds(&[&letter, &either]), [1, 0]);
+        for others in [String::new(), format!("{text}{letter}")] {
+            let parsed = parse_items(&format!("{either}{others}"));
+            let error = &parsed.errors[0];
+            assert_eq!((parsed.errors.len(), error.line, error.column), (1, 1, 46));
+            assert!(error.message.contains("in brackets"), "{}", error.message);
+        }
+        assert_eq!(golds(&[&line(r#""O","A","B","AB""#, "(B)")]), [1]);
+        // Digits are texts where all of them read so.
+        let either = line(r#""1","2","3""#, "2");
+        let (text, index) = (line("5,7,9", "7"), line(r#""x","y","z""#, "0"));
+        assert_eq!(golds(&[&either]), [1]);
+        assert_eq!(golds(&[&either, &text]), [1, 1]);
+        assert_eq!(golds(&[&either, &index]), [2, 0]);
+        let parsed = parse_items(&format!("{text}{either}{index}"));
+        let errors: Vec<usize> = parsed.errors.iter().map(|error| error.line).collect();
+        assert_eq!((parsed.items.len(), errors), (2, vec![2]));
+        assert!(parsed.errors[0].message.contains("the number of a choice"));
     }
 
     #[test]

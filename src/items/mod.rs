@@ -5,7 +5,7 @@
 //! - `read`: which format a text is in; `draft`: what a format yields; `collect`: how drafts become items, with ids,
 //!   limits, errors at their `place`; `parsed`: what comes of it
 //! - `text`: what messages repeat of a text
-//! - `answers`: right answers that are numbers
+//! - `answers`: right answers that only the whole file explains
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
 //!   list of choices
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`

@@ -1,14 +1,15 @@
 //! Items in Moodle's XML, as in [Moodle's documentation](https://docs.moodle.org/en/Moodle_XML_format).
 //!
 //! Read are questions of the type `multichoice` with `<single>true</single>`; the right choice is the one with
-//! `fraction="100"`. HTML becomes text, and what no text stands for is refused. Categories are skipped, other types
+//! `fraction="100"`. HTML becomes text, and what no text stands for is refused; plain text and Markdown stay as they are
+//! but for white space at their ends. Categories are skipped, other types
 //! refused. In the XML no entity is expanded but the five of XML and numbers of characters.
 
 use quick_xml::events::BytesStart;
 
 use super::draft::{Draft, Fault, Found};
 use super::html;
-use super::text::{quoted, tidy};
+use super::text::quoted;
 use super::xml::{Document, Piece, attribute};
 
 /// Whether a text is XML with a quiz.
@@ -71,9 +72,10 @@ struct Text {
 impl Text {
     fn plain(&self) -> Result<String, String> {
         match self.format.as_str() {
-            "plain_text" => Ok(tidy(&self.raw)),
+            "plain_text" => Ok(self.raw.trim().to_owned()),
             // HTML may stand in it, and is left as it is.
-            "markdown" => html::to_text(&self.raw).map(|_| tidy(&self.raw)),
+            "markdown" => html::to_text(&self.raw).map(|_| self.raw.trim().to_owned()),
+            "moodle_auto_format" => html::to_lines(&self.raw),
             _ => html::to_text(&self.raw),
         }
     }
@@ -283,6 +285,24 @@ mod tests {
             parsed.items[0].choices,
             ["1 – 2", "1 — 2", "1 –\u{96} &#150;"]
         );
+    }
+
+    #[test]
+    fn white_space_is_kept_where_it_means_something() {
+        let code = "\n  if a:\n\n      b  c\n";
+        for (format, text) in [
+            ("plain_text", "if a:\n\n      b  c"),
+            ("markdown", "if a:\n\n      b  c"),
+            ("moodle_auto_format", "if a:\nb c"),
+            ("html", "if a: b c"),
+        ] {
+            let answers = choice("100", code).replace("\"html\"", &format!("\"{format}\""))
+                + &choice("0", "d");
+            let text_of_quiz = question(r#"type="multichoice""#, "true", &answers);
+            let parsed = parse_items(&format!("<quiz>{text_of_quiz}</quiz>"));
+            assert_eq!(parsed.errors, [], "{format}");
+            assert_eq!(parsed.items[0].choices[0], text, "{format}");
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub fn parse_items_from(text: &str, answers_from: Option<AnswersFrom>) -> Parsed
 /// The formats, in the order in which a text is tried.
 enum Format {
     Json,
+    JsonObject,
     Moodle,
     CopaXml,
     BigBench,
@@ -62,7 +63,7 @@ enum Format {
 impl Format {
     fn of(text: &str) -> Self {
         let start = text.trim_start();
-        if start.starts_with('[') && !gift::starts_with_markup(start) {
+        if jsonl::begins_a_list(start) {
             Self::Json
         } else if moodle::fits(start) {
             Self::Moodle
@@ -70,6 +71,8 @@ impl Format {
             Self::CopaXml
         } else if big_bench::fits(start) {
             Self::BigBench
+        } else if jsonl::is_one_object(start) {
+            Self::JsonObject
         } else if start.starts_with('{') {
             Self::Jsonl
         } else if let Some(table) = Table::of(text) {
@@ -89,7 +92,7 @@ impl Format {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Json => "json",
+            Self::Json | Self::JsonObject => "json",
             Self::Moodle => "moodle-xml",
             Self::CopaXml => "copa-xml",
             Self::BigBench => "big-bench",
@@ -104,6 +107,7 @@ impl Format {
     fn read<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = Found> + 'a> {
         match self {
             Self::Json => Box::new(jsonl::read_array(text)),
+            Self::JsonObject => Box::new(jsonl::read_object(text)),
             Self::Moodle => Box::new(moodle::read(text)),
             Self::CopaXml => Box::new(copa_xml::read(text)),
             Self::BigBench => Box::new(big_bench::read(text)),

@@ -102,6 +102,10 @@ impl Dialect {
     pub fn quote_fault(self, raw: &str) -> Option<(usize, String)> {
         let is_wrong = |field: &Field| !matches!(field.end, End::Bare | End::Closed);
         let Field { start, end, .. } = self.fields(raw).find(is_wrong)?;
+        if end == End::Spaced {
+            let message = "a space stands before the quotation mark of this field; remove it";
+            return Some((start, message.to_owned()));
+        }
         let swallowed = |at: usize| raw.get(start..at).unwrap_or_default().matches('\n').count();
         let message = match end {
             End::Stray(at) if swallowed(at) == 0 => {
@@ -137,6 +141,11 @@ impl Dialect {
             let stop = found.map_or(bytes.len(), |found| from + found);
             next = found.map(|_| stop + 1);
             let length = stop - start;
+            let is_spaced = self.has_quotes && !is_quoted && {
+                let field = raw.get(start..stop).unwrap_or_default().trim();
+                field.len() > 1 && field.starts_with('"') && field.ends_with('"')
+            };
+            let end = if is_spaced { End::Spaced } else { end };
             Some(Field { start, length, end })
         })
     }
@@ -174,6 +183,8 @@ struct Field {
 enum End {
     /// It is in no quotation marks.
     Bare,
+    /// It is in quotation marks before which a space stands, so that they are taken for text.
+    Spaced,
     /// With its quotation mark.
     Closed,
     /// Later than its quotation mark, after which stands this byte of the row.
@@ -222,7 +233,7 @@ fn has_quotes(text: &str) -> bool {
     for line in lines {
         for Field { start, length, end } in dialect.fields(line) {
             match end {
-                End::Bare => are_all &= length == 0,
+                End::Bare | End::Spaced => are_all &= length == 0,
                 End::Closed => {
                     let field = line.get(start..start + length).unwrap_or_default();
                     let inner = field.trim_end().trim_matches('"');

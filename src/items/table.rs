@@ -8,7 +8,6 @@ use std::collections::HashSet;
 
 use ::csv::StringRecord;
 
-use super::answers::{Answer, Number};
 use super::columns::{Columns, Values, Wrong, column_name};
 use super::draft::{Draft, Fault, Found};
 use super::fields::{Field, Json};
@@ -123,15 +122,9 @@ impl Table {
             return Err(wrong((field.unwrap_or(0), message)));
         }
         let (draft, answer) = self.draft(&row.fields).map_err(wrong)?;
-        Ok(match draft.gold {
-            Answer::Number(number) => Draft {
-                gold: Answer::Number(Number {
-                    offset: Some(offset_of(answer)),
-                    ..number
-                }),
-                ..draft
-            },
-            Answer::Choice(_) => draft,
+        Ok(Draft {
+            gold: draft.gold.at(|| offset_of(answer)),
+            ..draft
         })
     }
 
@@ -195,11 +188,8 @@ fn of_data_set(names: &[String], row: &StringRecord) -> Result<(Draft, usize), W
     let fields = names.iter().cloned().zip(fields).collect();
     let wrong = |Fault { message, offset }| (offset.unwrap_or(0), message);
     let draft = shapes::draft(&fields).map_err(wrong)?;
-    let answer = match &draft.gold {
-        Answer::Number(number) => number.offset,
-        Answer::Choice(_) => None,
-    };
-    Ok((draft, answer.unwrap_or(0)))
+    let answer = draft.gold.place().unwrap_or(0);
+    Ok((draft, answer))
 }
 
 #[cfg(test)]
@@ -378,6 +368,49 @@ mod tests {
             parsed.items[0].context,
             "One, with, three, commas\nand\n\"more\""
         );
+    }
+
+    #[test]
+    fn a_space_before_a_quotation_mark_is_named() {
+        let header = "question,a,b,correct\n";
+        let good = "Which one floats?,cork,\"anvil\",a\n";
+        let text = format!("{header}{good}Which floats?, \"cork\", \"anvil\", a\n");
+        let (line, column, message) = fault(&text);
+        assert_eq!((line, column), (3, 15));
+        assert!(message.contains("remove it"), "{message}");
+        // What does not end with the mark is text, and so is all of it where no field is quoted.
+        assert_eq!(golds(&format!("{header}q, \"x\" and y,z,b\n")), [1]);
+        assert_eq!(golds("question\ta\tb\tcorrect\nq\t \"x\"\ty\tb\n"), [1]);
+    }
+
+    /// A letter that is the text of another choice.
+    #[test]
+    fn a_letter_that_is_a_text_as_well_is_what_the_other_answers_are() {
+        let header = "question,a,b,c,d,answer\n";
+        let either = "Which blood type?,O,A,B,AB,A\n";
+        let text = "Which one floats?,cork,tin,brick,anvil,cork\n";
+        let letter = "Which one floats?,cork,tin,brick,anvil,C\n";
+        assert_eq!(golds(&format!("{header}{either}{text}")), [1, 0]);
+        assert_eq!(golds(&format!("{header}{letter}{either}")), [2, 0]);
+        for others in [String::new(), format!("{text}{letter}")] {
+            let (line, column, message) = fault(&format!("{header}{either}{others}"));
+            assert_eq!((line, column), (2, 28));
+            assert!(
+                message.contains("names the choice `O` and is the text of another one"),
+                "{message}"
+            );
+        }
+        for (said, gold) in [("(A)", 0), ("(B)", 1)] {
+            let row = either.replace(",A\n", &format!(",{said}\n"));
+            assert_eq!(golds(&format!("{header}{row}")), [gold]);
+        }
+        // The same of numbers, where columns are called by them.
+        let header = "question,option1,option2,option3,answer\n";
+        let (line, column, message) = fault(&format!("{header}q,2,3,1,2\n"));
+        assert_eq!((line, column), (2, 9));
+        assert!(message.contains("both the number"), "{message}");
+        assert_eq!(golds(&format!("{header}q,2,3,1,2\nr,x,y,z,3\n")), [1, 2]);
+        assert_eq!(golds(&format!("{header}q,2,3,1,(B)\n")), [1]);
     }
 
     /// The columns of [KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU), whose answers are 1 to 4.

@@ -23,6 +23,8 @@ pub mod run;
 pub mod text;
 pub mod unknown;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use audit::Audit;
@@ -167,27 +169,42 @@ fn accuracy(items: &[ItemScore], rule: Rule) -> Accuracy {
 /// Distance of the ids of two mirrored items in Balanced COPA (Kavumba et al., 2019).
 const MIRRORED: u64 = 1000;
 
-/// Pairs of items with the same choices whose ids are numbers below 1000 and the same plus 1000, and how many are right
-/// in both.
+/// Pairs of mirrored items, and how many are right in both. Their ids are a number below 1000 and the same plus 1000;
+/// they alone have their two choices, and the right one of each is the wrong one of the other.
 fn both_of_pair(items: &[ItemScore]) -> Option<Accuracy> {
     let numbered = items
         .iter()
         .filter_map(|item| Some((item.id.parse().ok()?, item)));
-    let by_id: std::collections::HashMap<u64, &ItemScore> = numbered.collect();
-    let choices = |item: &ItemScore| {
-        let mut texts: Vec<String> = item.choices.iter().map(|c| c.text.clone()).collect();
-        texts.sort_unstable();
-        texts
-    };
+    let by_id: HashMap<u64, &ItemScore> = numbered.collect();
+    let mut alike: HashMap<[&str; 2], usize> = HashMap::new();
+    for texts in items.iter().filter_map(two_choices) {
+        *alike.entry(texts).or_default() += 1;
+    }
+    let right_text = |item: &ItemScore| item.choices.get(item.gold).map(|gold| gold.text.clone());
     let (mut right, mut pairs) = (0, 0);
-    for (id, first) in by_id.iter().filter(|(id, _)| **id < MIRRORED) {
-        let mirrored = by_id.get(&(id + MIRRORED));
-        if let Some(second) = mirrored.filter(|second| choices(second) == choices(first)) {
+    for (id, &first) in by_id.iter().filter(|(id, _)| **id < MIRRORED) {
+        let Some(&second) = by_id.get(&(id + MIRRORED)) else {
+            continue;
+        };
+        let texts = two_choices(first);
+        let is_alone = texts.is_some_and(|texts| alike.get(&texts) == Some(&2));
+        let is_mirrored = texts == two_choices(second) && right_text(first) != right_text(second);
+        if is_alone && is_mirrored {
             pairs += 1;
             right += usize::from(first.correct && second.correct);
         }
     }
     (pairs > 0).then(|| Accuracy::wilson(right, pairs))
+}
+
+/// The texts of an item's choices in alphabetical order, where there are two.
+fn two_choices(item: &ItemScore) -> Option<[&str; 2]> {
+    let [first, second] = item.choices.as_slice() else {
+        return None;
+    };
+    let mut texts = [first.text.as_str(), second.text.as_str()];
+    texts.sort_unstable();
+    Some(texts)
 }
 
 /// A set made ready to be run: once, or under many edits.
@@ -312,24 +329,57 @@ mod tests {
 
     #[test]
     fn a_pair_counts_when_both_of_its_items_are_right() {
-        let item = |id: &str, correct: bool| ItemScore {
+        let items = [
+            item("1", true, &["a", "b"]),
+            item("1001", true, &["b", "a"]),
+            item("2", true, &["c", "d"]),
+            item("1002", false, &["d", "c"]),
+            item("3", true, &["e", "f"]),
+            item("x", true, &["g", "h"]),
+        ];
+        let pairs = both_of_pair(&items).unwrap();
+        assert_eq!((pairs.correct, pairs.total), (1, 2));
+        assert!(both_of_pair(&items[4..]).is_none());
+    }
+
+    #[test]
+    fn items_that_are_not_mirrored_are_no_pair() {
+        let pair =
+            |first: &[&str], second: &[&str]| [item("1", true, first), item("1001", true, second)];
+        for items in [
+            // More than two choices, the same right one, other choices.
+            pair(&["a", "b", "c"], &["b", "a", "c"]),
+            pair(&["a", "b"], &["a", "b"]),
+            pair(&["a", "b"], &["b", "c"]),
+        ] {
+            assert!(both_of_pair(&items).is_none());
+        }
+        // As in a set whose items all have the choices yes and no.
+        let mut items = pair(&["yes", "no"], &["no", "yes"]).to_vec();
+        assert!(both_of_pair(&items).is_some());
+        items.push(item("2", true, &["yes", "no"]));
+        assert!(both_of_pair(&items).is_none());
+    }
+
+    /// An item whose first choice is the right one.
+    fn item(id: &str, correct: bool, choices: &[&str]) -> ItemScore {
+        let choice = |text: &&str| ChoiceScore {
+            text: (*text).to_owned(),
+            log_likelihood: -1.0,
+            tokens: 1,
+            characters: 1,
+            per_character: -1.0,
+            bytes: 1,
+            unconditional: None,
+            token_log_probabilities: Vec::new(),
+        };
+        ItemScore {
             id: id.into(),
             gold: 0,
             predicted: usize::from(!correct),
             correct,
             confidence: 1.0,
-            choices: Vec::new(),
-        };
-        let items = [
-            item("1", true),
-            item("1001", true),
-            item("2", true),
-            item("1002", false),
-            item("3", true),
-            item("x", true),
-        ];
-        let pairs = both_of_pair(&items).unwrap();
-        assert_eq!((pairs.correct, pairs.total), (1, 2));
-        assert!(both_of_pair(&items[4..]).is_none());
+            choices: choices.iter().map(choice).collect(),
+        }
     }
 }

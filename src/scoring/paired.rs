@@ -123,7 +123,7 @@ fn pairs<'a>(
 }
 
 /// Two-sided exact binomial test of `a` against `b` at probability 1/2: twice the smaller tail, at most 1.
-fn sign_test(a: usize, b: usize) -> f64 {
+pub fn sign_test(a: usize, b: usize) -> f64 {
     let (n, fewer) = (a + b, a.min(b));
     // log C(n, k) − n log 2, from k = 0 on: the binomial coefficients of long series exceed any number.
     let mut log_term = -(n as f64) * std::f64::consts::LN_2;

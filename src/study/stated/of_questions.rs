@@ -1,11 +1,13 @@
 //! What a report says of questions that stand beside its study's own: the audit, the race, measured effects.
 
 use super::of_report::{baseline, part};
-use super::{Claim, accuracy, in_set, is_close, same_accuracy, same_count};
+use super::{Claim, accuracy, in_set, is_close, same_accuracy, same_count, same_number};
 use crate::attribution::settings::Method;
 use crate::pruning::Race;
 use crate::pruning::resample::Estimated;
-use crate::scoring::{Accuracy, Audit};
+use crate::scoring::paired::sign_test;
+use crate::scoring::position::{Place, PositionBias};
+use crate::scoring::{Accuracy, Audit, Paired};
 use crate::study::Report;
 use crate::study::report::EffectsInShort;
 
@@ -36,6 +38,20 @@ fn audited(report: &Report, found: &Audit) -> Claim {
         let counted = scored.accuracy_by(report.study.scoring.rule);
         same_accuracy("the audit's accuracy", &found.accuracy, &counted)?;
     }
+    if let Some(scored) = baseline(report, &found.set) {
+        let shares = scored
+            .items
+            .iter()
+            .map(|item| 1.0 / item.choices.len() as f64);
+        let chance = shares.sum::<f64>() / scored.items.len() as f64;
+        same_number("the audit's chance", found.chance, chance)?;
+    }
+    for way in &found.asked {
+        if let (Some(paired), Some(asked)) = (&way.paired, &way.accuracy) {
+            of_both(paired, &found.accuracy, asked)?;
+        }
+    }
+    places(&found.position)?;
     let lengths = &found.lengths;
     let of_lengths = [
         lengths.longest_right,
@@ -49,6 +65,42 @@ fn audited(report: &Report, found: &Audit) -> Claim {
         of_all(&stated, found)?;
     }
     of_all(&found.position.consistent, found)
+}
+
+/// Right and wrong with the question and without is as many as each of both says.
+fn of_both(paired: &Paired, with: &Accuracy, without: &Accuracy) -> Claim {
+    let counts = [
+        (paired.items, with.total),
+        (paired.both_right + paired.worsened, with.correct),
+        (paired.both_right + paired.improved, without.correct),
+        (
+            paired.both_wrong + paired.worsened,
+            without.total.saturating_sub(without.correct),
+        ),
+    ];
+    for (stated, counted) in counts {
+        same_count("a number of the audit's answers", stated, counted)?;
+    }
+    let counted = sign_test(paired.improved, paired.worsened);
+    same_number("the audit's `p_value`", paired.p_value, counted)
+}
+
+/// Place by place there are as many answers as in all.
+fn places(found: &PositionBias) -> Claim {
+    accuracy("the accuracy in all orders", &found.accuracy)?;
+    let sum = |part: fn(&Place) -> usize| found.places.iter().map(part).sum::<usize>();
+    let what = "the number of answers by their places";
+    same_count(what, sum(|place| place.gold), found.accuracy.total)?;
+    same_count(what, sum(|place| place.predicted), found.accuracy.total)?;
+    same_count(
+        what,
+        sum(|place| place.accuracy.correct),
+        found.accuracy.correct,
+    )?;
+    found.places.iter().try_for_each(|place| {
+        accuracy("the accuracy at a place", &place.accuracy)?;
+        same_count(what, place.accuracy.total, place.gold)
+    })
 }
 
 /// A share of the audit is one of all its items.
@@ -86,7 +138,9 @@ fn raced(report: &Report, found: &Race) -> Claim {
     };
     let is_right = found.methods.iter().all(|method| {
         let signed = method.correlation_signed.as_ref();
+        let mean = method.by_layer.iter().sum::<f64>() / method.by_layer.len() as f64;
         method.by_layer.len() == found.layers.len()
+            && is_close(mean, method.correlation.value)
             && is_within(&method.correlation, -1.0)
             && signed.is_none_or(|signed| is_within(signed, -1.0))
             && is_within(&method.found, 0.0)
