@@ -3,6 +3,7 @@ import { description, title } from "../../www/src/views/heat-map-labels";
 import { moved, neuronAfter, revealing, zoomed } from "../../www/src/views/heat-map-moves";
 import { columns, geometryOf, neuronAt, pictureOf, positionOf, strongest, type Picture } from "../../www/src/views/heat-map-picture";
 import { color, place } from "../../www/src/views/scale";
+import type { AttributionSettings } from "../../www/src/wire/engine";
 import { attribution, mask } from "./studies";
 
 /** Two layers of four neurons. */
@@ -114,4 +115,10 @@ test("the map in words says what is strongest and what is pruned", () => {
   expect(title(PICTURE, attribution().result)).toBe(
     "Integrated Gradients per neuron: 2 layers × 4 neurons, activation, signed mean over 0 items of “a”",
   );
+  const by = (patch: Partial<AttributionSettings>): string => {
+    const { result } = attribution();
+    return title(PICTURE, { ...result, settings: { ...result.settings, ...patch }, items_used: [{} as never] });
+  };
+  expect(by({ aggregate: "mean_absolute" })).toMatch(/activation, mean of absolute values over 1 item of “a”$/);
+  expect(by({ aggregate: "consensus_share" })).toMatch(/activation, share of 1 item of “a”$/);
 });

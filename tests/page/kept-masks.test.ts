@@ -243,6 +243,12 @@ test("the time is guessed by the last measurement, else by the scores", () => {
   for (const { after } of last.result.sets) after.items = [{}, {}] as never;
   store.set({ results: [scored("t"), scored("u"), { ...last, result: { ...last.result, seconds: 2 } }] });
   expect(masksSeconds(store.state, 3, 0)).toBe(6);
+  // One of another model, or of this one held otherwise, says nothing of this one.
+  for (const patch of [{ model: "another" }, { precision: "int8" as const }]) {
+    const made_of = last.made_of.map((of) => ({ ...of, ...patch }));
+    store.set({ results: [scored("t"), scored("u"), { ...last, made_of }] });
+    expect(masksSeconds(store.state, 3, 0)).toBe(36);
+  }
 });
 
 test("on the page a name is typed and taken by Enter, and the kept masks are there to be combined", async () => {

@@ -205,7 +205,8 @@ test("random masks beside the cells of a search stand in study and report, and a
 test("what was asked beside stands in report and study, comes back from there, and is no part of a link", () => {
   const made = race({ set: "neutral", layers: [1], percent: 10 }).result;
   const audit = auditOf("shifted");
-  const asked = { set: "neutral", settings: made.settings, layers: [1], percent: 10, resampling: { resamples: 200, seed: 0 } };
+  // Integrated Gradients' settings are those that were chosen; the race's own are those of the ablation.
+  const asked = { set: "neutral", settings: SETTINGS, layers: [1], percent: 10, resampling: { resamples: 200, seed: 0 } };
   const report: Report = { ...REPORT, study: { ...REPORT.study, audit: { set: "shifted" }, race: asked }, audit, race: made };
   showReport(report);
   store.engine({ model: { info: REPORT.model, name: "" }, device_info: REPORT.engine.device });
@@ -213,6 +214,8 @@ test("what was asked beside stands in report and study, comes back from there, a
   const written = reportDocument(store.state) as Report;
   expect([written.audit, written.race, written.effects]).toEqual([audit, made, undefined]);
   expect(wholeStudy(store.state)).toMatchObject({ audit: { set: "shifted" }, race: asked });
+  showReport({ ...report, race: { ...made, methods: made.methods.slice(1) } });
+  expect(wholeStudy(store.state).race?.settings).toEqual(made.settings);
   expect(documentOf(store.state)).not.toHaveProperty("race");
   expect(documentOf(store.state)).not.toHaveProperty("audit");
 });

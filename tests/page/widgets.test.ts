@@ -62,6 +62,7 @@ test("a pager ends at the first and the last page, and is not there for one", ()
     ...draw(pager("p", page, pages, "shown", turn)).querySelectorAll("button"),
   ];
   expect(buttons(0, 3).map((button) => button.disabled)).toEqual([true, false]);
+  expect(buttons(0, 3).map((button) => button.getAttribute("aria-label"))).toEqual(["Previous page", "Next page"]);
   buttons(0, 3)[1]?.click();
   expect(turn).toHaveBeenLastCalledWith(1);
   expect(buttons(2, 3).map((button) => button.disabled)).toEqual([false, true]);

@@ -110,13 +110,25 @@ export function scoreText(method: Method | undefined): string {
   return method === undefined || method === "integrated_gradients" ? "|IG|" : "|score|";
 }
 
-/** An attribution's settings in a row. */
 const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
-  signed_mean: "mean over the items",
+  signed_mean: "signed mean",
   mean_absolute: "mean of absolute values",
   consensus_share: "share of items",
 };
 
+/** How the scores of so many items become one. */
+export function aggregateText({ aggregate }: AttributionSettings, items: number): string {
+  const of = count(items, "item");
+  return aggregate === "consensus_share" ? `share of ${of}` : `${AGGREGATES[aggregate]} over ${of}`;
+}
+
+/** What a neuron's score is counted in, where that is the target's unit, and how it is made of the items'. */
+export function unitText({ method, target, aggregate, layer_scale }: AttributionSettings): string {
+  const hasUnit = hasTarget(method) && aggregate !== "consensus_share" && layer_scale !== "maximum";
+  return [...(hasUnit ? [target === "top_logit" ? "logits" : "nats"] : []), AGGREGATES[aggregate]].join(", ");
+}
+
+/** An attribution's settings in a row. */
 export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance, baseline, aggregate } = settings;
   const further = [

@@ -7,6 +7,7 @@ import type {
   Orders,
   Progress,
   SearchSpec,
+  SecateurError,
   Selection,
   SelectRequest,
   Stamped,
@@ -29,6 +30,12 @@ const RESAMPLES = 200;
 
 /** Models up to this size are measured after every change of the mask without being asked. */
 export const LIVE_PARAMETERS = 5_000_000;
+
+const OTHER_ATTRIBUTION: SecateurError = {
+  code: "other_attribution",
+  message: "the attribution was run again, and does not fit: something that it rests on was changed while it ran",
+  hint: "Attribute in step 4, or try again.",
+};
 
 /** An answer of the engine, apart from what it was made of. */
 export function apart<S extends Stamped<object>>({ made_of, ...result }: S): { result: Omit<S, "made_of">; made_of: MadeOf[] } {
@@ -80,12 +87,14 @@ export function measureBias(set: string, orders: Orders): Promise<boolean> {
   });
 }
 
-/** The engine's own attribution, as the page's results have it; run again where the engine has none. */
+/** The engine's own attribution, as the page's results have it; run again where the engine has none. Fails where what it rests on was
+ * changed meanwhile: what is asked of it then would be of another one. */
 async function ensureAttribution(onProgress: OnProgress): Promise<void> {
   const { attribution } = store.state.shown;
   if (!attribution) return;
   const { set, settings } = attribution;
-  if (!(await engine.call("is_attributed", [{ set, settings }]))) await runAttribution({ set, settings }, onProgress);
+  if (await engine.call("is_attributed", [{ set, settings }])) return;
+  if (!(await runAttribution({ set, settings }, onProgress))) throw OTHER_ATTRIBUTION;
 }
 
 /** Whether it is of what is at hand by now. */
@@ -331,8 +340,8 @@ export function runSearch(): Promise<boolean> {
   });
 }
 
-/** Time that a cancelled tuning gets to finish its step and return the best state. */
-const TUNING_PATIENCE_MS = 1000;
+/** Time that a cancelled tuning gets to finish its step and return the best state: one of a larger model takes seconds. */
+const TUNING_PATIENCE_MS = 10_000;
 
 export function tune(): Promise<boolean> {
   const curves: LiveCurve[] = [

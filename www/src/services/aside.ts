@@ -2,6 +2,7 @@
 // its own for as long as it is open.
 
 import * as database from "./database";
+import { isEqual } from "./made-of";
 import { readable, type Saved } from "./saved";
 import { store } from "./store";
 
@@ -54,18 +55,17 @@ export async function move(here: Saved | null): Promise<boolean> {
   return true;
 }
 
-/** Whether two studies are of the same items. */
-function isOfSameItems(a: Saved, b: Saved): boolean {
-  const items = ({ study }: Saved): string => JSON.stringify(study.item_sets.map(({ name, sha256 }) => [name, sha256]));
-  return items(a) === items(b);
+/** Whether two are the same study with the same results. */
+function isSame(a: Saved, b: Saved): boolean {
+  return isEqual(a.study, b.study) && isEqual(a.results, b.results);
 }
 
-/** Takes the latest; `instead` goes behind all others. Fails where that cannot be kept, and leaves all as it is. */
+/** Takes the latest; `instead` goes behind all others, unless it is the same. Fails where that cannot be kept, and leaves all as it is. */
 export async function exchange(instead: Saved | null): Promise<Saved | null> {
   const latest = studies.at(-1);
   if (!latest) return null;
   const rest = studies.slice(0, -1);
-  const all = instead && !isOfSameItems(instead, latest) ? [instead, ...rest] : rest;
+  const all = instead && !isSame(instead, latest) ? [instead, ...rest] : rest;
   if (isWritten) await database.write("earlier", all);
   take(all);
   return latest;

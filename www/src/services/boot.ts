@@ -2,12 +2,12 @@
 // it. After a worker's end the same, without the report.
 
 import type { CatalogEntry, SampleSet } from "../site";
-import type { Report, SecateurError } from "../wire/engine";
+import type { ItemSetSpec, Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
-import { engine, isEnd, type DeviceKnown, type Ended } from "./engine";
+import { CANCELLED, engine, isEnd, type DeviceKnown, type Ended } from "./engine";
 import { sendAll } from "./items";
-import { attempt, report, toError, whenIdle } from "./jobs";
+import { report, runJob, toError, whenIdle } from "./jobs";
 import { closeLink, isLink, openLink } from "./links";
 import { tell } from "./messages";
 import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
@@ -45,19 +45,29 @@ async function startEngine(device: DeviceChoice): Promise<boolean> {
   }
 }
 
+/** What an engine that starts for the first time gets; null once one got it. */
+let bringFirst: (() => Promise<void>) | null = null;
+
+/** Gives an engine that was started what it is to work on. */
+async function goOn(): Promise<void> {
+  const bring = bringFirst ?? bringBack;
+  bringFirst = null;
+  await bring();
+}
+
 /** Starts on another device, with everything that is there. */
 export async function changeDevice(device: DeviceChoice): Promise<void> {
   if (store.state.view.job) return;
   const before = store.state.engine.device;
   const isStarted = await startEngine(device);
   if (isStarted) {
-    await bringBack();
+    await goOn();
     return;
   }
   // What was asked for is not there: back to what worked, with the reason on screen.
   const { error } = store.state.view;
   if (before !== device && (await startEngine(before))) {
-    await bringBack();
+    await goOn();
     store.view({ error });
   }
 }
@@ -93,32 +103,35 @@ async function bringBack(): Promise<void> {
   await refreshStorage();
 }
 
-/** The shipped model's study, on screen before anything is computed. */
-async function showLesson(): Promise<Report | null> {
+/** The shipped model's study with what was found. */
+async function fetchLesson(): Promise<Report | null> {
   const found = await json<Report>(`models/${LESSON}/report.json`);
-  if (found?.format === "secateur-report") {
-    showReport(found, true);
-    return found;
-  }
-  return null;
+  return found?.format === "secateur-report" ? found : null;
 }
 
-/** The sets of the lesson: those of its report, else the bundled ones by their names. */
-async function lessonSets(found: Report | null): Promise<void> {
-  if (found) {
-    store.edit({ item_sets: await setsOfStudy(found.study.item_sets) });
-    return;
-  }
+/** That study, on screen before anything is computed. */
+async function showLesson(): Promise<void> {
+  const found = await fetchLesson();
+  if (found) showReport(found, true);
+}
+
+/** The bundled sets of the lesson by their names, for want of its report. */
+function bundledSets(): ItemSetSpec[] {
   const names = store.state.engine.samples.map((sample) => sample.name).filter((name) => name.startsWith(LESSON));
-  const sets = await setsOfStudy(
-    names.map((name) => ({
-      name: name.slice(LESSON.length + 1),
-      sample: name,
-      sha256: "",
-      roles: rolesOf(name),
-    })),
-  );
-  store.edit({ item_sets: sets });
+  return names.map((name) => ({ name: name.slice(LESSON.length + 1), sample: name, sha256: "", roles: rolesOf(name) }));
+}
+
+/** Reads the items of those sets that are there by the name of their sample alone. What is changed meanwhile stays. */
+async function readItems(): Promise<void> {
+  const unread = store.state.study.item_sets.filter(({ items }) => !items);
+  if (unread.length === 0) return;
+  const read = await setsOfStudy(unread);
+  const partOf = ({ name, sample, first, count, split }: ItemSetSpec): string => JSON.stringify([sample ?? name, first, count, split]);
+  const withItems = (set: ItemSetSpec): ItemSetSpec => {
+    const found = set.items ? undefined : read.find((other) => partOf(other) === partOf(set));
+    return found ? { ...found, name: set.name, roles: set.roles } : set;
+  };
+  store.edit({ item_sets: store.state.study.item_sets.map(withItems) });
 }
 
 function rolesOf(name: string): ("attribution" | "validation" | "test")[] {
@@ -133,23 +146,24 @@ async function loadLesson(): Promise<void> {
 
 /** Back to the page as it is at the first visit; one's own study is put aside. */
 export async function openLesson(): Promise<void> {
-  if (store.state.view.job) return;
-  if (!isLessonAsItCame(store.state) && (await attempt(session.setAside())) === null) return;
-  session.clearStudy();
-  const found = await showLesson();
-  try {
-    await lessonSets(found);
+  let isLoaded = false;
+  const isDone = await runJob("Starting over with the lesson", async ({ signal }) => {
+    const found = await fetchLesson();
+    const item_sets = await setsOfStudy(found?.study.item_sets ?? bundledSets());
+    if (signal?.aborted) throw CANCELLED;
+    if (!isLessonAsItCame(store.state)) await session.setAside();
+    // With nothing between these: what is done before them is put aside, and what is done after them is work on the lesson.
+    session.clearStudy();
+    if (found) showReport(found, true);
+    store.edit({ item_sets });
+    session.keep();
     const { model, precision } = store.state.engine;
-    if (model?.info.id === LESSON && isLesson(model.info) && model.info.report.precision === precision) await sendAll();
-    else {
-      // Not another model for this study: the lesson's own results stay.
-      store.engine({ model: null });
-      await loadLesson();
-    }
-  } catch (thrown) {
-    report(thrown);
-  }
-  session.keep();
+    isLoaded = model?.info.id === LESSON && isLesson(model.info) && model.info.report.precision === precision;
+    if (isLoaded) await sendAll();
+    // Not another model for this study: the lesson's own results stay.
+    else store.engine({ model: null });
+  });
+  if (isDone && !isLoaded) await loadLesson();
 }
 
 /** When the engine ended by itself, of late. */
@@ -188,6 +202,14 @@ async function restart(reason: SecateurError): Promise<void> {
   if (await startEngine(store.state.engine.device)) await bringBack();
 }
 
+/** Puts on screen what can be there before the engine; whether it is the study of the last visit. A link comes after the engine. */
+async function showFirst(hasLink: boolean): Promise<boolean> {
+  const isRestored = !hasLink && (await showOwn());
+  const [catalog, samples] = await Promise.all([json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json")]);
+  store.engine({ catalog: catalog ?? [], samples: samples ?? [] });
+  return isRestored;
+}
+
 export async function boot(): Promise<void> {
   session.install();
   followMask();
@@ -197,19 +219,19 @@ export async function boot(): Promise<void> {
   store.engine({ device });
   const hasLink = isLink(location.hash);
   const started = startEngine(device);
-  const isRestored = !hasLink && (await session.restore());
-  const found = isRestored || hasLink ? null : await showLesson();
-  const [catalog, samples] = await Promise.all([json<CatalogEntry[]>("models/catalog.json"), json<SampleSet[]>("models/items/index.json")]);
-  store.engine({ catalog: catalog ?? [], samples: samples ?? [] });
-  if (!(await started)) {
-    if (!hasLink) session.keep();
-    return;
-  }
-  await refreshStorage();
-  // With nothing between this and the job that brings the model: none may start before it.
-  store.engine({ status: "ready" });
-  if (hasLink) await bringLink();
-  else await bringOwn(isRestored, found);
+  const shown = showFirst(hasLink);
+  // An engine that does not start now may do so later, or another one may.
+  bringFirst = async () => {
+    const isRestored = await shown;
+    await refreshStorage();
+    // With nothing between this and the job that brings the model: none may start before it.
+    store.engine({ status: "ready" });
+    if (hasLink) await bringLink();
+    else await bringOwn(isRestored);
+  };
+  await shown;
+  if (await started) await goOn();
+  else if (!hasLink) session.keep();
 }
 
 /** The study of the link in the address; one's own where that cannot be read, or is not run by itself. */
@@ -218,19 +240,27 @@ async function bringLink(): Promise<void> {
   if (session.isKept()) return;
   const { shared, error } = store.state.view;
   if (!shared) closeLink();
-  const isRestored = await session.restore();
-  await bringOwn(isRestored, isRestored ? null : await showLesson());
+  await bringOwn(await showOwn());
   store.view({ error, ...(shared ? { step: "start" } : {}) });
 }
 
+/** The study of the last visit, or else the lesson; whether it is the former. */
+async function showOwn(): Promise<boolean> {
+  const isRestored = await session.restore();
+  // What is changed while its model is brought back is kept as well.
+  if (isRestored) session.keep();
+  else await showLesson();
+  return isRestored;
+}
+
 /** The user's own study, or else the lesson, with the engine behind it. */
-async function bringOwn(isRestored: boolean, lesson: Report | null): Promise<void> {
+async function bringOwn(isRestored: boolean): Promise<void> {
   try {
-    if (isRestored) await bringBack();
-    else {
-      await lessonSets(lesson);
-      await loadLesson();
-    }
+    const { study, history } = store.state;
+    // The lesson's report was not found, and nobody was faster.
+    if (!isRestored && study.item_sets.length === 0 && history.undo.length === 0) store.edit({ item_sets: bundledSets() });
+    await readItems();
+    await (isRestored ? bringBack() : loadLesson());
   } catch (thrown) {
     report(thrown);
   }

@@ -4,7 +4,7 @@
 import { hasTarget } from "../format";
 import type { AttributionSettings, Item, Method } from "../wire/engine";
 import { contrastSettings, type ContrastAsked } from "./contrast";
-import { reportedSets, setsOf, type Shape } from "./edited";
+import { reportedSets, setsOf, type EditedStudy, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
 import { isEqual } from "./made-of";
@@ -157,6 +157,11 @@ export function searchEstimate({ study, engine, shown }: State): (SearchCost & {
 /** Tokens of the text that comes with the page, roughly; it is run once without the mask and once with it. */
 const TEXT_TOKENS = 600;
 
+/** Whether a result is of the study's model, held as it is: another one takes another time. */
+function isOfModel({ made_of }: Found, { model: { sha256, precision } }: EditedStudy): boolean {
+  return made_of.every((of) => of.model === sha256 && of.precision === precision);
+}
+
 /** Seconds to measure masks on the sets that are reported on, and some on the text; null where nothing was run that could tell. */
 export function masksSeconds({ study, results, shown }: State, onItems: number, onText: number): number | null {
   const sets = reportedSets(study);
@@ -164,7 +169,7 @@ export function masksSeconds({ study, results, shown }: State, onItems: number, 
   const scored = sets.flatMap((name) => shown.scores[name] ?? []);
   const passes = shown.precomputed.includes("scores") ? 0 : scored.reduce((sum, { items }) => sum + items.length, 0);
   const pass = passes > 0 ? scored.reduce((sum, { seconds }) => sum + seconds, 0) / passes : null;
-  const last = results.find((found): found is Found<"pruned"> => found.kind === "pruned" && !found.beforehand);
+  const last = results.find((found): found is Found<"pruned"> => found.kind === "pruned" && !found.beforehand && isOfModel(found, study));
   const measured = last?.result.sets.reduce((sum, { after }) => sum + after.items.length, 0) ?? 0;
   // Without a measurement: the items once without the mask and once with it.
   const each = last && measured > 0 ? last.result.seconds / measured : pass === null ? null : 2 * pass;

@@ -33,6 +33,16 @@ export function remembered({ undo, redo }: History, study: EditedStudy, of: Chan
   return { undo: [...undo, asItIs(study, of)].slice(-LONGEST), redo: redo.filter((change) => change.of !== of) };
 }
 
+/** The history with what it has of masks as `change` makes it. */
+export function withMasks({ undo, redo }: History, change: <P extends Pruning>(pruning: P) => P): History {
+  const changed = (steps: readonly Change[]): Change[] =>
+    steps.map((step) => {
+      if (step.of === "mask") return { ...step, pruning: change(step.pruning) };
+      return step.of === "kept_masks" ? { ...step, kept_masks: step.kept_masks.map(change) } : step;
+    });
+  return { undo: changed(undo), redo: changed(redo) };
+}
+
 export function canStep(steps: readonly Change[], of: Changed): boolean {
   return steps.some((change) => change.of === of);
 }

@@ -3,12 +3,12 @@
 import type { SampleSet } from "../site";
 import { ROLES } from "../roles";
 import type { AnswersFrom, ExportFormat, Item, ItemSetSpec, ParsedItems, Prompting, Role, ScoringRule } from "../wire/engine";
-import { EMPTY_STUDY, prompted, prompting, type PageSet } from "./edited";
+import { EMPTY_STUDY, prompted, prompting, type PageSet, type Pruning } from "./edited";
 import { engine, isEnd } from "./engine";
-import { remembered, step } from "./history";
+import { remembered, step, withMasks } from "./history";
 import { report, toError } from "./jobs";
 import { isEqual } from "./made-of";
-import { renamedSets, renamedShots } from "./renaming";
+import { renamedSets, renamedShots, withRenamedMeans, type Names } from "./renaming";
 import { scoresByOtherRules, withResult } from "./results";
 import { store } from "./store";
 
@@ -88,11 +88,23 @@ export function replaceSets(sets: ItemSetSpec[]): void {
 function place(sets: ItemSetSpec[]): void {
   const before = store.state.study.item_sets;
   store.edit({ item_sets: sets });
-  const same = (set: ItemSetSpec): boolean => before.some((old) => old.name === set.name && old.items === set.items);
+  // What was remembered before its hash was known has to get it again.
+  const same = (set: ItemSetSpec): boolean =>
+    before.some((old) => old.name === set.name && old.items === set.items && old.sha256 === set.sha256);
   const gone = before.filter((old) => !sets.some((set) => set.name === old.name)).map((set) => set.name);
   const changed = sets.filter((set) => !same(set)).map((set) => set.name);
   sendChanged(gone, changed).catch(report);
+  const names = renamedSets(before, sets);
+  if (names.size > 0) followMeans(names);
   followShots(before);
+}
+
+/** Masks of means over a set that is called otherwise now are still of it, those that can be had back as well. */
+function followMeans(names: Names): void {
+  const { study, history } = store.state;
+  const follow = <P extends Pruning>(pruning: P): P => withRenamedMeans(pruning, names);
+  store.set({ history: withMasks(history, follow) });
+  store.edit({ pruning: follow(study.pruning), kept_masks: study.kept_masks.map(follow) });
 }
 
 /** Shots of a set that is called otherwise now are still of it; those of one that is gone come from each set itself. */

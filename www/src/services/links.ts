@@ -130,6 +130,8 @@ async function rerun(shared: SharedStudy, source: ModelSource | null, onProgress
   store.edit({ item_sets: sets.map((set) => ({ ...set, sha256: hashes.get(set.name) ?? set.sha256 })) });
   store.view({ reproduction, of_link: true });
   session.keep();
+  // What was changed while it ran is of the study that was put aside, and reached the engine after the run.
+  await sendAll();
 }
 
 /** Gives the engine the study at hand again, after one that was not run to its end. */

@@ -1,6 +1,6 @@
 // Sets that are called otherwise, and what was found of them: a name is no part of what a result was made of.
 
-import type { FewShot, ItemSetSpec } from "../wire/engine";
+import type { FewShot, ItemSetSpec, Mask } from "../wire/engine";
 
 /** New names by the old ones. */
 export type Names = ReadonlyMap<string, string>;
@@ -18,6 +18,13 @@ export function renamedSets(before: readonly ItemSetSpec[], after: readonly Item
 export function renamedShots(few_shot: FewShot | null | undefined, names: Names): FewShot | null {
   const set = few_shot?.set === undefined ? undefined : names.get(few_shot.set);
   return few_shot && set !== undefined ? { ...few_shot, set } : null;
+}
+
+/** What holds a mask, of means over a set that is called otherwise; the very same where it is of none. */
+export function withRenamedMeans<P extends { mask: Mask }>(pruning: P, names: Names): P {
+  const { mask } = pruning;
+  const means_of = mask.means_of === undefined ? undefined : names.get(mask.means_of);
+  return means_of === undefined ? pruning : { ...pruning, mask: { ...mask, means_of } };
 }
 
 /** A result of sets that are called otherwise: named by `set`, in lists called `sets`, and in backticks where it warns. */

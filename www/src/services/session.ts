@@ -92,7 +92,10 @@ function writeLast(): void {
 
 /** From now on every change is kept, if no other tab keeps its own. */
 export function keep(): void {
+  const wasPaused = isPaused;
   isPaused = false;
+  // So is what the user changed before; what the page brought by itself is there at the next visit without that.
+  if (wasPaused && isUsed) changed();
 }
 
 /** Whether changes are meant to be kept. */
@@ -261,14 +264,19 @@ export async function setAside(): Promise<boolean> {
   }
 }
 
+/** Whether a study is more than an empty page: it has items, masks or changes that can be taken back. */
+function hasWork({ study: { item_sets, kept_masks }, history }: State): boolean {
+  return [item_sets, kept_masks, history.undo, history.redo].some(({ length }) => length > 0);
+}
+
 /**
  * Back to the study that was put aside last; the one at hand waits in its place. False where there is none. Fails where
  * the one at hand cannot be kept.
  */
 export async function bringBack(): Promise<boolean> {
   await settled;
-  const { study, view } = store.state;
-  const isOwn = !view.of_link && study.item_sets.length > 0 && !isLessonAsItCame(store.state);
+  const { state } = store;
+  const isOwn = !state.view.of_link && hasWork(state) && !isLessonAsItCame(state);
   const saved = await aside.exchange(isOwn ? snapshot() : null).catch((thrown: unknown) => {
     throw cannotBeAside(thrown);
   });

@@ -3,7 +3,19 @@
 
 import { isReported } from "../roles";
 import { topOf } from "../selections";
-import type { Attribution, Item, ItemSetSpec, Race, RaceSpec, Report, SearchReport, SearchSpec, Study, TuneReport } from "../wire/engine";
+import type {
+  Attribution,
+  Item,
+  ItemSetSpec,
+  PruneReport,
+  Race,
+  RaceSpec,
+  Report,
+  SearchReport,
+  SearchSpec,
+  Study,
+  TuneReport,
+} from "../wire/engine";
 import { inShort } from "./harm";
 import { EMPTY_STUDY, modelOf, type EditedStudy, type PageSet } from "./edited";
 import { engine } from "./engine";
@@ -90,8 +102,10 @@ export function wholeStudy(state: State): Study {
   };
 }
 
-function raced({ set, settings, layers, percent, resamples, seed }: Race): RaceSpec {
-  return { set, settings, layers, percent, resampling: { resamples, seed } };
+/** What a race asked for. Its own settings are those of the ablation; those that were chosen are Integrated Gradients'. */
+function raced({ set, settings: ofAblation, methods, layers, percent, resamples, seed }: Race): RaceSpec {
+  const chosen = methods.find(({ settings }) => settings.method === "integrated_gradients");
+  return { set, settings: chosen?.settings ?? ofAblation, layers, percent, resampling: { resamples, seed } };
 }
 
 function flat(attribution: NonNullable<Report["attribution"]>): Attribution {
@@ -182,6 +196,11 @@ export async function samplesOf({ item_sets }: Study): Promise<Record<string, It
   return Object.fromEntries(entries);
 }
 
+/** What the mask at hand does, with the mask as it names its sets now. */
+function prunedNow({ study: { pruning }, shown: { pruned } }: State): PruneReport | null {
+  return pruned && { ...pruned, mask: pruning.mask };
+}
+
 /** The address of a page that shows and re-runs this study; none when its making was cancelled. */
 export async function link(): Promise<string | null> {
   let address: string | null = null;
@@ -190,7 +209,7 @@ export async function link(): Promise<string | null> {
     for (const { name, items } of store.state.shown.sets) {
       if (items.length > 0) await engine.call("score", [{ set: name }], onProgress);
     }
-    const { pruned } = store.state.shown;
+    const pruned = prunedNow(store.state);
     const request = pruned ? { study: study(store.state), prune: pruned } : { study: study(store.state) };
     const fragment = await engine.call("encode_link", [request]);
     const url = new URL(location.href);
@@ -203,7 +222,8 @@ export async function link(): Promise<string | null> {
 
 /** `mask.json`. */
 export function maskFile(): Promise<string> {
-  const { pruned, control } = store.state.shown;
+  const pruned = prunedNow(store.state);
+  const { control } = store.state.shown;
   if (!pruned) {
     return Promise.reject({
       code: "not_yet",
@@ -221,7 +241,8 @@ function withoutSettings({ settings: _, seed: __, ...tuning }: Tuned): TuneRepor
 /** Everything that is shown as a report document. */
 export function reportDocument(state: State): Report | null {
   const { model, device_info, version } = state.engine;
-  const { scores, audit, attribution, race, pruned, control, search } = state.shown;
+  const { scores, audit, attribution, race, control, search } = state.shown;
+  const pruned = prunedNow(state);
   if (!model || !device_info) return null;
   const tuning = state.shown.tuning && withoutSettings(state.shown.tuning);
   const baseline = Object.values(scores);

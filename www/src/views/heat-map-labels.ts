@@ -1,7 +1,7 @@
 // What the heat map says in words and numbers, around the picture and instead of it.
 
 import { html, type TemplateResult } from "lit";
-import { address, hasTarget, METHODS, operationText, short } from "../format";
+import { address, aggregateText, hasTarget, METHODS, operationText, short } from "../format";
 import type { Attribution, Mask, Method } from "../wire/engine";
 import { rowHeight, scoreOf, strongest, type Geometry, type Picture } from "./heat-map-picture";
 import { css } from "./scale";
@@ -13,7 +13,7 @@ export function title({ n_layers, d_mlp }: Picture, attribution: Attribution | n
   const site = settings.site === "gate_pre" ? "gate" : "activation";
   return (
     `${METHODS[settings.method]} per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
-    + `signed mean over ${items_used.length} items of “${set}”`
+    + `${aggregateText(settings, items_used.length)} of “${set}”`
   );
 }
 

@@ -94,7 +94,7 @@ function result(race: Race, isOfAll: boolean): TemplateResult {
     <p class="note">On “${visible(set)}”, ${count(items, "item")}, ${where};
       ablated: ${settingsText(settings)}. Rank correlation (Spearman's) of the absolute scores with the absolute effects: 1 where the neurons of a
       layer stand in the same order, 0 where the order says nothing; with its sign: of the
-      scores themselves with the effects. Means over the layers. Intervals of 95 %: the items drawn again
+      scores themselves with the effects. Means over the layers. In brackets where 95 % of the resamples lie: the items drawn again
       ${count(resamples, "time")}, seed ${seed}.</p>
   </div>`;
 }

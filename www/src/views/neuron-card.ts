@@ -1,7 +1,7 @@
 // One neuron: where it is, what it scored, item by item, and what zeroing it does.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { address, change, clip, fixed, operationText, percent, short, visible } from "../format";
+import { address, change, clip, fixed, operationText, percent, short, unitText, visible } from "../format";
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
 import { reportedSets } from "../services/edited";
@@ -51,21 +51,20 @@ class NeuronCard extends View {
       ${this.#tools(selected)}
       ${
         known
-          ? effect(known, this.#contexts())
+          ? effect(known, this.#contexts(known.effect.set))
           : html`<p class="note">“Effect of zeroing it” runs every test item without this neuron, and
         shows its score for each attributed item.</p>`
       }
       <neuron-portrait></neuron-portrait>
-      ${known && known.items.length > 0 ? itemBars(known, this.#contexts()) : nothing}`;
+      ${known && known.items.length > 0 ? itemBars(known, this.#contexts(attribution?.set)) : nothing}`;
   }
 
   #facts({ layer, neuron }: NeuronAddress, known: Card | null): TemplateResult {
     const { attribution } = this.state.shown;
     const { mask } = this.state.study.pruning;
     const score = attribution?.scores[layer * attribution.d_mlp + neuron];
-    const unit = attribution?.settings.target === "top_logit" ? " logits, signed mean" : " nats, signed mean";
     return html`<dl class="facts">
-      <dt>Score</dt><dd>${score === undefined ? "–" : short(score)}<small>${unit}</small></dd>
+      <dt>Score</dt><dd>${score === undefined ? "–" : short(score)}<small>${attribution ? ` ${unitText(attribution.settings)}` : ""}</small></dd>
       <dt>Rank</dt><dd>${this.#rank({ layer, neuron }, known)}</dd>
       ${this.#again({ layer, neuron })}${this.#harms({ layer, neuron })}
       <dt>State</dt><dd>${isPruned(mask, layer, neuron) ? `pruned: ${operationText(mask)}` : "active"}</dd>
@@ -125,9 +124,10 @@ class NeuronCard extends View {
     return rank ? `${rank}${total} by |score|` : "–";
   }
 
-  /** Texts of the items by id, for the tooltips. */
-  #contexts(): Map<string, string> {
-    return new Map(this.state.shown.sets.flatMap((set) => set.items.map((item) => [item.id, item.context] as const)));
+  /** Texts of a set's items by id, for the tooltips: another set may have other items of the same ids. */
+  #contexts(name: string | undefined): Map<string, string> {
+    const items = this.state.shown.sets.find((set) => set.name === name)?.items ?? [];
+    return new Map(items.map(({ id, context }) => [id, context]));
   }
 }
 

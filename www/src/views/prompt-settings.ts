@@ -243,6 +243,12 @@ class PromptSettings extends View {
     return this.state.shown.sets.find((set) => set.name === this.set)?.items ?? [];
   }
 
+  /** Hash of the items that shots are drawn from; undefined where there are none. */
+  #shotsHash(): string | undefined {
+    const { few_shot, item_sets } = this.state.study;
+    return few_shot ? item_sets.find(({ name }) => name === (few_shot.set ?? this.set))?.sha256 : undefined;
+  }
+
   /** Asks for an item of the open set as the model gets it. */
   async #look(): Promise<void> {
     const { status, model } = this.state.engine;
@@ -251,7 +257,7 @@ class PromptSettings extends View {
     const index = Math.min(this.#index, Math.max(0, items.length - 1));
     const item = items[index];
     const asked: Prompting = { ...prompting(this.state.study), ...(this.#draft ? { template: this.#draft } : {}) };
-    const wanted = JSON.stringify([asked, item, this.set, model?.info.sha256, items.length]);
+    const wanted = JSON.stringify([asked, item, this.set, model?.info.sha256, items.length, this.#shotsHash()]);
     if (!item || status !== "ready") {
       this.#previewed = "";
       if (this.#preview) this.#show(null);

@@ -130,9 +130,13 @@ function say(field: Element, text: string): void {
 
 /** Buttons to the page before and the page after; `shown` says what is on this one. Nothing where there is one page. */
 export function pager(key: string, page: number, pages: number, shown: string, turn: (page: number) => void): Drawn {
-  const to = (by: number, sign: string): TemplateResult => html`<button class="small" data-key=${key + by}
+  const to = (
+    by: number,
+    sign: string,
+    label: string,
+  ): TemplateResult => html`<button class="small" data-key=${key + by} aria-label=${label}
     ?disabled=${page + by < 0 || page + by >= pages} @click=${() => turn(page + by)}>${sign}</button>`;
-  return pages > 1 ? html`${to(-1, "‹")}<small>${shown}</small>${to(1, "›")}` : nothing;
+  return pages > 1 ? html`${to(-1, "‹", "Previous page")}<small>${shown}</small>${to(1, "›", "Next page")}` : nothing;
 }
 
 /** A button that puts text on the clipboard and says so. */
