@@ -179,8 +179,8 @@ impl Critique {
             }
         };
         let mut out = format!(
-            "**Why this method?** Against the exact ablation of every neuron of {layers} ({} items, {:.0} s), means over the layers, with \
-             95 % intervals over resamples of the items:\n\n\
+            "**Why this method?** Against the exact ablation of every neuron of {layers} ({} items, {:.0} s), means over the layers, with the \
+             range in which 95 % of the resamples of the items lie:\n\n\
              | method | rank correlation | true top {} % found | seconds |\n|---|---|---|---|\n",
             race.items, race.ablation_seconds, race.percent
         );
