@@ -582,11 +582,13 @@ fn a_race_by_shares_of_the_largest_score_takes_all_layers() {
     };
     let error = wait(session().race(&of_one, job())).unwrap_err();
     assert!(error.to_string().contains("needs all layers"), "{error}");
-    let of_all = RaceSpec {
-        layers: None,
-        ..of_one
-    };
-    wait(session().race(&of_all, job())).unwrap();
+    for layers in [None, Some(vec![2, 1, 0])] {
+        let of_all = RaceSpec {
+            layers,
+            ..of_one.clone()
+        };
+        wait(session().race(&of_all, job())).unwrap();
+    }
 }
 
 #[test]

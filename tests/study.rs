@@ -329,6 +329,34 @@ fn reproduced(study: &Study, expected: &Expected) -> (Report, Reproduction) {
     .unwrap()
 }
 
+/// Without validation items a tuning's best state is picked on sets that are not reported on, and the report can be read again.
+#[test]
+fn a_tuning_picks_its_state_on_nothing_that_is_reported() {
+    let mut document = document();
+    document["item_sets"][1]["roles"] = json!(["out_of_distribution"]);
+    document.as_object_mut().unwrap().remove("search");
+    document["pruning"] = json!({"selection": {"layer": 1, "percent": 10.0}});
+    let report = travelled(&run(FOLDER, &study(&document)).unwrap());
+    let curves = &report.tuning.as_ref().unwrap().curves;
+    assert_eq!(curves[0].validation[0].accuracy.total, items(FOLDER).len());
+    let good = serde_json::to_value(&report).unwrap();
+    Report::from_json(&good.to_string()).unwrap();
+    // Earlier versions picked it on all sets.
+    let all = 2 * (items(FOLDER).len() + validation().len());
+    for (total, is_read) in [(all, true), (all - 1, false)] {
+        let mut of_others = good.clone();
+        for curve in of_others["tuning"]["curves"].as_array_mut().unwrap() {
+            for check in curve["validation"].as_array_mut().unwrap() {
+                check["accuracy"] = json!(Accuracy::wilson(0, total));
+            }
+            curve["best_step"] = json!(0);
+        }
+        let read = Report::from_json(&of_others.to_string());
+        let counts = |error: StudyError| error.to_string().contains("validation items");
+        assert_eq!(!read.map(|_| ()).is_err_and(counts), is_read, "{total}");
+    }
+}
+
 #[test]
 fn a_report_reproduces_itself() {
     let report = travelled(&run(FOLDER, &study(&document())).unwrap());

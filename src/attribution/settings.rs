@@ -254,7 +254,8 @@ pub const TOLERANCE: f64 = 0.01;
 /// The most nodes of a layer and item that an adaptive rule takes where nothing else is said.
 pub const ADAPTIVE_STEPS: usize = 500;
 
-/// Nodes of a path where a rule that finds its own cannot be had.
+/// Nodes of a path where the settings say nothing of them that fits: those of a method without a path, and an adaptive rule for scores that do
+/// not add up.
 const PATH_STEPS: usize = 20;
 
 /// The share of an item's largest score that counts for the consensus where nothing else is said (Dai et al., 2022).
@@ -355,8 +356,8 @@ impl Settings {
         presets.chain(others).collect()
     }
 
-    /// The same by another method: without what that method does not know, which then has one value, and with the usual steps where
-    /// only that method has a path.
+    /// The same by another method: without what that method does not know, which then has one value. A method with a path takes the usual
+    /// steps where these settings are of one without.
     #[must_use]
     pub fn by(self, method: Method) -> Self {
         let had_path = self.method.has_path();

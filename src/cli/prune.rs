@@ -109,6 +109,9 @@ impl Shell<'_> {
             None => mask,
         };
         let sets = [ITEMS.to_owned()];
+        if control > 0 {
+            session.check_control(&mask, self.job).await?;
+        }
         let pruned = session.prune(mask, &sets, self.job).await?;
         warn(session.warnings());
         let control = if control > 0 {

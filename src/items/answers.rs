@@ -280,7 +280,7 @@ impl Reading {
                 (first.index(*value).filter(|index| *index < choices), why)
             }
             Self::Both(first) => {
-                let why = "is both the number of a choice and the text of another one: write the letter of the right one in brackets, as in `(A)`";
+                let why = "is both the number of a choice and the text of another one: write the letter of the right one in brackets, as in `(A)`, or say from where numbers count";
                 let index = first.index(*value);
                 (index.filter(|_| index == number.text), why.to_owned())
             }

@@ -273,7 +273,10 @@ impl<'a> Collector<'a> {
             }
         }
         self.parsed.answers_from = match readings {
-            [(_, Reading::From(first)), others @ ..] => Some(*first).filter(|_| {
+            [
+                (_, Reading::From(first) | Reading::Both(first)),
+                others @ ..,
+            ] => Some(*first).filter(|_| {
                 let is_same = |(_, other): &(Habit, Reading)| *other == Reading::From(*first);
                 others.iter().all(is_same)
             }),

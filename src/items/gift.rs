@@ -4,14 +4,14 @@
 //! with `$CATEGORY:` is skipped as well; `\` before one of `~ = # { } : \` takes its meaning away, and `\n` is a line
 //! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does. A
 //! question and each of its choices may begin with the name of its markup (`[html]`), else a choice has the question's.
-//! White space within a text stays, so that code keeps its indentation.
+//! White space within a text of the markup `[plain]` or `[markdown]` stays, so that code keeps its indentation.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::check_size;
 use super::draft::{Draft, Fault, Found};
 use super::html;
 use super::place::offset_of;
-use super::text::quoted;
+use super::text::{quoted, tidy};
 
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
@@ -163,7 +163,8 @@ fn question(block: &str) -> Result<Draft, Wrong> {
     let (markup, text) = marked_up(text).unwrap_or(("", text));
     let read = |markup: &str, text: &str| match markup {
         HTML => html::to_text(&unescaped(text)),
-        _ => Ok(unescaped(text).trim().to_owned()),
+        "[plain]" | "[markdown]" => Ok(unescaped(text).trim().to_owned()),
+        _ => Ok(tidy(&unescaped(text))),
     };
     let named = |what: String| Wrong::from(format!("the question {what}"));
 
@@ -512,7 +513,7 @@ mod tests {
     #[test]
     fn inner_white_space_stays() {
         let found = read(
-            "  ::t:: What prints 1?\r\n  for x in y:\r\n      z\r\n{\r\n  =if a:\r\n      b\r\n  ~if a:\r\n   b\r\n}\r\n",
+            "  ::t:: [plain]What prints 1?\r\n  for x in y:\r\n      z\r\n{\r\n  =if a:\r\n      b\r\n  ~if a:\r\n   b\r\n}\r\n",
         );
         assert_eq!(found[0].0, "What prints 1?\n  for x in y:\n      z");
         assert_eq!(found[0].1, "if a:\n      b|if a:\n   b");

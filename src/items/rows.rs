@@ -143,7 +143,10 @@ impl Dialect {
             let length = stop - start;
             let is_spaced = self.has_quotes && !is_quoted && {
                 let field = raw.get(start..stop).unwrap_or_default().trim();
-                field.len() > 1 && field.starts_with('"') && field.ends_with('"')
+                let quoted = field.strip_prefix('"');
+                let quoted = quoted.and_then(|field| field.strip_suffix('"'));
+                // One that has further marks may be a text that begins and ends with quoted words.
+                quoted.is_some_and(|inside| !inside.replace("\"\"", "").contains('"'))
             };
             let end = if is_spaced { End::Spaced } else { end };
             Some(Field { start, length, end })

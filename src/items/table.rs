@@ -380,6 +380,7 @@ mod tests {
         assert!(message.contains("remove it"), "{message}");
         // What does not end with the mark is text, and so is all of it where no field is quoted.
         assert_eq!(golds(&format!("{header}q, \"x\" and y,z,b\n")), [1]);
+        assert_eq!(golds(&format!("{header}q, \"x\" or \"y\",z,b\n")), [1]);
         assert_eq!(golds("question\ta\tb\tcorrect\nq\t \"x\"\ty\tb\n"), [1]);
     }
 

@@ -14,8 +14,8 @@ use super::{Config, Decoder, ModelError};
 use crate::job::Job;
 use crate::kernels::{self, Layout, is_gpu};
 
-/// What one pass may take. All of it, and what is held against it, is counted in floating point: a browser's integers of 32 bits would
-/// begin again at four billion.
+/// What one pass may take, in floating point, as what all rows of a pass take is: a browser's integers of 32 bits would begin again at four
+/// billion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Floating-point operations.

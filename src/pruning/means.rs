@@ -55,8 +55,9 @@ impl Means {
             let mut pairs = own.iter().zip(&measured);
             if pairs.any(|(own, measured)| (own - measured).abs() > SAME * largest) {
                 return Err(RunError::Mask(format!(
-                    "its neurons go to means over other items than those of the set `{}` at hand, so that random masks would be changed \
-                     otherwise than it; bring the items that it was made with under that name, or choose its neurons anew",
+                    "its neurons go to means over other items or prompts than those of the set `{}` at hand, so that random masks would be \
+                     changed otherwise than it; bring what it was made with under that name (in a study, beside the sets that are reported on), or \
+                     choose its neurons anew",
                     self.set
                 )));
             }

@@ -66,7 +66,8 @@ impl Trial<'_> {
         let start = job.now_secs();
         let plan = Plan::new(self.model, (self.set, self.items), self.prompts, self.rule)?;
         // Entries without a context are no items of their own.
-        let note = |done: usize| note(done * self.items.len() / plan.entries());
+        let of_item = plan.entries() / self.items.len().max(1);
+        let note = |done: usize| note(done / of_item.max(1));
         let entries = (plan.batches(), plan.entries());
         let decoder = &self.model.decoder;
         let found = under_each_entry(decoder, entries, candidates, note, job).await?;

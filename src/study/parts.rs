@@ -166,7 +166,9 @@ impl RaceSpec {
     pub fn check(&self, n_layers: usize) -> Result<(), RunError> {
         self.settings.check()?;
         self.resampling.check()?;
-        if self.layers.is_some() && self.settings.aggregate == Aggregate::ConsensusShare {
+        let are_some = |layers: &Vec<usize>| (0..n_layers).any(|layer| !layers.contains(&layer));
+        let takes_all = self.settings.aggregate == Aggregate::ConsensusShare;
+        if takes_all && self.layers.as_ref().is_some_and(are_some) {
             return Err(RunError::Settings(
                 "the aggregate consensus_share counts neurons by an item's largest score in any layer, so that it needs all layers: \
                  leave out the choice of layers, or take another aggregate"

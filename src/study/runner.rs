@@ -98,6 +98,9 @@ async fn run_like(
     };
     let best = search.as_ref().map(|search| search.best.clone());
     let (mask, selection) = choose_mask(session, &study, best, like, job).await?;
+    if let (Some(mask), Some(_)) = (&mask, study.control) {
+        session.check_control(mask, job).await?;
+    }
     let pruned = match &mask {
         Some(mask) => Some(session.prune(mask.clone(), &test, job).await?),
         None => None,
@@ -112,21 +115,13 @@ async fn run_like(
     };
     let tuning = match &study.tuning {
         Some(settings) => {
-            // Nothing is learnt or picked on what is reported, unless there is nothing else.
-            let is_reported = |name: &&String| test.contains(name);
-            let unreported = all.iter().filter(|name| !is_reported(name));
-            let mut others: Vec<String> = unreported.cloned().collect();
-            if others.is_empty() {
-                others.clone_from(&all);
-            }
-            let or_others = |named: &[String]| match named {
-                [] => others.clone(),
-                named => named.to_vec(),
-            };
+            let [train, tuned_on] = study
+                .tuned_sets()
+                .map(|sets| sets.into_iter().map(str::to_owned).collect());
             let request = TuneRequest {
                 mask: mask.clone().unwrap_or_else(|| Mask::empty(Site::Post)),
-                train: or_others(&attributed),
-                validation: or_others(&validation),
+                train,
+                validation: tuned_on,
                 test,
                 settings: settings.clone(),
                 seed: study.seed,

@@ -284,6 +284,21 @@ impl Study {
             .collect()
     }
 
+    /// Names of the sets that a tuning learns from, and of those that pick its best state: those of their roles; where there are none, those
+    /// that are not reported on, and all where there are no such sets.
+    pub fn tuned_sets(&self) -> [Vec<&str>; 2] {
+        let reported = self.reported_sets();
+        let all = || self.item_sets.iter().map(|set| set.name.as_str());
+        let mut others: Vec<&str> = all().filter(|name| !reported.contains(name)).collect();
+        if reported.is_empty() || others.is_empty() {
+            others = all().collect();
+        }
+        [Role::Attribution, Role::Validation].map(|role| match self.sets_of(role) {
+            named if named.is_empty() => others.clone(),
+            named => named,
+        })
+    }
+
     /// Names of the sets of a role, in the study's order.
     pub fn sets_of(&self, role: Role) -> Vec<&str> {
         self.item_sets

@@ -225,9 +225,14 @@ pub fn python_environment(folder: &Path, requirements: &Path) -> Result<PathBuf>
     } else {
         "bin/python"
     });
-    if !python.is_file() {
-        run(program("python3").args(["-m", "venv"]).arg(folder))
-            .context("no Python environment: install Python 3 with its venv module")?;
+    // Without Debian's venv module there is a program and no pip.
+    let has_pip =
+        python.is_file() && output(program(&python).args(["-m", "pip", "--version"])).is_ok();
+    if !has_pip {
+        run(program("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(folder))
+        .context("no Python environment: install Python 3 with its venv module")?;
     }
     let mut install = program(&python);
     install.args([

@@ -76,6 +76,16 @@ pub(in crate::model) struct RawConfig {
 #[derive(Clone, Default, Deserialize)]
 pub(super) struct Quantization {
     quant_method: Option<String>,
+    bits: Option<Json>,
+}
+
+impl Quantization {
+    /// What the weights were quantised by. bitsandbytes is asked for of files with floats as well, and stays in the configuration of what
+    /// was trained so: what such a file lacks is told later.
+    fn method(&self) -> Option<&str> {
+        let method = self.quant_method.as_deref();
+        method.filter(|method| *method != "bitsandbytes")
+    }
 }
 
 /// The value of a field with two names; either may be absent or null.
@@ -150,9 +160,10 @@ impl RawConfig {
     }
 
     fn refuse_what_no_family_does(&self) -> Result<(), ModelError> {
-        let quantised = self.quantization_config.iter().chain(&self.quantization);
-        if let Some(Quantization { quant_method }) = quantised.into_iter().next() {
-            let method = quant_method.as_deref().unwrap_or("MLX");
+        let of_mlx = self.quantization.as_ref().filter(|of| of.bits.is_some());
+        let quantised = self.quantization_config.as_ref();
+        let method = quantised.and_then(Quantization::method);
+        if let Some(method) = method.or(of_mlx.map(|_| "MLX")) {
             return Err(ModelError::Unsupported(format!(
                 "a model that is quantised by {method}: take the original, or its GGUF file"
             )));

@@ -256,7 +256,8 @@ async fn sha256_of(file: &WeightFile, job: Job<'_>) -> Result<String, ModelError
             hasher.update(&chunk);
             offset += length;
             done += length;
-            job.progress("verifying", done as usize, total as usize);
+            // In kibibytes, since a browser's integers end at four billion.
+            job.progress("verifying", (done >> 10) as usize, (total >> 10) as usize);
         }
         hashes.push(hexadecimal(hasher));
     }

@@ -178,6 +178,18 @@ impl Session {
         Ok(found)
     }
 
+    /// Whether random masks of the same size can be changed as a mask is: before anything is computed that would be lost otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError`] as [`Session::control`].
+    pub async fn check_control(&mut self, mask: &Mask, job: Job<'_>) -> Result<(), StudyError> {
+        if let Some(means) = self.means_for(mask, job).await? {
+            means.check(mask)?;
+        }
+        Ok(())
+    }
+
     /// Random masks of the same size.
     ///
     /// # Errors
@@ -190,10 +202,8 @@ impl Session {
         (masks, seed): (usize, u64),
         job: Job<'_>,
     ) -> Result<ControlReport, StudyError> {
+        self.check_control(&mask, job).await?;
         let means = self.means_for(&mask, job).await?;
-        if let Some(means) = &means {
-            means.check(&mask)?;
-        }
         let prompts = self.all_prompts(sets)?;
         let trials = self.trials(sets, &prompts)?;
         let report = effect::control(&trials, mask, (masks, seed), means.as_deref(), job).await?;

@@ -147,7 +147,6 @@ fn scores(stated: &SetScores, rule: Rule) -> Claim {
                 "accuracy_mutual_information",
                 scores.accuracy_mutual_information,
             ),
-            ("accuracy_both_of_pair", scores.accuracy_both_of_pair),
         ]
     };
     for ((name, stated), (_, counted)) in all(stated).into_iter().zip(all(&counted)) {
@@ -158,6 +157,10 @@ fn scores(stated: &SetScores, rule: Rule) -> Claim {
             }
             (None, _) => {}
         }
+    }
+    // Earlier versions took more items for pairs.
+    if let Some(of_pairs) = &stated.accuracy_both_of_pair {
+        accuracy("`accuracy_both_of_pair`", of_pairs)?;
     }
     match &stated.calibration {
         Some(found) => calibration(found, &stated.items),

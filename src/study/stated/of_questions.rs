@@ -3,6 +3,7 @@
 use super::of_report::{baseline, part};
 use super::{Claim, accuracy, in_set, is_close, same_accuracy, same_count, same_number};
 use crate::attribution::settings::Method;
+use crate::items::MAX_ITEMS;
 use crate::pruning::Race;
 use crate::pruning::resample::Estimated;
 use crate::scoring::paired::sign_test;
@@ -34,15 +35,14 @@ fn audited(report: &Report, found: &Audit) -> Claim {
         return Err("the audit is of another set than the study asks for".into());
     }
     accuracy("the audit's accuracy", &found.accuracy)?;
+    if found.accuracy.total > MAX_ITEMS {
+        return Err(format!("the audit is of {} items", found.accuracy.total));
+    }
     if let Some(scored) = baseline(report, &found.set) {
         let counted = scored.accuracy_by(report.study.scoring.rule);
         same_accuracy("the audit's accuracy", &found.accuracy, &counted)?;
-    }
-    if let Some(scored) = baseline(report, &found.set) {
-        let shares = scored
-            .items
-            .iter()
-            .map(|item| 1.0 / item.choices.len() as f64);
+        let items = scored.items.iter();
+        let shares = items.map(|item| 1.0 / item.choices.len() as f64);
         let chance = shares.sum::<f64>() / scored.items.len() as f64;
         same_number("the audit's chance", found.chance, chance)?;
     }
@@ -71,10 +71,10 @@ fn audited(report: &Report, found: &Audit) -> Claim {
 fn of_both(paired: &Paired, with: &Accuracy, without: &Accuracy) -> Claim {
     let counts = [
         (paired.items, with.total),
-        (paired.both_right + paired.worsened, with.correct),
-        (paired.both_right + paired.improved, without.correct),
+        (sum([paired.both_right, paired.worsened]), with.correct),
+        (sum([paired.both_right, paired.improved]), without.correct),
         (
-            paired.both_wrong + paired.worsened,
+            sum([paired.both_wrong, paired.worsened]),
             without.total.saturating_sub(without.correct),
         ),
     ];
@@ -85,16 +85,25 @@ fn of_both(paired: &Paired, with: &Accuracy, without: &Accuracy) -> Claim {
     same_number("the audit's `p_value`", paired.p_value, counted)
 }
 
+/// A sum of numbers that anybody may have written.
+fn sum(numbers: impl IntoIterator<Item = usize>) -> usize {
+    numbers.into_iter().fold(0, usize::saturating_add)
+}
+
 /// Place by place there are as many answers as in all.
 fn places(found: &PositionBias) -> Claim {
     accuracy("the accuracy in all orders", &found.accuracy)?;
-    let sum = |part: fn(&Place) -> usize| found.places.iter().map(part).sum::<usize>();
+    let of_places = |part: fn(&Place) -> usize| sum(found.places.iter().map(part));
     let what = "the number of answers by their places";
-    same_count(what, sum(|place| place.gold), found.accuracy.total)?;
-    same_count(what, sum(|place| place.predicted), found.accuracy.total)?;
+    same_count(what, of_places(|place| place.gold), found.accuracy.total)?;
     same_count(
         what,
-        sum(|place| place.accuracy.correct),
+        of_places(|place| place.predicted),
+        found.accuracy.total,
+    )?;
+    same_count(
+        what,
+        of_places(|place| place.accuracy.correct),
         found.accuracy.correct,
     )?;
     found.places.iter().try_for_each(|place| {

@@ -121,11 +121,13 @@ function bundledSets(): ItemSetSpec[] {
   return names.map((name) => ({ name: name.slice(LESSON.length + 1), sample: name, sha256: "", roles: rolesOf(name) }));
 }
 
+function unreadSets(): ItemSetSpec[] {
+  return store.state.study.item_sets.filter(({ items }) => !items);
+}
+
 /** Reads the items of those sets that are there by the name of their sample alone. What is changed meanwhile stays. */
 async function readItems(): Promise<void> {
-  const unread = store.state.study.item_sets.filter(({ items }) => !items);
-  if (unread.length === 0) return;
-  const read = await setsOfStudy(unread);
+  const read = await setsOfStudy(unreadSets());
   const partOf = ({ name, sample, first, count, split }: ItemSetSpec): string => JSON.stringify([sample ?? name, first, count, split]);
   const withItems = (set: ItemSetSpec): ItemSetSpec => {
     const found = set.items ? undefined : read.find((other) => partOf(other) === partOf(set));
@@ -259,7 +261,8 @@ async function bringOwn(isRestored: boolean): Promise<void> {
     const { study, history } = store.state;
     // The lesson's report was not found, and nobody was faster.
     if (!isRestored && study.item_sets.length === 0 && history.undo.length === 0) store.edit({ item_sets: bundledSets() });
-    await readItems();
+    // Not a moment between the engine and the job that brings the model, where there is nothing to read.
+    if (unreadSets().length > 0) await readItems();
     await (isRestored ? bringBack() : loadLesson());
   } catch (thrown) {
     report(thrown);

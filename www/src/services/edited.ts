@@ -157,16 +157,19 @@ export function reportedSets(study: EditedStudy): string[] {
   return names(reported.length > 0 ? reported : filled(study));
 }
 
-/** The sets of a tuning: it learns from some and is checked on others. Without a role, every set serves; the set of the
- * attribution at hand has that role in its study. */
+/** The sets of a tuning: it learns from some and is checked on others. Without a role those serve that are not reported on, and all where there
+ * are no such sets; the set of the attribution at hand has the role attribution in its study. */
 export function tunedSets(
   study: EditedStudy,
   attribution: { set: string } | null,
 ): { train: string[]; validation: string[]; test: string[] } {
-  const orAll = (found: string[]): string[] => (found.length > 0 ? found : names(filled(study)));
+  const all = names(filled(study));
+  const test = reportedSets(study);
+  const unreported = all.filter((name) => !test.includes(name));
+  const orOthers = (found: string[]): string[] => (found.length > 0 ? found : unreported.length > 0 ? unreported : all);
   return {
-    train: attribution ? [attribution.set] : orAll(setsOf(study, "attribution")),
-    validation: orAll(setsOf(study, "validation")),
-    test: reportedSets(study),
+    train: attribution ? [attribution.set] : orOthers(setsOf(study, "attribution")),
+    validation: orOthers(setsOf(study, "validation")),
+    test,
   };
 }
