@@ -233,7 +233,7 @@ pub async fn measure(
         return Ok(());
     };
     // A row of layer l climbs through the blocks above it.
-    let cost = |layer: usize, items: &[usize]| (n_layers - layer) * items.len();
+    let cost = |layer: usize, items: usize| (n_layers - layer) * items;
     let groups: Vec<(Vec<usize>, Vec<usize>)> = own
         .explained
         .groups()
@@ -246,54 +246,71 @@ pub async fn measure(
         .collect();
     let costs = groups
         .iter()
-        .flat_map(|(items, open)| open.iter().map(|&layer| cost(layer, items)));
+        .flat_map(|(items, open)| open.iter().map(|&layer| cost(layer, items.len())));
     let (mut done, total) = (0, costs.sum());
     job.progress("ablation", 0, total);
     for (indices, open) in groups {
         if open.is_empty() {
             continue;
         }
-        let mut start = job.now_secs();
-        let group: Vec<&Item> = (indices.iter())
-            .map(|&index| own.explained.items[index])
-            .collect();
-        // Before the runs that rows leave, so that those of two settings are not in memory together.
-        let mut parts = Vec::with_capacity(beside.len());
-        for reading in beside.iter_mut() {
-            let Some(places) = reading.places_in(&group, &open) else {
-                continue;
-            };
-            let together = reading.begin(model, places.indices, job).await?;
-            parts.push((reading, Part::of(together, places.among)));
-        }
-        let among: Vec<usize> = (0..indices.len()).collect();
-        let together = own.begin(model, indices, job).await?;
-        let sweep = own.explained.sweep(&together, own.explained.settings);
-        for layer in open {
-            let of_own = Readout {
-                target: &together.target,
-                at_one: &together.at_one,
-                places: &among,
-            };
-            let open_beside = parts.iter_mut();
-            let mut open_beside: Vec<_> = open_beside
-                .filter(|(reading, part)| reading.is_open(layer, &part.indices))
-                .collect();
-            let targets = open_beside.iter().map(|(_, part)| part.readout());
-            let targets: Vec<Readout<'_>> = std::iter::once(of_own).chain(targets).collect();
-            let mut effects = sweep.ablate_layer(layer, &targets, job).await?.into_iter();
-            let seconds = job.now_secs() - start;
-            if let Some(effects) = effects.next() {
-                own.found.keep(layer, &together.indices, effects, seconds);
-            }
-            for ((reading, part), effects) in open_beside.iter_mut().zip(effects) {
-                reading.found.keep(layer, &part.indices, effects, seconds);
-            }
-            done += cost(layer, &together.indices);
-            start = job.now_secs();
-            let detail = serde_json::to_value(own.found.layer(layer)).ok();
+        let items = indices.len();
+        let note = |layer: LayerEffects| {
+            done += cost(layer.layer, items);
+            let detail = serde_json::to_value(layer).ok();
             job.progress_with("ablation", done, total, detail);
+        };
+        measure_group(model, (own, beside), indices, open, note, job).await?;
+    }
+    Ok(())
+}
+
+/// Measures some layers for some items of `own` that run together, and of `beside` what is open of them there. `note` is told each
+/// layer's effects.
+async fn measure_group(
+    model: &Model,
+    (own, beside): (&mut Reading<'_>, &mut [Reading<'_>]),
+    indices: Vec<usize>,
+    layers: Vec<usize>,
+    mut note: impl FnMut(LayerEffects),
+    job: Job<'_>,
+) -> Result<(), RunError> {
+    let mut start = job.now_secs();
+    let group: Vec<&Item> = (indices.iter())
+        .map(|&index| own.explained.items[index])
+        .collect();
+    // Before the runs that rows leave, so that those of two settings are not in memory together.
+    let mut parts = Vec::with_capacity(beside.len());
+    for reading in beside {
+        let Some(places) = reading.places_in(&group, &layers) else {
+            continue;
+        };
+        let together = reading.begin(model, places.indices, job).await?;
+        parts.push((reading, Part::of(together, places.among)));
+    }
+    let among: Vec<usize> = (0..indices.len()).collect();
+    let together = own.begin(model, indices, job).await?;
+    let sweep = own.explained.sweep(&together, own.explained.settings);
+    for layer in layers {
+        let of_own = Readout {
+            target: &together.target,
+            at_one: &together.at_one,
+            places: &among,
+        };
+        let mut open_beside: Vec<_> = (parts.iter_mut())
+            .filter(|(reading, part)| reading.is_open(layer, &part.indices))
+            .collect();
+        let targets = open_beside.iter().map(|(_, part)| part.readout());
+        let targets: Vec<Readout<'_>> = std::iter::once(of_own).chain(targets).collect();
+        let mut effects = sweep.ablate_layer(layer, &targets, job).await?.into_iter();
+        let seconds = job.now_secs() - start;
+        if let Some(effects) = effects.next() {
+            own.found.keep(layer, &together.indices, effects, seconds);
         }
+        for ((reading, part), effects) in open_beside.iter_mut().zip(effects) {
+            reading.found.keep(layer, &part.indices, effects, seconds);
+        }
+        start = job.now_secs();
+        note(own.found.layer(layer));
     }
     Ok(())
 }

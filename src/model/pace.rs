@@ -165,9 +165,7 @@ pub fn kept_per_token(config: &Config) -> usize {
 
 /// Bytes of one token in the largest tensor of a block.
 pub fn widest_bytes(config: &Config) -> f64 {
-    let heads = (config.n_heads + 2 * config.n_kv_heads) * config.d_head;
-    let first = config.d_mlp * if config.is_gated() { 2 } else { 1 };
-    4.0 * heads.max(first).max(config.d_model) as f64
+    4.0 * config.widest_projection().max(config.d_model as u64) as f64
 }
 
 impl Decoder {

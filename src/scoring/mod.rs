@@ -361,10 +361,10 @@ mod tests {
         assert!(both_of_pair(&items).is_none());
     }
 
-    /// An item whose first choice is the right one.
-    fn item(id: &str, correct: bool, choices: &[&str]) -> ItemScore {
-        let choice = |text: &&str| ChoiceScore {
-            text: (*text).to_owned(),
+    /// A choice of some text, with a score like any other.
+    pub(super) fn choice(text: &str) -> ChoiceScore {
+        ChoiceScore {
+            text: text.into(),
             log_likelihood: -1.0,
             tokens: 1,
             characters: 1,
@@ -372,14 +372,18 @@ mod tests {
             bytes: 1,
             unconditional: None,
             token_log_probabilities: Vec::new(),
-        };
+        }
+    }
+
+    /// An item whose first choice is the right one.
+    fn item(id: &str, correct: bool, choices: &[&str]) -> ItemScore {
         ItemScore {
             id: id.into(),
             gold: 0,
             predicted: usize::from(!correct),
             correct,
             confidence: 1.0,
-            choices: choices.iter().map(choice).collect(),
+            choices: choices.iter().map(|text| choice(text)).collect(),
         }
     }
 }

@@ -138,7 +138,7 @@ pub fn sign_test(a: usize, b: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scoring::metrics::ChoiceScore;
+    use crate::scoring::tests::choice;
 
     /// Values of `scipy.stats.binomtest(a, a + b).pvalue` (SciPy 1.17).
     #[test]
@@ -201,16 +201,6 @@ mod tests {
     #[test]
     fn the_same_text_is_no_other_answer() {
         let with = |predicted: usize, texts: [&str; 3]| {
-            let choice = |text: &str| ChoiceScore {
-                text: text.into(),
-                log_likelihood: -1.0,
-                tokens: 1,
-                characters: 1,
-                per_character: -1.0,
-                bytes: 1,
-                unconditional: None,
-                token_log_probabilities: Vec::new(),
-            };
             let choices = texts.map(choice).to_vec();
             [ItemScore {
                 choices,

@@ -25,9 +25,14 @@ impl Config {
     /// Bytes in f32 of the largest tensor that cannot be split: queries, keys and values are held side by side, and so are
     /// the first projections of a feed-forward layer.
     pub fn largest_projection_bytes(&self) -> u64 {
+        4 * self.d_model as u64 * self.widest_projection()
+    }
+
+    /// Numbers that a token has in the widest of those.
+    pub fn widest_projection(&self) -> u64 {
         let qkv = (self.n_heads + 2 * self.n_kv_heads) as u64 * self.d_head as u64;
         let first = self.d_mlp as u64 * if self.is_gated() { 2 } else { 1 };
-        4 * self.d_model as u64 * first.max(qkv)
+        first.max(qkv)
     }
 
     /// Most bytes held while the model is loaded: its parameters, and its largest tensor in f32.

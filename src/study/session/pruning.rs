@@ -184,10 +184,18 @@ impl Session {
     ///
     /// [`StudyError`] as [`Session::control`].
     pub async fn check_control(&mut self, mask: &Mask, job: Job<'_>) -> Result<(), StudyError> {
-        if let Some(means) = self.means_for(mask, job).await? {
-            means.check(mask)?;
-        }
-        Ok(())
+        self.own_means(mask, job).await.map(drop)
+    }
+
+    /// The means that a mask's operation takes, which are those of its own neurons.
+    async fn own_means(
+        &mut self,
+        mask: &Mask,
+        job: Job<'_>,
+    ) -> Result<Option<Rc<Means>>, StudyError> {
+        let means = self.means_for(mask, job).await?;
+        means.as_ref().map_or(Ok(()), |means| means.check(mask))?;
+        Ok(means)
     }
 
     /// Random masks of the same size.
@@ -202,8 +210,7 @@ impl Session {
         (masks, seed): (usize, u64),
         job: Job<'_>,
     ) -> Result<ControlReport, StudyError> {
-        self.check_control(&mask, job).await?;
-        let means = self.means_for(&mask, job).await?;
+        let means = self.own_means(&mask, job).await?;
         let prompts = self.all_prompts(sets)?;
         let trials = self.trials(sets, &prompts)?;
         let report = effect::control(&trials, mask, (masks, seed), means.as_deref(), job).await?;
