@@ -160,7 +160,7 @@ fn column(
 
 #[test]
 #[ignore = "needs `cargo xtask model smollm2-135m-instruct`"]
-fn log_likelihoods_and_metrics_are_those_of_the_harness() {
+fn smollm2_135m_instruct_has_the_log_likelihoods_and_metrics_of_the_harness() {
     let golden = golden();
     let model = model(&golden.model);
     let mut largest = 0.0f64;

@@ -185,7 +185,7 @@ pub fn decode(text: &str) -> Result<Shared, StudyError> {
             found.version
         )));
     }
-    let shared: Shared = serde_json::from_slice(&unpacked(&found)?)
+    let shared: Shared = serde_json::from_str(&unpacked(&found)?)
         .map_err(|error| fail(format!("its study cannot be read: {error}")))?;
     shared.study.check()?;
     if let Some(expected) = &shared.expected {
@@ -197,7 +197,7 @@ pub fn decode(text: &str) -> Result<Shared, StudyError> {
 }
 
 /// The document of a link. It says itself where it ends: words that follow are not its.
-fn unpacked(found: &Found) -> Result<Vec<u8>, StudyError> {
+fn unpacked(found: &Found) -> Result<String, StudyError> {
     let fail = |message: &str| StudyError::Link(message.to_owned());
     let text = found.text.as_bytes();
     // A single character makes no byte: it can only be of what follows.
@@ -205,11 +205,11 @@ fn unpacked(found: &Found) -> Result<Vec<u8>, StudyError> {
     let bytes = BASE64
         .decode(whole)
         .map_err(|_| fail("damaged or cut off (not base64)"))?;
-    let mut json = Vec::new();
+    let mut json = String::new();
     let mut decoder = DeflateDecoder::new(bytes.as_slice());
     (&mut decoder)
         .take(LARGEST + 1)
-        .read_to_end(&mut json)
+        .read_to_string(&mut json)
         .map_err(|_| fail("damaged or cut off (not deflated data)"))?;
     if json.len() as u64 > LARGEST {
         return Err(fail("larger than 8 MiB"));
