@@ -705,3 +705,21 @@ fn a_stale_index_of_shards_does_no_harm() {
     )));
     assert!(missing.contains("twice"), "{missing}");
 }
+
+#[test]
+fn one_shard_alone_names_the_others_and_a_whole_file_needs_no_index() {
+    let bytes = std::fs::read(fixture("tiny-llama-tied/model.safetensors")).unwrap();
+    let map =
+        json!({ "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors" });
+    let open = |name: &str| {
+        let files = ModelFiles {
+            weights: vec![source(name, bytes.clone())],
+            index: Some(json!({ "weight_map": map }).to_string().into_bytes()),
+            ..files("tiny-llama-tied")
+        };
+        wait(Model::load("model", files, &Compute::flex(), job()))
+    };
+    let missing = refused(open("model-00001-of-00002.safetensors"));
+    assert!(missing.contains("model-00002-of-00002"), "{missing}");
+    assert!(open("model.safetensors").is_ok());
+}

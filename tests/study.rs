@@ -16,6 +16,7 @@ use common::{assert_close, items, job, model, plain, wait};
 use secateur::attribution::Settings;
 use secateur::export::MaskFile;
 use secateur::items::{Item, items_sha256, parse_items};
+use secateur::job::{Host, Job, Progress};
 use secateur::model::device::Compute;
 use secateur::model::{Precision, Site};
 use secateur::pruning::selection::random_like;
@@ -208,12 +209,67 @@ fn what_is_asked_beside_is_found_with_the_study_and_once_more_by_a_re_run() {
     }
 }
 
+/// A host that nothing may be computed for.
+struct Idle;
+
+impl Host for Idle {
+    fn progress(&self, progress: &Progress) {
+        panic!("{} has begun", progress.stage);
+    }
+
+    fn now_secs(&self) -> f64 {
+        0.0
+    }
+}
+
 #[test]
-fn a_race_that_the_model_cannot_run_is_refused_before_anything_is_computed() {
+fn what_the_model_cannot_bear_is_refused_before_anything_is_computed() {
+    for (place, value, wanted) in [
+        ("/race/layers", json!([3]), "outside the model's 3 layers"),
+        ("/race/layers", json!([1, 1]), "layer 1 is given twice"),
+        (
+            "/search/means_of",
+            json!("other"),
+            "`search.means_of` names the item set `other`",
+        ),
+        ("/tuning/layer", json!(3), "outside the model's 3"),
+    ] {
+        let mut document = questioned();
+        document["search"]["operation"] = json!("mean");
+        document["search"]["means_of"] = Value::Null;
+        *document.pointer_mut(place).unwrap() = value;
+        let study = study(&document);
+        let mut session = session(FOLDER);
+        let error = wait(runner::run(
+            &mut session,
+            &study,
+            no_samples,
+            Job::new(&Idle),
+        ));
+        let error = error.map(|_| ()).expect_err(place).to_string();
+        assert!(error.contains(wanted), "{place}: {error}");
+    }
+    let mut session = session(FOLDER);
+    session.change(|bench| bench.set_items("train", items(FOLDER)));
+    let sets = ["train".to_owned()];
+    let outside: Mask =
+        serde_json::from_value(json!({"site": "post", "layers": [{"layer": 3, "neurons": [0]}]}))
+            .unwrap();
+    let error = wait(session.prune(outside, &sets, Job::new(&Idle))).unwrap_err();
+    assert!(error.to_string().contains("outside the model"), "{error}");
+    let request = json!({
+        "mask": {"site": "post", "layers": []}, "train": sets, "validation": sets, "test": sets,
+        "settings": {"layer": 3, "steps": 1, "learning_rate": 0.1, "batch_size": 1, "evaluate_every": 1},
+        "seed": 0, "compare": false,
+    });
+    let request = serde_json::from_value(request).unwrap();
+    let error = wait(session.tune(&request, Job::new(&Idle))).unwrap_err();
+    assert!(error.to_string().contains("outside the model"), "{error}");
+}
+
+#[test]
+fn a_race_of_a_set_that_the_study_lacks_is_refused() {
     let mut document = questioned();
-    document["race"]["layers"] = json!([3]);
-    let error = run(FOLDER, &study(&document)).unwrap_err().to_string();
-    assert!(error.contains("outside the model's 3 layers"), "{error}");
     document["race"]["set"] = json!("other");
     let error = Study::from_json(&document.to_string()).unwrap_err();
     assert!(
@@ -313,6 +369,48 @@ fn what_is_asked_beside_is_held_to_what_follows_from_it() {
 }
 
 /// A report is written by one run and read by another.
+/// Every number of a report as one that no run gives: refused or read, at once and without a panic.
+#[test]
+fn no_number_of_a_report_makes_its_reader_panic_or_count_without_end() {
+    fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Number(_) => found.push(at.to_owned()),
+            // One of a list stands for all.
+            Value::Array(list) => {
+                let first = list.iter().take(1);
+                first.for_each(|value| places(value, &format!("{at}/0"), found));
+            }
+            Value::Object(object) => object
+                .iter()
+                .for_each(|(name, value)| places(value, &format!("{at}/{name}"), found)),
+            _ => {}
+        }
+    }
+    let report = run(FOLDER, &study(&questioned())).unwrap();
+    let mut good = serde_json::to_value(&report).unwrap();
+    // A search whose masks hang on the model's size.
+    good["study"]["search"] = json!({"percents": [], "shares": [0.01]});
+    let mut found = Vec::new();
+    places(&good, "", &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    for place in found {
+        for value in [
+            json!(1u64 << 60),
+            json!(u64::MAX),
+            json!(0),
+            json!(-1),
+            json!(1e300),
+        ] {
+            let mut changed = good.clone();
+            *changed.pointer_mut(&place).unwrap() = value;
+            let _ = Report::from_json(&changed.to_string());
+            // Less held to each other: what is not there contradicts nothing.
+            changed["attribution"] = Value::Null;
+            let _ = Report::from_json(&changed.to_string());
+        }
+    }
+}
+
 fn travelled(report: &Report) -> Report {
     serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
 }

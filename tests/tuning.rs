@@ -591,6 +591,23 @@ fn a_training_that_leaves_the_finite_numbers_names_its_settings() {
 }
 
 #[test]
+fn a_stopped_training_that_left_the_finite_numbers_keeps_its_best_state() {
+    let bench = Bench::new("tiny-llama-tied");
+    let wild = TuneSettings {
+        learning_rate: 10.0,
+        weight_decay: 10.0,
+        evaluate_every: 1000,
+        ..settings(1, 200)
+    };
+    let host = Stopping::at("tuning", 0, 150);
+    let mask = Mask::empty(Site::Post);
+    let report = bench.tune(&mask, &wild, (0, false), Job::new(&host));
+    let curve = &report.unwrap().curves[0];
+    assert!(curve.cancelled && curve.steps.is_empty());
+    assert_eq!(curve.gains, mask.factors(1, 24));
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     let bench = Bench::new("tiny-llama-tied");
     let good = settings(1, 1);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::explained::{Explained, Together};
 use super::interval::Mean;
+use super::layers::check_layers;
 use super::settings::Method;
 use super::sweep::Sweep;
 use super::target::Target;
@@ -43,6 +44,9 @@ pub async fn ablate(
     let sweep = Sweep::new(decoder, &prompts, &base, &target, settings);
     Ok(sweep.ablate(&at_one, job).await?.concat())
 }
+
+/// Shortest time between two messages that say what was found so far: to sum up many items takes longer than to measure one.
+const TOLD_EVERY_SECS: f64 = 0.25;
 
 /// What a set's items lose by each neuron, as far as it was measured.
 #[derive(Debug, Clone)]
@@ -106,6 +110,13 @@ impl Ablation {
     pub fn is_empty(&self) -> bool {
         let mut effects = self.effects.iter().flatten();
         effects.all(Vec::is_empty)
+    }
+
+    /// About what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let effects = self.effects.iter().flatten();
+        let numbers = effects.chain(&self.first_order).map(Vec::len);
+        numbers.sum::<usize>() * size_of::<f32>()
     }
 
     /// Takes in what was measured of a layer for some items, `[items][d_mlp]`, and how long that took.
@@ -210,11 +221,7 @@ pub async fn measure(
     job: Job<'_>,
 ) -> Result<(), RunError> {
     let n_layers = model.config().n_layers;
-    if let Some(outside) = layers.iter().find(|&&layer| layer >= n_layers) {
-        return Err(RunError::Settings(format!(
-            "layer {outside} is outside the model's {n_layers}"
-        )));
-    }
+    check_layers(layers, n_layers)?;
     let mut readings: Vec<Reading<'_>> = Vec::with_capacity(measured.len());
     for Measured { settings, found } in measured {
         settings.check()?;
@@ -248,30 +255,36 @@ pub async fn measure(
         .iter()
         .flat_map(|(items, open)| open.iter().map(|&layer| cost(layer, items.len())));
     let (mut done, total) = (0, costs.sum());
+    let mut told = job.now_secs();
     job.progress("ablation", 0, total);
     for (indices, open) in groups {
         if open.is_empty() {
             continue;
         }
         let items = indices.len();
-        let note = |layer: LayerEffects| {
-            done += cost(layer.layer, items);
-            let detail = serde_json::to_value(layer).ok();
-            job.progress_with("ablation", done, total, detail);
+        let note = |found: &Ablation, layer: usize| {
+            done += cost(layer, items);
+            let now = job.now_secs();
+            let is_told = now - told >= TOLD_EVERY_SECS || done == total;
+            let detail = is_told.then(|| serde_json::to_value(found.layer(layer)).ok());
+            if is_told {
+                told = now;
+            }
+            job.progress_with("ablation", done, total, detail.flatten());
         };
         measure_group(model, (own, beside), indices, open, note, job).await?;
     }
     Ok(())
 }
 
-/// Measures some layers for some items of `own` that run together, and of `beside` what is open of them there. `note` is told each
-/// layer's effects.
+/// Measures some layers for some items of `own` that run together, and of `beside` what is open of them there. `note` is told of each
+/// layer that is done.
 async fn measure_group(
     model: &Model,
     (own, beside): (&mut Reading<'_>, &mut [Reading<'_>]),
     indices: Vec<usize>,
     layers: Vec<usize>,
-    mut note: impl FnMut(LayerEffects),
+    mut note: impl FnMut(&Ablation, usize),
     job: Job<'_>,
 ) -> Result<(), RunError> {
     let mut start = job.now_secs();
@@ -310,7 +323,7 @@ async fn measure_group(
             reading.found.keep(layer, &part.indices, effects, seconds);
         }
         start = job.now_secs();
-        note(own.found.layer(layer));
+        note(own.found, layer);
     }
     Ok(())
 }

@@ -6,12 +6,12 @@
 //! layers' together at `gate_pre` it is the integral over the gate rows' weights.
 //!
 //! - [`settings`]: the choices a user makes, by name, and the presets
-//! - [`ablation`]: the exact effect of every neuron, which scores estimate
+//! - [`layers`]: which layers of the model are meant; [`ablation`]: the exact effect of every neuron, which scores estimate
 //! - [`contrast`]: scores on one set minus those on another; [`interval`]: means over items with their intervals
 //! - [`portrait`]: what one neuron is about; [`salience`]: which words of a prompt drive its answer
 //! - [`quadrature`]: nodes and weights of the integral
 //! - [`integral`]: the integral itself, by a fixed rule or to a tolerance
-//! - [`methods`]: scores without gradients, for comparison
+//! - [`methods`]: other ways to score neurons, for comparison
 //! - [`sweep`]: the forks of all layers in one pass up and one back
 //! - [`target`]: the number that is explained; `explained`: the items it is explained of
 //! - [`completeness`]: what scores add up to; [`aggregate`]: item scores as one score a neuron
@@ -23,6 +23,7 @@ pub mod contrast;
 mod explained;
 pub mod integral;
 pub mod interval;
+pub mod layers;
 pub mod methods;
 pub mod portrait;
 pub mod quadrature;
@@ -45,6 +46,7 @@ use crate::scoring::{ItemScore, RunError};
 use aggregate::{aggregated, by_maximum};
 use completeness::completeness;
 use explained::Explained;
+use layers::layers_or_all;
 use settings::{LayerScale, Method};
 
 /// An item that was attributed.
@@ -191,7 +193,7 @@ pub async fn attribute(
     let start = job.now_secs();
     settings.check()?;
     if settings.method == Method::Ablation {
-        let all: Vec<usize> = (0..model.config().n_layers).collect();
+        let all = layers_or_all(None, model.config().n_layers);
         let mut measured = [Measured::new(settings.clone(), None)];
         let named = (set, items);
         ablation::measure(model, named, prompts, scores, &all, &mut measured, job).await?;

@@ -134,6 +134,14 @@ impl Run {
         }
     }
 
+    /// Without keys and values: forks can leave it, and no run can continue it.
+    pub fn for_forks_alone(self) -> Self {
+        Self {
+            key_values: vec![None; self.key_values.len()],
+            ..self
+        }
+    }
+
     /// Some of its `n_items` prompts, or rows of its only prompt, for forks alone: no run can continue it.
     pub fn select(&self, n_items: usize, items: &[usize]) -> Self {
         let ids: Vec<i32> = items.iter().map(|&item| item as i32).collect();

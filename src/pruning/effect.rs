@@ -211,17 +211,18 @@ pub async fn control(
         mask = mask.checked(config)?;
         let random = (0..n_masks as u64)
             .map(|index| random_like(&mask, config.d_mlp, seed, index).by(change));
-        let candidates: Vec<_> = std::iter::once(Ok(mask.clone()))
+        let masks: Vec<Mask> = std::iter::once(Ok(mask.clone()))
             .chain(random)
-            .map(|mask| Ok(mask?.edit(config, trial.model.decoder.device())))
             .collect::<Result<_, RunError>>()?;
-        let note = |scores| job.progress("random control", done + scores, total);
-        let scores = trial.under_each(&candidates, note, job).await?;
-        done += trial.items.len() * (n_masks + 1);
-        let mut accuracies: Vec<f64> = scores
-            .iter()
-            .map(|scores| scores.accuracy_by(trial.rule).value)
-            .collect();
+        let mut accuracies = Vec::with_capacity(masks.len());
+        for masks in masks.chunks(trial.masks_at_once()) {
+            let device = trial.model.decoder.device();
+            let edits: Vec<_> = masks.iter().map(|mask| mask.edit(config, device)).collect();
+            let note = |scores| job.progress("random control", done + scores, total);
+            let scores = trial.under_each(&edits, note, job).await?;
+            accuracies.extend(scores.iter().map(|of| of.accuracy_by(trial.rule).value));
+            done += trial.items.len() * masks.len();
+        }
         let of_mask = accuracies.remove(0);
         sets.push(ControlSet::new(trial.set, accuracies, of_mask));
     }

@@ -52,7 +52,15 @@ pub struct Trial<'a> {
     pub rule: Rule,
 }
 
+/// Scores of an item under a mask that are in memory together, at most: some 100 MB.
+const SCORES_AT_ONCE: usize = 1 << 17;
+
 impl Trial<'_> {
+    /// How many masks are tried at once. Each round runs the items once more without one, which few masks would not be worth.
+    pub(crate) fn masks_at_once(self) -> usize {
+        (SCORES_AT_ONCE / self.items.len().max(1)).clamp(16, 512)
+    }
+
     /// Scores the set under each of several edits. The items are run once; as many candidates as fit a pass leave that run
     /// together, each at the lowest layer it changes.
     ///

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Mask;
-use super::selection::{TopPercent, check_layer, count_of, order};
+use super::selection::{TopPercent, count_of, order};
+use crate::attribution::layers::check_layer;
 use crate::attribution::{Ablation, Attribution};
 use crate::model::Neuron;
 use crate::scoring::RunError;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mask::{LayerMask, Mask};
 use crate::attribution::Attribution;
+use crate::attribution::layers::check_layer;
 use crate::model::Neuron;
 use crate::scoring::RunError;
 
@@ -20,20 +21,6 @@ pub struct TopPercent {
     pub layer: usize,
     /// Percentage of its neurons, above 0 and at most 100.
     pub percent: f64,
-}
-
-/// Whether a model has such a layer.
-///
-/// # Errors
-///
-/// [`RunError::Settings`].
-pub(super) fn check_layer(layer: usize, n_layers: usize) -> Result<(), RunError> {
-    match layer < n_layers {
-        true => Ok(()),
-        false => Err(RunError::Settings(format!(
-            "layer {layer} is outside the model's {n_layers} layers"
-        ))),
-    }
 }
 
 impl TopPercent {

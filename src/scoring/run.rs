@@ -145,6 +145,15 @@ impl BatchRun {
         parts.map(|run| run.geometry.tokens()).sum()
     }
 
+    /// The same for forks alone, which need no keys and values of its prompts.
+    pub fn for_forks_alone(self) -> Self {
+        Self {
+            base: self.base.for_forks_alone(),
+            tails: self.tails.map(Run::for_forks_alone),
+            ..self
+        }
+    }
+
     /// Of some of the batch's items, for forks alone.
     pub fn select(&self, batch: &Batch, items: &[usize]) -> Self {
         let select = |run: &Run| run.select(batch.items.len(), items);

@@ -1,9 +1,12 @@
 //! What a study is made of: its model and item sets, and what is asked of them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::StudyError;
 use crate::attribution::Settings;
+use crate::attribution::layers::{check_layers, layers_or_all};
 use crate::attribution::settings::Aggregate;
 use crate::items::{AnswersFrom, Item, SplitPart};
 use crate::model::Model;
@@ -175,10 +178,14 @@ impl RaceSpec {
                     .into(),
             ));
         }
+        check_layers(self.layers.as_deref().unwrap_or_default(), n_layers)?;
         let percent = self.percent;
-        let mut layers = self.layers.iter().flatten();
-        layers.try_for_each(|&layer| TopPercent { layer, percent }.check(n_layers))?;
         TopPercent { layer: 0, percent }.check(n_layers)
+    }
+
+    /// The layers that are raced on.
+    pub fn layers_of(&self, n_layers: usize) -> Cow<'_, [usize]> {
+        layers_or_all(self.layers.as_deref(), n_layers)
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::made_of::{MadeOf, Part};
 use crate::attribution::{Ablation, Attribution};
 use crate::pruning::Means;
-use crate::scoring::SetScores;
+use crate::scoring::{ChoiceScore, SetScores};
 
 /// Scores that are kept aside, at most.
 const SCORES_AT_MOST: usize = 128;
@@ -15,6 +15,8 @@ const SCORES_AT_MOST: usize = 128;
 const ATTRIBUTIONS_AT_MOST: usize = 3;
 /// Ablations that are kept, at most: each holds the effect of every neuron on every item, and took long.
 const ABLATIONS_AT_MOST: usize = 4;
+/// What each kind of them may take in memory, at most: a browser has four gigabytes for all that the engine holds.
+const BYTES_AT_MOST: usize = 256 << 20;
 
 /// A result and what it was made of.
 pub(super) struct Made<T> {
@@ -39,6 +41,8 @@ trait OfSet {
     fn set(&self) -> &str;
     /// The same of a set that is called otherwise.
     fn named(self, set: &str) -> Self;
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize;
 }
 
 impl OfSet for SetScores {
@@ -48,6 +52,11 @@ impl OfSet for SetScores {
 
     fn named(self, set: &str) -> Self {
         SetScores::named(self, set)
+    }
+
+    fn bytes(&self) -> usize {
+        let choices = self.items.iter().map(|item| item.choices.len());
+        choices.sum::<usize>() * size_of::<ChoiceScore>()
     }
 }
 
@@ -61,6 +70,10 @@ impl OfSet for Attribution {
             set: set.to_owned(),
             ..self
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.per_item.iter().map(Vec::len).sum::<usize>() * size_of::<f32>()
     }
 }
 
@@ -132,19 +145,23 @@ impl Results {
         Some(self.ablations.remove(at).result)
     }
 
-    /// Keeps one that was asked for; of too many the first is dropped.
+    /// Keeps one that was asked for; of too many the first are dropped.
     pub fn keep_ablation(&mut self, made: Made<Ablation>) {
         self.ablations.push(made);
-        if self.ablations.len() > ABLATIONS_AT_MOST {
-            self.ablations.remove(0);
-        }
+        self.shed_ablations();
     }
 
     /// Keeps one that was measured beside another, where there is room; it is the first to be dropped.
     pub fn keep_ablation_beside(&mut self, made: Made<Ablation>) {
-        if self.ablations.len() < ABLATIONS_AT_MOST && !made.result.is_empty() {
+        if !made.result.is_empty() {
             self.ablations.insert(0, made);
+            self.shed_ablations();
         }
+    }
+
+    fn shed_ablations(&mut self) {
+        let bytes = |made: &Made<Ablation>| made.result.bytes();
+        shed(&mut self.ablations, ABLATIONS_AT_MOST, bytes);
     }
 
     /// The means over a set of this name, where they are of this.
@@ -201,6 +218,14 @@ impl Results {
     }
 }
 
+/// Drops the first of some results, but not the last one, while they are more than `at_most` or take too much memory.
+fn shed<T>(results: &mut Vec<T>, at_most: usize, bytes: impl Fn(&T) -> usize) {
+    let mut held: usize = results.iter().map(&bytes).sum();
+    while results.len() > 1 && (results.len() > at_most || held > BYTES_AT_MOST) {
+        held -= bytes(&results.remove(0));
+    }
+}
+
 /// Results of what is not at hand, the latest last.
 struct Aside<T> {
     made: Vec<Made<T>>,
@@ -218,9 +243,7 @@ impl<T: OfSet> Aside<T> {
             |other: &Made<T>| other.result.set() != made.result.set() || other.of != made.of;
         self.made.retain(is_other);
         self.made.push(made);
-        if self.made.len() > self.at_most {
-            self.made.remove(0);
-        }
+        shed(&mut self.made, self.at_most, |made| made.result.bytes());
     }
 
     /// The latest result that was made of one of these sets, whatever that was called: of several with the same items the
@@ -239,5 +262,21 @@ impl<T: OfSet> Aside<T> {
         let Made { of, result } = self.made.remove(at);
         let result = result.named(name);
         Some(Made { of, result })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_results_are_dropped_where_all_are_too_many_or_too_large() {
+        let kept = |mut results: Vec<usize>| {
+            shed(&mut results, 3, |&bytes| bytes);
+            results
+        };
+        assert_eq!(kept(vec![1, 2, 3, 4]), [2, 3, 4]);
+        assert_eq!(kept(vec![BYTES_AT_MOST, 2, 3]), [2, 3]);
+        assert_eq!(kept(vec![1, 2, BYTES_AT_MOST + 1]), [BYTES_AT_MOST + 1]);
     }
 }

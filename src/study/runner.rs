@@ -223,6 +223,8 @@ fn check_parts(study: &Study, model: &Model) -> Result<(), StudyError> {
             ));
         }
         search.check(config.n_layers)?;
+        // Not where a study is read: a report of one whose set was renamed is still a report.
+        study.check_named("search.means_of", search.means_of.as_ref())?;
     }
     if let Some(race) = &study.race {
         race.check(config.n_layers)?;

@@ -193,15 +193,19 @@ impl Study {
             ("audit", self.audit.as_ref().map(|audit| &audit.set)),
             ("race", self.race.as_ref().map(|race| &race.set)),
         ];
-        let is_lacking = |set: &String| !self.item_sets.iter().any(|other| other.name == *set);
-        for (part, set) in named {
-            if let Some(set) = set.filter(|set| is_lacking(set)) {
-                return Err(StudyError::Document(format!(
-                    "`{part}` names the item set `{set}`, which the study lacks"
-                )));
-            }
+        let mut named = named.into_iter();
+        named.try_for_each(|(part, set)| self.check_named(part, set))
+    }
+
+    /// Whether a set that a part names is one of the study's.
+    pub(super) fn check_named(&self, part: &str, set: Option<&String>) -> Result<(), StudyError> {
+        let is_lacking = |set: &&String| !self.item_sets.iter().any(|other| other.name == **set);
+        match set.filter(is_lacking) {
+            Some(set) => Err(StudyError::Document(format!(
+                "`{part}` names the item set `{set}`, which the study lacks"
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_seeds(&self) -> Result<(), StudyError> {

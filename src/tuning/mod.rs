@@ -291,7 +291,11 @@ impl<'a> Tuning<'a> {
             }
             self.announce(&curve, step, job);
         }
-        curve.extend(state.take_losses().await?);
+        match state.take_losses().await {
+            // Losses of steps that were to be looked at later; the best state is from before.
+            Err(RunError::Model(ModelError::NotFinite)) if curve.cancelled => {}
+            losses => curve.extend(losses?),
+        }
         curve.gains = read(self.gains(&best)).await?;
         Ok(curve)
     }

@@ -40,6 +40,7 @@ impl Prepared {
         let mut done = 0;
         for batch in batches(encoded, decoder) {
             let run = BatchRun::new(decoder, &batch, below, capture, &mut shared, job).await?;
+            let run = run.for_forks_alone();
             let items: Vec<&Item> = (batch.items.iter())
                 .map(|&index| &trial.items[index])
                 .collect();

@@ -9,6 +9,7 @@ use crate::items::TemplateError;
 use crate::model::ModelError;
 use crate::scoring::RunError;
 use crate::study::StudyError;
+use crate::weights::WeightsError;
 pub use crate::wire::answers::WebError;
 
 impl WebError {
@@ -70,6 +71,11 @@ fn of_model(error: &ModelError) -> (&'static str, &'static str) {
         ModelError::DoesNotFit { .. } => (
             "too_large",
             "Choose a smaller model, hold its weights in fewer bits, or use another device.",
+        ),
+        // Not `model_file`, by which the page throws a kept file away.
+        ModelError::Weights(WeightsError::Read { .. }) => (
+            "file_read",
+            "The browser could not read the file; try again.",
         ),
         ModelError::Config(_)
         | ModelError::Weights(_)

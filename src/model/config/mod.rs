@@ -172,6 +172,9 @@ pub struct LocalAttention {
 /// that a model's parameters can be counted in 64 bits.
 const LARGEST_DIMENSION: usize = 1 << 24;
 
+/// Most layers of a model.
+pub const MAX_LAYERS: usize = 1024;
+
 impl Default for Config {
     /// What the families have in common, with every dimension zero.
     fn default() -> Self {
@@ -283,7 +286,7 @@ impl Config {
                 self.n_heads, self.d_head
             )));
         }
-        if self.n_layers > 1024 {
+        if self.n_layers > MAX_LAYERS {
             return Err(ModelError::Config(format!("n_layers is {}", self.n_layers)));
         }
         if !self.n_heads.is_multiple_of(self.n_kv_heads) {
@@ -335,10 +338,13 @@ impl Rope {
             return Err(ModelError::Config(format!("rope_theta is {}", self.theta)));
         }
         if let RopeScaling::Factors(factors) = &self.scaling
-            && (factors.len() != self.dimensions / 2 || factors.iter().any(|factor| *factor <= 0.0))
+            && (factors.len() != self.dimensions / 2
+                || !factors
+                    .iter()
+                    .all(|factor| factor.is_finite() && *factor > 0.0))
         {
             return Err(ModelError::Config(format!(
-                "{} factors of the rotary frequencies, or one that is not above zero",
+                "{} factors of the rotary frequencies, or one that is no number above zero",
                 factors.len()
             )));
         }

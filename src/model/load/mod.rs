@@ -21,6 +21,7 @@ use report::ROPE_FACTORS;
 
 use crate::job::Job;
 use crate::weights::gguf::Metadata;
+use crate::weights::sharded::Index;
 use crate::weights::{ByteSource, WeightFile};
 
 /// The files of one model.
@@ -191,7 +192,7 @@ async fn open(
     let are_gguf = weights.iter().all(|(name, _)| name.ends_with(".gguf"));
     match (weights.len(), index) {
         (0, _) => Err(ModelError::Config("there is no weight file".into())),
-        (1, _) => {
+        (1, _) if !is_shard(&weights[0].0, index) => {
             let (name, source) = weights.remove(0);
             let file = WeightFile::open(source).await?;
             file.check_whole(&name)?;
@@ -203,6 +204,12 @@ async fn open(
             "{count} weight files; shards need model.safetensors.index.json beside them"
         ))),
     }
+}
+
+/// Whether an index names this file. One that names only others is left over from before.
+fn is_shard(name: &str, index: Option<&[u8]>) -> bool {
+    let index = index.and_then(|index| Index::from_json(index).ok());
+    index.is_some_and(|index| index.shards().contains(name))
 }
 
 /// Most divisors of rotary frequencies: half of a head's width.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::halving::rounds;
 use super::{SearchControl, check_cell_masks};
+use crate::attribution::layers::layers_or_all;
 use crate::model::Site;
 use crate::pruning::rules::{AboveShare, MostHarmful, Selection, TopOfLayers};
 use crate::pruning::selection::TopPercent;
@@ -87,7 +88,7 @@ impl Greedy {
     /// Masks that are tried at most, each on all items.
     fn tries(self) -> usize {
         let left = |round: usize| self.candidates.saturating_sub(round);
-        (0..self.rounds).map(left).sum()
+        (0..self.rounds).map(left).fold(0, usize::saturating_add)
     }
 
     fn check(self) -> Result<(), RunError> {
@@ -148,8 +149,7 @@ impl SearchSpec {
 
     /// What a model of so many layers is tried with, without what is picked one by one: rule after rule, layer by layer.
     pub fn selections(&self, n_layers: usize) -> Vec<Selection> {
-        let all: Vec<usize> = (0..n_layers).collect();
-        let layers = self.layers.as_deref().unwrap_or(&all);
+        let layers = &*layers_or_all(self.layers.as_deref(), n_layers);
         let percents = || self.percents.iter().copied();
         let windows = self.windows.iter().filter(|&&width| width > 0);
         let windows = windows.flat_map(|&width| layers.windows(width));
@@ -219,7 +219,8 @@ impl SearchSpec {
     /// What it costs on a model of so many layers and so many validation items.
     pub fn cost(&self, n_layers: usize, items: usize) -> Cost {
         let selections = self.selections(n_layers);
-        let picked = self.greedy.map_or(0, Greedy::tries) * items;
+        // On a machine of 32 bits they may be more than it counts to.
+        let picked = self.greedy.map_or(0, Greedy::tries).saturating_mul(items);
         let runs = |halving: bool| {
             let mut before = 0;
             let rounds = rounds(selections.len(), items, halving);
@@ -229,7 +230,7 @@ impl SearchSpec {
                 new
             };
             let runs: usize = rounds.iter().map(new).sum();
-            self.surfaces() * (runs + picked)
+            self.surfaces().saturating_mul(runs + picked)
         };
         let above = |layer: usize| n_layers.saturating_sub(layer) as f64 / n_layers.max(1) as f64;
         let of_selections: f64 = selections.iter().map(|s| above(s.lowest_layer())).sum();

@@ -10,9 +10,6 @@ use crate::pruning::rules::Selection;
 use crate::pruning::{Mask, Trial};
 use crate::scoring::{Accuracy, ItemScore, Rule, RunError, SetScores};
 
-/// Masks that are tried together at most: what each of them changes is held meanwhile.
-const AT_ONCE: usize = 512;
-
 /// How a mask did on some items.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Tally {
@@ -130,7 +127,8 @@ impl<'a> Validation<'a> {
                 ..*trial
             };
             let (config, device) = (trial.model.config(), trial.model.decoder.device());
-            for (masks, tallies) in masks.chunks(AT_ONCE).zip(tallies.chunks_mut(AT_ONCE)) {
+            let at_once = trial.masks_at_once();
+            for (masks, tallies) in masks.chunks(at_once).zip(tallies.chunks_mut(at_once)) {
                 let edits: Vec<_> = masks.iter().map(|mask| mask.edit(config, device)).collect();
                 let (done, total, job) = (self.done, self.total, self.job);
                 let note = |runs| job.progress("search", done + runs, total);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::attribution::ablation::{self, Ablation, LayerEffects, Measured};
 use crate::attribution::contrast::{Against, Contrast};
+use crate::attribution::layers::layers_or_all;
 use crate::attribution::settings::Method;
 use crate::attribution::{self, Attribution, Settings, UsedItem};
 use crate::items::Item;
@@ -137,7 +138,7 @@ impl Session {
         job: Job<'_>,
     ) -> Result<(), StudyError> {
         self.score(set, job).await?;
-        let all: Vec<usize> = (0..self.model.config().n_layers).collect();
+        let layers = layers_or_all(layers, self.model.config().n_layers);
         let prompts = self.bench.prompts(set)?;
         let asked: Vec<(MadeOf, Settings)> = std::iter::once(settings.clone())
             .chain(self.ablated_beside(set, settings))
@@ -157,7 +158,7 @@ impl Session {
             (set, trial.items),
             &prompts,
             &baseline.items,
-            layers.unwrap_or(&all),
+            &layers,
             &mut measured,
             job,
         )
@@ -203,15 +204,14 @@ impl Session {
         let RaceSpec {
             set,
             settings,
-            layers,
             percent,
             resampling,
+            ..
         } = spec;
         let by_ablation = settings.clone().by(Method::Ablation).named();
-        let all: Vec<usize> = (0..n_layers).collect();
-        let layers = layers.as_ref().unwrap_or(&all);
+        let layers = spec.layers_of(n_layers);
         let effects = self
-            .attribute_by_ablation(set, &by_ablation, Some(layers), job)
+            .attribute_by_ablation(set, &by_ablation, Some(&layers), job)
             .await?;
         let prompts = self.bench.prompts(set)?;
         let (trial, baseline) = self.scored(set, &prompts)?;
@@ -236,7 +236,7 @@ impl Session {
             self.compute.faults.check()?;
         }
         let how = (*percent, *resampling);
-        Ok(race::race(&effects, layers, &methods, how, job).await?)
+        Ok(race::race(&effects, &layers, &methods, how, job).await?)
     }
 
     /// Scores on a set minus those on another one, or minus those of the same items without their questions.

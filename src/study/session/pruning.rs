@@ -154,6 +154,7 @@ impl Session {
         sets: &[String],
         job: Job<'_>,
     ) -> Result<PruneReport, StudyError> {
+        let mask = mask.checked(self.model.config())?;
         self.score_all(sets, job).await?;
         let prompts = self.all_prompts(sets)?;
         let trials = self.all_scored(sets, &prompts)?;
@@ -276,6 +277,9 @@ impl Session {
         request: &TuneRequest,
         job: Job<'_>,
     ) -> Result<TuneReport, StudyError> {
+        let config = self.model.config();
+        request.settings.check(config.n_layers)?;
+        let mask = request.mask.clone().checked(config)?;
         self.score_all(&request.test, job).await?;
         let train = self.all_prompts(&request.train)?;
         let validation = self.all_prompts(&request.validation)?;
@@ -287,7 +291,7 @@ impl Session {
         };
         let report = tuning::tune(
             &sets,
-            &request.mask,
+            &mask,
             &request.settings,
             request.seed,
             request.compare,

@@ -46,11 +46,6 @@ fn audited(report: &Report, found: &Audit) -> Claim {
         let chance = shares.sum::<f64>() / scored.items.len() as f64;
         same_number("the audit's chance", found.chance, chance)?;
     }
-    for way in &found.asked {
-        if let (Some(paired), Some(asked)) = (&way.paired, &way.accuracy) {
-            of_both(paired, &found.accuracy, asked)?;
-        }
-    }
     places(&found.position)?;
     let lengths = &found.lengths;
     let of_lengths = [
@@ -63,6 +58,12 @@ fn audited(report: &Report, found: &Audit) -> Claim {
     let of_ways = of_ways.flat_map(|way| way.accuracy.into_iter().chain(way.same_answer));
     for stated in of_lengths.into_iter().chain(of_ways) {
         of_all(&stated, found)?;
+    }
+    // After the counts it adds are known to be some of the items.
+    for way in &found.asked {
+        if let (Some(paired), Some(asked)) = (&way.paired, &way.accuracy) {
+            of_both(paired, &found.accuracy, asked)?;
+        }
     }
     of_all(&found.position.consistent, found)
 }
@@ -125,10 +126,8 @@ fn of_all(stated: &Accuracy, found: &Audit) -> Claim {
 fn raced(report: &Report, found: &Race) -> Claim {
     let n_layers = report.model.n_layers;
     if let Some(asked) = &report.study.race {
-        let all: Vec<usize> = (0..n_layers).collect();
-        let layers = asked.layers.as_ref().unwrap_or(&all);
         let is_asked = asked.set == found.set
-            && *layers == found.layers
+            && asked.layers_of(n_layers) == found.layers
             && asked.settings.clone().by(Method::Ablation).named() == found.settings
             && asked.resampling == found.resampling
             && is_close(asked.percent, found.percent);

@@ -5,6 +5,7 @@ use super::{
     same_count, same_number, scores,
 };
 use crate::attribution::{Attribution, TargetKind};
+use crate::model::config::MAX_LAYERS;
 use crate::pruning::effect::{ControlReport, PruneReport, PrunedSet};
 use crate::pruning::rules::{Evidence, Picked};
 use crate::pruning::search::{Cell, best};
@@ -17,6 +18,9 @@ use crate::tuning::{TuneCurve, TuneReport, best_step};
 /// Whether what a report says follows from what stands beside it.
 pub(in crate::study) fn check(report: &Report) -> Claim {
     let study = &report.study;
+    if report.model.n_layers > MAX_LAYERS {
+        return Err(format!("its model has {} layers", report.model.n_layers));
+    }
     of_study(&report.made_of(), study)?;
     if report
         .engine
@@ -126,7 +130,8 @@ fn attributed(report: &Report, found: &Attribution) -> Claim {
         let is_sure = item.confidence >= threshold;
         is_at(item.confidence) || used(&item.id) == is_sure || (may_lack && is_sure)
     });
-    if !is_right || found.items_used.len() + found.items_skipped != scored.items.len() {
+    let items = found.items_used.len().saturating_add(found.items_skipped);
+    if !is_right || items != scored.items.len() {
         return Err("the attribution used other items than those that are sure enough".into());
     }
     Ok(())
