@@ -9,6 +9,7 @@
 mod common;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{FAMILIES, assert_close, host, items, job, model, plain, wait};
@@ -514,6 +515,8 @@ fn a_race_compares_every_method_with_the_effects_layer_by_layer() {
     assert_eq!((race.items, race.layers.as_slice()), (4, &[0, 2][..]));
     let model = model(FOLDER);
     let effects = attributed(&model, &items(FOLDER), &settings(Method::Ablation));
+    let correlations = race.methods.iter().map(|raced| raced.correlation.value);
+    let best = correlations.fold(f64::NEG_INFINITY, f64::max);
     for raced in &race.methods {
         let method = raced.settings.method;
         let scores = attributed(&model, &items(FOLDER), &raced.settings);
@@ -541,7 +544,11 @@ fn a_race_compares_every_method_with_the_effects_layer_by_layer() {
             "{method}"
         );
         assert!(correlation.low <= correlation.high, "{method}");
-        assert_eq!(raced.correlation_signed.is_some(), method.has_target());
+        // Clamped gradients have one sign, and means of absolute values as well.
+        let has_sign = method.has_target() && method.adds_up();
+        assert_eq!(raced.correlation_signed.is_some(), has_sign);
+        let short = raced.behind.map_or(0.0, |behind| behind.value);
+        assert!((best - correlation.value - short).abs() < 1e-9, "{method}");
     }
     // The items' own gradients say more of the effects than numbers that know nothing of them.
     let of = |method: Method| {
@@ -658,6 +665,27 @@ fn stability_is_the_selection_from_resampled_items_by_hand() {
     let expected = overlap as f64 / (40.0 * 6.0);
     assert!((found.overlap.value - expected).abs() < 1e-9);
     assert!(found.overlap.low <= expected && expected <= found.overlap.high);
+
+    // Of four items each half has two, and there are three ways to part them.
+    let of_half = |half: [usize; 2]| -> BTreeSet<usize> {
+        let sum = |neuron: usize| {
+            let score = |item: usize| attribution.per_item[item][d_mlp + neuron];
+            half.map(score)
+                .iter()
+                .map(|&score| f64::from(score))
+                .sum::<f64>()
+        };
+        let mut order: Vec<usize> = (0..d_mlp).collect();
+        order.sort_by(|&a, &b| sum(b).abs().total_cmp(&sum(a).abs()));
+        order[..6].iter().copied().collect()
+    };
+    let ways = [([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2])];
+    let shared = ways.map(|(a, b)| of_half(a).intersection(&of_half(b)).count() as f64 / 6.0);
+    let least = shared.iter().copied().fold(1.0, f64::min);
+    let most = shared.iter().copied().fold(0.0, f64::max);
+    let halves = found.halves.unwrap();
+    assert!((least..=most).contains(&halves.value), "{halves:?}");
+    assert!((halves.low - least).abs() < 1e-9 && (halves.high - most).abs() < 1e-9);
     let none = Resampling {
         resamples: 0,
         seed: 0,
@@ -678,6 +706,7 @@ fn too_few_items_for_a_choice_are_said() {
     };
     let found = session.stability(selection, RESAMPLING).unwrap();
     assert_eq!(found.overlap.value, 1.0, "one item is every resample");
+    assert!(found.halves.is_none());
     assert!(found.warning.unwrap().contains("one item"));
 }
 

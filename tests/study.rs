@@ -541,6 +541,8 @@ fn what_does_not_reproduce_is_said() {
     other_values.sets[0].log_likelihoods[2] += 0.5;
     let (_, found) = reproduced(&report.study, &other_values);
     assert!((found.largest_log_likelihood_difference - 0.5).abs() < 1.01e-4);
+    assert_eq!(found.log_likelihoods_close, Some(false));
+    assert!(!found.is_identical() && found.message.contains("than rounding"));
 
     let mut other_precision = good.clone();
     assert_eq!(other_precision.precision, Some(Precision::F32));
@@ -551,6 +553,7 @@ fn what_does_not_reproduce_is_said() {
         Some(Precision::Int8)
     );
     assert!(found.message.contains("held in int8"), "{}", found.message);
+    assert_eq!(found.log_likelihoods_close, None);
 
     let mut other_set = good;
     other_set.sets[0].set = "elsewhere".into();
@@ -559,6 +562,65 @@ fn what_does_not_reproduce_is_said() {
 }
 
 /// A mask without a selection is taken as it is, even where the attribution would choose another.
+#[test]
+fn what_a_report_holds_beside_its_answers_is_compared_too() {
+    type Change = fn(&mut Report);
+    let report = run(FOLDER, &study(&questioned())).unwrap();
+    let now = Expected::of_report(&report);
+    let found = Reproduction::new(&now, &now);
+    let parts: Vec<&str> = found.beside.iter().map(|part| &*part.part).collect();
+    let all = [
+        "audit",
+        "attribution",
+        "race",
+        "search",
+        "control",
+        "tuning",
+    ];
+    assert_eq!(parts, all);
+    assert!(found.is_identical() && found.beside.iter().all(|part| part.compared > 0));
+    let changes: [(&str, Change); 6] = [
+        ("audit", |report| {
+            report
+                .audit
+                .as_mut()
+                .unwrap()
+                .lengths
+                .longest_predicted
+                .correct += 1;
+        }),
+        ("attribution", |report| {
+            let scores = &mut report.attribution.as_mut().unwrap().scores[1];
+            let largest = scores.iter().copied().fold(0.0, f32::max);
+            let weakest = |a: &&mut f32, b: &&mut f32| a.abs().total_cmp(&b.abs());
+            *scores.iter_mut().min_by(weakest).unwrap() = largest / 2.0;
+        }),
+        ("race", |report| {
+            report.race.as_mut().unwrap().methods[0].found.value -= 0.1;
+        }),
+        ("search", |report| {
+            report.search.as_mut().unwrap().cells[0].accuracy.correct += 1;
+        }),
+        ("control", |report| {
+            report.control.as_mut().unwrap().sets[0].accuracies[0] += 0.25;
+        }),
+        ("tuning", |report| {
+            report.tuning.as_mut().unwrap().curves[0].best_step += 1;
+        }),
+    ];
+    for (part, change) in changes {
+        let mut other = report.clone();
+        change(&mut other);
+        let found = Reproduction::new(&Expected::of_report(&other), &now);
+        let different = found.beside.iter().filter(|part| part.different > 0);
+        let different: Vec<&str> = different.map(|part| &*part.part).collect();
+        assert_eq!(different, [part]);
+        assert!(!found.is_identical(), "{part}");
+        let said = format!("{part} different in 1 of");
+        assert!(found.message.contains(&said), "{}", found.message);
+    }
+}
+
 #[test]
 fn a_given_mask_or_selection_is_what_is_pruned() {
     let mut with_mask = document();

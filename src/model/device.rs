@@ -165,6 +165,13 @@ impl Faults {
         }
     }
 
+    /// Forgets them: what was computed before them is not there any more.
+    pub fn forget(&self) {
+        if let Ok(mut first) = self.0.lock() {
+            *first = None;
+        }
+    }
+
     /// # Errors
     ///
     /// [`ModelError::Device`] with the first fault, once there was one.

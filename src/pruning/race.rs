@@ -1,9 +1,12 @@
 //! Why Integrated Gradients? Every method against what it estimates: the exact ablation of each neuron.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::resample::{Estimated, Resampling};
 use super::selection::{TopPercent, chances};
+use crate::attribution::settings::Aggregate;
 use crate::attribution::{Attribution, Settings};
 use crate::job::Job;
 use crate::scoring::RunError;
@@ -39,10 +42,15 @@ pub struct Raced {
     pub settings: Settings,
     /// Spearman's correlation of the absolute scores with the absolute effects.
     pub correlation: Estimated,
-    /// That of scores with effects, where the scores' sign means something.
+    /// That of scores with effects, where the sign of the scores means something: of methods that explain the target and take both signs,
+    /// as means that keep them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub correlation_signed: Option<Estimated>,
+    /// How much `correlation` falls short of the best method's, resample by resample; none of that method itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub behind: Option<Estimated>,
     /// The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score; of
     /// equals at the edge, what chance gives.
     pub found: Estimated,
@@ -98,7 +106,7 @@ pub async fn race(
             let truth = Truth::of(&effects.weighted_layer(layer, &weights), neurons);
             for (placings, method) in placings.iter_mut().zip(methods) {
                 let scores = method.weighted_layer(layer, &weights);
-                let placing = Placing::of(&scores, &truth, method.settings.method.has_target());
+                let placing = Placing::of(&scores, &truth, has_sign(&method.settings));
                 placings
                     .last_mut()
                     .into_iter()
@@ -106,10 +114,23 @@ pub async fn race(
             }
         }
     }
-    let raced = methods
+    let placings: Vec<Placings> = placings.into_iter().map(Placings).collect();
+    let correlations: Vec<Vec<f64>> = placings
         .iter()
-        .zip(placings)
-        .map(|(method, placings)| Raced::of(method, &placings));
+        .map(|placings| placings.means(|placing| placing.correlation))
+        .collect();
+    // Resamples are of the same items for all, so that two methods are compared by their differences.
+    let best = correlations
+        .iter()
+        .max_by(|a, b| a.first().partial_cmp(&b.first()).unwrap_or(Ordering::Equal));
+    let raced = methods.iter().zip(&placings).zip(&correlations);
+    let raced = raced.map(|((method, placings), own)| Raced {
+        behind: best.filter(|&best| best != own).map(|best| {
+            let short = best.iter().zip(own).map(|(best, own)| best - own);
+            estimated(short.collect())
+        }),
+        ..Raced::of(method, placings)
+    });
     Ok(Race {
         set: effects.set.clone(),
         settings: effects.settings.clone(),
@@ -167,22 +188,41 @@ impl Placing {
     }
 }
 
+/// Whether the sign of scores says what a neuron does.
+fn has_sign(settings: &Settings) -> bool {
+    let method = settings.method;
+    method.has_target() && method.adds_up() && settings.aggregate == Aggregate::SignedMean
+}
+
+/// How a method does on the items as they are, then on each resample, layer by layer.
+struct Placings(Vec<Vec<Placing>>);
+
+impl Placings {
+    /// Means over the layers.
+    fn means(&self, part: fn(&Placing) -> f64) -> Vec<f64> {
+        let mean =
+            |layers: &Vec<Placing>| layers.iter().map(part).sum::<f64>() / layers.len() as f64;
+        self.0.iter().map(mean).collect()
+    }
+}
+
+/// Of the items as they are, and then of resamples.
+fn estimated(values: Vec<f64>) -> Estimated {
+    let mut values = values.into_iter();
+    Estimated::new(values.next().unwrap_or_default(), values.collect())
+}
+
 impl Raced {
-    /// `placings`: of the items as they are, then of the resamples, each layer by layer.
-    fn of(method: &Attribution, placings: &[Vec<Placing>]) -> Self {
-        let estimated = |part: fn(&Placing) -> f64| {
-            let mut means = placings
-                .iter()
-                .map(|layers| layers.iter().map(part).sum::<f64>() / layers.len() as f64);
-            Estimated::new(means.next().unwrap_or_default(), means.collect())
-        };
-        let signed = method.settings.method.has_target();
-        let by_layer = placings.first().into_iter().flatten();
+    fn of(method: &Attribution, placings: &Placings) -> Self {
+        let of = |part: fn(&Placing) -> f64| estimated(placings.means(part));
+        let signed = has_sign(&method.settings);
+        let by_layer = placings.0.first().into_iter().flatten();
         Self {
             settings: method.settings.clone(),
-            correlation: estimated(|placing| placing.correlation),
-            correlation_signed: signed.then(|| estimated(|placing| placing.correlation_signed)),
-            found: estimated(|placing| placing.found),
+            correlation: of(|placing| placing.correlation),
+            correlation_signed: signed.then(|| of(|placing| placing.correlation_signed)),
+            behind: None,
+            found: of(|placing| placing.found),
             by_layer: by_layer.map(|placing| placing.correlation).collect(),
             seconds: method.seconds,
         }

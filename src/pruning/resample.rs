@@ -1,5 +1,6 @@
 //! Resamples of items, drawn without running anything again.
 
+use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,25 @@ impl Resampling {
                     return weights;
                 }
             }
+        })
+    }
+
+    /// Two halves of the items, drawn at random as often as there are resamples: a 1 for each item of the half and else 0. Of an odd number
+    /// one item is in neither; of one item there are none.
+    pub fn halves(self, items: usize) -> impl Iterator<Item = [Vec<f64>; 2]> {
+        let drawn = if items > 1 { self.resamples as u64 } else { 0 };
+        (0..drawn).map(move |index| {
+            let mut generator = ChaCha8Rng::seed_from_u64(self.seed);
+            // Streams that no resample has.
+            generator.set_stream(MAX_RESAMPLES as u64 + index);
+            let half = items / 2;
+            let chosen = sample(&mut generator, items, 2 * half).into_vec();
+            let (first, second) = chosen.split_at(half);
+            [first, second].map(|half| {
+                let mut weights = vec![0.0; items];
+                half.iter().for_each(|&item| weights[item] = 1.0);
+                weights
+            })
         })
     }
 }
@@ -119,6 +139,21 @@ mod tests {
         assert_eq!(few, many[..5]);
         assert!(many.iter().all(|weights| weights[0] >= 1.0));
         assert_ne!(many, draw(50, 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn halves_share_no_item() {
+        let drawn = Resampling {
+            resamples: 20,
+            seed: 3,
+        };
+        for [a, b] in drawn.halves(7) {
+            assert_eq!([a.iter().sum::<f64>(), b.iter().sum()], [3.0, 3.0]);
+            assert!(a.iter().zip(&b).all(|(a, b)| a + b <= 1.0));
+        }
+        let all: Vec<_> = drawn.halves(7).collect();
+        assert!(all.windows(2).any(|pair| pair[0] != pair[1]));
+        assert_eq!((all.len(), drawn.halves(1).count()), (20, 0));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Would other items of the same kind have chosen the same neurons? The selection again over resamples of the items: no new run.
+//! Would other items of the same kind have chosen the same neurons? The selection again over halves and resamples of the items: no new
+//! run.
 
 use serde::Serialize;
 
@@ -20,7 +21,12 @@ pub struct Stability {
     pub items: usize,
     /// Neurons selected.
     pub neurons: usize,
-    /// The share of the mask's neurons that a resample selects too: the mean over the resamples, and where 95 % of them lie.
+    /// The share of the selection that two halves of the items, which share none, have in common: the mean over random halves, and where 95 %
+    /// of them lie. That many other items would agree about as much; all items together hold steadier, so it is on the low side. None of
+    /// one item.
+    pub halves: Option<Estimated>,
+    /// The share of the mask's neurons that a resample of the same items selects too: the mean over the resamples, and where 95 % of them
+    /// lie. Other items agree less, because resamples are about the same items as the mask.
     pub overlap: Estimated,
     /// The same of neurons drawn at random.
     pub chance: f64,
@@ -30,10 +36,10 @@ pub struct Stability {
     pub warning: Option<String>,
 }
 
-/// Below this expected overlap, half of the mask is the items' doing.
+/// Below this overlap of halves, most of the mask is the items' doing.
 const LEAST_OVERLAP: f64 = 0.5;
 
-/// Selects again for every resample.
+/// Selects again for every resample, and as often for two halves.
 ///
 /// # Errors
 ///
@@ -65,32 +71,48 @@ pub fn stability(
         }
         overlaps.push(both / neurons as f64);
     }
-    let mean = overlaps.iter().sum::<f64>() / overlaps.len() as f64;
+    let shared: Vec<f64> = resampling
+        .halves(items)
+        .map(|halves| {
+            let [a, b] =
+                halves.map(|half| chances(&attribution.weighted_layer(layer, &half), neurons));
+            let both: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+            both / neurons as f64
+        })
+        .collect();
+    let halves = (!shared.is_empty()).then(|| over_draws(shared));
     let share = |count: &f64| (count / resampling.resamples as f64) as f32;
     Ok(Stability {
         selection,
         resampling,
         items,
         neurons,
-        overlap: Estimated::new(mean, overlaps),
+        warning: warning(items, halves),
+        halves,
+        overlap: over_draws(overlaps),
         chance: neurons as f64 / d_mlp as f64,
         kept: counts.iter().map(share).collect(),
-        warning: warning(items, mean),
     })
 }
 
-fn warning(items: usize, overlap: f64) -> Option<String> {
-    if items < 2 {
+/// The mean over draws and where 95 % of them lie.
+fn over_draws(values: Vec<f64>) -> Estimated {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    Estimated::new(mean, values)
+}
+
+fn warning(items: usize, halves: Option<Estimated>) -> Option<String> {
+    let Some(halves) = halves else {
         return Some(
             "The attribution used one item, so that nothing can be said of how the choice depends on it; bring more items."
                 .into(),
         );
-    }
-    (overlap < LEAST_OVERLAP).then(|| {
+    };
+    (halves.value < LEAST_OVERLAP).then(|| {
         format!(
-            "With other items of this kind, {:.0} % of these neurons would be chosen again: {items} items are too few for this \
-             choice. Bring more items, or choose fewer neurons.",
-            100.0 * overlap
+            "Two halves of these items choose {:.0} % of the same neurons, less than half: {items} items are too few for this choice. \
+             Bring more items, or choose fewer neurons.",
+            100.0 * halves.value
         )
     })
 }

@@ -25,9 +25,9 @@ pub struct Windows {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TextScore {
-    /// Tokens of the text.
+    /// Tokens that were scored: all, but for the first where a tokenizer has none that begins a text.
     pub tokens: usize,
-    /// Its UTF-8 bytes.
+    /// Their UTF-8 bytes.
     pub bytes: usize,
     /// Sum over the tokens, in nats.
     pub log_likelihood: f64,
@@ -53,13 +53,14 @@ impl Windows {
         let wrong =
             |error: &dyn std::fmt::Display| RunError::Settings(format!("the text: {error}"));
         let tokenizer = &model.tokenizer;
-        let (before, tokens) = match tokenizer.encode_pair("", text) {
-            Ok(pair) => pair,
+        let (before, tokens, unscored) = match tokenizer.encode_pair("", text) {
+            Ok((before, tokens)) => (before, tokens, 0),
             // Without a token that begins a text, its own first one is read and not scored.
             Err(_) => {
                 let mut tokens = tokenizer.encode(text).map_err(|error| wrong(&error))?;
                 let rest = tokens.split_off(tokens.len().min(1));
-                (tokens, rest)
+                let unscored = tokenizer.decode(&tokens).map_err(|error| wrong(&error))?;
+                (tokens, rest, unscored.len())
             }
         };
         model.check_tokens(&before).map_err(|error| wrong(&error))?;
@@ -83,7 +84,7 @@ impl Windows {
                     }],
                 })
                 .collect(),
-            bytes: text.len(),
+            bytes: text.len().saturating_sub(unscored),
             tokens: tokens.len(),
         })
     }

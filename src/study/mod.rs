@@ -10,10 +10,11 @@
 //! - [`warm_up`]: what a GPU compiles, before the first job
 //! - [`runner`]: executes a study from end to end
 //! - [`report`]: what a run found
-//! - [`reproduction`]: how a re-run compares with it
+//! - [`reproduction`]: how a re-run compares with it; `beside`: with the other parts of a report
 //! - [`link`]: a study in the fragment of a URL
 
 pub mod bench;
+mod beside;
 mod error;
 mod kept;
 pub mod link;
@@ -30,6 +31,7 @@ pub mod warm_up;
 
 pub use crate::pruning::SearchSpec;
 pub use bench::{Bench, Prompting};
+pub use beside::ReproducedPart;
 pub use error::StudyError;
 pub use kept::{KeptMask, MAX_KEPT_MASKS, MAX_MASK_NAME};
 pub use made_of::{MadeOf, Stamped};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use super::beside::{self, ReproducedPart};
 use super::made_of::{MadeOf, Part};
 use crate::model::Precision;
 use crate::pruning::Mask;
@@ -21,6 +22,9 @@ pub struct Expected {
     pub mask: Option<Mask>,
     /// Each set before and after.
     pub sets: Vec<ExpectedSet>,
+    /// What else a report holds; no link carries it.
+    #[serde(skip)]
+    pub(super) beside: Vec<beside::Part>,
 }
 
 /// One set's expected results.
@@ -45,6 +49,9 @@ pub struct ExpectedSet {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub predicted_after: Vec<usize>,
 }
+
+/// Largest difference of a log-likelihood that rounding explains, in nats: devices differ by up to 5e-4.
+const LARGEST_DIFFERENCE: f64 = 1e-2;
 
 /// Items of a set whose log-likelihoods travel in a link.
 const ITEMS_IN_LINK: usize = 32;
@@ -90,6 +97,7 @@ impl Expected {
             precision: Some(precision),
             mask: mask.cloned(),
             sets,
+            beside: Vec::new(),
         }
     }
 
@@ -104,6 +112,7 @@ impl Expected {
 
     /// What of it fits into a link: of every set the first items.
     pub fn shortened(mut self) -> Self {
+        self.beside.clear();
         for set in &mut self.sets {
             set.log_likelihoods.truncate(ITEMS_IN_LINK);
             set.predicted.truncate(ITEMS_IN_LINK);
@@ -117,7 +126,10 @@ impl Expected {
         let baseline: Vec<&SetScores> = report.baseline.iter().collect();
         let mask = report.pruned.as_ref().map(|pruned| &pruned.mask);
         let precision = report.model.report.precision;
-        Self::new(precision, mask, &baseline, report.pruned.as_ref())
+        Self {
+            beside: beside::Part::all_of(report),
+            ..Self::new(precision, mask, &baseline, report.pruned.as_ref())
+        }
     }
 }
 
@@ -159,6 +171,10 @@ pub struct Reproduction {
     pub largest_log_likelihood_difference: f64,
     /// How many log-likelihoods were compared.
     pub log_likelihoods_compared: usize,
+    /// Whether rounding explains that difference; absent where none were compared, or the matrices were held otherwise.
+    pub log_likelihoods_close: Option<bool>,
+    /// The other parts of a report.
+    pub beside: Vec<ReproducedPart>,
     /// How the matrices were held then and are now, where that differs.
     pub other_precision: Option<OtherPrecision>,
     /// Set by set.
@@ -168,15 +184,18 @@ pub struct Reproduction {
 }
 
 impl Reproduction {
-    fn verdicts(&self) -> [Option<bool>; 3] {
+    fn verdicts(&self) -> [Option<bool>; 5] {
+        let are_same = self.beside.iter().map(|part| part.different == 0);
         [
             self.mask_identical,
             self.accuracy_identical,
             self.predictions_identical,
+            self.log_likelihoods_close,
+            are_same.reduce(|all, one| all && one),
         ]
     }
 
-    /// Whether something was compared, and all of it is the same, log-likelihoods aside.
+    /// Whether something was compared, and all of it is the same, as far as rounding allows.
     pub fn is_identical(&self) -> bool {
         let verdicts = self.verdicts();
         verdicts.contains(&Some(true)) && !verdicts.contains(&Some(false))
@@ -228,6 +247,13 @@ impl Reproduction {
                 let (old, new) = (expected.name(), measured.name());
                 format!("; the weights were held in {old}, and are held in {new} here")
             });
+        let log_likelihoods_close = (!differences.is_empty() && other_precision.is_none())
+            .then_some(largest <= LARGEST_DIFFERENCE);
+        let beside: Vec<ReproducedPart> = expected
+            .beside
+            .iter()
+            .map(|part| part.compared(&measured.beside))
+            .collect();
         let named = [
             ("mask", mask_identical),
             ("accuracy", accuracy_identical),
@@ -237,12 +263,28 @@ impl Reproduction {
             let verdict = if same? { "identical" } else { "different" };
             Some(format!("{name} {verdict}, "))
         };
-        let verdicts: String = named.into_iter().filter_map(verdict).collect();
+        let of_part = |ReproducedPart {
+                           part,
+                           compared,
+                           different,
+                       }: &ReproducedPart| match different {
+            0 => format!("{part} identical, "),
+            _ => format!("{part} different in {different} of {compared} numbers, "),
+        };
+        let verdicts: String = named
+            .into_iter()
+            .filter_map(verdict)
+            .chain(beside.iter().map(of_part))
+            .collect();
         let message = if verdicts.is_empty() {
             "no results came with the study: it was run, and there is nothing to compare".to_owned()
         } else {
+            let close = match log_likelihoods_close {
+                Some(false) => ", more than rounding explains",
+                _ => "",
+            };
             format!(
-                "{verdicts}largest difference of {} log-likelihoods {largest:.1e} nats{held}",
+                "{verdicts}largest difference of {} log-likelihoods {largest:.1e} nats{close}{held}",
                 differences.len(),
             )
         };
@@ -254,6 +296,8 @@ impl Reproduction {
             predictions_compared,
             largest_log_likelihood_difference: largest,
             log_likelihoods_compared: differences.len(),
+            log_likelihoods_close,
+            beside,
             other_precision,
             sets: pairs
                 .iter()
@@ -284,6 +328,7 @@ mod tests {
             precision: None,
             mask: None,
             sets: vec![set],
+            beside: Vec::new(),
         }
     }
 
@@ -313,14 +358,14 @@ mod tests {
     fn where_nothing_was_compared_nothing_is_identical() {
         let nothing = Expected::default();
         let found = Reproduction::new(&nothing, &found(4));
-        assert_eq!(found.verdicts(), [None; 3]);
+        assert_eq!(found.verdicts(), [None; 5]);
         assert!(!found.is_identical() && found.message.contains("nothing to compare"));
         // Accuracies alone say nothing of predictions.
         let mut bare = self::found(4);
         bare.sets[0].predicted.clear();
         bare.sets[0].log_likelihoods.clear();
         let found = Reproduction::new(&bare, &self::found(4));
-        assert_eq!(found.verdicts(), [None, Some(true), None]);
+        assert_eq!(found.verdicts(), [None, Some(true), None, None, None]);
         assert!(found.is_identical() && !found.message.contains("predictions"));
     }
 
@@ -334,6 +379,9 @@ mod tests {
             all
         };
         let found = Reproduction::new(&with_mask(0), &with_mask(1));
-        assert_eq!(found.verdicts(), [None, Some(true), Some(false)]);
+        assert_eq!(
+            found.verdicts(),
+            [None, Some(true), Some(false), Some(true), None]
+        );
     }
 }

@@ -143,6 +143,10 @@ impl Bound {
         // The old model goes first: two may not fit.
         self.held.unload();
         self.compute.device.memory_cleanup();
+        // A model that was too large for the device says nothing of the next. Where the engine has the choice, it takes the processor then.
+        if self.either.is_none() {
+            self.compute.faults.forget();
+        }
         let opened = Opened::new(files).await?;
         self.choose_device(&opened, request.precision, job).await?;
         let model = opened.load(&request.id, &self.compute, job).await?;

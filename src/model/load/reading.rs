@@ -8,7 +8,7 @@ use crate::model::family::list::{Layout, Slot, Weight};
 use crate::model::layers::{Linear, Norm, Table};
 use crate::model::{Config, ModelError, Precision, upload};
 
-/// Largest piece of a table that is held in fewer bits, in bytes of f32.
+/// Largest piece of a table that is held in fewer bits, in bytes of f32, as which it is read.
 const PACKED_PIECE: u64 = 64 << 20;
 
 /// A matrix on the host.
@@ -32,8 +32,7 @@ impl Matrix {
     }
 
     fn upload(self, device: &Device, precision: Precision) -> Tensor<2> {
-        let shape = [self.rows, self.columns];
-        precision.pack(upload::numbers(self.values, shape, device))
+        precision.upload(self.values, [self.rows, self.columns], device)
     }
 
     /// Its rows in another order, row `i` being row `row_in_file(i)`.
@@ -235,7 +234,7 @@ impl Loader<'_> {
         self.check(&name, &[rows, width])?;
         let most = match self.precision {
             Precision::F32 => self.piece_bytes,
-            // While it is packed a piece is there twice, and while it is used once, in f32.
+            // While a piece is used it is there in f32 as well.
             _ => self
                 .piece_bytes
                 .min(PACKED_PIECE)

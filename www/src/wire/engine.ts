@@ -1298,8 +1298,13 @@ export interface Raced {
   settings: AttributionSettings;
   /** Spearman's correlation of the absolute scores with the absolute effects. */
   correlation: Estimated;
-  /** That of scores with effects, where the scores' sign means something. */
+  /**
+   * That of scores with effects, where the sign of the scores means something: of methods that explain the target and take both signs,
+   * as means that keep them.
+   */
   correlation_signed?: Estimated;
+  /** How much `correlation` falls short of the best method's, resample by resample; none of that method itself. */
+  behind?: Estimated;
   /**
    * The share of the neurons of largest absolute effect, so many per cent of the layer, among those of largest absolute score; of
    * equals at the edge, what chance gives.
@@ -1410,6 +1415,16 @@ export interface Reproduced {
   reproduction: Reproduction;
 }
 
+/** A part of a report, compared with that of a re-run. */
+export interface ReproducedPart {
+  /** Its name in the report. */
+  part: string;
+  /** How many of its numbers were compared. */
+  compared: number;
+  /** How many of them differ by more than rounding explains. */
+  different: number;
+}
+
 /** One set, expected and measured. */
 export interface ReproducedSet {
   /** The set's name. */
@@ -1434,6 +1449,10 @@ export interface Reproduction {
   largest_log_likelihood_difference: number;
   /** How many log-likelihoods were compared. */
   log_likelihoods_compared: number;
+  /** Whether rounding explains that difference; absent where none were compared, or the matrices were held otherwise. */
+  log_likelihoods_close: boolean | null;
+  /** The other parts of a report. */
+  beside: Array<ReproducedPart>;
   /** How the matrices were held then and are now, where that differs. */
   other_precision: OtherPrecision | null;
   /** Set by set. */
@@ -1712,7 +1731,16 @@ export interface Stability {
   items: number;
   /** Neurons selected. */
   neurons: number;
-  /** The share of the mask's neurons that a resample selects too: the mean over the resamples, and where 95 % of them lie. */
+  /**
+   * The share of the selection that two halves of the items, which share none, have in common: the mean over random halves, and where 95 %
+   * of them lie. That many other items would agree about as much; all items together hold steadier, so it is on the low side. None of
+   * one item.
+   */
+  halves: Estimated | null;
+  /**
+   * The share of the mask's neurons that a resample of the same items selects too: the mean over the resamples, and where 95 % of them
+   * lie. Other items agree less, because resamples are about the same items as the mask.
+   */
   overlap: Estimated;
   /** The same of neurons drawn at random. */
   chance: number;
@@ -1814,9 +1842,9 @@ export interface TextRequest {
 
 /** A text's log-likelihood. */
 export interface TextScore {
-  /** Tokens of the text. */
+  /** Tokens that were scored: all, but for the first where a tokenizer has none that begins a text. */
   tokens: number;
-  /** Its UTF-8 bytes. */
+  /** Their UTF-8 bytes. */
   bytes: number;
   /** Sum over the tokens, in nats. */
   log_likelihood: number;
