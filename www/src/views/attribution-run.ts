@@ -4,16 +4,18 @@ import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, percent, settingsText, visible } from "../format";
 import { attribute } from "../services/actions";
 import { setsOf } from "../services/edited";
-import { attributionSeconds, confidentItems } from "../services/estimate";
+import { attributionTime, confidentItems, takes } from "../services/estimate";
 import { View, type Drawn, type Reads } from "./view";
 
 class AttributionRun extends View {
-  protected readonly reads: Reads = ({ study, shown }) => [
+  protected readonly reads: Reads = ({ study, results, shown }) => [
     study.attribution,
     shown.attribution,
     shown.sets,
     shown.scores,
     shown.precomputed,
+    // Of them the time is known.
+    results,
     this.isBusy,
   ];
 
@@ -24,7 +26,7 @@ class AttributionRun extends View {
   #run(): TemplateResult {
     const [set] = setsOf(this.state.study, "attribution");
     const confident = confidentItems(this.state);
-    const seconds = attributionSeconds(this.state);
+    const time = attributionTime(this.state);
     return html`<div class="tools">
       <button class="primary" data-key="attribute" ?disabled=${this.isBusy || set === undefined} @click=${() => void attribute()}>${
         this.state.shown.attribution ? "Run the attribution again" : "Run the attribution"
@@ -33,7 +35,7 @@ class AttributionRun extends View {
         set === undefined
           ? "No item set has the role attribution (step 2)."
           : `On “${visible(set)}”${confident ? `, ${confident.used} of ${confident.total} items are confident enough` : ""}`
-            + `${seconds === null ? "" : `, about ${duration(seconds)}`}.`
+            + `${takes(time)}.`
       }</span>
     </div>`;
   }

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, METHODS, percent, settingsText, visible } from "../format";
 import { layersIn, raceSettings, runRace, type RaceAsked } from "../services/checks";
 import { setsOf } from "../services/edited";
-import { raceSeconds } from "../services/estimate";
+import { raceTime, takes } from "../services/estimate";
 import { store } from "../services/store";
 import { correlationText, placed, raceVerdict } from "../verdicts";
 import type { Estimated, Race, Raced } from "../wire/engine";
@@ -14,14 +14,15 @@ import { View, type Reads } from "./view";
 import { columns, numeric, valueOf } from "./widgets";
 
 class MethodRace extends View {
-  protected readonly reads: Reads = ({ study, engine, shown }) => [
+  protected readonly reads: Reads = ({ study, results, engine, shown }) => [
     study.attribution,
     study.item_sets,
     study.model.shape,
     engine.presets,
     shown.race,
     shown.scores,
-    shown.attribution,
+    // Of them the time is known.
+    results,
     this.isBusy,
   ];
   /** Once somebody opened or closed it. */
@@ -46,7 +47,7 @@ class MethodRace extends View {
     const { percent: share, layers } = this.#asked;
     const { d_mlp = 0 } = this.state.study.model.shape ?? {};
     const settings = raceSettings(this.state.study.attribution, this.state.engine.presets["fast"]);
-    const seconds = raceSeconds(this.state, settings, layers);
+    const time = raceTime(this.state, settings, layers);
     const number = layers?.length ?? this.#layers;
     return html`<div class="tools">
       ${numeric(
@@ -61,7 +62,7 @@ class MethodRace extends View {
         class="short" data-key="race-layers" placeholder="all" .value=${typed(layers?.join(", ") ?? "")}
         @change=${(event: Event) => this.#takeLayers(valueOf(event))}></label>
       <button data-key="race" ?disabled=${this.isBusy} @click=${() => void runRace(this.#asked)}>Run the race on “${visible(set)}”</button>
-      <span class="note">${count(number * d_mlp, "neuron")} to be ablated for each item${seconds === null ? "" : `, about ${duration(seconds)}`}.</span>
+      <span class="note">${count(number * d_mlp, "neuron")} to be ablated for each item${takes(time)}.</span>
     </div>`;
   }
 
