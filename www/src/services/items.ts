@@ -99,12 +99,19 @@ function place(sets: ItemSetSpec[]): void {
   followShots(before);
 }
 
-/** Masks of means over a set that is called otherwise now are still of it, those that can be had back as well. */
+/** Masks and searches of means over a set that is called otherwise now are still of it, masks that can be had back as well. */
 function followMeans(names: Names): void {
   const { study, history } = store.state;
-  const follow = <P extends Pruning>(pruning: P): P => withRenamedMeans(pruning, names);
+  const follow = <P extends Pruning>(pruning: P): P => {
+    const mask = withRenamedMeans(pruning.mask, names);
+    return mask === pruning.mask ? pruning : { ...pruning, mask };
+  };
   store.set({ history: withMasks(history, follow) });
-  store.edit({ pruning: follow(study.pruning), kept_masks: study.kept_masks.map(follow) });
+  store.edit({
+    search: withRenamedMeans(study.search, names),
+    pruning: follow(study.pruning),
+    kept_masks: study.kept_masks.map(follow),
+  });
 }
 
 /** Shots of a set that is called otherwise now are still of it; those of one that is gone come from each set itself. */

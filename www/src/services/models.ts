@@ -155,9 +155,15 @@ export function isLessonAsItCame(state: State): boolean {
   return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }
 
+/** The lesson's set whose cue points to wrong answers. */
+export function shiftedSet({ study: { item_sets } }: State): ItemSetSpec | undefined {
+  return item_sets.find((set) => set.sample?.endsWith("-shifted"));
+}
+
 /** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
-export function isLessonAtHand({ study: { model, item_sets } }: State): boolean {
-  const isWhole = item_sets.length === 0 || item_sets.some((set) => set.sample?.endsWith("-shifted"));
+export function isLessonAtHand(state: State): boolean {
+  const { model, item_sets } = state.study;
+  const isWhole = item_sets.length === 0 || shiftedSet(state) !== undefined;
   return isLesson(model) && item_sets.every(isOfLesson) && isWhole;
 }
 

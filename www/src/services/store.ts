@@ -78,6 +78,8 @@ export interface EngineState {
 /** What is on screen beside the study and its results. */
 export interface ViewState extends LookedAt {
   step: Step;
+  /** Name of the set that is looked at in the steps of items and scores, if it is there. */
+  open_set: string | null;
   /** Whether a small model's mask is measured after every change. */
   live: boolean;
   /** The next job takes its place. */
@@ -143,6 +145,7 @@ export const INITIAL: Held = {
   view: {
     ...NOTHING,
     step: "start",
+    open_set: null,
     live: true,
     error: null,
     notice: null,

@@ -5,9 +5,10 @@ import { accuracyText, duration, percent, visible } from "../format";
 import { scoreAll } from "../services/actions";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
+import { store } from "../services/store";
 import type { ScoringRule, SetScores } from "../wire/engine";
 import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
-import { openSet, View, type Drawn, type Reads } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { choice, columns } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
@@ -77,7 +78,7 @@ class AccuracyTable extends View {
     const accuracy = accuracyOf(scored, rule);
     const pairs = scored.accuracy_both_of_pair;
     return html`<tr class=${scored.set === this.set ? "selected" : ""} data-set=${scored.set}>
-      <td><button class="link" data-key=${`scores-${scored.set}`} @click=${() => openSet(this, scored.set)}>${visible(scored.set)}</button><small
+      <td><button class="link" data-key=${`scores-${scored.set}`} @click=${() => store.view({ open_set: scored.set })}>${visible(scored.set)}</button><small
         class="block">${duration(scored.seconds)}</small></td>
       <td class="accuracy-text">${accuracyText(accuracy)}${
         pairs ? html`<small class="block">both of a mirrored pair: ${accuracyText(pairs)}</small>` : nothing

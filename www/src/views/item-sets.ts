@@ -9,7 +9,7 @@ import type { PageSet } from "../services/edited";
 import { canStep } from "../services/history";
 import { store } from "../services/store";
 import { ROLES } from "../roles";
-import { openSet, View, type Drawn, type Reads } from "./view";
+import { View, type Drawn, type Reads } from "./view";
 import { isChecked, numeric, valueOf } from "./widgets";
 
 const ROLE_HINTS = {
@@ -58,7 +58,7 @@ class ItemSets extends View {
 
   #row({ name, items, roles, sample }: PageSet): TemplateResult {
     return html`<tr class=${name === this.set ? "selected" : ""} data-set=${name}>
-      <td><button class="link" data-key=${`open-${name}`} @click=${() => openSet(this, name)}>${visible(name)}</button></td>
+      <td><button class="link" data-key=${`open-${name}`} @click=${() => store.view({ open_set: name })}>${visible(name)}</button></td>
       <td class="number">${items.length}</td>
       ${ROLES.map(
         (role) => html`<td class="center"><input type="checkbox" data-key=${`role-${name}-${role}`} title=${ROLE_HINTS[role]}
@@ -125,7 +125,7 @@ class ItemSets extends View {
     if (name === "") return;
     try {
       addSet(name, await sampleItems(name), name);
-      openSet(this, store.state.shown.sets.at(-1)?.name ?? "");
+      store.view({ open_set: store.state.shown.sets.at(-1)?.name ?? null });
     } catch (thrown) {
       report(thrown);
     }

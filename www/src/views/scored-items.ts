@@ -10,6 +10,7 @@ import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wir
 import { mark } from "./accuracy";
 import { calibrationChart } from "./calibration-chart";
 import { tokenText } from "./prompt-view";
+import { sampleNote } from "./sample-note";
 import { View, type Reads } from "./view";
 import { columns, pager } from "./widgets";
 
@@ -17,7 +18,7 @@ const PAGE = 50;
 
 class ScoredItems extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ view, shown }) => [view.item, shown.scores, shown.sets];
+  protected readonly reads: Reads = ({ engine, view, shown }) => [engine.samples, view.item, shown.scores, shown.sets];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -45,9 +46,11 @@ class ScoredItems extends View {
   }
 
   protected override render(): TemplateResult {
-    const scored = this.set === undefined ? undefined : this.state.shown.scores[this.set];
+    const { engine, shown } = this.state;
+    const set = shown.sets.find(({ name }) => name === this.set);
+    const scored = this.set === undefined ? undefined : shown.scores[this.set];
     // These two are there without scores as well: they keep what was set in them.
-    return html`${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
+    return html`${set ? sampleNote(set, engine.samples) : nothing}${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
       <position-bias data-set=${scored?.set ?? ""}></position-bias>
       <items-audit data-set=${scored?.set ?? ""}></items-audit>
       ${scored ? this.#table(scored) : nothing}`;
