@@ -23,7 +23,7 @@ import "./styles/charts.css";
 import "./styles/harm.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";
-import { openFile } from "./services/documents";
+import { openDropped } from "./services/documents";
 import { reloadIsolated } from "./services/isolation";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
@@ -91,8 +91,7 @@ addEventListener("dragover", (event) => event.preventDefault());
 // One of this program's documents is opened wherever it is dropped.
 addEventListener("drop", (event) => {
   event.preventDefault();
-  const file = [...(event.dataTransfer?.files ?? [])].find(({ name }) => name.endsWith(".json"));
-  if (file) void openFile(file);
+  openDropped([...(event.dataTransfer?.files ?? [])]);
 });
 document.body.append(document.createElement("app-shell"));
 reloadIsolated()
