@@ -156,10 +156,10 @@ test("shares of a layer that cannot be give way to those in use, with a word", a
   const before = await control(page, "percent-number").inputValue();
   await setNumber(page, "percent-number", 200);
   await expect(control(page, "percent-number")).toHaveValue(before);
-  await expect(page.locator(".banner.notice")).toContainText("up to 100");
+  await expect(page.locator("[data-key=percent-number] + .warning")).toHaveText("a number from 0.01 to 100");
   await control(page, "percents").fill("5, abc");
   await control(page, "percents").press("Enter");
-  await expect(page.locator(".banner.notice")).toContainText("“abc” is none");
+  await expect(page.locator("[data-key=percents] + .warning")).toContainText("not “abc”");
   await expect(control(page, "percents")).not.toHaveValue("5");
 });
 

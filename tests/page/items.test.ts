@@ -55,6 +55,14 @@ test("a report's measurement of a mask of means names the set as it is called no
   expect(reportDocument(store.state)?.pruned?.mask).toEqual(means("cues", 1));
 });
 
+test("a name that another set has, or every object, is refused with the reason", () => {
+  store.set({ study: study() });
+  expect(renameSet("a", "t")).toBe("Another set is called “t”.");
+  for (const name of ["__proto__", "constructor"]) expect(renameSet("a", name)).toContain(`cannot be called “${name}”`);
+  expect(renameSet("a", " cues ")).toBeNull();
+  expect(store.state.study.item_sets[0]?.name).toBe("cues");
+});
+
 test("a search of means follows a set that is renamed, as it is set and as it was run", () => {
   const spec = { percents: [5], operation: "mean" as const, means_of: "a" };
   const found = search();

@@ -1,17 +1,11 @@
 import { expect, test } from "vitest";
-import { layersIn, raceSettings } from "../../www/src/services/checks";
+import { raceSettings } from "../../www/src/services/checks";
 import { attributionTime, effectsTime, raceTime, takes } from "../../www/src/services/estimate";
 import { store } from "../../www/src/services/store";
 import "../../www/src/views/method-race";
 import "../../www/src/views/plot-figure";
 import { attribution, race, scores, SETTINGS, study } from "./studies";
 import { control, enter, show } from "./support";
-
-test("layers are listed as people do", () => {
-  expect(layersIn("", 4)).toBeUndefined();
-  expect(layersIn(" 3, 0;3 ", 4)).toEqual([0, 3]);
-  for (const text of ["4", "-1", "1.5", "one"]) expect(layersIn(text, 4), text).toBeNull();
-});
 
 test("Integrated Gradients race with the study's settings, or with their own where the study is of another method", () => {
   const fast = { ...SETTINGS, preset: "fast" };
@@ -89,6 +83,10 @@ test("layers that the model has not are said to be wrong, and the field keeps wh
   await enter(control(view, "race-layers"), "1");
   expect(view.querySelector(".tools .note")?.textContent).toContain("4 neurons");
   await enter(control(view, "race-layers"), "7");
-  expect(store.state.view.notice).toContain("from 0 to 1");
+  expect(view.querySelector("[data-key=race-layers] + .warning")?.textContent).toBe("numbers of layers from 0 to 1, separated by commas; not “7”");
   expect(control(view, "race-layers").value).toBe("1");
+  // With a good one there is nothing to say any more.
+  await enter(control(view, "race-layers"), "0 1");
+  expect(view.querySelector("[data-key=race-layers] + .warning")?.textContent).toBe("");
+  expect(control(view, "race-layers").value).toBe("0, 1");
 });

@@ -101,7 +101,7 @@ test("the form says what is searched, and nothing where that is as usual", async
     greedy: { candidates: 16, rounds: 4 },
   });
   await enter(control(view, "search-shares"), "1");
-  expect(store.state.view.notice).toContain("below 1");
+  expect(view.querySelector("[data-key=search-shares] + .warning")?.textContent).toContain("below 1");
   expect(searched().shares).toEqual([0.01]);
   await enter(control(view, "search-windows"), "1");
   await enter(control(view, "search-shares"), "");

@@ -93,8 +93,9 @@ async function ensureAttribution(onProgress: OnProgress): Promise<void> {
   const { attribution } = store.state.shown;
   if (!attribution) return;
   const { set, settings } = attribution;
-  if (await engine.call("is_attributed", [{ set, settings }])) return;
-  if (!(await runAttribution({ set, settings }, onProgress))) throw OTHER_ATTRIBUTION;
+  const isThere = await engine.call("is_attributed", [{ set, settings }]);
+  if (!isThere && !(await runAttribution({ set, settings }, onProgress))) throw OTHER_ATTRIBUTION;
+  if (!store.state.shown.ranked) await rank();
 }
 
 /** Whether it is of what is at hand by now. */

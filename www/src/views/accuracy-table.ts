@@ -50,14 +50,14 @@ class AccuracyTable extends View {
   }
 
   #tools(): TemplateResult {
-    const { sets } = this.state.shown;
+    const { sets, scores } = this.state.shown;
     const { rule } = this.state.study.scoring;
     const { status } = this.state.engine;
     // The scores follow in the engine.
     const take = (value: ScoringRule): void => void setRule(value).catch(report);
     return html`<div class="tools">
       <button class="primary" data-key="score" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void scoreAll()}>${
-        this.#missing > 0 ? "Score the items" : "Score again"
+        this.#missing > 0 || Object.keys(scores).length === 0 ? "Score the items" : "Score again"
       }</button>
       ${choice("Prediction", "rule", RULES, rule, take, undefined, status !== "ready")}
     </div>`;

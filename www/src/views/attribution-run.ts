@@ -1,7 +1,7 @@
 // The start of an attribution, what it will take, and what the one on screen is of.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { count, duration, percent, settingsText, visible } from "../format";
+import { count, duration, hasItems, percent, settingsText, visible } from "../format";
 import { attribute } from "../services/actions";
 import { setsOf } from "../services/edited";
 import { attributionTime, confidentItems, takes } from "../services/estimate";
@@ -44,11 +44,12 @@ class AttributionRun extends View {
     const { attribution, precomputed } = this.state.shown;
     if (!attribution) return nothing;
     const { set, settings, items_used, items_skipped, seconds } = attribution;
-    return html`<p class="result-line" data-result="attribution">On screen: “${visible(set)}”, ${settingsText(settings)}; ${count(
-      items_used.length,
-      "item",
-    )} used, ${items_skipped} below ${percent(settings.confidence_threshold, 0)}${
-      settings.target === "gold_margin" ? " or with choices that all begin alike" : ""
+    const alike = settings.target === "gold_margin" ? " or with choices that all begin alike" : "";
+    const used =
+      `“${visible(set)}”, ${settingsText(settings)}; ${count(items_used.length, "item")} used, `
+      + `${items_skipped} below ${percent(settings.confidence_threshold, 0)}${alike}`;
+    return html`<p class="result-line" data-result="attribution">On screen: ${
+      hasItems(settings.method) ? used : `${settingsText(settings)}, which looks at no item`
     }; ${duration(seconds)}${precomputed.includes("attribution") ? " on the command line" : ""}.</p>`;
   }
 }

@@ -68,8 +68,8 @@ class HarmPanel extends View {
     const { attribution } = this.state.shown;
     return html`
       <div class="table-head"><h3>Why these neurons? Prominent × detrimental</h3>${this.#tools(set)}</div>
-      <p class="note">A neuron does <b>harm</b> where the model does better without it: set to zero, the mean <b>gold margin</b> (logit of the
-        right answer minus that of the best wrong one) grows. Prune what is prominent and harmful. Compare the item sets: a shortcut helps
+      <p class="note">A neuron does <b>harm</b> where the model does better without it: set to zero, the mean <b>gold margin</b> grows, the
+        logit of the right choice's first token minus the largest of the wrong ones'. Prune what is prominent and harmful. Compare the item sets: a shortcut helps
         where it fits.</p>
       <harm-run .set=${set} .layer=${this.#layer}></harm-run>
       ${attribution && effects ? this.#found(attribution, effects) : nothing}

@@ -10,7 +10,7 @@ import { canStep } from "../services/history";
 import { store } from "../services/store";
 import { ROLES } from "../roles";
 import { View, type Drawn, type Reads } from "./view";
-import { isChecked, numeric, valueOf } from "./widgets";
+import { askName, isChecked, numeric, valueOf } from "./widgets";
 
 const ROLE_HINTS = {
   attribution: "Neurons are scored on these items, and a tuning learns from them. One set has this role.",
@@ -66,7 +66,7 @@ class ItemSets extends View {
         @change=${(event: Event) => setRole(name, role, isChecked(event))}></td>`,
       )}
       <td><small>${sample ? `sample ${visible(sample)}` : "inline"}</small></td>
-      <td class="tools"><button class="small" data-key=${`rename-${name}`} @click=${() => rename(name)}>Rename</button>${
+      <td class="tools"><button class="small" data-key=${`rename-${name}`} @click=${() => askName("the set", name, (wanted) => renameSet(name, wanted))}>Rename</button>${
         items.length >= FEWEST
           ? html`<button class="small" data-key=${`split-${name}`} title=${SPLIT_HINT}
           @click=${() => void splitSet(name, this.#shares, this.#splitSeed).catch(report)}>Split in 3</button>`
@@ -132,11 +132,6 @@ class ItemSets extends View {
     // It asks for the next one.
     this.requestUpdate();
   }
-}
-
-function rename(name: string): void {
-  const next = prompt("Name of the set", name);
-  if (next !== null) renameSet(name, next);
 }
 
 customElements.define("item-sets", ItemSets);

@@ -13,7 +13,7 @@ import { isLesson } from "../services/models";
 import { LIMITS, type Combination } from "../wire/engine";
 import { masksTable } from "./masks-table";
 import { View, type Drawn, type Reads } from "./view";
-import { isChecked, options, valueOf } from "./widgets";
+import { isChecked, LINE, options, say, unsay, valueOf } from "./widgets";
 
 const COMBINATIONS: readonly (readonly [Combination, string])[] = [
   ["union", "or (union)"],
@@ -51,7 +51,7 @@ class KeptMasks extends View {
         <label class="field"><span>Name</span><input type="text" data-key="keep-name" maxlength=${LIMITS.mask_name}
           placeholder=${neuronCount(study.pruning.mask) > 0 ? suggestedName(study) : ""} @keydown=${(event: KeyboardEvent) => {
             if (event.key === "Enter") this.#keep();
-          }}></label>
+          }} @input=${unsay}>${LINE}</label>
         <button data-key="keep-mask" ?disabled=${neuronCount(study.pruning.mask) === 0} @click=${() => this.#keep()}>Keep the mask at hand</button>
       </div>
       ${study.kept_masks.length > 0 ? this.#comparison() : nothing}`;
@@ -59,7 +59,10 @@ class KeptMasks extends View {
 
   #keep(): void {
     const field = this.querySelector<HTMLInputElement>("[data-key=keep-name]");
-    if (field && neuronCount(this.state.study.pruning.mask) > 0 && keepMask(field.value)) field.value = "";
+    if (!field || neuronCount(this.state.study.pruning.mask) === 0) return;
+    const against = keepMask(field.value);
+    say(field, against ?? "");
+    if (against === null) field.value = "";
   }
 
   #comparison(): TemplateResult {

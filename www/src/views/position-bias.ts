@@ -1,7 +1,7 @@
 // Does the model prefer a place in the list? The open set with its choices in several orders.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { accuracyText, clip, count, duration, percent, visible } from "../format";
+import { accuracyText, clip, count, duration, letter, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
 import { LIMITS, type Orders, type PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
@@ -83,7 +83,7 @@ function result({ places, accuracy, consistent, depends_on_order, orders, second
       ${columns(["Place", "Right there", "Predicted", "Accuracy where it is right", ""])}
       <tbody>${places.map(
         (place) => html`<tr>
-        <th scope="row">${String.fromCharCode(65 + place.position)}</th>
+        <th scope="row">${letter(place.position)}</th>
         <td class="number">${place.gold} (${percent(place.gold / accuracy.total)})</td>
         <td class="number">${place.predicted} (${percent(place.predicted / accuracy.total)})</td>
         <td class="number">${percent(place.accuracy.value)}</td>

@@ -8,9 +8,8 @@ import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
 import { topOf } from "../selections";
 import type { TopPercent } from "../wire/engine";
-import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
-import { isChecked, options, valueOf } from "./widgets";
+import { isChecked, numeric, options, valueOf } from "./widgets";
 
 class TopShare extends View {
   protected readonly reads: Reads = ({ study, engine, view, shown }) => [
@@ -52,9 +51,7 @@ class TopShare extends View {
         <label class="field grow"><span>Top share by ${scoreText(attribution?.settings.method)}</span><input type="range" min="0" max="100" step="1" data-key="percent"
           aria-label="Percentage of the layer" ?disabled=${isOff} .value=${live(String(Math.round(place)))} @input=${this.#slide}
           @focus=${() => this.#hold(true)} @blur=${() => this.#hold(false)}></label>
-        <label class="field"><span>in %</span><input type="number" min="0.01" max="100" step="any" data-key="percent-number"
-          aria-label="Percentage of the layer, exactly" ?disabled=${isOff} .value=${typed(percent === null ? "" : String(percent))}
-          @change=${this.#type}></label>
+        ${numeric("in %", "percent-number", percent, { min: 0.01, max: 100, step: "any" }, (to) => this.#take({ percent: to }), "Percentage of the layer, exactly", isOff)}
       </div>
       <div class="tools">${this.#measuring()}</div>`;
   }
@@ -97,18 +94,6 @@ class TopShare extends View {
   #slide(event: Event): void {
     const place = Number(valueOf(event));
     this.#take({ place, percent: fromSlider(place) });
-  }
-
-  #type({ currentTarget }: Event): void {
-    const percent = (currentTarget as HTMLInputElement).valueAsNumber;
-    if (percent > 0 && percent <= 100) {
-      this.#take({ percent });
-      return;
-    }
-    // A share that cannot be gives way to the one in use.
-    this.#asked = { ...this.#asked, percent: topOf(this.state.study.pruning.selection)?.percent ?? null };
-    this.requestUpdate();
-    store.view({ notice: "A share of a layer is a number above 0 and up to 100 %." });
   }
 
   #take(change: Partial<{ layer: number; percent: number; place: number }>): void {
