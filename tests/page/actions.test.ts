@@ -38,7 +38,11 @@ test("what has the engine attribute again has the table's order and spread, too"
       const { result, made_of } = attribution();
       return { ...result, made_of };
     }
-    return method === "ranked" ? [] : method === "is_attributed" ? asked.includes("attribute") : { ...CARD, made_of: [madeOf("t"), attributed()] };
+    return method === "ranked"
+      ? []
+      : method === "is_attributed"
+        ? asked.includes("attribute")
+        : { ...CARD, made_of: [madeOf("t"), attributed()] };
   });
   store.set({ study: study(), results: [attribution()] });
   store.view({ selected: { layer: 0, neuron: 1 } });

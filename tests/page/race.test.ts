@@ -83,7 +83,9 @@ test("layers that the model has not are said to be wrong, and the field keeps wh
   await enter(control(view, "race-layers"), "1");
   expect(view.querySelector(".tools .note")?.textContent).toContain("4 neurons");
   await enter(control(view, "race-layers"), "7");
-  expect(view.querySelector("[data-key=race-layers] + .warning")?.textContent).toBe("numbers of layers from 0 to 1, separated by commas; not “7”");
+  expect(view.querySelector("[data-key=race-layers] + .warning")?.textContent).toBe(
+    "numbers of layers from 0 to 1, separated by commas; not “7”",
+  );
   expect(control(view, "race-layers").value).toBe("1");
   // With a good one there is nothing to say any more.
   await enter(control(view, "race-layers"), "0 1");

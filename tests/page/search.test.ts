@@ -54,7 +54,7 @@ function report(): SearchReport {
 test("every rule has a table of its own, and a cell that was left says after how many items", () => {
   const taken: Selection[] = [];
   const view = draw(searchTable(report(), SELECTIONS[3] ?? null, (selection) => taken.push(selection)));
-  expect([...view.querySelectorAll("h4")].map((head) => head.textContent)).toEqual(SELECTIONS.map((selection) => placeOf(selection).rule));
+  expect([...view.querySelectorAll("h3")].map((head) => head.textContent)).toEqual(SELECTIONS.map((selection) => placeOf(selection).rule));
   const cell = (selection: Selection): HTMLElement => control(view, placeOf(selection).key);
   expect(cell({ layer: 1, percent: 5 }).textContent).toContain("of 2");
   expect(cell({ layer: 1, percent: 5 }).title).toContain("left after 2 items");

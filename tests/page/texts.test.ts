@@ -1,6 +1,18 @@
 import { expect, test } from "vitest";
 import { hasContents } from "../../www/src/contents";
-import { aggregateText, bytes, change, count, duration, parameters, percent, scoreText, settingsText, short, visible } from "../../www/src/format";
+import {
+  aggregateText,
+  bytes,
+  change,
+  count,
+  duration,
+  parameters,
+  percent,
+  scoreText,
+  settingsText,
+  short,
+  visible,
+} from "../../www/src/format";
 import { loadBytes, parametersWithin } from "../../www/src/precision";
 import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
 

@@ -39,7 +39,10 @@ test("a number is taken within its range; another one gives way to the last, wit
 
 test("a list of numbers is taken in order, and what is none of them is said until something else is typed", async () => {
   const take = vi.fn();
-  const input = control(draw(numbers("Layers", "layers", [2], { is: (value) => value < 4, what: "numbers below 4", ifEmpty: "all" }, take)), "layers");
+  const input = control(
+    draw(numbers("Layers", "layers", [2], { is: (value) => value < 4, what: "numbers below 4", ifEmpty: "all" }, take)),
+    "layers",
+  );
   await enter(input, "3 1, 3");
   expect(take).toHaveBeenLastCalledWith([1, 3]);
   await enter(input, "1, five");

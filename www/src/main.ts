@@ -27,6 +27,7 @@ import { openDropped } from "./services/documents";
 import { reloadIsolated } from "./services/isolation";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
+import { keepFocus } from "./views/focus";
 import "./views/accuracy-table";
 import "./views/add-items";
 import "./views/answers-table";
@@ -86,6 +87,7 @@ import "./views/tuning-settings";
 import "./views/app-shell";
 
 installTheme();
+keepFocus();
 // A file dropped beside a drop zone must not replace the page.
 addEventListener("dragover", (event) => event.preventDefault());
 // One of this program's documents is opened wherever it is dropped.

@@ -13,5 +13,7 @@ export function strongest({ scores, d_mlp }: Attribution, layer: number | null, 
 export function rankOf({ scores, d_mlp }: Attribution, { layer, neuron }: NeuronAddress): number {
   const place = layer * d_mlp + neuron;
   const own = Math.abs(scores[place] ?? 0);
-  return 1 + scores.reduce((before, score, index) => before + Number(Math.abs(score) > own || (Math.abs(score) === own && index < place)), 0);
+  return (
+    1 + scores.reduce((before, score, index) => before + Number(Math.abs(score) > own || (Math.abs(score) === own && index < place)), 0)
+  );
 }

@@ -62,7 +62,8 @@ function isBelow({ high }: Accuracy, chance: number): boolean {
 function ofQuestions({ accuracy, chance, asked }: Audit): string {
   const guessing = `guessing has ${percent(chance)}`;
   const right = `it is right in ${percent(accuracy.value)}, and ${guessing}.`;
-  if (isBelow(accuracy, chance)) return `On these items the model is clearly below guessing: ${right} It follows something that points to wrong answers.`;
+  if (isBelow(accuracy, chance))
+    return `On these items the model is clearly below guessing: ${right} It follows something that points to wrong answers.`;
   if (!isAbove(accuracy, chance)) return `On these items the model cannot be told from guessing: ${right}`;
   const known = asked.flatMap(({ accuracy, paired }) => (accuracy ? [{ without: accuracy, paired }] : []));
   const most = known.toSorted((a, b) => b.without.value - a.without.value)[0];

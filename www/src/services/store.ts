@@ -84,6 +84,8 @@ export interface ViewState extends LookedAt {
   live: boolean;
   /** The next job takes its place. */
   error: SecateurError | null;
+  /** What the last job came to, for those who do not see it. */
+  news: string;
   /** The next notice takes its place. */
   notice: string | null;
   messages: readonly Message[];
@@ -149,6 +151,7 @@ export const INITIAL: Held = {
     live: true,
     error: null,
     notice: null,
+    news: "",
     messages: [],
     job: null,
     live_curves: [],

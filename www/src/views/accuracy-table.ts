@@ -2,14 +2,15 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, duration, percent, visible } from "../format";
+import { accuracyBy, accuracyOf } from "../rules";
 import { scoreAll } from "../services/actions";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
 import { store } from "../services/store";
 import type { ScoringRule, SetScores } from "../wire/engine";
-import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
+import { accuracyBar } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
-import { choice, columns } from "./widgets";
+import { choice, columns, ofNumbers } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
   ["sum", "largest sum of log-likelihoods (acc)"],
@@ -68,7 +69,7 @@ class AccuracyTable extends View {
     return scored.length === 0
       ? html`<p class="note">Nothing is scored yet.</p>`
       : html`<div class="table-scroll"><table class="summary">
-      ${columns(["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"])}
+      ${columns(["Set", "Accuracy", "", ...ofNumbers(...METRICS.map(([, name]) => name), "Calibration error")])}
       <tbody>${scored.map((scores) => this.#row(scores))}</tbody>
     </table></div>`;
   }

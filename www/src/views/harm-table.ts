@@ -7,7 +7,7 @@ import { isPruned, toggleNeuron } from "../services/mask";
 import type { NeuronAddress } from "../services/results";
 import type { Mask } from "../wire/engine";
 import { addressOf, type Points } from "./harm-picture";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 /** Rows; the ranking of the engine has as many. */
 export const ROWS = 50;
@@ -19,7 +19,7 @@ export function harmText(harm: number, half_width: number | undefined): string {
 
 export function harmTable(points: Points, order: readonly number[], mask: Mask, selected: NeuronAddress | null): TemplateResult {
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Most harmful neurons"><table class="ranked harmful">
-    ${columns(["Neuron", "Prominence", "Harm ± 95 %, logits", ""])}
+    ${columns(["Neuron", ...ofNumbers("Prominence", "Harm ± 95 %, logits"), ""])}
     <tbody>${order.map((index) => row(points, index, mask, selected))}</tbody>
   </table></div>`;
 }

@@ -17,7 +17,7 @@ const PAGE = 25;
 
 class ItemList extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ engine, shown }) => [shown.sets, engine.status, engine.samples];
+  protected readonly reads: Reads = ({ engine, shown }) => [shown.sets, shown.scores, engine.status, engine.samples];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -50,6 +50,7 @@ class ItemList extends View {
         )}
       </span></div>
       ${sampleNote(set, this.state.engine.samples)}
+      ${(this.state.shown.scores[set.name]?.warnings ?? []).map((warning) => html`<p class="warning" data-warning="scores">${warning}.</p>`)}
       <ol class="items">${set.items
         .slice(first, first + PAGE)
         .map((item, offset) =>
@@ -86,8 +87,9 @@ class ItemList extends View {
   #row(set: PageSet, item: Item, index: number): TemplateResult {
     return html`<li class="item" data-item=${item.id}>
       <span class="id">${clip(visible(item.id), 22)}</span>
-      <span class="text"><span class="context">${clip(item.context || "(no context)", 180)}</span><span class="choices">${item.choices.map(
-        (choice, at) => html`<span class=${at === item.gold ? "gold" : ""}>${clip(choice, 80)}${at === item.gold ? " ✓" : ""}</span>`,
+      <span class="text"><bdi class="context">${clip(item.context || "(no context)", 180)}</bdi><span class="choices">${item.choices.map(
+        (choice, at) =>
+          html`<span class=${at === item.gold ? "gold" : ""}><bdi>${clip(choice, 80)}</bdi>${at === item.gold ? " ✓" : ""}</span>`,
       )}</span></span>
       <span class="tools">
         <button class="small" data-key=${`edit-${index}`} aria-label="Edit ${item.id}"

@@ -8,7 +8,7 @@ import type { Accuracy, Asked, Audit, Item } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { QUESTIONS } from "./contrast-found";
 import { View, type Drawn, type Reads } from "./view";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 class ItemsAudit extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
@@ -56,7 +56,7 @@ function result(audit: Audit, items: readonly Item[]): TemplateResult {
   return html`<div data-result="audit">
     <p class="finding">${auditVerdict(audit)}</p>
     <div class="table-scroll"><table>
-      ${columns(["Asked", "Right", "", "Same answer as with the question", "p, exact test"])}
+      ${columns(["Asked", "Right", "", ...ofNumbers("Same answer as with the question", "p, exact test")])}
       <tbody>
         <tr><th scope="row">as given</th><td>${accuracyText(accuracy)}</td><td>${accuracyBar(accuracy, undefined, chance)}</td><td></td><td></td></tr>
         ${asked.map((way) => row(way, chance))}

@@ -16,7 +16,6 @@ class JobBar extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.setAttribute("role", "status");
     this.hidden = true;
   }
 

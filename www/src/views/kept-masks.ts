@@ -41,7 +41,7 @@ class KeptMasks extends View {
   protected override render(): TemplateResult {
     const { study, history } = this.state;
     return html`
-      <div class="table-head"><h3>Kept masks</h3><span class="tools">
+      <div class="table-head"><h2>Kept masks</h2><span class="tools">
         <button class="small" data-key="undo-kept" ?disabled=${!canStep(history.undo, "kept_masks")} @click=${undoKept}>Undo</button>
         <button class="small" data-key="redo-kept" ?disabled=${!canStep(history.redo, "kept_masks")} @click=${redoKept}>Redo</button>
       </span></div>

@@ -42,7 +42,7 @@ class LayerSearch extends View {
     const { search, attribution } = this.state.shown;
     const validation = setsOf(this.state.study, "validation");
     return html`
-      <div class="table-head"><h3>Search: which neurons?</h3></div>
+      <div class="table-head"><h2>Search: which neurons?</h2></div>
       <p class="note">${
         validation.length > 0
           ? `Tries masks on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`

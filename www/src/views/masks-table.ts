@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, chanceText, count, fixed, interval, operationText, percent, visible } from "../format";
+import { accuracyOf } from "../rules";
 import type { Compared } from "../services/comparison";
 import { reportedSets } from "../services/edited";
 import { AT_HAND, commonNeurons, deleteMask, renameMask, takeMask } from "../services/kept-masks";
@@ -9,7 +10,6 @@ import type { Part } from "../services/made-of";
 import { neuronCount } from "../services/mask";
 import type { State } from "../services/store";
 import type { GeneralAbility, Mask, PrunedSet, ScoringRule } from "../wire/engine";
-import { accuracyOf } from "./accuracy";
 import type { Drawn } from "./view";
 import { askName } from "./widgets";
 

@@ -10,7 +10,7 @@ import { correlationText, placed, raceVerdict } from "../verdicts";
 import type { Estimated, Race, Raced } from "../wire/engine";
 import { raceCharts } from "./race-charts";
 import { View, type Reads } from "./view";
-import { columns, layersOf, numbers, numeric } from "./widgets";
+import { columns, layersOf, numbers, numeric, ofNumbers } from "./widgets";
 
 class MethodRace extends View {
   protected readonly reads: Reads = ({ study, results, engine, shown }) => [
@@ -95,7 +95,7 @@ function result(race: Race, isOfAll: boolean): TemplateResult {
 
 function table(race: Race): TemplateResult {
   return html`<div class="table-scroll"><table class="race">
-    ${columns(["Method", "Rank correlation", "With its sign", `Finds of the top ${race.percent} %`, "Time"])}
+    ${columns(["Method", ...ofNumbers("Rank correlation", "With its sign", `Finds of the top ${race.percent} %`, "Time")])}
     <tbody>${placed(race).map(row)}
       <tr><th scope="row">${METHODS.ablation}, the truth</th><td></td><td></td><td></td><td class="number">${duration(race.ablation_seconds)}</td></tr>
     </tbody>

@@ -96,9 +96,7 @@ class NeuronCard extends View {
     const sets = reportedSets(this.state.study);
     if (this.#set === null || !sets.includes(this.#set)) this.#set = sets.at(-1) ?? null;
     return html`<div class="tools">
-      <button data-key="card-toggle" @click=${() => toggleNeuron(layer, neuron)}>${
-        pruned ? "Take it back" : "Prune it"
-      }</button>
+      <button data-key="card-toggle" @click=${() => toggleNeuron(layer, neuron)}>${pruned ? "Take it back" : "Prune it"}</button>
       <button data-key="card-effect" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void this.#measure()}>Effect of zeroing it</button>
       ${
         sets.length > 1

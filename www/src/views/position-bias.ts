@@ -6,7 +6,7 @@ import { measureBias } from "../services/actions";
 import { LIMITS, type Orders, type PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
-import { choice, columns, numeric } from "./widgets";
+import { choice, columns, numeric, ofNumbers } from "./widgets";
 
 class PositionBias extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
@@ -80,7 +80,7 @@ function result({ places, accuracy, consistent, depends_on_order, orders, second
     <p>${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. Over all
       orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.</p>
     <div class="table-scroll"><table>
-      ${columns(["Place", "Right there", "Predicted", "Accuracy where it is right", ""])}
+      ${columns(["Place", ...ofNumbers("Right there", "Predicted", "Accuracy where it is right"), ""])}
       <tbody>${places.map(
         (place) => html`<tr>
         <th scope="row">${letter(place.position)}</th>

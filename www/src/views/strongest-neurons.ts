@@ -5,7 +5,7 @@ import { hasItems, percent, short } from "../format";
 import { strongest } from "../ranking";
 import { neuronRow } from "./neuron-row";
 import { View, type Drawn, type Reads } from "./view";
-import { columns, options, valueOf } from "./widgets";
+import { columns, ofNumbers, options, valueOf } from "./widgets";
 
 const ROWS = 50;
 
@@ -52,13 +52,13 @@ class StrongestNeurons extends View {
     });
     const layers = Array.from({ length: attribution.n_layers }, (_, layer) => [`${layer}`, `layer ${layer}`] as const);
     return html`
-      <div class="table-head"><h3>Strongest ${ROWS} neurons</h3><select data-key="ranked-layer" aria-label="Layer of the table"
+      <div class="table-head"><h2>Strongest ${ROWS} neurons</h2><select data-key="ranked-layer" aria-label="Layer of the table"
         @change=${(event: Event) => {
           this.#layer = valueOf(event) === "" ? null : Number(valueOf(event));
           this.requestUpdate();
         }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
-        ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Chosen again", "Pruned"])}
+        ${columns(["", "Neuron", ...ofNumbers("Score", "Positive in", "Item range", "Chosen again"), "Pruned"])}
         <tbody>${rows.map((row) => neuronRow("ranked", { at: row, rank: row.rank, numbers: numbers(row) }, mask, selected))}</tbody>
       </table></div>
       ${this.#unknown(rows)}`;
@@ -72,7 +72,9 @@ class StrongestNeurons extends View {
     const parts = [
       ...(rows.some(({ spread }) => spread === null) ? [`“Positive in” and “Item range” are ${spreads}`] : []),
       ...(rows.some(({ again }) => again === null)
-        ? [`“Chosen again” is of ${stability ? `layer ${stability.selection.layer}, the selection's` : "a layer's top share (step 5), once the items were drawn again"}`]
+        ? [
+            `“Chosen again” is of ${stability ? `layer ${stability.selection.layer}, the selection's` : "a layer's top share (step 5), once the items were drawn again"}`,
+          ]
         : []),
     ];
     return parts.length > 0 ? html`<p class="note">–: ${parts.join("; ")}.</p>` : nothing;

@@ -11,9 +11,21 @@ export function heading(title: string, plain: string, exact?: string): TemplateR
   return html`<div class="heading"><h1>${title}</h1><p class="lead">${plain}</p>${exact ? html`<p class="exact">${exact}</p>` : nothing}</div>`;
 }
 
+/** A column of numbers, whose name stands over their ends. */
+interface OfNumbers {
+  numbers: string;
+}
+
+/** Columns of numbers. */
+export function ofNumbers(...names: string[]): OfNumbers[] {
+  return names.map((numbers) => ({ numbers }));
+}
+
 /** The head of a table whose columns are told apart by these words. */
-export function columns(names: readonly string[]): TemplateResult {
-  return html`<thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>`;
+export function columns(names: readonly (string | OfNumbers)[]): TemplateResult {
+  return html`<thead><tr>${names.map((name) =>
+    typeof name === "string" ? html`<th scope="col">${name}</th>` : html`<th scope="col" class="number">${name.numbers}</th>`,
+  )}</tr></thead>`;
 }
 
 /** Names and what they stand for, as a list of definitions. */
@@ -159,6 +171,9 @@ export function layersOf(n_layers: number): Parameters<typeof numbers>[3] {
 
 /** The line beside a field that says what is wrong with what was typed. */
 export const LINE = html`<small class="warning" role="status"></small>`;
+
+/** What is said beside a button that measures masks, where there is nothing to measure them on. */
+export const NO_ITEMS = "There are no items to measure on: add some in step 2.";
 
 /** Writes into that line. */
 export function say(field: Element, text: string): void {

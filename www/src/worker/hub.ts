@@ -44,7 +44,9 @@ export function parse(text: string): Asked {
     .trim()
     .replace(/^https?:\/\//, "")
     .replace(/^(www\.)?(huggingface\.co|hf\.co)\//, "");
-  const match = /^([\w.-]+\/[\w.-]+?)(?:@([^\s?#]+)|\/(?:tree|blob|resolve)\/(refs\/\w+\/[^/?#]+|[^/?#]+)[^?#]*)?\/?(?:[?#].*)?$/.exec(trimmed);
+  const match = /^([\w.-]+\/[\w.-]+?)(?:@([^\s?#]+)|\/(?:tree|blob|resolve)\/(refs\/\w+\/[^/?#]+|[^/?#]+)[^?#]*)?\/?(?:[?#].*)?$/.exec(
+    trimmed,
+  );
   const repo = match?.[1];
   if (!repo) {
     return fail(
