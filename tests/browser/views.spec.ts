@@ -264,6 +264,35 @@ test("the orders asked of the position bias stay while it is measured", async ({
   await expect(control(page, "bias-count")).toHaveValue("2");
 });
 
+test("a job leaves the focus where it was, and moves nothing that is being dragged; one drag is undone at once", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "attribution");
+  await control(page, "attribute").focus();
+  await page.keyboard.press("Enter");
+  await expect(control(page, "attribute")).toBeDisabled();
+  await idle(page);
+  await expect(control(page, "attribute")).toBeFocused();
+  await expect(page.locator("[data-result=news]")).toHaveText("Attribution: done.");
+  await step(page, "pruning");
+  const before = await page.locator(".mask-size").innerText();
+  const slider = control(page, "percent");
+  const { x, y, width, height } = (await slider.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  const at = (share: number) => page.mouse.move(x + share * width, y + height / 2);
+  await at(0.25);
+  await page.mouse.down();
+  for (let share = 0.25; share < 0.6; share += 0.05) {
+    await at(share);
+    await page.waitForTimeout(80);
+    expect((await slider.boundingBox())?.y).toBe(y);
+  }
+  await page.mouse.up();
+  await idle(page);
+  await expect(page.locator("[data-result=news]")).toContainText("shifted: 5.0 % →");
+  await expect(page.locator(".mask-size")).not.toHaveText(before);
+  await control(page, "mask-Undo").click();
+  await expect(page.locator(".mask-size")).toHaveText(before);
+});
+
 test("long words stay within the workspace", async ({ page }) => {
   await open(page, "wasm");
   await step(page, "items");

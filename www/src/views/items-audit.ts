@@ -81,9 +81,14 @@ function row({ question, accuracy, same_answer, paired, refused }: Asked, chance
         ? html`<td>${accuracyText(accuracy)}</td><td>${accuracyBar(accuracy, undefined, chance)}</td>
           <td class="number">${same_answer ? `${percent(same_answer.value)} of ${same_answer.total}` : ""}</td>
           <td class="number">${paired ? probability(paired.p_value) : ""}</td>`
-        : html`<td colspan="4">cannot be asked so: ${refused}</td>`
+        : html`<td colspan="4">cannot be asked so: ${reason(refused)}</td>`
     }
   </tr>`;
+}
+
+/** Why items cannot be asked so, without the name of the first item that says it and of the part of the engine that did. */
+function reason(refused: string | null): string {
+  return (refused ?? "").replace(/^item `[^`]*`: (tokenizer: )?/, "");
 }
 
 /** Small ones have as many digits as they are worth. */
