@@ -33,7 +33,7 @@ test("every method runs against exact ablation in one layer, and the race outliv
   await goTo(page, "attribution");
   await unfold(page, "method-race");
   await type(page, "race-layers", "9");
-  await expect(page.locator("message-bar")).toContainText("from 0 to 3");
+  await expect(page.locator("[data-key=race-layers] + .warning")).toContainText("from 0 to 3");
   await type(page, "race-layers", "3");
   await type(page, "race-percent", "10");
   await press(page, "race");
