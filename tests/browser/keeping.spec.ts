@@ -251,10 +251,6 @@ test("that a model is not kept stays on screen, whatever is told after it", asyn
   // The model's first items are told of as well.
   await expect(notices.filter({ hasText: "took their place" })).toHaveCount(1);
   await idle(page);
-  page.on("dialog", (dialog) => void dialog.accept("constructor"));
-  await step(page, "items");
-  await control(page, "rename-test").click();
-  await expect(notices.filter({ hasText: "is taken" })).toHaveCount(1);
   await expect(notices.filter({ hasText: "is not kept for the next visit" })).toHaveCount(1);
 });
 

@@ -251,6 +251,22 @@ test("a step that is chosen comes into view, on a phone too", async ({ page }) =
   }
 });
 
+test("Back leads to the step before, and no fragment that holds no study goes unsaid", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "items");
+  await step(page, "scores");
+  await page.goBack();
+  await expect(page.locator("step-items")).toBeVisible();
+  await page.goBack();
+  await expect(page.locator("step-overview")).toBeVisible();
+  await page.goForward();
+  await expect(page.locator("step-items")).toBeVisible();
+  await page.evaluate(() => {
+    location.hash = "#garbage";
+  });
+  await expect(page.locator(".banner.error")).toContainText("This address holds no study that can be read");
+});
+
 test("a damaged link says so and loses nothing", async ({ page }) => {
   await open(page, "wasm");
   await page.evaluate(() => {

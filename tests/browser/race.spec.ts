@@ -33,7 +33,7 @@ test("every method runs against exact ablation in one layer, and the race outliv
   await goTo(page, "attribution");
   await unfold(page, "method-race");
   await type(page, "race-layers", "9");
-  await expect(page.locator("message-bar")).toContainText("from 0 to 3");
+  await expect(page.locator("[data-key=race-layers] + .warning")).toContainText("from 0 to 3");
   await type(page, "race-layers", "3");
   await type(page, "race-percent", "10");
   await press(page, "race");
@@ -95,7 +95,7 @@ test("a search by other rules and by halving says its cost before, and its best 
   await press(page, "search");
   await idle(page);
   await noError(page);
-  await expect(page.locator("layer-search h4")).toHaveText([
+  await expect(page.locator("layer-search h3")).toHaveText([
     "Top of a layer by score",
     "Top of several layers together",
     "Above a share of the largest score",
@@ -128,7 +128,7 @@ test("a search by measured harm measures every neuron first, and prunes by what 
   await press(page, "search");
   await idle(page, 200_000);
   await noError(page);
-  await expect(page.locator("layer-search h4")).toHaveText(["Top of a layer by score", "Most harmful of a layer, as measured"]);
+  await expect(page.locator("layer-search h3")).toHaveText(["Top of a layer by score", "Most harmful of a layer, as measured"]);
   await page.locator("layer-search .cell").last().click();
   await idle(page);
   await noError(page);

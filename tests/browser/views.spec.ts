@@ -156,10 +156,10 @@ test("shares of a layer that cannot be give way to those in use, with a word", a
   const before = await control(page, "percent-number").inputValue();
   await setNumber(page, "percent-number", 200);
   await expect(control(page, "percent-number")).toHaveValue(before);
-  await expect(page.locator(".banner.notice")).toContainText("up to 100");
+  await expect(page.locator("[data-key=percent-number] + .warning")).toHaveText("a number from 0.01 to 100");
   await control(page, "percents").fill("5, abc");
   await control(page, "percents").press("Enter");
-  await expect(page.locator(".banner.notice")).toContainText("“abc” is none");
+  await expect(page.locator("[data-key=percents] + .warning")).toContainText("not “abc”");
   await expect(control(page, "percents")).not.toHaveValue("5");
 });
 
@@ -262,6 +262,35 @@ test("the orders asked of the position bias stay while it is measured", async ({
   await step(page, "items");
   await step(page, "scores");
   await expect(control(page, "bias-count")).toHaveValue("2");
+});
+
+test("a job leaves the focus where it was, and moves nothing that is being dragged; one drag is undone at once", async ({ page }) => {
+  await open(page, "wasm");
+  await step(page, "attribution");
+  await control(page, "attribute").focus();
+  await page.keyboard.press("Enter");
+  await expect(control(page, "attribute")).toBeDisabled();
+  await idle(page);
+  await expect(control(page, "attribute")).toBeFocused();
+  await expect(page.locator("[data-result=news]")).toHaveText("Attribution: done.");
+  await step(page, "pruning");
+  const before = await page.locator(".mask-size").innerText();
+  const slider = control(page, "percent");
+  const { x, y, width, height } = (await slider.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  const at = (share: number) => page.mouse.move(x + share * width, y + height / 2);
+  await at(0.25);
+  await page.mouse.down();
+  for (let share = 0.25; share < 0.6; share += 0.05) {
+    await at(share);
+    await page.waitForTimeout(80);
+    expect((await slider.boundingBox())?.y).toBe(y);
+  }
+  await page.mouse.up();
+  await idle(page);
+  await expect(page.locator("[data-result=news]")).toContainText("shifted: 5.0 % →");
+  await expect(page.locator(".mask-size")).not.toHaveText(before);
+  await control(page, "mask-Undo").click();
+  await expect(page.locator(".mask-size")).toHaveText(before);
 });
 
 test("long words stay within the workspace", async ({ page }) => {

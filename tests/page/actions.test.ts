@@ -1,11 +1,13 @@
 // Jobs on an engine that is changed, or cancelled, while they run.
 
 import { afterEach, expect, test, vi } from "vitest";
-import { takeTop, tune } from "../../www/src/services/actions";
+import { measureNeuron, takeTop, tune } from "../../www/src/services/actions";
 import { engine } from "../../www/src/services/engine";
 import { store } from "../../www/src/services/store";
-import { attribution, madeOf, mask, scores, study } from "./studies";
+import { attributed, attribution, madeOf, mask, scores, study } from "./studies";
 import { answer } from "./support";
+
+const CARD = { layer: 0, neuron: 1, address: "", score: 0, rank: 1, items: [], effect: { set: "t", items: [] } };
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -26,6 +28,28 @@ test("nothing is selected by an attribution that was run again and does not fit"
   expect(asked).toEqual(["is_attributed", "attribute"]);
   expect(store.state.study.pruning.mask).toEqual(mask(1));
   expect(store.state.view.error?.message).toContain("was changed while it ran");
+});
+
+test("what has the engine attribute again has the table's order and spread, too", async () => {
+  const asked: string[] = [];
+  answer((method) => {
+    asked.push(method);
+    if (method === "attribute") {
+      const { result, made_of } = attribution();
+      return { ...result, made_of };
+    }
+    return method === "ranked"
+      ? []
+      : method === "is_attributed"
+        ? asked.includes("attribute")
+        : { ...CARD, made_of: [madeOf("t"), attributed()] };
+  });
+  store.set({ study: study(), results: [attribution()] });
+  store.view({ selected: { layer: 0, neuron: 1 } });
+  await measureNeuron("t");
+  await measureNeuron("t");
+  expect(asked).toEqual(["is_attributed", "attribute", "ranked", "neuron", "is_attributed", "neuron"]);
+  expect(store.state.shown.ranked).toEqual([]);
 });
 
 test("a tuning that is cancelled has the time of a long step to answer with its best state", async () => {

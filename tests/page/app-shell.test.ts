@@ -1,9 +1,19 @@
 import { expect, test } from "vitest";
 import "../../www/src/views/app-shell";
+import { runJob } from "../../www/src/services/jobs";
 import { store, type Job } from "../../www/src/services/store";
 import { drawn, show } from "./support";
 
 const JOB: Job = { title: "Scoring", stage: "", done: 0, total: 2, first: 0, started_ms: 0, stopping: false, cancel: () => undefined };
+
+test("the end of a job is said by one line that is always there", async () => {
+  const shell = await show("app-shell");
+  const news = shell.querySelector("[data-result=news]");
+  expect([news?.getAttribute("role"), news?.textContent]).toEqual(["status", ""]);
+  await runJob("Attribution", async () => undefined);
+  await drawn();
+  expect(news?.textContent).toBe("Attribution: done.");
+});
 
 test("what the page is at stands on its body at once, also while a control is pressed", async () => {
   const shell = await show("app-shell");

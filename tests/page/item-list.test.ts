@@ -22,6 +22,14 @@ test("items stand with their right choice marked", async () => {
   expect(view.querySelector(".choices")?.textContent).toBe("leftright ✓middle");
 });
 
+test("what the items of a bundled set are about stands above them", async () => {
+  const view = await list();
+  expect(view.querySelector("[data-result=sample]")).toBeNull();
+  const sample = { name: "riddles", file: "", title: "", description: "The name points to a wrong desk.", licence: "", items: 2 };
+  await set({ engine: { samples: [sample] }, study: { ...EMPTY_STUDY, item_sets: SETS.map((of) => ({ ...of, sample: "riddles" })) } });
+  expect(view.querySelector("[data-result=sample]")?.textContent).toBe("“quiz”: The name points to a wrong desk.");
+});
+
 test("a form takes what is typed, and leaves it alone while something else changes", async () => {
   const view = await list();
   await press(view, "edit-0");
@@ -38,6 +46,7 @@ test("a form takes what is typed, and leaves it alone while something else chang
 test("the mark of the right choice goes with its text when one before it is removed", async () => {
   const view = await list();
   await press(view, "edit-1");
+  expect(control(view, "drop-1").disabled).toBe(true);
   await press(view, "drop-0");
   expect(store.state.shown.sets[0]?.items[1]).toMatchObject({ choices: ["right", "middle"], gold: 0 });
   expect(control(view, "gold-0").checked).toBe(true);

@@ -7,7 +7,7 @@ import { store } from "../../www/src/services/store";
 import { reportDocument } from "../../www/src/services/study";
 import type { ItemsRequest, Mask, Report } from "../../www/src/wire/engine";
 import lesson from "../../models/lesson-planted/report.json";
-import { items, mask, pruned, study } from "./studies";
+import { attribution, items, mask, pruned, search, study } from "./studies";
 import { answer, drawn } from "./support";
 
 const REPORT = lesson as unknown as Report;
@@ -53,6 +53,23 @@ test("a report's measurement of a mask of means names the set as it is called no
   store.engine({ model: { info: REPORT.model, name: "" }, device_info: REPORT.engine.device });
   renameSet("a", "cues");
   expect(reportDocument(store.state)?.pruned?.mask).toEqual(means("cues", 1));
+});
+
+test("a name that another set has, or every object, is refused with the reason", () => {
+  store.set({ study: study() });
+  expect(renameSet("a", "t")).toBe("Another set is called “t”.");
+  for (const name of ["__proto__", "constructor"]) expect(renameSet("a", name)).toContain(`cannot be called “${name}”`);
+  expect(renameSet("a", " cues ")).toBeNull();
+  expect(store.state.study.item_sets[0]?.name).toBe("cues");
+});
+
+test("a search of means follows a set that is renamed, as it is set and as it was run", () => {
+  const spec = { percents: [5], operation: "mean" as const, means_of: "a" };
+  const found = search();
+  store.set({ study: study({ search: spec }), results: [attribution(), { ...found, result: { ...found.result, spec } }] });
+  renameSet("a", "cues");
+  expect(store.state.study.search.means_of).toBe("cues");
+  expect(store.state.shown.search?.spec?.means_of).toBe("cues");
 });
 
 test("a mask of no means stays the very same when a set is renamed", () => {

@@ -42,16 +42,15 @@ test("a mask is kept with the selection that made it, renamed, deleted, and take
   const source = { set: "a", settings: attribution().result.settings, made_of: [...(store.state.shown.attributed ?? [])] };
   setMask(mask(1, 3), selection, source);
   expect(suggestedName(store.state.study)).toBe("top 50 % of layer 0 by |IG|");
-  expect(keepMask("")).toBe(true);
+  expect(keepMask("")).toBeNull();
   setMask(mask(2));
-  expect(keepMask(" second ")).toBe(true);
+  expect(keepMask(" second ")).toBeNull();
   expect(names()).toEqual(["top 50 % of layer 0 by |IG|", "second"]);
 
-  expect(keepMask("second")).toBe(false);
-  expect(store.state.view.notice).toContain("“second”");
-  expect(keepMask("x".repeat(81))).toBe(false);
-  renameMask("second", "third");
-  renameMask("third", "top 50 % of layer 0 by |IG|");
+  expect(keepMask("second")).toBe("Another mask is called “second”.");
+  expect(keepMask("x".repeat(81))).toContain("at most 80 characters");
+  expect(renameMask("second", "third")).toBeNull();
+  expect(renameMask("third", "top 50 % of layer 0 by |IG|")).toContain("“top 50 % of layer 0 by |IG|”");
   expect(names()).toEqual(["top 50 % of layer 0 by |IG|", "third"]);
   deleteMask("third");
   expect(names()).toEqual(["top 50 % of layer 0 by |IG|"]);
@@ -69,9 +68,8 @@ test("a mask is kept with the selection that made it, renamed, deleted, and take
 test("a name that is suggested is free, and there is room for so many", () => {
   keepMask("");
   expect([names()[0], suggestedName(store.state.study)]).toEqual(["2 neurons", "2 neurons (2)"]);
-  for (let count = 1; count < 64; count += 1) expect(keepMask("")).toBe(true);
-  expect(keepMask("")).toBe(false);
-  expect(store.state.view.notice).toContain("at most 64");
+  for (let count = 1; count < 64; count += 1) expect(keepMask("")).toBeNull();
+  expect(keepMask("")).toContain("at most 64");
 });
 
 test("kept masks are in the study's document and come back with it, and survive a reload", () => {
@@ -260,6 +258,11 @@ test("on the page a name is typed and taken by Enter, and the kept masks are the
   field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
   await drawn();
   expect([names(), field.value]).toEqual([["mine"], ""]);
+  await enter(field, "mine");
+  field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+  expect(view.querySelector(".warning")?.textContent).toBe("Another mask is called “mine”.");
+  await enter(field, "mine, too");
+  expect(view.querySelector(".warning")?.textContent).toBe("");
   const second = control<HTMLSelectElement>(view, "combine-1");
   expect([...second.options].map(({ text }) => text)).toEqual(["the mask at hand", "mine"]);
   expect(second.value).toBe("0");

@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { engine } from "../../www/src/services/engine";
 import { setRule } from "../../www/src/services/items";
-import { runLink } from "../../www/src/services/links";
+import { openLink, runLink } from "../../www/src/services/links";
 import * as session from "../../www/src/services/session";
 import { store } from "../../www/src/services/store";
 import type { ItemsRequest, Report, RuleRequest, SharedStudy } from "../../www/src/wire/engine";
@@ -14,6 +14,14 @@ import { answer } from "./support";
 const REPORT = lesson as unknown as Report;
 
 afterEach(() => vi.restoreAllMocks());
+
+test("a fragment that is no link is said to hold no study", async () => {
+  for (const fragment of ["#garbage", "#xs1.abc"]) {
+    await openLink(fragment);
+    expect(store.state.view.error?.message, fragment).toBe("this address holds no study that can be read");
+    store.view({ error: null });
+  }
+});
 
 test("what is changed while a link is run is no part of it, also for the engine", async () => {
   vi.spyOn(session, "setAside").mockResolvedValue(true);

@@ -39,6 +39,18 @@ test("a mask is held with all that its operation takes, in one order", () => {
   expect(sameMask(SCALED, { ...SCALED, factor: 0.25 })).toBe(false);
 });
 
+test("of the masks along one drag the one before it is had back", () => {
+  const at = (neuron: number): Mask => ({ operation: "zero", site: "post", layers: [{ layer: 0, neurons: [neuron] }] });
+  setMask(at(1));
+  const [drag, next] = [{}, {}];
+  for (const neuron of [2, 3, 4]) setMask(at(neuron), undefined, undefined, drag);
+  for (const neuron of [5, 6]) setMask(at(neuron), undefined, undefined, next);
+  undoMask();
+  expect(mask()).toEqual(at(4));
+  undoMask();
+  expect(mask()).toEqual(at(1));
+});
+
 test("a neuron that joins others is changed as they are", () => {
   setMask(SCALED);
   toggleNeuron(1, 5);

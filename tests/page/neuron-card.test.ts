@@ -26,9 +26,19 @@ test("a score has the unit of its target where it has one, and says how it is ma
   expect(await unit({ target: "top_logit", aggregate: "mean_absolute" })).toBe("logits, mean of absolute values");
   expect(await unit({ aggregate: "consensus_share" })).toBe("share of items");
   expect(await unit({ layer_scale: "maximum" })).toBe("signed mean");
-  for (const method of ["wanda", "cosine", "random", "activation", "weight_norm"] as const) {
-    expect(await unit({ method }), method).toBe("signed mean");
-  }
+  expect(await unit({ target: "gold_margin" })).toBe("logits, signed mean");
+  for (const method of ["wanda", "activation"] as const) expect(await unit({ method }), method).toBe("signed mean");
+  for (const method of ["cosine", "random", "weight_norm"] as const) expect(await unit({ method }), method).toBe("");
+});
+
+test("a neuron's rank is known from the scores alone", async () => {
+  const { result, ...found } = attribution();
+  const scores = Float32Array.from([0.5, -2, 0, 2, 0, 0, 3, 0]);
+  const view = await show("neuron-card", { study: study(), results: [{ ...found, result: { ...result, scores } }], view: { selected } });
+  const rank = (): string | undefined => view.querySelectorAll("dd")[1]?.textContent;
+  expect(rank()).toBe("2 of 8 by |score|");
+  await set({ view: { selected: { layer: 0, neuron: 3 } } });
+  expect(rank()).toBe("3 of 8 by |score|");
 });
 
 test("an item's tooltip is of the set that its number is of, though others have items of the same id", async () => {
@@ -46,4 +56,7 @@ test("an item's tooltip is of the set that its number is of, though others have 
   const view = await show("neuron-card", { study: study({ item_sets }), results: [attribution(), card], view: { selected } });
   expect(view.querySelector(".item-bars li")?.getAttribute("title")).toBe("of a");
   expect(view.querySelector(".flip-list li")?.getAttribute("title")).toBe("of t");
+  // Choices are called by their letters, and the margin of log-likelihoods is not the gold margin, which is of logits.
+  expect(view.querySelector(".flip-list li")?.textContent).toBe("0: A → B (+1.00 nats)");
+  expect(view.querySelector(".effect")?.textContent).toContain("Log-likelihood margin");
 });

@@ -1,6 +1,6 @@
 // The words of an open item's prompt by what they add to its answer: which item, which target, the shades and the table.
 
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { engine } from "../../www/src/services/engine";
 import { NOTHING, shownResults, withResult, type Found } from "../../www/src/services/results";
 import { store } from "../../www/src/services/store";
@@ -15,6 +15,8 @@ function salience(id: string, patch: Partial<Found<"salience">["result"]> = {}):
   const result = { settings, id, target: " apple", value: -0.25, tokens, scores: [0.5, -2, 0, 1], ...patch };
   return { kind: "salience", result, made_of: [madeOf("t", { settings })] };
 }
+
+afterEach(() => vi.restoreAllMocks());
 
 test("of several items the open one's is shown, for as long as its prompt is what it was", () => {
   const results = [salience("0"), salience("1", { value: 7 })].reduce((all, one) => withResult(all, one), [] as Found[]);
@@ -57,6 +59,18 @@ test("each token is shaded on the side of its sign, and the table has its number
   await set({ study: study({ attribution: { ...SETTINGS, target: "gold_margin" } }) });
   expect(control(view, "salience").nextElementSibling?.textContent).toContain("the gold margin");
   expect(view.querySelector("[data-result=salience]")).not.toBeNull();
+});
+
+test("scores without single tokens are made again where that is said", async () => {
+  const scored = scores("t");
+  const choice = { text: "a", tokens: 1, characters: 1, bytes: 1, log_likelihood: -1, per_character: -1, per_byte: -1 };
+  const item = { id: "0", gold: 0, predicted: 0, correct: true, confidence: 0.9, choices: [choice] };
+  scored.result = { ...scored.result, items: [item] };
+  vi.spyOn(engine, "call").mockResolvedValue({ choices: [] });
+  const view = await show("scored-items", { study: study(), results: [scored], view: { ...NOTHING } }, { "data-set": "t" });
+  control<HTMLButtonElement>(view, "tokens-0").click();
+  await drawn();
+  expect(control(view, "score-tokens").nextElementSibling?.textContent).toContain("came without single tokens");
 });
 
 test("an item of the scores is opened and closed with its words", async () => {

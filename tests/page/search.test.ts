@@ -54,7 +54,7 @@ function report(): SearchReport {
 test("every rule has a table of its own, and a cell that was left says after how many items", () => {
   const taken: Selection[] = [];
   const view = draw(searchTable(report(), SELECTIONS[3] ?? null, (selection) => taken.push(selection)));
-  expect([...view.querySelectorAll("h4")].map((head) => head.textContent)).toEqual(SELECTIONS.map((selection) => placeOf(selection).rule));
+  expect([...view.querySelectorAll("h3")].map((head) => head.textContent)).toEqual(SELECTIONS.map((selection) => placeOf(selection).rule));
   const cell = (selection: Selection): HTMLElement => control(view, placeOf(selection).key);
   expect(cell({ layer: 1, percent: 5 }).textContent).toContain("of 2");
   expect(cell({ layer: 1, percent: 5 }).title).toContain("left after 2 items");
@@ -101,7 +101,7 @@ test("the form says what is searched, and nothing where that is as usual", async
     greedy: { candidates: 16, rounds: 4 },
   });
   await enter(control(view, "search-shares"), "1");
-  expect(store.state.view.notice).toContain("below 1");
+  expect(view.querySelector("[data-key=search-shares] + .warning")?.textContent).toContain("below 1");
   expect(searched().shares).toEqual([0.01]);
   await enter(control(view, "search-windows"), "1");
   await enter(control(view, "search-shares"), "");

@@ -67,6 +67,24 @@ afterAll(() => {
   Reflect.deleteProperty(navigator, "locks");
 });
 
+test("between two writes there is time, however long one takes", async () => {
+  const begun: number[] = [];
+  let ended = 0;
+  vi.mocked(database.write).mockImplementation(async () => {
+    begun.push(performance.now());
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    if (begun.length === 1) ended = performance.now();
+  });
+  store.set({ study: OWN });
+  session.keep();
+  store.edit({ seed: 1 });
+  await drawn();
+  store.edit({ seed: 2 });
+  await vi.waitFor(() => expect(begun).toHaveLength(2));
+  expect((begun[1] ?? 0) - ended).toBeGreaterThan(80);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+});
+
 /** Puts the user's study aside, as before another takes its place. */
 async function aside(): Promise<void> {
   store.set({ study: OWN });

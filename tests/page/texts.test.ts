@@ -1,6 +1,18 @@
 import { expect, test } from "vitest";
 import { hasContents } from "../../www/src/contents";
-import { bytes, change, count, duration, parameters, percent, settingsText, short, visible } from "../../www/src/format";
+import {
+  aggregateText,
+  bytes,
+  change,
+  count,
+  duration,
+  parameters,
+  percent,
+  scoreText,
+  settingsText,
+  short,
+  visible,
+} from "../../www/src/format";
 import { loadBytes, parametersWithin } from "../../www/src/precision";
 import { DEFAULT_SETTINGS } from "../../www/src/services/edited";
 
@@ -49,4 +61,10 @@ test("settings say what they are, and of another method only what it knows", () 
     "Gradient × activation, last, post, choice_first_token",
   );
   expect(settingsText({ ...own, method: "relp", steps: 1, rule: "right" })).toBe("Relevance Patching (RelP), last, choice_first_token");
+  // What looks at no item has no positions and no mean over items.
+  expect(settingsText({ ...own, method: "random", aggregate: "mean_absolute", steps: 1, rule: "right" })).toBe("Random numbers");
+  expect(aggregateText({ ...own, method: "random" }, 32, "a")).toBe("the same for all items");
+  expect(aggregateText(own, 32, "a")).toBe("signed mean over 32 items of “a”");
+  expect([scoreText("integrated_gradients"), scoreText("random")]).toEqual(["|IG|", "|Random numbers|"]);
+  expect(short(-0.0004)).toBe("−4.0e−4");
 });

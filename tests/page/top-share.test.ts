@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import "../../www/src/views/top-share";
 import { EMPTY_MASK, EMPTY_STUDY, type EditedStudy } from "../../www/src/services/edited";
-import { store } from "../../www/src/services/store";
 import { control, enter, set, show } from "./support";
 
 const MODEL = { id: "m", sha256: "0", shape: { n_layers: 3, d_mlp: 8 } };
@@ -25,5 +24,5 @@ test("a share that cannot be gives way to the one in use, with a word", async ()
   const view = await show("top-share", selected(1, 25));
   await enter(control(view, "percent-number"), "200");
   expect(control(view, "percent-number").value).toBe("25");
-  expect(store.state.view.notice).toContain("up to 100");
+  expect(view.querySelector(".warning")?.textContent).toBe("a number from 0.01 to 100");
 });

@@ -83,6 +83,9 @@ test("an audit says whether the questions are needed", () => {
     "The choices alone give answers away: without its question the model is right in 60.0 %",
   );
   expect(auditVerdict(audit({ accuracy: accuracy(0.3) }))).toContain("cannot be told from guessing");
+  expect(auditVerdict(audit({ accuracy: { ...accuracy(0.05), low: 0.022, high: 0.112 } }))).toBe(
+    "On these items the model is clearly below guessing: it is right in 5.0 %, and guessing has 25.0 %. It follows something that points to wrong answers.",
+  );
   const paired = { items: 100, both_right: 0, both_wrong: 0, improved: 1, worsened: 6, p_value: 0.125 };
   expect(auditVerdict(audit({ asked: [{ ...removed, paired }, meaningless] }))).toBe(
     "Without their questions it is right in 30.0 %, and guessing has 25.0 %; that differs from the 80.0 % with them, but 100 items are too few to be sure.",

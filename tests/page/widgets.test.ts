@@ -1,7 +1,7 @@
 import { html } from "lit";
 import { expect, test, vi } from "vitest";
 import { typed } from "../../www/src/views/typed";
-import { numeric, options, pager } from "../../www/src/views/widgets";
+import { askName, numbers, numeric, options, pager } from "../../www/src/views/widgets";
 import { control, draw, enter, type } from "./support";
 
 function field(value: string): HTMLInputElement {
@@ -35,6 +35,35 @@ test("a number is taken within its range; another one gives way to the last, wit
   type(input, "5");
   expect(document.querySelector(".warning")?.textContent).toBe("");
   expect(take).toHaveBeenCalledOnce();
+});
+
+test("a list of numbers is taken in order, and what is none of them is said until something else is typed", async () => {
+  const take = vi.fn();
+  const input = control(
+    draw(numbers("Layers", "layers", [2], { is: (value) => value < 4, what: "numbers below 4", ifEmpty: "all" }, take)),
+    "layers",
+  );
+  await enter(input, "3 1, 3");
+  expect(take).toHaveBeenLastCalledWith([1, 3]);
+  await enter(input, "1, five");
+  expect(take).toHaveBeenCalledOnce();
+  expect([input.value, document.querySelector(".warning")?.textContent]).toEqual(["2", "numbers below 4, separated by commas; not “five”"]);
+  type(input, "");
+  expect(document.querySelector(".warning")?.textContent).toBe("");
+  await enter(input, "");
+  expect(take).toHaveBeenLastCalledWith([]);
+});
+
+test("a name is asked for again until there is nothing against it", () => {
+  const asked: string[] = [];
+  const given = ["taken", "free"];
+  vi.stubGlobal("prompt", (text: string, value: string) => {
+    asked.push(`${text}: ${value}`);
+    return given.shift() ?? null;
+  });
+  askName("the set", "old", (wanted) => (wanted === "taken" ? "Another set is called so." : null));
+  vi.unstubAllGlobals();
+  expect(asked).toEqual(["Name of the set: old", "Another set is called so.\n\nName of the set: taken"]);
 });
 
 test("a select shows what is taken from its first draw on, and again after a choice that came to nothing", () => {

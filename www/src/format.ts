@@ -5,7 +5,7 @@ import { LIMITS, type Accuracy, type AttributionSettings, type Mask, type Method
 const MINUS = "−";
 
 function signed(text: string): string {
-  return text.replace("-", MINUS);
+  return text.replaceAll("-", MINUS);
 }
 
 /** `0.8125` as `81.3 %`. */
@@ -59,6 +59,11 @@ export function duration(seconds: number): string {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** The letter of a choice, by its place. */
+export function letter(place: number): string {
+  return String.fromCharCode(65 + place);
+}
+
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
 }
@@ -105,9 +110,14 @@ export function hasBaseline(method: Method): boolean {
   return hasTarget(method) && method !== "relp";
 }
 
+/** Whether a method's scores come of the items; those of the others come of the weights, or of nothing. */
+export function hasItems(method: Method): boolean {
+  return !["weight_norm", "cosine", "random"].includes(method);
+}
+
 /** What a selection goes by. */
 export function scoreText(method: Method | undefined): string {
-  return method === undefined || method === "integrated_gradients" ? "|IG|" : "|score|";
+  return method === undefined || method === "integrated_gradients" ? "|IG|" : `|${METHODS[method]}|`;
 }
 
 const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
@@ -116,16 +126,18 @@ const AGGREGATES: Readonly<Record<AttributionSettings["aggregate"], string>> = {
   consensus_share: "share of items",
 };
 
-/** How the scores of so many items become one. */
-export function aggregateText({ aggregate }: AttributionSettings, items: number): string {
+/** How the scores of so many items of a set become one. */
+export function aggregateText({ method, aggregate }: AttributionSettings, items: number, set: string): string {
+  if (!hasItems(method)) return "the same for all items";
   const of = count(items, "item");
-  return aggregate === "consensus_share" ? `share of ${of}` : `${AGGREGATES[aggregate]} over ${of}`;
+  return `${aggregate === "consensus_share" ? "share of" : `${AGGREGATES[aggregate]} over`} ${of} of “${visible(set)}”`;
 }
 
 /** What a neuron's score is counted in, where that is the target's unit, and how it is made of the items'. */
 export function unitText({ method, target, aggregate, layer_scale }: AttributionSettings): string {
   const hasUnit = hasTarget(method) && aggregate !== "consensus_share" && layer_scale !== "maximum";
-  return [...(hasUnit ? [target === "top_logit" ? "logits" : "nats"] : []), AGGREGATES[aggregate]].join(", ");
+  const unit = target === "top_logit" || target === "gold_margin" ? "logits" : "nats";
+  return [...(hasUnit ? [unit] : []), ...(hasItems(method) ? [AGGREGATES[aggregate]] : [])].join(", ");
 }
 
 /** An attribution's settings in a row. */
@@ -133,12 +145,12 @@ export function settingsText(settings: AttributionSettings): string {
   const { method, preset, path, site, positions, target, steps, rule, tolerance, baseline, aggregate } = settings;
   const further = [
     ...(baseline === "mean" ? ["from the mean"] : []),
-    ...(aggregate === "signed_mean" ? [] : [AGGREGATES[aggregate]]),
+    ...(aggregate === "signed_mean" || !hasItems(method) ? [] : [AGGREGATES[aggregate]]),
     ...(settings.layer_scale === "maximum" ? ["each layer by its largest"] : []),
   ];
   if (!hasPath(method)) {
-    const of = [...(hasBaseline(method) ? [site] : []), ...(hasTarget(method) ? [target] : [])];
-    return [METHODS[method], positions, ...of, ...further].join(", ");
+    const of = [...(hasItems(method) ? [positions] : []), ...(hasBaseline(method) ? [site] : []), ...(hasTarget(method) ? [target] : [])];
+    return [METHODS[method], ...of, ...further].join(", ");
   }
   const nodes = rule === "adaptive" ? `to a gap of ${percent(tolerance ?? LIMITS.tolerance)}` : `${count(steps, "step")}, ${rule} rule`;
   const by = method === "integrated_gradients" ? [] : [METHODS[method]];

@@ -23,10 +23,11 @@ import "./styles/charts.css";
 import "./styles/harm.css";
 import "./styles/items.css";
 import { boot } from "./services/boot";
-import { openFile } from "./services/documents";
+import { openDropped } from "./services/documents";
 import { reloadIsolated } from "./services/isolation";
 import { report } from "./services/jobs";
 import { installTheme } from "./services/theme";
+import { keepFocus } from "./views/focus";
 import "./views/accuracy-table";
 import "./views/add-items";
 import "./views/answers-table";
@@ -86,13 +87,13 @@ import "./views/tuning-settings";
 import "./views/app-shell";
 
 installTheme();
+keepFocus();
 // A file dropped beside a drop zone must not replace the page.
 addEventListener("dragover", (event) => event.preventDefault());
 // One of this program's documents is opened wherever it is dropped.
 addEventListener("drop", (event) => {
   event.preventDefault();
-  const file = [...(event.dataTransfer?.files ?? [])].find(({ name }) => name.endsWith(".json"));
-  if (file) void openFile(file);
+  openDropped([...(event.dataTransfer?.files ?? [])]);
 });
 document.body.append(document.createElement("app-shell"));
 reloadIsolated()

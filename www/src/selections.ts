@@ -9,9 +9,10 @@ export function topOf(selection: Selection | null | undefined): TopPercent | nul
 }
 
 /** A list of layers in words: those that follow each other by the first and the last. */
-function layersText(layers: readonly number[]): string {
+export function layersText(layers: readonly number[]): string {
   const [first, last] = [layers[0], layers.at(-1)];
   const isRow = layers.every((layer, index) => layer === (first ?? 0) + index);
+  if (layers.length === 1) return `layer ${first}`;
   return isRow && layers.length > 2 ? `layers ${first} to ${last}` : `layers ${layers.join(", ")}`;
 }
 

@@ -54,10 +54,17 @@ function isAbove({ low }: Accuracy, chance: number): boolean {
   return low > chance;
 }
 
+/** Whether it is less: then the answers are no guesses either. */
+function isBelow({ high }: Accuracy, chance: number): boolean {
+  return high < chance;
+}
+
 function ofQuestions({ accuracy, chance, asked }: Audit): string {
   const guessing = `guessing has ${percent(chance)}`;
-  if (!isAbove(accuracy, chance))
-    return `On these items the model cannot be told from guessing: it is right in ${percent(accuracy.value)}, and ${guessing}.`;
+  const right = `it is right in ${percent(accuracy.value)}, and ${guessing}.`;
+  if (isBelow(accuracy, chance))
+    return `On these items the model is clearly below guessing: ${right} It follows something that points to wrong answers.`;
+  if (!isAbove(accuracy, chance)) return `On these items the model cannot be told from guessing: ${right}`;
   const known = asked.flatMap(({ accuracy, paired }) => (accuracy ? [{ without: accuracy, paired }] : []));
   const most = known.toSorted((a, b) => b.without.value - a.without.value)[0];
   if (!most) return "These items cannot be asked without their questions, so that this does not say what they are needed for.";

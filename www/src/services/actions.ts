@@ -13,6 +13,8 @@ import type {
   Stamped,
   TopPercent,
 } from "../wire/engine";
+import { percent, visible } from "../format";
+import { accuracyOf } from "../rules";
 import { reportedSets, setsOf, tunedSets } from "./edited";
 import { engine, type OnProgress } from "./engine";
 import { countByRule } from "./items";
@@ -93,8 +95,9 @@ async function ensureAttribution(onProgress: OnProgress): Promise<void> {
   const { attribution } = store.state.shown;
   if (!attribution) return;
   const { set, settings } = attribution;
-  if (await engine.call("is_attributed", [{ set, settings }])) return;
-  if (!(await runAttribution({ set, settings }, onProgress))) throw OTHER_ATTRIBUTION;
+  const isThere = await engine.call("is_attributed", [{ set, settings }]);
+  if (!isThere && !(await runAttribution({ set, settings }, onProgress))) throw OTHER_ATTRIBUTION;
+  if (!store.state.shown.ranked) await rank();
 }
 
 /** Whether it is of what is at hand by now. */
@@ -149,6 +152,7 @@ async function takeSelection(
   selection: Selection,
   { operation, factor, means_of }: Partial<Change>,
   onProgress: OnProgress,
+  drag?: object,
 ): Promise<void> {
   const source = attributionSource(store.state);
   const top = operation === undefined || operation === "zero" ? topOf(selection) : null;
@@ -159,7 +163,7 @@ async function takeSelection(
     ...(means_of === undefined ? {} : { means_of }),
   };
   const mask = top ? await engine.call("mask_top", [top]) : await engine.call("mask_of", [request], onProgress);
-  setMask(mask, selection, source);
+  setMask(mask, selection, source, drag);
 }
 
 /** The mask of a search's cell, as it was tried. */
@@ -234,19 +238,19 @@ export function measureSalience({ set, id }: ItemAddress): Promise<boolean> {
   });
 }
 
-let wanted: TopPercent | null = null;
+let wanted: { selection: TopPercent; drag: object | undefined } | null = null;
 let isWaiting = false;
 
-/** The mask of the top p % of a layer. Of several requests in a row, the last one counts. */
-export async function takeTop(selection: TopPercent): Promise<void> {
-  wanted = selection;
+/** The mask of the top p % of a layer. Of several requests in a row, the last one counts; those of one drag are undone together. */
+export async function takeTop(selection: TopPercent, drag?: object): Promise<void> {
+  wanted = { selection, drag };
   if (store.state.view.job) {
     // The slider moves on while its last place is measured: it is followed when that has ended.
     if (isWaiting) return;
     isWaiting = true;
     await whenIdle();
     isWaiting = false;
-    if (wanted) await takeTop(wanted);
+    if (wanted) await takeTop(wanted.selection, wanted.drag);
     return;
   }
   const isDone = await runJob("Selecting neurons", async (onProgress) => {
@@ -255,7 +259,7 @@ export async function takeTop(selection: TopPercent): Promise<void> {
       wanted = null;
       await ensureAttribution(onProgress);
       // As the mask at hand changes its own.
-      await takeSelection(now, store.state.study.pruning.mask, onProgress);
+      await takeSelection(now.selection, store.state.study.pruning.mask, onProgress, now.drag);
     }
     await askStability();
   });
@@ -292,9 +296,16 @@ export function followMask(): void {
 
 /** Every reported set before and after the mask. */
 export function measure(): Promise<boolean> {
-  return runJob("Measuring the mask", async (onProgress) => {
-    await measureWith(onProgress);
-  });
+  const news = (): string => {
+    const { study, shown } = store.state;
+    const sets = shown.pruned?.sets ?? [];
+    return sets
+      .map(
+        ({ set, before, after }) => `${visible(set)}: ${percent(before.value)} → ${percent(accuracyOf(after, study.scoring.rule).value)}`,
+      )
+      .join(", ");
+  };
+  return runJob("Measuring the mask", measureWith, undefined, news);
 }
 
 async function measureWith(onProgress: OnProgress): Promise<void> {

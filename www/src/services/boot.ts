@@ -6,9 +6,10 @@ import type { ItemSetSpec, Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
 import { CANCELLED, engine, isEnd, type DeviceKnown, type Ended } from "./engine";
+import { followSteps } from "./entries";
 import { sendAll } from "./items";
 import { report, runJob, toError, whenIdle } from "./jobs";
-import { closeLink, isLink, openLink } from "./links";
+import { closeLink, hasFragment, openLink } from "./links";
 import { tell } from "./messages";
 import { isLesson, isLessonAsItCame, LESSON, load, refreshStorage, sourceAtHand, sourceOfEntry } from "./models";
 import * as session from "./session";
@@ -215,11 +216,12 @@ async function showFirst(hasLink: boolean): Promise<boolean> {
 export async function boot(): Promise<void> {
   session.install();
   followMask();
+  followSteps();
   engine.addEventListener("device", (event) => store.engine({ device_info: (event as DeviceKnown).device }));
   engine.addEventListener("ended", (event) => void restart((event as Ended).reason));
   const device = deviceFromAddress();
   store.engine({ device });
-  const hasLink = isLink(location.hash);
+  const hasLink = hasFragment(location.hash);
   const started = startEngine(device);
   const shown = showFirst(hasLink);
   // An engine that does not start now may do so later, or another one may.
@@ -273,7 +275,7 @@ async function bringOwn(isRestored: boolean): Promise<void> {
 /** A link pasted into the address bar of an open page. */
 addEventListener("hashchange", async () => {
   const { hash } = location;
-  if (!isLink(hash)) return;
+  if (!hasFragment(hash)) return;
   if (store.state.view.job) store.view({ notice: "The link is opened once the job under way is done." });
   await whenIdle();
   // The page may have begun with this link, or have been given another one since.

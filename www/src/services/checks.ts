@@ -1,6 +1,6 @@
 // What holds a study to account: the race of the methods, the audit of the items, contrasts between them, a plain text under the mask.
 
-import { hasBaseline, hasTarget, numbersIn } from "../format";
+import { hasBaseline, hasTarget } from "../format";
 import type { AttributionSettings, Mask } from "../wire/engine";
 import { apart, put, score, scoreSets, unfitting } from "./actions";
 import { contrastSettings, packedContrast, setsOfContrast, type ContrastAsked } from "./contrast";
@@ -22,13 +22,6 @@ export function raceSettings(settings: AttributionSettings, integrated: Attribut
   const { preset: _, ...start } = integrated;
   const ofItems = { positions, confidence_threshold, aggregate, ...(consensus_threshold === undefined ? {} : { consensus_threshold }) };
   return { ...start, ...ofItems, ...(hasTarget(method) ? { target } : {}), ...(hasBaseline(method) ? { site, baseline } : {}) };
-}
-
-/** Layers as people list them; null for what is none, undefined for all. */
-export function layersIn(text: string, n_layers: number): number[] | undefined | null {
-  const { values, wrong } = numbersIn(text, (layer) => Number.isInteger(layer) && layer >= 0 && layer < n_layers);
-  if (wrong !== undefined) return null;
-  return values.length > 0 ? values : undefined;
 }
 
 /** What of every layer is to be found, and in which layers; in all where none are named. */

@@ -1,10 +1,13 @@
 // Files that this page or the command line wrote, picked or dropped: a study and a report are opened as a link would be,
 // a mask is taken.
 
+import { clip, visible } from "../format";
 import { importMask } from "./actions";
 import { report, whenIdle } from "./jobs";
 import { openText } from "./links";
 import { store } from "./store";
+
+const ELSEWHERE = "Items are dropped on step 2, a model's files on step 1.";
 
 /** What a document says it is; null for one of others. */
 function formatOf(text: string): string | null {
@@ -28,6 +31,14 @@ export async function openDocument(text: string): Promise<boolean> {
   return true;
 }
 
+/** Opens the first document among files that were dropped where none are asked for, and says of the others where they go. */
+export function openDropped(files: readonly File[]): void {
+  const document = files.find(({ name }) => name.endsWith(".json"));
+  const others = files.filter((file) => file !== document).map(({ name }) => `“${clip(visible(name), 60)}”`);
+  if (document) void openFile(document);
+  if (others.length > 0) store.view({ notice: `Not opened: ${others.join(", ")}. ${ELSEWHERE}` });
+}
+
 /** Opens a file that holds one of this program's documents; another one is said to be none. */
 export async function openFile(file: File): Promise<void> {
   try {
@@ -37,7 +48,7 @@ export async function openFile(file: File): Promise<void> {
       error: {
         code: "document",
         message: `“${file.name}” is no study, report or mask of this program.`,
-        hint: "Items go into step 2, a model's files into step 1.",
+        hint: ELSEWHERE,
       },
     });
   } catch (thrown) {

@@ -83,6 +83,11 @@ class EngineClient extends EventTarget {
     return this.#ask({ kind: "load", source, precision }, onProgress);
   }
 
+  /** The sha256 of the model that the engine holds; null where it has none. */
+  held(): Promise<string | null> {
+    return this.#ask({ kind: "held" });
+  }
+
   /** What a repository of the hub offers. */
   look(text: string): Promise<HubListing> {
     return this.#ask({ kind: "look", text });

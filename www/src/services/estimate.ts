@@ -1,16 +1,35 @@
-// How long an attribution, a race, a contrast, a measurement of every neuron or of masks will take, guessed from how long the last one
-// took, or scoring: a hint for the user, no result.
+// How long an attribution, a race, a contrast, a measurement of every neuron or of masks will take, by what the page's own runs took: a
+// hint for the user, no result. Scoring takes much time beside its passes, above all on a small model: it says the most that passes take,
+// and nothing of an ablation.
 
-import { hasTarget } from "../format";
-import type { AttributionSettings, Item, Method } from "../wire/engine";
+import { duration, hasTarget } from "../format";
+import type { AttributionSettings, Item, Method, Positions } from "../wire/engine";
 import { contrastSettings, type ContrastAsked } from "./contrast";
 import { reportedSets, setsOf, type EditedStudy, type Shape } from "./edited";
 import { effectsToGoOnFrom, type Measurement } from "./effects";
 import { workDone, workLeft } from "./harm";
 import { isEqual } from "./made-of";
-import type { Found } from "./results";
+import type { Found, Kind, Results } from "./results";
 import { searchCost, type SearchCost } from "./search-cost";
 import type { State } from "./store";
+
+/** Seconds, the same twice where they are known well. */
+export interface Estimate {
+  least: number;
+  most: number;
+}
+
+/** An estimate in words, behind what is going to be done. */
+export function takes(estimate: Estimate | null): string {
+  if (!estimate) return "";
+  const { least, most } = estimate;
+  if (least === most) return `, about ${duration(most)}`;
+  return least === 0 ? `, at most about ${duration(most)}` : `, about ${duration(least)} to ${duration(most)}`;
+}
+
+function times({ least, most }: Estimate, factor: number): Estimate {
+  return { least: least * factor, most: most * factor };
+}
 
 /** A backward pass costs about twice a forward one. */
 const GRADIENT_COST = 3;
@@ -30,13 +49,9 @@ function allLayers({ n_layers }: Shape): number[] {
   return Array.from({ length: n_layers }, (_, layer) => layer);
 }
 
-/** Token-layers that are run, per token-layer of a forward pass over the same prompt. */
-function relativeCost(settings: AttributionSettings, shape: Shape, tokens: number, ablated = allLayers(shape)): number {
-  const { n_layers, d_mlp } = shape;
+/** Token-layers that are run, per token-layer of a forward pass over the same prompt, by a method that takes a few passes. */
+function relativeCost(settings: AttributionSettings, { n_layers }: Shape, tokens: number): number {
   const positions = settings.positions === "all" ? tokens : 1;
-  // The fork of a neuron runs through its layer and those above.
-  const above = ablated.reduce((sum, layer) => sum + n_layers - layer, 0);
-  if (settings.method === "ablation") return 1 + (d_mlp * above * positions) / (tokens * n_layers);
   // Forks of all layers travel upward together, layer l carries those born in the l layers below; on the joint path, and by relp,
   // there is one fork.
   const layers = settings.path === "joint" || settings.method === "relp" ? n_layers : (n_layers * (n_layers + 1)) / 2;
@@ -49,6 +64,40 @@ function tokensOf(items: readonly Item[]): number {
   return Math.max(4, characters / 4 + 6);
 }
 
+/** Whether a result is of the study's model, held as it is: another one takes another time. */
+function isOfModel({ made_of }: Found, { model: { sha256, precision } }: EditedStudy): boolean {
+  return made_of.every((of) => of.model === sha256 && of.precision === precision);
+}
+
+/** What the page found itself by the study's model, the latest first, whether it fits the study by now: what another machine took says
+ * nothing of this one. */
+function own<K extends Kind>({ study, results }: State, kind: K): Results[K][] {
+  const isOwn = (found: Found): found is Found<K> => found.kind === kind && !found.beforehand && isOfModel(found, study);
+  return results.filter(isOwn).map(({ result }) => result);
+}
+
+function itemsOf({ shown }: State, set: string | undefined): readonly Item[] {
+  return shown.sets.find(({ name }) => name === set)?.items ?? [];
+}
+
+/** Seconds that a unit of the work of an ablation takes; null where nothing was ablated at these positions. */
+function climbSeconds(state: State, shape: Shape, positions: Positions): number | null {
+  const isThere = ({ settings }: { settings: AttributionSettings }): boolean => settings.positions === positions;
+  const runs = [
+    ...own(state, "effects")
+      .filter(isThere)
+      .map((effects) => [effects.seconds, workDone(effects)] as const),
+    ...own(state, "race")
+      .filter(isThere)
+      .map(({ ablation_seconds, layers, items }) => [ablation_seconds, workLeft(null, layers, items, shape.n_layers)] as const),
+    ...own(state, "attribution")
+      .filter((found) => isThere(found) && found.settings.method === "ablation")
+      .map(({ seconds, items_used }) => [seconds, workLeft(null, allLayers(shape), items_used.length, shape.n_layers)] as const),
+  ];
+  const run = runs.find(([, work]) => work > 0);
+  return run ? run[0] / run[1] : null;
+}
+
 /** What is known of a run over the set of the attribution. */
 interface Ground {
   /** Items that it uses. */
@@ -56,83 +105,106 @@ interface Ground {
   /** Tokens of a prompt. */
   tokens: number;
   shape: Shape;
-  /** What a forward pass over one of them takes. */
-  seconds: number;
+  /** What a forward pass over one of them takes; null where nothing was run that could tell. */
+  pass: Estimate | null;
+}
+
+function ground(state: State): Ground | null {
+  const { study, engine, shown } = state;
+  const [set] = setsOf(study, "attribution");
+  const shape = engine.model?.info ?? study.model.shape;
+  if (set === undefined || !shape) return null;
+  const items = itemsOf(state, set);
+  const tokens = tokensOf(items);
+  return { used: confident(state, set, study.attribution), tokens, shape, pass: passOf(state, shape, tokens, shown.scores[set]) };
+}
+
+/** By the last attribution, or else by Integrated Gradients in the last race; by scores at most. */
+function passOf(state: State, shape: Shape, tokens: number, scored: Results["scores"] | undefined): Estimate | null {
+  const runs = [
+    ...own(state, "attribution")
+      .filter(({ settings }) => settings.method !== "ablation")
+      .map(({ settings, seconds, items_used: { length } }) => ({ settings, seconds, items: length })),
+    ...own(state, "race").flatMap(({ methods, items }) =>
+      methods
+        .filter(({ settings }) => settings.method === "integrated_gradients")
+        .map(({ settings, seconds }) => ({ settings, seconds, items })),
+    ),
+  ];
+  const run = runs.find(({ items }) => items > 0);
+  if (run) {
+    const seconds = run.seconds / run.items / relativeCost(run.settings, shape, tokens);
+    return { least: seconds, most: seconds };
+  }
+  if (!scored || scored.items.length === 0 || state.shown.precomputed.includes("scores")) return null;
+  return { least: 0, most: scored.seconds / scored.items.length };
 }
 
 /** Null where nothing was run that could tell. */
-function ground({ study, engine, shown }: State): Ground | null {
-  const [set] = setsOf(study, "attribution");
-  const scored = set === undefined ? undefined : shown.scores[set];
-  const shape = engine.model?.info ?? study.model.shape;
-  if (!scored || scored.items.length === 0 || !shape) return null;
-  const items = shown.sets.find((other) => other.name === set)?.items ?? [];
-  const tokens = tokensOf(items);
-  const used = scored.items.filter((item) => item.confidence >= study.attribution.confidence_threshold).length;
-  const { attribution, precomputed } = shown;
-  // What another machine took says nothing of this one.
-  const isOwn = (kind: "attribution" | "scores"): boolean => !precomputed.includes(kind);
-  if (attribution && attribution.set === set && attribution.items_used.length > 0 && isOwn("attribution")) {
-    const seconds = attribution.seconds / attribution.items_used.length / relativeCost(attribution.settings, shape, tokens);
-    return { used, tokens, shape, seconds };
-  }
-  return isOwn("scores") ? { used, tokens, shape, seconds: scored.seconds / scored.items.length } : null;
-}
-
-/** Seconds, or null where nothing was run that could tell. */
-export function attributionSeconds(state: State): number | null {
-  const known = ground(state);
-  return known && known.seconds * known.used * relativeCost(state.study.attribution, known.shape, known.tokens);
-}
-
-/** The same of a race in some layers, or in all. */
-export function raceSeconds(state: State, settings: AttributionSettings, layers: number[] | undefined): number | null {
+export function attributionTime(state: State): Estimate | null {
   const known = ground(state);
   if (!known) return null;
-  const { seconds, used, shape, tokens } = known;
-  const by = (method: Method, of = settings, ablated?: number[]): number =>
-    relativeCost({ ...of, method, path: "per_layer", steps: 1, rule: "right" }, shape, tokens, ablated);
-  const { race } = state.shown;
-  // One that was run says more of ablation than other passes do.
-  const ofAblation = race ? race.ablation_seconds / race.items / by("ablation", race.settings, race.layers) : seconds;
+  const { attribution } = state.study;
+  const { used, tokens, shape, pass } = known;
+  if (attribution.method !== "ablation") return pass && times(pass, used * relativeCost(attribution, shape, tokens));
+  const each = climbSeconds(state, shape, attribution.positions);
+  return each === null ? null : times({ least: each, most: each }, workLeft(null, allLayers(shape), used, shape.n_layers));
+}
+
+/** Settings that the truth of a race goes by. */
+const OF_TRUTH = ["positions", "target", "baseline", "aggregate", "confidence_threshold"] as const;
+
+/** The same of a race in some layers, or in all; the engine measures nothing twice until it is started anew. */
+export function raceTime(state: State, settings: AttributionSettings, layers: number[] | undefined): Estimate | null {
+  const known = ground(state);
+  const each = known && climbSeconds(state, known.shape, settings.positions);
+  if (each === null || !known?.pass) return null;
+  const { pass, used, shape, tokens } = known;
+  const by = (method: Method): number => relativeCost({ ...settings, method, path: "per_layer", steps: 1, rule: "right" }, shape, tokens);
   // Integrated Gradients and their clamped form each take a path.
-  const estimates = 2 * relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS;
-  return used * (ofAblation * by("ablation", settings, layers) + seconds * estimates);
+  const { least, most } = times(
+    pass,
+    used * (2 * relativeCost(settings, shape, tokens) + by("gradient_times_activation") + by("relp") + PLAIN_METHODS),
+  );
+  const asked = layers ?? allLayers(shape);
+  const ablation = each * workLeft(null, asked, used, shape.n_layers);
+  const { race } = state.shown;
+  const isSameTruth = race !== null && OF_TRUTH.every((key) => race.settings[key] === settings[key]);
+  const isAtHand = isSameTruth && asked.every((layer) => race.layers.includes(layer));
+  return { least: (isAtHand ? 0 : ablation) + least, most: ablation + most };
 }
 
 /** Items of a set that are sure enough; all where that is not known. */
-function confident({ shown }: State, set: string, { confidence_threshold }: AttributionSettings): number {
-  const scored = shown.scores[set];
-  if (scored) return scored.items.filter((item) => item.confidence >= confidence_threshold).length;
-  return shown.sets.find((other) => other.name === set)?.items.length ?? 0;
+function confident(state: State, set: string, { confidence_threshold }: AttributionSettings): number {
+  const scored = state.shown.scores[set];
+  return scored ? scored.items.filter((item) => item.confidence >= confidence_threshold).length : itemsOf(state, set).length;
 }
 
-/** Seconds to attribute both sides of a contrast, the one at hand aside; null where nothing was run that could tell. */
-export function contrastSeconds(state: State, { set, against }: ContrastAsked): number | null {
+/** The time to attribute both sides of a contrast, the one at hand aside; null where nothing was run that could tell. */
+export function contrastTime(state: State, { set, against }: ContrastAsked): Estimate | null {
   const known = ground(state);
-  if (!known) return null;
+  if (!known?.pass) return null;
   const { attribution } = state.shown;
   const settings = contrastSettings(state.study.attribution, against);
   const isAtHand = attribution?.set === set && isEqual({ ...attribution.settings, preset: null }, { ...settings, preset: null });
   const sides = [...(isAtHand ? [] : [set]), against.kind === "set" ? against.set : set];
   const items = sides.reduce((sum, side) => sum + confident(state, side, settings), 0);
-  return known.seconds * items * relativeCost(settings, known.shape, known.tokens);
+  return times(known.pass, items * relativeCost(settings, known.shape, known.tokens));
 }
 
-/** Seconds to measure every neuron of some layers; null where nothing was run that could tell. */
-export function effectsSeconds(state: State, asked: Measurement, layers: readonly number[]): number | null {
+/** The time to measure every neuron of some layers; null where no neuron was measured yet. A race has measured its items' neurons as well,
+ * and the engine has that until it is started anew. */
+export function effectsTime(state: State, asked: Measurement, layers: readonly number[]): Estimate | null {
   const { shown, study } = state;
-  const { n_layers, d_mlp } = study.model.shape ?? { n_layers: 0, d_mlp: 0 };
-  const items = shown.sets.find((other) => other.name === asked.set)?.items ?? [];
-  const work = workLeft(effectsToGoOnFrom(state, asked), layers, items.length, n_layers);
-  const last = Object.values(shown.effects).find(({ settings }) => settings.positions === asked.positions);
-  const done = last ? workDone(last) : 0;
-  if (last && done > 0) return (last.seconds / done) * work;
-  const scored = shown.scores[asked.set];
-  if (!scored || scored.items.length === 0 || shown.precomputed.includes("scores")) return null;
-  const tokens = tokensOf(items);
-  const tokenLayer = scored.seconds / scored.items.length / (tokens * n_layers);
-  return tokenLayer * d_mlp * work * (asked.positions === "all" ? tokens : 1);
+  const { shape } = study.model;
+  const each = shape ? climbSeconds(state, shape, asked.positions) : null;
+  if (!shape || each === null) return null;
+  const { race } = shown;
+  const raced = race?.set === asked.set && race.settings.positions === asked.positions ? race : null;
+  const items = itemsOf(state, asked.set).length;
+  const most = each * workLeft(effectsToGoOnFrom(state, asked), layers, items, shape.n_layers);
+  const isRaced = raced !== null && layers.every((layer) => raced.layers.includes(layer));
+  return { least: isRaced ? Math.max(0, most - each * workLeft(null, layers, raced.items, shape.n_layers)) : most, most };
 }
 
 /** What the search will cost: runs of an item under a mask and, where something was run that could tell, what one of them takes. */
@@ -157,22 +229,18 @@ export function searchEstimate({ study, engine, shown }: State): (SearchCost & {
 /** Tokens of the text that comes with the page, roughly; it is run once without the mask and once with it. */
 const TEXT_TOKENS = 600;
 
-/** Whether a result is of the study's model, held as it is: another one takes another time. */
-function isOfModel({ made_of }: Found, { model: { sha256, precision } }: EditedStudy): boolean {
-  return made_of.every((of) => of.model === sha256 && of.precision === precision);
-}
-
 /** Seconds to measure masks on the sets that are reported on, and some on the text; null where nothing was run that could tell. */
-export function masksSeconds({ study, results, shown }: State, onItems: number, onText: number): number | null {
+export function masksSeconds(state: State, onItems: number, onText: number): number | null {
+  const { study, shown } = state;
   const sets = reportedSets(study);
   const items = shown.sets.filter(({ name }) => sets.includes(name)).flatMap((set) => set.items);
   const scored = sets.flatMap((name) => shown.scores[name] ?? []);
   const passes = shown.precomputed.includes("scores") ? 0 : scored.reduce((sum, { items }) => sum + items.length, 0);
   const pass = passes > 0 ? scored.reduce((sum, { seconds }) => sum + seconds, 0) / passes : null;
-  const last = results.find((found): found is Found<"pruned"> => found.kind === "pruned" && !found.beforehand && isOfModel(found, study));
-  const measured = last?.result.sets.reduce((sum, { after }) => sum + after.items.length, 0) ?? 0;
+  const [last] = own(state, "pruned");
+  const measured = last?.sets.reduce((sum, { after }) => sum + after.items.length, 0) ?? 0;
   // Without a measurement: the items once without the mask and once with it.
-  const each = last && measured > 0 ? last.result.seconds / measured : pass === null ? null : 2 * pass;
+  const each = last && measured > 0 ? last.seconds / measured : pass === null ? null : 2 * pass;
   if (each === null) return null;
   return onItems * items.length * each + onText * 2 * TEXT_TOKENS * ((pass ?? each / 2) / tokensOf(items));
 }

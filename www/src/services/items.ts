@@ -99,12 +99,19 @@ function place(sets: ItemSetSpec[]): void {
   followShots(before);
 }
 
-/** Masks of means over a set that is called otherwise now are still of it, those that can be had back as well. */
+/** Masks and searches of means over a set that is called otherwise now are still of it, masks that can be had back as well. */
 function followMeans(names: Names): void {
   const { study, history } = store.state;
-  const follow = <P extends Pruning>(pruning: P): P => withRenamedMeans(pruning, names);
+  const follow = <P extends Pruning>(pruning: P): P => {
+    const mask = withRenamedMeans(pruning.mask, names);
+    return mask === pruning.mask ? pruning : { ...pruning, mask };
+  };
   store.set({ history: withMasks(history, follow) });
-  store.edit({ pruning: follow(study.pruning), kept_masks: study.kept_masks.map(follow) });
+  store.edit({
+    search: withRenamedMeans(study.search, names),
+    pruning: follow(study.pruning),
+    kept_masks: study.kept_masks.map(follow),
+  });
 }
 
 /** Shots of a set that is called otherwise now are still of it; those of one that is gone come from each set itself. */
@@ -120,14 +127,15 @@ function followShots(before: readonly ItemSetSpec[]): void {
   }).catch(report);
 }
 
-/** Whether a set cannot be called so: another one is, or it is what every object has, as `constructor`. */
-function isTaken(name: string): boolean {
-  return name in {} || store.state.study.item_sets.some((set) => set.name === name);
+/** What speaks against a set's name: another one is called so, or it is what every object has, as `constructor`; null where nothing does. */
+function againstName(name: string): string | null {
+  if (name in {}) return `A set cannot be called “${name}”, a name that the page needs itself.`;
+  return store.state.study.item_sets.some((set) => set.name === name) ? `Another set is called “${name}”.` : null;
 }
 
 function freeName(wanted: string): string {
   let name = wanted;
-  for (let count = 2; isTaken(name); count += 1) name = `${wanted}-${count}`;
+  for (let count = 2; againstName(name) !== null; count += 1) name = `${wanted}-${count}`;
   return name;
 }
 
@@ -151,14 +159,13 @@ export function removeSet(name: string): void {
   replaceSets(store.state.study.item_sets.filter((set) => set.name !== name));
 }
 
-export function renameSet(name: string, wanted: string): void {
+/** What speaks against the new name; null where nothing does. */
+export function renameSet(name: string, wanted: string): string | null {
   const renamed = wanted.trim();
-  if (renamed === "" || renamed === name) return;
-  if (isTaken(renamed)) {
-    store.view({ notice: `The name “${renamed}” is taken.` });
-    return;
-  }
-  replaceSets(store.state.study.item_sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
+  if (renamed === "" || renamed === name) return null;
+  const against = againstName(renamed);
+  if (against === null) replaceSets(store.state.study.item_sets.map((set) => (set.name === name ? { ...set, name: renamed } : set)));
+  return against;
 }
 
 /** Only one set is attributed; validation and test may be several. */

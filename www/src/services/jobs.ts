@@ -65,9 +65,14 @@ function stuck(signal: AbortSignal, patience_ms: number): Promise<never> {
 /**
  * Runs a job with progress and cancel; whether it came to its end. Errors go to the banner. While one runs, no other
  * starts. What is asked of the engine with the progress that `work` is given is cancelled with the job, whenever it is
- * asked.
+ * asked. `news` says what came of it.
  */
-export async function runJob(title: string, work: (onProgress: OnProgress) => Promise<void>, patience_ms = PATIENCE_MS): Promise<boolean> {
+export async function runJob(
+  title: string,
+  work: (onProgress: OnProgress) => Promise<void>,
+  patience_ms = PATIENCE_MS,
+  news = () => `${title}: done.`,
+): Promise<boolean> {
   if (store.state.view.job) return false;
   const controller = new AbortController();
   const { signal } = controller;
@@ -90,6 +95,7 @@ export async function runJob(title: string, work: (onProgress: OnProgress) => Pr
   };
   try {
     await Promise.race([work(Object.assign(tell, { signal })), stuck(signal, patience_ms)]);
+    store.view({ news: news() });
     return true;
   } catch (thrown) {
     report(thrown);

@@ -23,13 +23,10 @@ function replace(kept_masks: NamedMask[]): void {
   store.edit({ kept_masks });
 }
 
-/** A name that can be given; what speaks against another one is said. */
-function allowed(name: string): boolean {
-  const isTaken = store.state.study.kept_masks.some((kept) => kept.name === name);
-  const isTooLong = [...name].length > LIMITS.mask_name;
-  if (isTooLong) say(`A name has at most ${LIMITS.mask_name} characters.`);
-  else if (isTaken) say(`Another mask is called “${name}”.`);
-  return !isTaken && !isTooLong;
+/** What speaks against a mask's name; null where nothing does. */
+function againstName(name: string): string | null {
+  if ([...name].length > LIMITS.mask_name) return `A name has at most ${LIMITS.mask_name} characters.`;
+  return store.state.study.kept_masks.some((kept) => kept.name === name) ? `Another mask is called “${name}”.` : null;
 }
 
 /** What the mask at hand may be called, where nobody says otherwise. */
@@ -42,27 +39,27 @@ export function suggestedName({ pruning: { mask, selection, source }, kept_masks
   return name;
 }
 
-/** Keeps the mask at hand; whether it did. */
-export function keepMask(wanted: string): boolean {
+/** Keeps the mask at hand; what speaks against it, or null where it is kept. */
+export function keepMask(wanted: string): string | null {
   const { study } = store.state;
   const name = wanted.trim() || suggestedName(study);
-  if (study.kept_masks.length >= LIMITS.kept_masks) {
-    say(`A study keeps at most ${LIMITS.kept_masks} masks: delete one first.`);
-    return false;
-  }
-  if (!allowed(name)) return false;
-  replace([...study.kept_masks, { name, model: modelOf(study), ...study.pruning }]);
-  return true;
+  const isFull = study.kept_masks.length >= LIMITS.kept_masks;
+  const against = isFull ? `A study keeps at most ${LIMITS.kept_masks} masks: delete one first.` : againstName(name);
+  if (against === null) replace([...study.kept_masks, { name, model: modelOf(study), ...study.pruning }]);
+  return against;
 }
 
 function modelOf({ model: { id, sha256, name } }: EditedStudy): KeptMask["model"] {
   return { id, sha256, ...(name === undefined ? {} : { name }) };
 }
 
-export function renameMask(name: string, wanted: string): void {
+/** What speaks against the new name; null where nothing does. */
+export function renameMask(name: string, wanted: string): string | null {
   const renamed = wanted.trim();
-  if (renamed === "" || renamed === name || !allowed(renamed)) return;
-  replace(store.state.study.kept_masks.map((kept) => (kept.name === name ? { ...kept, name: renamed } : kept)));
+  if (renamed === "" || renamed === name) return null;
+  const against = againstName(renamed);
+  if (against === null) replace(store.state.study.kept_masks.map((kept) => (kept.name === name ? { ...kept, name: renamed } : kept)));
+  return against;
 }
 
 export function deleteMask(name: string): void {

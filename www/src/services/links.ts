@@ -12,10 +12,21 @@ import type { SecateurError, SharedStudy } from "../wire/engine";
 import type { StoredModel } from "../worker/plan";
 import type { ModelSource } from "../worker/protocol";
 
-/** Whether an address holds a link, of this version or of another; what chats and browsers encode in it stays so. */
-export function isLink(hash: string): boolean {
+/** Whether an address has a fragment: it is a link's study, or was meant to be one. */
+export function hasFragment(hash: string): boolean {
+  return hash.length > 1;
+}
+
+/** Whether a fragment begins as a link does, of this version or of another; what chats and browsers encode in it stays so. */
+function isLink(hash: string): boolean {
   return /^#(?:%20|\s)*s\d+(?:\.|%2e)/i.test(hash);
 }
+
+const NO_LINK: SecateurError = {
+  code: "link",
+  message: "this address holds no study that can be read",
+  hint: "What follows the # in a link is its study: copy the whole link again.",
+};
 
 export type NeededModel =
   /** It is loaded. */
@@ -71,7 +82,7 @@ async function open(read: () => Promise<SharedStudy>, fragment: string | null): 
 }
 
 export function openLink(fragment: string): Promise<void> {
-  return open(() => engine.call("decode_link", [fragment]), fragment);
+  return open(() => (isLink(fragment) ? engine.call("decode_link", [fragment]) : Promise.reject(NO_LINK)), fragment);
 }
 
 /** Opens the text of a study or of a report. */

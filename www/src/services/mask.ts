@@ -46,11 +46,18 @@ export function selectionAtHand({ study: { pruning }, shown: { attributed } }: S
   return selectionOf(pruning, attributed);
 }
 
-/** Replaces the mask; the old one can be had back. A selection is of the attribution `source`. */
-export function setMask(mask: Mask, selection?: Selection, source?: SelectionSource): void {
+/** The drag that made the mask at hand, where one did. */
+let lastDrag: object | undefined;
+
+/** Replaces the mask; the old one can be had back. A selection is of the attribution `source`. Of all masks along one `drag` the one before it is had
+ * back. */
+export function setMask(mask: Mask, selection?: Selection, source?: SelectionSource, drag?: object): void {
   const { study, history } = store.state;
   const pruning: Pruning = { mask: normal(mask), ...(selection ? { selection } : {}), ...(source ? { source } : {}) };
-  if (!sameMask(pruning.mask, study.pruning.mask)) store.set({ history: remembered(history, study, "mask") });
+  if (!sameMask(pruning.mask, study.pruning.mask)) {
+    if (drag === undefined || drag !== lastDrag) store.set({ history: remembered(history, study, "mask") });
+    lastDrag = drag;
+  }
   store.edit({ pruning });
 }
 
@@ -132,6 +139,7 @@ function take(way: "undo" | "redo"): void {
   const { study, history } = store.state;
   const taken = step(history, way, study, "mask");
   if (taken?.change.of !== "mask") return;
+  lastDrag = undefined;
   store.set({ history: taken.history });
   store.edit({ pruning: taken.change.pruning });
 }

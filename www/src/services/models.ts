@@ -1,5 +1,6 @@
 // Models: the catalogue, what is kept in this browser, and which one is loaded.
 
+import { visible } from "../format";
 import { hasContents, isWeights } from "../contents";
 import type { CatalogEntry } from "../site";
 import type { Item, ItemSetSpec, ModelInfo, Precision, SecateurError } from "../wire/engine";
@@ -115,17 +116,25 @@ export async function load(source: ModelSource, title = "Loading the model", { o
   return isDone;
 }
 
-/** The engine lets go of the old model before it loads another: after a failure it has none. */
+/** The engine lets go of the old model before it takes another: after a failure it has none, unless it failed before, as a download does. */
 async function reloadFormer(): Promise<void> {
   const source = sourceAtHand();
+  const { model, status } = store.state.engine;
   // While the engine itself is starting anew, that start brings the model back.
-  if (!source || store.state.engine.status !== "ready") return;
+  if (!source || !model || status !== "ready" || (await engine.held().catch(() => null)) === model.info.sha256) return;
   const { error } = store.state.view;
   const isBack = await runJob("Bringing back the earlier model", async (onProgress) => {
     adopt(source, await engine.load(source, store.state.engine.precision, onProgress));
     await sendAll();
   });
-  if (!isBack) store.engine({ model: null });
+  if (!isBack) {
+    store.engine({ model: null });
+    tell("notice", {
+      code: "model_gone",
+      message: `The model “${visible(model.name)}” could not be loaded again either.`,
+      hint: "Load it again in step 1; the study is as it was.",
+    });
+  }
   // Why the other one cannot be had is what the user has to know.
   if (error) store.view({ error });
 }
@@ -155,9 +164,15 @@ export function isLessonAsItCame(state: State): boolean {
   return !isChanged && isLesson(study.model) && study.item_sets.every(isOfLesson);
 }
 
+/** The lesson's set whose cue points to wrong answers. */
+export function shiftedSet({ study: { item_sets } }: State): ItemSetSpec | undefined {
+  return item_sets.find((set) => set.sample?.endsWith("-shifted"));
+}
+
 /** Whether the model and the items at hand are the lesson's, the shifted ones among them. Its items come after its results. */
-export function isLessonAtHand({ study: { model, item_sets } }: State): boolean {
-  const isWhole = item_sets.length === 0 || item_sets.some((set) => set.sample?.endsWith("-shifted"));
+export function isLessonAtHand(state: State): boolean {
+  const { model, item_sets } = state.study;
+  const isWhole = item_sets.length === 0 || shiftedSet(state) !== undefined;
   return isLesson(model) && item_sets.every(isOfLesson) && isWhole;
 }
 

@@ -1,6 +1,6 @@
 // Sets that are called otherwise, and what was found of them: a name is no part of what a result was made of.
 
-import type { FewShot, ItemSetSpec, Mask } from "../wire/engine";
+import type { FewShot, ItemSetSpec } from "../wire/engine";
 
 /** New names by the old ones. */
 export type Names = ReadonlyMap<string, string>;
@@ -20,19 +20,18 @@ export function renamedShots(few_shot: FewShot | null | undefined, names: Names)
   return few_shot && set !== undefined ? { ...few_shot, set } : null;
 }
 
-/** What holds a mask, of means over a set that is called otherwise; the very same where it is of none. */
-export function withRenamedMeans<P extends { mask: Mask }>(pruning: P, names: Names): P {
-  const { mask } = pruning;
-  const means_of = mask.means_of === undefined ? undefined : names.get(mask.means_of);
-  return means_of === undefined ? pruning : { ...pruning, mask: { ...mask, means_of } };
+/** A mask or a search, of means over a set that is called otherwise; the very same where it is of none. */
+export function withRenamedMeans<M extends { means_of?: string }>(of: M, names: Names): M {
+  const means_of = of.means_of === undefined ? undefined : names.get(of.means_of);
+  return means_of === undefined ? of : { ...of, means_of };
 }
 
-/** A result of sets that are called otherwise: named by `set`, in lists called `sets`, and in backticks where it warns. */
+/** A result of sets that are called otherwise: named by `set` or `means_of`, in lists called `sets`, and in backticks where it warns. */
 export function renamed<T>(result: T, names: Names): T {
   const rename = (name: string): string => names.get(name) ?? name;
   const walk = (value: unknown, key: string | null, isInSets = false): unknown => {
     if (typeof value === "string") {
-      if (key === "set" || isInSets) return rename(value);
+      if (key === "set" || key === "means_of" || isInSets) return rename(value);
       return key === "warnings" ? value.replaceAll(/`([^`]*)`/g, (_, name: string) => `\`${rename(name)}\``) : value;
     }
     if (Array.isArray(value)) return value.map((one) => walk(one, key === "warnings" ? key : null, key === "sets"));

@@ -43,6 +43,7 @@ let isUnreadable = false;
 /** Changes so far, and those that a write was begun with. */
 let changes = 0;
 let written = 0;
+/** When the last write came to its end: a large study takes longer to write than the time between two. */
 let written_ms = Number.NEGATIVE_INFINITY;
 let isWriting = false;
 /** Of the next write; 0 where none waits. */
@@ -52,7 +53,6 @@ async function write(): Promise<void> {
   clearTimeout(timer);
   timer = 0;
   isWriting = true;
-  written_ms = performance.now();
   written = changes;
   const upTo = changes;
   try {
@@ -63,6 +63,7 @@ async function write(): Promise<void> {
     tell("notice", NOT_KEPT);
   }
   isWriting = false;
+  written_ms = performance.now();
   if (changes !== written) plan();
 }
 
@@ -287,7 +288,7 @@ export async function bringBack(): Promise<boolean> {
 
 /** The study at hand is not, or no longer, the one of the link in the address: a reload brings back this one. */
 export function leaveAddress(): void {
-  history.replaceState(null, "", location.pathname + location.search);
+  history.replaceState(history.state, "", location.pathname + location.search);
   store.view({ shared_fragment: null, of_link: false });
 }
 

@@ -78,10 +78,14 @@ export interface EngineState {
 /** What is on screen beside the study and its results. */
 export interface ViewState extends LookedAt {
   step: Step;
+  /** Name of the set that is looked at in the steps of items and scores, if it is there. */
+  open_set: string | null;
   /** Whether a small model's mask is measured after every change. */
   live: boolean;
   /** The next job takes its place. */
   error: SecateurError | null;
+  /** What the last job came to, for those who do not see it. */
+  news: string;
   /** The next notice takes its place. */
   notice: string | null;
   messages: readonly Message[];
@@ -143,9 +147,11 @@ export const INITIAL: Held = {
   view: {
     ...NOTHING,
     step: "start",
+    open_set: null,
     live: true,
     error: null,
     notice: null,
+    news: "",
     messages: [],
     job: null,
     live_curves: [],

@@ -2,13 +2,15 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, duration, percent, visible } from "../format";
+import { accuracyBy, accuracyOf } from "../rules";
 import { scoreAll } from "../services/actions";
 import { setRule } from "../services/items";
 import { report } from "../services/jobs";
+import { store } from "../services/store";
 import type { ScoringRule, SetScores } from "../wire/engine";
-import { accuracyBar, accuracyBy, accuracyOf } from "./accuracy";
-import { openSet, View, type Drawn, type Reads } from "./view";
-import { choice, columns } from "./widgets";
+import { accuracyBar } from "./accuracy";
+import { View, type Drawn, type Reads } from "./view";
+import { choice, columns, ofNumbers } from "./widgets";
 
 const RULES: readonly (readonly [ScoringRule, string])[] = [
   ["sum", "largest sum of log-likelihoods (acc)"],
@@ -49,14 +51,14 @@ class AccuracyTable extends View {
   }
 
   #tools(): TemplateResult {
-    const { sets } = this.state.shown;
+    const { sets, scores } = this.state.shown;
     const { rule } = this.state.study.scoring;
     const { status } = this.state.engine;
     // The scores follow in the engine.
     const take = (value: ScoringRule): void => void setRule(value).catch(report);
     return html`<div class="tools">
       <button class="primary" data-key="score" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void scoreAll()}>${
-        this.#missing > 0 ? "Score the items" : "Score again"
+        this.#missing > 0 || Object.keys(scores).length === 0 ? "Score the items" : "Score again"
       }</button>
       ${choice("Prediction", "rule", RULES, rule, take, undefined, status !== "ready")}
     </div>`;
@@ -67,7 +69,7 @@ class AccuracyTable extends View {
     return scored.length === 0
       ? html`<p class="note">Nothing is scored yet.</p>`
       : html`<div class="table-scroll"><table class="summary">
-      ${columns(["Set", "Accuracy", "", ...METRICS.map(([, name]) => name), "Calibration error"])}
+      ${columns(["Set", "Accuracy", "", ...ofNumbers(...METRICS.map(([, name]) => name), "Calibration error")])}
       <tbody>${scored.map((scores) => this.#row(scores))}</tbody>
     </table></div>`;
   }
@@ -77,7 +79,7 @@ class AccuracyTable extends View {
     const accuracy = accuracyOf(scored, rule);
     const pairs = scored.accuracy_both_of_pair;
     return html`<tr class=${scored.set === this.set ? "selected" : ""} data-set=${scored.set}>
-      <td><button class="link" data-key=${`scores-${scored.set}`} @click=${() => openSet(this, scored.set)}>${visible(scored.set)}</button><small
+      <td><button class="link" data-key=${`scores-${scored.set}`} @click=${() => store.view({ open_set: scored.set })}>${visible(scored.set)}</button><small
         class="block">${duration(scored.seconds)}</small></td>
       <td class="accuracy-text">${accuracyText(accuracy)}${
         pairs ? html`<small class="block">both of a mirrored pair: ${accuracyText(pairs)}</small>` : nothing

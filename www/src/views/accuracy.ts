@@ -2,7 +2,7 @@
 
 import { html, nothing, svg, type TemplateResult } from "lit";
 import { accuracyText, interval, percent, points, visible } from "../format";
-import type { Accuracy, ScoringRule, SetScores } from "../wire/engine";
+import type { Accuracy } from "../wire/engine";
 
 /** One or two accuracies with their intervals on a line from 0 to 100 %, and what guessing has where that is given. */
 export function accuracyBar(before: Accuracy, after?: Accuracy, chance?: number): TemplateResult {
@@ -48,25 +48,4 @@ export function beforeAfter(name: string, before: Accuracy, after: Accuracy | un
 export function mark(isRight: boolean): TemplateResult {
   const word = isRight ? "right" : "wrong";
   return html`<span class="mark ${word}" title=${word}>${isRight ? "✓" : "✗"}<span class="visually-hidden"> ${word}</span></span>`;
-}
-
-/** The accuracy by a rule; undefined where that was not measured. */
-export function accuracyBy(scores: SetScores, rule: ScoringRule): Accuracy | undefined {
-  switch (rule) {
-    case "sum":
-      return scores.accuracy;
-    case "per_character":
-      return scores.accuracy_per_character;
-    case "per_byte":
-      return scores.accuracy_per_byte;
-    case "per_token":
-      return scores.accuracy_per_token;
-    case "mutual_information":
-      return scores.accuracy_mutual_information;
-  }
-}
-
-/** The accuracy by the rule that predictions follow. */
-export function accuracyOf(scores: SetScores, rule: ScoringRule): Accuracy {
-  return accuracyBy(scores, rule) ?? scores.accuracy;
 }

@@ -9,7 +9,7 @@ import { report, toError } from "../services/jobs";
 import { store } from "../services/store";
 import type { AnswersFrom, ParsedItems } from "../wire/engine";
 import { errorList, importPreview } from "./import-preview";
-import { openSet, type Reads, View } from "./view";
+import { type Reads, View } from "./view";
 import { filePicker, valueOf } from "./widgets";
 
 const EXAMPLE = '{"id": "1", "question": "Which one is a fruit?", "choices": ["hammer", "apple"], "answer": 1}';
@@ -153,7 +153,7 @@ export class AddItems extends View {
         errors.length > 0 ? ` ${count(errors.length, "line")} left out:` : nothing
       }</p>${errorList(errors)}`,
     ];
-    openSet(this, added);
+    store.view({ open_set: added });
   }
 }
 

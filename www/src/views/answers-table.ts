@@ -30,7 +30,7 @@ class AnswersTable extends View {
     const page = Math.min(this.#page, pages - 1);
     const rows = items.slice(page * PAGE, (page + 1) * PAGE);
     return html`
-      <div class="table-head"><h3>Answers before and after</h3><span class="tools">
+      <div class="table-head"><h2>Answers before and after</h2><span class="tools">
         <select data-key="answers-set" aria-label="Set of the answers" @change=${(event: Event) => {
           this.#open = valueOf(event);
           this.#turn(0);
@@ -76,15 +76,15 @@ function flips({ flipped, after, paired }: PrunedSet): string {
 function answer(item: ItemScore | undefined): TemplateResult {
   if (!item) return html`<td>–</td>`;
   const choice = item.choices[item.predicted];
-  return html`<td>${mark(item.correct)} ${clip(choice?.text.trim() ?? "", 60)} <small>${percent(item.confidence, 0)}</small></td>`;
+  return html`<td>${mark(item.correct)} <bdi>${clip(choice?.text.trim() ?? "", 60)}</bdi> <small>${percent(item.confidence, 0)}</small></td>`;
 }
 
 function row(after: ItemScore, before: ItemScore | undefined, context: string, isFlipped: boolean): TemplateResult {
   return html`<tr class=${isFlipped ? "flipped" : ""} data-item=${after.id}>
     <td>${isFlipped ? html`<span title="flipped">⇄<span class="visually-hidden"> flipped</span></span>` : nothing}</td>
-    <td class="context"><small class="id">${clip(after.id, 24)}</small><br>${clip(context, 110)}</td>
+    <td class="context"><small class="id">${clip(after.id, 24)}</small><br><bdi>${clip(context, 110)}</bdi></td>
     ${answer(before)}${answer(after)}
-    <td>${clip(after.choices[after.gold]?.text.trim() ?? "", 60)}</td>
+    <td><bdi>${clip(after.choices[after.gold]?.text.trim() ?? "", 60)}</bdi></td>
   </tr>`;
 }
 

@@ -21,7 +21,7 @@ const VIEWS: Readonly<Record<Step, TemplateResult>> = {
 };
 
 class AppShell extends View {
-  protected readonly reads: Reads = ({ engine, view }) => [view.step, engine.device_info, engine.status];
+  protected readonly reads: Reads = ({ engine, view }) => [view.step, view.news, engine.device_info, engine.status];
   #shown: Step | null = null;
 
   protected override render(): TemplateResult {
@@ -37,6 +37,7 @@ class AppShell extends View {
         )}</select>
       </header>
       <message-bar></message-bar>
+      <p class="visually-hidden" role="status" data-result="news">${this.state.view.news}</p>
       <div class="columns">
         <step-rail></step-rail>
         <div class="middle">

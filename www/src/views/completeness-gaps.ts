@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { count, fixed, METHODS, percent, short } from "../format";
 import type { AttributionSettings, LayerGap } from "../wire/engine";
 import { View, type Drawn, type Reads } from "./view";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 /** A gap of this share of the difference is worth more steps. */
 const LARGE = 0.1;
@@ -27,19 +27,19 @@ class CompletenessGaps extends View {
     if (!attribution) return nothing;
     const { gaps, settings } = attribution;
     if (gaps.length === 0) {
-      return html`<h3>Completeness</h3><p class="note">Scores by ${METHODS[settings.method]} are no parts of a whole: there is nothing that they
+      return html`<h2>Completeness</h2><p class="note">Scores by ${METHODS[settings.method]} are no parts of a whole: there is nothing that they
         should add up to.</p>`;
     }
     const large = gaps.filter((row) => isLarge(row, gaps));
     return html`
-      <h3>Completeness</h3>
+      <h2>Completeness</h2>
       <p class="note">The scores of a layer should add up to what its neurons change in the target, M(1) − M(0). The gap is what is missing. ${
         large.length > 0
           ? html`<b>${large.length === 1 ? "One gap is" : `${large.length} gaps are`} large: ${advice(settings)}</b>`
           : `It is below ${percent(LARGE, 0)} wherever it matters.`
       }</p>
       <div class="table-scroll"><table class="gaps">
-        ${columns(["", "|M(1) − M(0)|", "Gap, mean", "", "of it", "Largest gap", "Steps"])}
+        ${columns(["", ...ofNumbers("|M(1) − M(0)|", "Gap, mean"), "", ...ofNumbers("of it", "Largest gap", "Steps")])}
         <tbody>${gaps.map((gap) => row(gap, isLarge(gap, gaps)))}</tbody>
       </table></div>`;
   }

@@ -10,7 +10,7 @@ import { contrastVerdict } from "../verdicts";
 import type { Mask, Question } from "../wire/engine";
 import { neuronRow } from "./neuron-row";
 import { View, type Drawn, type Reads } from "./view";
-import { choice, columns, numeric } from "./widgets";
+import { choice, columns, numeric, ofNumbers } from "./widgets";
 
 const ROWS = 50;
 
@@ -92,7 +92,7 @@ class ContrastFound extends View {
         this.state.view.selected,
       );
     return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Neurons by their difference"><table class="ranked">
-      ${columns(["", "Neuron", "Difference", "95 % interval", "Pruned"])}
+      ${columns(["", "Neuron", ...ofNumbers("Difference", "95 % interval"), "Pruned"])}
       <tbody>${Array.from(order.subarray(0, ROWS), row)}</tbody>
     </table></div>`;
   }

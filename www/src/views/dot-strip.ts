@@ -6,7 +6,8 @@ import type { ControlSet } from "../wire/engine";
 
 export function dotStrip({ set, accuracies, mean, max, at_least_as_good, mask }: ControlSet, own: number): TemplateResult {
   const value = mask ?? own;
-  const x = (accuracy: number): number => 6 + accuracy * 388;
+  // Room for the numbers at both ends.
+  const x = (accuracy: number): number => 14 + accuracy * 372;
   // Equal accuracies are stacked, so that every mask is seen.
   const heights = new Map<string, number>();
   const dots = accuracies.map((accuracy) => {

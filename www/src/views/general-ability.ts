@@ -8,7 +8,7 @@ import { isLesson } from "../services/models";
 import { generalVerdict } from "../verdicts";
 import type { GeneralAbility as Found, TextScore } from "../wire/engine";
 import { View, type Reads } from "./view";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 class GeneralAbility extends View {
   protected readonly reads: Reads = ({ study, engine, shown }) => [
@@ -24,7 +24,7 @@ class GeneralAbility extends View {
     const { mask } = this.state.study.pruning;
     const { model } = this.state.engine;
     return html`
-      <div class="table-head"><h3>General ability</h3></div>
+      <div class="table-head"><h2>General ability</h2></div>
       ${
         isLesson(model?.info ?? this.state.study.model)
           ? html`<p class="note">What the mask costs beside the items is measured on a plain text. The lesson's model knows the words of its quiz alone, so
@@ -45,7 +45,7 @@ function result(found: Found): TemplateResult {
   return html`<div data-result="general">
     <p class="finding">${generalVerdict(found)}</p>
     <table class="narrow">
-      ${columns(["", "Perplexity", "Bits per byte"])}
+      ${columns(["", ...ofNumbers("Perplexity", "Bits per byte")])}
       <tbody>${line("as it was", before)}${line("with the mask", after)}</tbody>
     </table>
     <p class="note">The opening of Lewis Carroll's “Alice's Adventures in Wonderland” (1865, public domain), ${count(before.tokens, "token")}. The model

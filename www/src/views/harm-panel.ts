@@ -67,9 +67,9 @@ class HarmPanel extends View {
     const effects = this.#effects(set);
     const { attribution } = this.state.shown;
     return html`
-      <div class="table-head"><h3>Why these neurons? Prominent × detrimental</h3>${this.#tools(set)}</div>
-      <p class="note">A neuron does <b>harm</b> where the model does better without it: set to zero, the mean <b>gold margin</b> (logit of the
-        right answer minus that of the best wrong one) grows. Prune what is prominent and harmful. Compare the item sets: a shortcut helps
+      <div class="table-head"><h2>Why these neurons? Prominent × detrimental</h2>${this.#tools(set)}</div>
+      <p class="note">A neuron does <b>harm</b> where the model does better without it: set to zero, the mean <b>gold margin</b> grows, the
+        logit of the right choice's first token minus the largest of the wrong ones'. Prune what is prominent and harmful. Compare the item sets: a shortcut helps
         where it fits.</p>
       <harm-run .set=${set} .layer=${this.#layer}></harm-run>
       ${attribution && effects ? this.#found(attribution, effects) : nothing}
@@ -134,7 +134,7 @@ class HarmPanel extends View {
           @lasso=${({ detail }: CustomEvent<Lasso>) => this.#pick(this.#bounds, detail)}></harm-scatter>
         ${this.#picked(picture)}
       </div>
-      <div><h4>Most harmful ${order.length}</h4>${harmTable(points, order, mask, this.state.view.selected)}</div>
+      <div><h3>Most harmful ${order.length}</h3>${harmTable(points, order, mask, this.state.view.selected)}</div>
     </div>`;
   }
 

@@ -3,7 +3,7 @@
 import { html, type TemplateResult } from "lit";
 import { count, duration, visible } from "../format";
 import { effectsToGoOnFrom, measureEffects, usualPositions, type Measurement } from "../services/effects";
-import { effectsSeconds } from "../services/estimate";
+import { effectsTime, takes } from "../services/estimate";
 import { measuredLayers, openLayers } from "../services/harm";
 import type { Positions } from "../wire/engine";
 import { PLACES } from "./harm-scatter";
@@ -12,13 +12,14 @@ import { options, valueOf } from "./widgets";
 
 class HarmRun extends View {
   static override readonly properties = { set: { attribute: false }, layer: { attribute: false } };
-  protected readonly reads: Reads = ({ study, shown }) => [
+  protected readonly reads: Reads = ({ study, results, shown }) => [
     study.model.shape,
     study.attribution.positions,
     shown.effects,
-    shown.scores,
     shown.attribution,
     shown.sets,
+    // Of them the time is known.
+    results,
     this.isBusy,
   ];
   declare set: string | undefined;
@@ -50,17 +51,20 @@ class HarmRun extends View {
 
   #note(asked: Measurement, open: readonly number[]): string {
     const effects = effectsToGoOnFrom(this.state, asked);
-    const seconds = effectsSeconds(this.state, asked, open);
-    const takes = seconds === null || open.length === 0 ? "" : `, about ${duration(seconds)}`;
-    if (!effects) return `Takes out one neuron after the other, on “${visible(asked.set)}”${takes}.`;
+    const time = open.length === 0 ? "" : takes(effectsTime(this.state, asked, open));
+    if (!effects) {
+      const { items = [] } = this.state.shown.sets.find(({ name }) => name === asked.set) ?? {};
+      const neurons = count(open.length * (this.state.study.model.shape?.d_mlp ?? 0), "neuron");
+      return `Takes out one neuron after the other, ${neurons} for each of the ${count(items.length, "item")} of “${visible(asked.set)}”${time}.`;
+    }
     const { items_used, items_skipped } = effects;
     const { whole, partly } = measuredLayers(effects);
-    if (whole + partly === 0 && items_used.length > 0) return `Stopped before the first layer had any item${takes}.`;
+    if (whole + partly === 0 && items_used.length > 0) return `Stopped before the first layer had any item${time}.`;
     const skipped = items_skipped > 0 ? `; ${count(items_skipped, "other")} had no gold margin, since all choices begin alike` : "";
     return (
       `Measured ${whole} of ${count(this.#nLayers, "layer")}${partly > 0 ? `, ${partly} more on some of the items` : ""}, in ${duration(
         effects.seconds,
-      )} (${count(items_used.length, "item")}${skipped})` + `${open.length > 0 ? `; Measure goes on from there${takes}` : ""}.`
+      )} (${count(items_used.length, "item")}${skipped})` + `${open.length > 0 ? `; Measure goes on from there${time}` : ""}.`
     );
   }
 }

@@ -7,7 +7,7 @@ import { isPruned, toggleNeuron } from "../services/mask";
 import type { NeuronAddress } from "../services/results";
 import type { Mask } from "../wire/engine";
 import { addressOf, type Points } from "./harm-picture";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 /** Rows; the ranking of the engine has as many. */
 export const ROWS = 50;
@@ -19,7 +19,7 @@ export function harmText(harm: number, half_width: number | undefined): string {
 
 export function harmTable(points: Points, order: readonly number[], mask: Mask, selected: NeuronAddress | null): TemplateResult {
   return html`<div class="table-scroll" tabindex="0" role="region" aria-label="Most harmful neurons"><table class="ranked harmful">
-    ${columns(["Neuron", "Prominence", "Harm ± 95 %", ""])}
+    ${columns(["Neuron", ...ofNumbers("Prominence", "Harm ± 95 %, logits"), ""])}
     <tbody>${order.map((index) => row(points, index, mask, selected))}</tbody>
   </table></div>`;
 }
@@ -37,6 +37,6 @@ function row(points: Points, index: number, mask: Mask, selected: NeuronAddress 
     <td class="number">${short(points.prominence[index] ?? 0)}</td>
     <td class="number">${harmText(points.harm[index] ?? 0, points.half_width[index])}</td>
     <td><button class="small" data-key=${`harm-mask-${layer}-${neuron}`} aria-label="${pruned ? "Keep" : "Prune"} ${name}"
-      aria-pressed=${pruned ? "true" : "false"} @click=${() => toggleNeuron(layer, neuron)}>${pruned ? "keep" : "prune"}</button></td>
+      @click=${() => toggleNeuron(layer, neuron)}>${pruned ? "keep" : "prune"}</button></td>
   </tr>`;
 }

@@ -1,7 +1,7 @@
 // What the heat map says in words and numbers, around the picture and instead of it.
 
 import { html, type TemplateResult } from "lit";
-import { address, aggregateText, hasTarget, METHODS, operationText, short } from "../format";
+import { address, aggregateText, hasBaseline, hasTarget, METHODS, operationText, short } from "../format";
 import type { Attribution, Mask, Method } from "../wire/engine";
 import { rowHeight, scoreOf, strongest, type Geometry, type Picture } from "./heat-map-picture";
 import { css } from "./scale";
@@ -10,10 +10,10 @@ import { css } from "./scale";
 export function title({ n_layers, d_mlp }: Picture, attribution: Attribution | null): string {
   if (!attribution) return `${n_layers} layers × ${d_mlp} neurons`;
   const { settings, items_used, set } = attribution;
-  const site = settings.site === "gate_pre" ? "gate" : "activation";
+  const site = hasBaseline(settings.method) ? `${settings.site === "gate_pre" ? "gate" : "activation"}, ` : "";
   return (
-    `${METHODS[settings.method]} per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}, `
-    + `${aggregateText(settings, items_used.length)} of “${set}”`
+    `${METHODS[settings.method]} per neuron: ${n_layers} layers × ${d_mlp} neurons, ${site}`
+    + aggregateText(settings, items_used.length, set)
   );
 }
 

@@ -126,8 +126,9 @@ class HeatMap extends View {
   protected override render(): TemplateResult {
     const picture = this.#picture;
     const { attribution } = this.state.shown;
+    const name = picture ? title(picture, attribution) : "";
     return html`
-      <div class="map-head"><p class="map-title">${picture ? title(picture, attribution) : ""}</p><div class="map-tools">
+      <div class="map-head"><p class="map-title" title=${name}>${name}</p><div class="map-tools">
         <select aria-label="Order of the neurons" @change=${(event: Event) => {
           this.#isByStrength = valueOf(event) === "strength";
           this.requestUpdate();

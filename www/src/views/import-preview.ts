@@ -1,7 +1,7 @@
 // What a text holds before it is taken: format, numbers, the first items, and every wrong line with its column.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { clip, count } from "../format";
+import { clip, count, letter } from "../format";
 import type { AnswersFrom, Item, LineError, ParsedItems } from "../wire/engine";
 import type { Drawn } from "./view";
 import { choice } from "./widgets";
@@ -38,7 +38,7 @@ function summary({ items }: ParsedItems): string {
     [Infinity, 0],
   );
   const places = Array.from({ length: most }, (_, place) => items.filter((item) => item.gold === place).length);
-  const named = places.map((times, place) => `${String.fromCharCode(65 + place)} ${times}`).slice(0, 8);
+  const named = places.map((times, place) => `${letter(place)} ${times}`).slice(0, 8);
   return `${fewest === most ? fewest : `${fewest} to ${most}`} choices each; the right one stands at ${named.join(", ")}${most > 8 ? ", …" : ""}.`;
 }
 

@@ -8,6 +8,7 @@ import { addItem, deleteItem, exportItems, updateItem } from "../services/items"
 import { report } from "../services/jobs";
 import type { PageSet } from "../services/edited";
 import { LIMITS, type ExportFormat, type Item } from "../wire/engine";
+import { sampleNote } from "./sample-note";
 import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
 import { pager, valueOf } from "./widgets";
@@ -16,7 +17,7 @@ const PAGE = 25;
 
 class ItemList extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ engine, shown }) => [shown.sets, engine.status];
+  protected readonly reads: Reads = ({ engine, shown }) => [shown.sets, shown.scores, engine.status, engine.samples];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -48,6 +49,8 @@ class ItemList extends View {
           },
         )}
       </span></div>
+      ${sampleNote(set, this.state.engine.samples)}
+      ${(this.state.shown.scores[set.name]?.warnings ?? []).map((warning) => html`<p class="warning" data-warning="scores">${warning}.</p>`)}
       <ol class="items">${set.items
         .slice(first, first + PAGE)
         .map((item, offset) =>
@@ -84,8 +87,9 @@ class ItemList extends View {
   #row(set: PageSet, item: Item, index: number): TemplateResult {
     return html`<li class="item" data-item=${item.id}>
       <span class="id">${clip(visible(item.id), 22)}</span>
-      <span class="text"><span class="context">${clip(item.context || "(no context)", 180)}</span><span class="choices">${item.choices.map(
-        (choice, at) => html`<span class=${at === item.gold ? "gold" : ""}>${clip(choice, 80)}${at === item.gold ? " ✓" : ""}</span>`,
+      <span class="text"><bdi class="context">${clip(item.context || "(no context)", 180)}</bdi><span class="choices">${item.choices.map(
+        (choice, at) =>
+          html`<span class=${at === item.gold ? "gold" : ""}><bdi>${clip(choice, 80)}</bdi>${at === item.gold ? " ✓" : ""}</span>`,
       )}</span></span>
       <span class="tools">
         <button class="small" data-key=${`edit-${index}`} aria-label="Edit ${item.id}"
@@ -124,16 +128,14 @@ function choiceRow(item: Item, text: string, at: number, change: (patch: (now: I
     change(({ choices }) => ({ choices: choices.map((other, place) => (place === at ? value : other)) }));
   };
   const drop = (): void =>
-    change(({ choices, gold }) => ({
-      choices: choices.filter((_, place) => place !== at),
-      gold: gold > at || gold >= choices.length - 1 ? Math.max(0, gold - 1) : gold,
-    }));
+    change(({ choices, gold }) => ({ choices: choices.filter((_, place) => place !== at), gold: gold > at ? gold - 1 : gold }));
+  const isRight = at === item.gold;
   return html`<div class="choice-row">
-    <input type="radio" name="gold" data-key=${`gold-${at}`} .checked=${live(at === item.gold)} aria-label="Choice ${at + 1} is right"
+    <input type="radio" name="gold" data-key=${`gold-${at}`} .checked=${live(isRight)} aria-label="Choice ${at + 1} is right"
       @change=${() => change(() => ({ gold: at }))}>
     <input type="text" data-key=${`choice-${at}`} .value=${typed(text)} aria-label="Choice ${at + 1}" @change=${rewrite}>
-    <button class="small" data-key=${`drop-${at}`} ?disabled=${item.choices.length <= 2} aria-label="Remove choice ${at + 1}"
-      @click=${drop}>×</button>
+    <button class="small" data-key=${`drop-${at}`} ?disabled=${isRight || item.choices.length <= 2} aria-label="Remove choice ${at + 1}"
+      title=${isRight ? "The right choice is not removed: mark another one as right first" : nothing} @click=${drop}>×</button>
   </div>`;
 }
 

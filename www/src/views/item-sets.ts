@@ -9,8 +9,8 @@ import type { PageSet } from "../services/edited";
 import { canStep } from "../services/history";
 import { store } from "../services/store";
 import { ROLES } from "../roles";
-import { openSet, View, type Drawn, type Reads } from "./view";
-import { isChecked, numeric, valueOf } from "./widgets";
+import { View, type Drawn, type Reads } from "./view";
+import { askName, isChecked, numeric, valueOf } from "./widgets";
 
 const ROLE_HINTS = {
   attribution: "Neurons are scored on these items, and a tuning learns from them. One set has this role.",
@@ -58,7 +58,7 @@ class ItemSets extends View {
 
   #row({ name, items, roles, sample }: PageSet): TemplateResult {
     return html`<tr class=${name === this.set ? "selected" : ""} data-set=${name}>
-      <td><button class="link" data-key=${`open-${name}`} @click=${() => openSet(this, name)}>${visible(name)}</button></td>
+      <td><button class="link" data-key=${`open-${name}`} @click=${() => store.view({ open_set: name })}>${visible(name)}</button></td>
       <td class="number">${items.length}</td>
       ${ROLES.map(
         (role) => html`<td class="center"><input type="checkbox" data-key=${`role-${name}-${role}`} title=${ROLE_HINTS[role]}
@@ -66,7 +66,7 @@ class ItemSets extends View {
         @change=${(event: Event) => setRole(name, role, isChecked(event))}></td>`,
       )}
       <td><small>${sample ? `sample ${visible(sample)}` : "inline"}</small></td>
-      <td class="tools"><button class="small" data-key=${`rename-${name}`} @click=${() => rename(name)}>Rename</button>${
+      <td class="tools"><button class="small" data-key=${`rename-${name}`} @click=${() => askName("the set", name, (wanted) => renameSet(name, wanted))}>Rename</button>${
         items.length >= FEWEST
           ? html`<button class="small" data-key=${`split-${name}`} title=${SPLIT_HINT}
           @click=${() => void splitSet(name, this.#shares, this.#splitSeed).catch(report)}>Split in 3</button>`
@@ -125,18 +125,13 @@ class ItemSets extends View {
     if (name === "") return;
     try {
       addSet(name, await sampleItems(name), name);
-      openSet(this, store.state.shown.sets.at(-1)?.name ?? "");
+      store.view({ open_set: store.state.shown.sets.at(-1)?.name ?? null });
     } catch (thrown) {
       report(thrown);
     }
     // It asks for the next one.
     this.requestUpdate();
   }
-}
-
-function rename(name: string): void {
-  const next = prompt("Name of the set", name);
-  if (next !== null) renameSet(name, next);
 }
 
 customElements.define("item-sets", ItemSets);

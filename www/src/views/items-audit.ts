@@ -8,7 +8,7 @@ import type { Accuracy, Asked, Audit, Item } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { QUESTIONS } from "./contrast-found";
 import { View, type Drawn, type Reads } from "./view";
-import { columns } from "./widgets";
+import { columns, ofNumbers } from "./widgets";
 
 class ItemsAudit extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
@@ -56,7 +56,7 @@ function result(audit: Audit, items: readonly Item[]): TemplateResult {
   return html`<div data-result="audit">
     <p class="finding">${auditVerdict(audit)}</p>
     <div class="table-scroll"><table>
-      ${columns(["Asked", "Right", "", "Same answer as with the question", "p, exact test"])}
+      ${columns(["Asked", "Right", "", ...ofNumbers("Same answer as with the question", "p, exact test")])}
       <tbody>
         <tr><th scope="row">as given</th><td>${accuracyText(accuracy)}</td><td>${accuracyBar(accuracy, undefined, chance)}</td><td></td><td></td></tr>
         ${asked.map((way) => row(way, chance))}
@@ -81,9 +81,14 @@ function row({ question, accuracy, same_answer, paired, refused }: Asked, chance
         ? html`<td>${accuracyText(accuracy)}</td><td>${accuracyBar(accuracy, undefined, chance)}</td>
           <td class="number">${same_answer ? `${percent(same_answer.value)} of ${same_answer.total}` : ""}</td>
           <td class="number">${paired ? probability(paired.p_value) : ""}</td>`
-        : html`<td colspan="4">cannot be asked so: ${refused}</td>`
+        : html`<td colspan="4">cannot be asked so: ${reason(refused)}</td>`
     }
   </tr>`;
+}
+
+/** Why items cannot be asked so, without the name of the first item that says it and of the part of the engine that did. */
+function reason(refused: string | null): string {
+  return (refused ?? "").replace(/^item `[^`]*`: (tokenizer: )?/, "");
 }
 
 /** Small ones have as many digits as they are worth. */

@@ -16,7 +16,6 @@ class JobBar extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.setAttribute("role", "status");
     this.hidden = true;
   }
 
@@ -48,7 +47,8 @@ function words({ stage, done, total, first, started_ms }: Job): string {
   const seconds = (performance.now() - started_ms) / 1000;
   // An estimate from less than half a second or a fiftieth of the work would only jump about.
   const isKnown = total > 0 && done > first && seconds > 0.5 && (done - first) / (total - first) > 0.02 && done < total;
-  const rest = isKnown ? `, about ${duration((seconds * (total - done)) / (done - first))} left` : "";
+  const left = (seconds * (total - done)) / (done - first);
+  const rest = isKnown ? `, ${left < 1 ? "less than a second" : `about ${duration(left)}`} left` : "";
   return ` ${stage} ${share}${rest}`;
 }
 

@@ -13,7 +13,7 @@ import { isLesson } from "../services/models";
 import { LIMITS, type Combination } from "../wire/engine";
 import { masksTable } from "./masks-table";
 import { View, type Drawn, type Reads } from "./view";
-import { isChecked, options, valueOf } from "./widgets";
+import { isChecked, LINE, options, say, unsay, valueOf } from "./widgets";
 
 const COMBINATIONS: readonly (readonly [Combination, string])[] = [
   ["union", "or (union)"],
@@ -41,7 +41,7 @@ class KeptMasks extends View {
   protected override render(): TemplateResult {
     const { study, history } = this.state;
     return html`
-      <div class="table-head"><h3>Kept masks</h3><span class="tools">
+      <div class="table-head"><h2>Kept masks</h2><span class="tools">
         <button class="small" data-key="undo-kept" ?disabled=${!canStep(history.undo, "kept_masks")} @click=${undoKept}>Undo</button>
         <button class="small" data-key="redo-kept" ?disabled=${!canStep(history.redo, "kept_masks")} @click=${redoKept}>Redo</button>
       </span></div>
@@ -51,7 +51,7 @@ class KeptMasks extends View {
         <label class="field"><span>Name</span><input type="text" data-key="keep-name" maxlength=${LIMITS.mask_name}
           placeholder=${neuronCount(study.pruning.mask) > 0 ? suggestedName(study) : ""} @keydown=${(event: KeyboardEvent) => {
             if (event.key === "Enter") this.#keep();
-          }}></label>
+          }} @input=${unsay}>${LINE}</label>
         <button data-key="keep-mask" ?disabled=${neuronCount(study.pruning.mask) === 0} @click=${() => this.#keep()}>Keep the mask at hand</button>
       </div>
       ${study.kept_masks.length > 0 ? this.#comparison() : nothing}`;
@@ -59,7 +59,10 @@ class KeptMasks extends View {
 
   #keep(): void {
     const field = this.querySelector<HTMLInputElement>("[data-key=keep-name]");
-    if (field && neuronCount(this.state.study.pruning.mask) > 0 && keepMask(field.value)) field.value = "";
+    if (!field || neuronCount(this.state.study.pruning.mask) === 0) return;
+    const against = keepMask(field.value);
+    say(field, against ?? "");
+    if (against === null) field.value = "";
   }
 
   #comparison(): TemplateResult {

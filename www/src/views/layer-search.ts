@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
-import { clip, count, duration, numbersIn, visible } from "../format";
+import { count, duration, visible } from "../format";
 import { luckVerdict } from "../verdicts";
 import { runSearch, takeCell } from "../services/actions";
 import { searchEstimate } from "../services/estimate";
@@ -10,10 +10,9 @@ import { selectionAtHand } from "../services/mask";
 import { setsOf } from "../services/edited";
 import { store } from "../services/store";
 import { searchTable } from "./search-table";
-import { typed } from "./typed";
 import { LIMITS, type Operation, type SearchReport, type SearchSpec } from "../wire/engine";
 import { View, type Drawn, type Reads } from "./view";
-import { choice, isChecked, numeric, valueOf } from "./widgets";
+import { choice, isChecked, layersOf, numbers, numeric } from "./widgets";
 import { searched } from "../services/study";
 
 /** Among how many neurons is picked if nobody says otherwise. */
@@ -43,7 +42,7 @@ class LayerSearch extends View {
     const { search, attribution } = this.state.shown;
     const validation = setsOf(this.state.study, "validation");
     return html`
-      <div class="table-head"><h3>Search: which neurons?</h3></div>
+      <div class="table-head"><h2>Search: which neurons?</h2></div>
       <p class="note">${
         validation.length > 0
           ? `Tries masks on the validation items (${validation.map(visible).join(", ")}); a click on a cell takes its mask.`
@@ -63,10 +62,8 @@ class LayerSearch extends View {
 
   #percents(): TemplateResult {
     const { percents } = this.state.study.search;
-    return this.#list("Percentages", "percents", percents, (to) => this.#change({ percents: to }), {
-      is: (value) => value > 0 && value <= 100,
-      what: "Percentages are numbers above 0 and up to 100",
-    });
+    const of = { is: (value: number) => value > 0 && value <= 100, what: "numbers above 0 and up to 100" };
+    return numbers("Percentages", "percents", percents, of, (to) => this.#change({ percents: to }));
   }
 
   #control(): TemplateResult {
@@ -87,33 +84,32 @@ class LayerSearch extends View {
   #rules(): TemplateResult {
     const { windows = [1], shares = [], harm = false, greedy, halving = false, layers } = this.state.study.search;
     const n_layers = this.state.engine.model?.info.n_layers ?? this.state.study.model.shape?.n_layers ?? 0;
+    const together = Math.max(1, layers?.length ?? n_layers);
     return html`
-      ${this.#list("Layers", "search-layers", layers ?? [], (to) => this.#change({ layers: to.length > 0 ? to : undefined }), {
-        is: (value) => Number.isInteger(value) && value >= 0 && value < n_layers,
-        what: `Layers are numbers from 0 to ${n_layers - 1}; none stands for all`,
-        mayBeEmpty: true,
-      })}
-      ${this.#list(
+      ${numbers("Layers", "search-layers", layers ?? [], layersOf(n_layers), (to) =>
+        this.#change({ layers: to.length > 0 ? to : undefined }),
+      )}
+      ${numbers(
         "Layers taken together",
         "search-windows",
         windows,
-        (to) => this.#change({ windows: to.join() === "1" ? undefined : to }),
         {
-          is: (value) => Number.isInteger(value) && value >= 1 && value <= Math.max(1, layers?.length ?? n_layers),
-          what: "Write how many layers that follow each other are ranked together: 1 is each alone (the paper), 1, 3 is every three as well",
-          mayBeEmpty: true,
+          is: (value) => Number.isInteger(value) && value >= 1 && value <= together,
+          what: `how many layers that follow each other are ranked together, from 1 to ${together}: 1 is each alone (the paper), 1, 3 is every three as well`,
+          ifEmpty: "",
         },
+        (to) => this.#change({ windows: to.join() === "1" ? undefined : to }),
       )}
-      ${this.#list(
+      ${numbers(
         "Above a share of the largest score",
         "search-shares",
         shares,
-        (to) => this.#change({ shares: to.length > 0 ? to : undefined }),
         {
           is: (value) => value >= 0 && value < 1,
-          what: `Shares are numbers from 0 and below 1; the authors' released code has ${AUTHORS_SHARE}`,
-          mayBeEmpty: true,
+          what: `numbers from 0 and below 1; the authors' released code has ${AUTHORS_SHARE}`,
+          ifEmpty: "none",
         },
+        (to) => this.#change({ shares: to.length > 0 ? to : undefined }),
       )}
       ${box("By measured harm", "search-harm", harm, (to) => this.#change({ harm: to || undefined }), "The most harmful neurons of each layer; the effect of every neuron on the attribution's items is measured first")}
       ${numeric(
@@ -165,25 +161,6 @@ class LayerSearch extends View {
     return html`<p class="note" data-result="search-cost">Cost: ${said(own)}${
       full === halving ? "" : isHalved ? html` (with every cell on every item ${said(other)})` : html` (by halving ${said(other)})`
     }${harm ? "; before it every neuron's effect is measured, as far as that was not done" : ""}.</p>`;
-  }
-
-  /** A field of numbers, separated by commas, each once and in order. */
-  #list(
-    label: string,
-    key: string,
-    values: readonly number[],
-    take: (values: number[]) => void,
-    of: { is: (value: number) => boolean; what: string; mayBeEmpty?: boolean },
-  ): TemplateResult {
-    const change = (event: Event): void => {
-      const { values, wrong } = numbersIn(valueOf(event), of.is);
-      if (wrong === undefined && (values.length > 0 || of.mayBeEmpty)) take(values);
-      else store.view({ notice: `${of.what}, separated by commas${wrong === undefined ? "" : `; “${clip(wrong, 20)}” is none`}.` });
-      // The field says again what is in use.
-      this.requestUpdate();
-    };
-    return html`<label class="field" title=${of.what}><span>${label}</span><input type="text" data-key=${key} .value=${typed(values.join(", "))}
-      @change=${change}></label>`;
   }
 
   /** What is undefined is not said of a search. */

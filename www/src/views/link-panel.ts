@@ -11,7 +11,7 @@ import { templateId } from "../roles";
 import { searchText, selectionText } from "../selections";
 import type { Accuracy, Reproduction, SharedStudy } from "../wire/engine";
 import { View, type Drawn, type Reads } from "./view";
-import { columns, facts, filePicker } from "./widgets";
+import { columns, facts, filePicker, ofNumbers } from "./widgets";
 
 class LinkPanel extends View {
   protected readonly reads: Reads = ({ engine, view }) => [
@@ -36,7 +36,7 @@ class LinkPanel extends View {
       <h1>${this.#isOfFile() ? "A study from a file" : "A study was sent to you"}</h1>
       <p class="lead">The ${this.#isOfFile() ? "file" : "link"} carries the settings, the mask and what was found. This page runs it all again on
         your machine and compares. Your own study stays until that is done, and is put aside then.</p>
-      ${reproduction ? verdict(reproduction) : nothing}
+      ${reproduction ? verdict(reproduction, shared) : nothing}
       ${describe(shared)}
       ${reproduction ? nothing : this.#next(shared)}
       <div class="tools">
@@ -128,7 +128,7 @@ function describe({ study, expected }: SharedStudy): TemplateResult {
   return facts(rows);
 }
 
-function verdict(reproduction: Reproduction): TemplateResult {
+function verdict(reproduction: Reproduction, { expected }: SharedStudy): TemplateResult {
   const {
     mask_identical,
     accuracy_identical,
@@ -149,6 +149,10 @@ function verdict(reproduction: Reproduction): TemplateResult {
     </section>`;
   }
   const predictions = count(predictions_compared, "compared prediction");
+  const masked = new Set(expected?.sets.filter(({ after }) => after).map(({ set }) => set));
+  // A link has answers of the first items alone, and of as many of every set.
+  const cut =
+    expected?.sets.filter(({ before, predicted }) => predicted.length < before.total).map(({ predicted }) => predicted.length) ?? [];
   return html`<section class="verdict" data-reproduced=${isSame ? "yes" : "no"}>
     <h2>${isSame ? "It reproduced" : "It did not reproduce in full"}</h2>
     <ul>
@@ -170,17 +174,22 @@ function verdict(reproduction: Reproduction): TemplateResult {
       sets.length === 0
         ? nothing
         : html`<table>
-      ${columns(["Set", "Expected", "Measured here"])}
+      ${columns(["Set", "Mask", ...ofNumbers("Expected", "Measured here")])}
       <tbody>${sets.map(
         ({ set, expected, measured }) => html`<tr>
         <td>${visible(set)}</td>
+        <td>${masked.has(set) ? "with" : "without"}</td>
         <td class="number">${share(expected)}</td>
         <td class="number">${share(measured)}</td>
       </tr>`,
       )}</tbody>
     </table>`
     }
-    <p class="note">${message}</p>
+    <p class="note">${message}${
+      cut.length > 0
+        ? ` Accuracies are of all items; of each answer the link carries those of the first ${count(Math.max(...cut), "item")} of a set alone.`
+        : ""
+    }</p>
   </section>`;
 }
 

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { accuracyText, chanceText, count, fixed, interval, operationText, percent, visible } from "../format";
+import { accuracyOf } from "../rules";
 import type { Compared } from "../services/comparison";
 import { reportedSets } from "../services/edited";
 import { AT_HAND, commonNeurons, deleteMask, renameMask, takeMask } from "../services/kept-masks";
@@ -9,8 +10,8 @@ import type { Part } from "../services/made-of";
 import { neuronCount } from "../services/mask";
 import type { State } from "../services/store";
 import type { GeneralAbility, Mask, PrunedSet, ScoringRule } from "../wire/engine";
-import { accuracyOf } from "./accuracy";
 import type { Drawn } from "./view";
+import { askName } from "./widgets";
 
 /** What another mask, or the same, was measured with, as it is said of what is out of date. */
 const PARTS: Readonly<Record<Part, string>> = {
@@ -87,8 +88,7 @@ function row(one: Compared, { study }: State, { sets, hasText, open, isBusy, mea
 
 function tools(name: string, cannotBeTaken: boolean): TemplateResult {
   const rename = (): void => {
-    const next = prompt("Name of the mask", name);
-    if (next !== null) renameMask(name, next);
+    askName("the mask", name, (wanted) => renameMask(name, wanted));
   };
   return html`<button class="small" data-key=${`take-mask-${name}`} ?disabled=${cannotBeTaken} aria-label="Take ${name} as the mask at hand"
       @click=${() => takeMask(name)}>Take</button><button class="small" data-key=${`rename-mask-${name}`} aria-label="Rename ${name}"

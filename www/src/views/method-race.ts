@@ -2,26 +2,26 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, duration, METHODS, percent, settingsText, visible } from "../format";
-import { layersIn, raceSettings, runRace, type RaceAsked } from "../services/checks";
+import { raceSettings, runRace, type RaceAsked } from "../services/checks";
+import { layersText } from "../selections";
 import { setsOf } from "../services/edited";
-import { raceSeconds } from "../services/estimate";
-import { store } from "../services/store";
+import { raceTime, takes } from "../services/estimate";
 import { correlationText, placed, raceVerdict } from "../verdicts";
 import type { Estimated, Race, Raced } from "../wire/engine";
 import { raceCharts } from "./race-charts";
-import { typed } from "./typed";
 import { View, type Reads } from "./view";
-import { columns, numeric, valueOf } from "./widgets";
+import { columns, layersOf, numbers, numeric, ofNumbers } from "./widgets";
 
 class MethodRace extends View {
-  protected readonly reads: Reads = ({ study, engine, shown }) => [
+  protected readonly reads: Reads = ({ study, results, engine, shown }) => [
     study.attribution,
     study.item_sets,
     study.model.shape,
     engine.presets,
     shown.race,
     shown.scores,
-    shown.attribution,
+    // Of them the time is known.
+    results,
     this.isBusy,
   ];
   /** Once somebody opened or closed it. */
@@ -46,7 +46,7 @@ class MethodRace extends View {
     const { percent: share, layers } = this.#asked;
     const { d_mlp = 0 } = this.state.study.model.shape ?? {};
     const settings = raceSettings(this.state.study.attribution, this.state.engine.presets["fast"]);
-    const seconds = raceSeconds(this.state, settings, layers);
+    const time = raceTime(this.state, settings, layers);
     const number = layers?.length ?? this.#layers;
     return html`<div class="tools">
       ${numeric(
@@ -57,11 +57,9 @@ class MethodRace extends View {
         (percent) => this.#ask({ percent }),
         "Of each layer, the neurons of largest effect by exact ablation",
       )}
-      <label class="field" title="Their numbers, separated by commas; all where there are none"><span>Layers</span><input type="text"
-        class="short" data-key="race-layers" placeholder="all" .value=${typed(layers?.join(", ") ?? "")}
-        @change=${(event: Event) => this.#takeLayers(valueOf(event))}></label>
+      ${numbers("Layers", "race-layers", layers ?? [], layersOf(this.#layers), (to) => this.#takeLayers(to))}
       <button data-key="race" ?disabled=${this.isBusy} @click=${() => void runRace(this.#asked)}>Run the race on “${visible(set)}”</button>
-      <span class="note">${count(number * d_mlp, "neuron")} to be ablated for each item${seconds === null ? "" : `, about ${duration(seconds)}`}.</span>
+      <span class="note">${count(number * d_mlp, "neuron")} to be ablated for each item${takes(time)}.</span>
     </div>`;
   }
 
@@ -74,19 +72,15 @@ class MethodRace extends View {
     this.requestUpdate();
   }
 
-  #takeLayers(text: string): void {
-    const layers = layersIn(text, this.#layers);
-    if (layers === null)
-      store.view({ notice: `Layers are numbers from 0 to ${this.#layers - 1}, separated by commas; nothing means all.` });
-    else this.#asked = { percent: this.#asked.percent, ...(layers ? { layers } : {}) };
-    // The field says again what is in use.
+  #takeLayers(layers: number[]): void {
+    this.#asked = { percent: this.#asked.percent, ...(layers.length > 0 ? { layers } : {}) };
     this.requestUpdate();
   }
 }
 
 function result(race: Race, isOfAll: boolean): TemplateResult {
   const { set, settings, layers, items, resamples, seed } = race;
-  const where = isOfAll ? "all layers" : `${layers.length === 1 ? "layer" : "layers"} ${layers.join(", ")}`;
+  const where = isOfAll ? "all layers" : layersText(layers);
   return html`<div data-result="race">
     <p class="finding">${raceVerdict(race)}</p>
     ${raceCharts(race)}
@@ -94,14 +88,14 @@ function result(race: Race, isOfAll: boolean): TemplateResult {
     <p class="note">On “${visible(set)}”, ${count(items, "item")}, ${where};
       ablated: ${settingsText(settings)}. Rank correlation (Spearman's) of the absolute scores with the absolute effects: 1 where the neurons of a
       layer stand in the same order, 0 where the order says nothing; with its sign: of the
-      scores themselves with the effects. Means over the layers. In brackets where 95 % of the resamples lie: the items drawn again
-      ${count(resamples, "time")}, seed ${seed}.</p>
+      scores themselves with the effects. Means over the layers. In brackets the range in which 95 % of the resamples lie, the items drawn again
+      ${count(resamples, "time")} (seed ${seed}): a resample has fewer different items, so that the estimate may lie at its edge or beside it.</p>
   </div>`;
 }
 
 function table(race: Race): TemplateResult {
   return html`<div class="table-scroll"><table class="race">
-    ${columns(["Method", "Rank correlation", "With its sign", `Finds of the top ${race.percent} %`, "Time"])}
+    ${columns(["Method", ...ofNumbers("Rank correlation", "With its sign", `Finds of the top ${race.percent} %`, "Time")])}
     <tbody>${placed(race).map(row)}
       <tr><th scope="row">${METHODS.ablation}, the truth</th><td></td><td></td><td></td><td class="number">${duration(race.ablation_seconds)}</td></tr>
     </tbody>

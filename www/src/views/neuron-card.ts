@@ -1,9 +1,10 @@
 // One neuron: where it is, what it scored, item by item, and what zeroing it does.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { address, change, clip, fixed, operationText, percent, short, unitText, visible } from "../format";
+import { address, change, clip, letter, operationText, percent, short, unitText, visible } from "../format";
 import { measureNeuron } from "../services/actions";
 import { isPruned, toggleNeuron } from "../services/mask";
+import { rankOf } from "../ranking";
 import { reportedSets } from "../services/edited";
 import { harmOf } from "../services/harm";
 import type { NeuronAddress } from "../services/results";
@@ -23,7 +24,6 @@ class NeuronCard extends View {
     view.selected,
     shown.card,
     shown.attribution,
-    shown.ranked,
     shown.stability,
     shown.effects,
     shown.sets,
@@ -47,7 +47,7 @@ class NeuronCard extends View {
     return html`
       <h2 class="visually-hidden">Neuron</h2>
       <p class="address">${address(layer, neuron)}</p>
-      ${this.#facts(selected, known)}
+      ${this.#facts(selected)}
       ${this.#tools(selected)}
       ${
         known
@@ -59,13 +59,13 @@ class NeuronCard extends View {
       ${known && known.items.length > 0 ? itemBars(known, this.#contexts(attribution?.set)) : nothing}`;
   }
 
-  #facts({ layer, neuron }: NeuronAddress, known: Card | null): TemplateResult {
+  #facts({ layer, neuron }: NeuronAddress): TemplateResult {
     const { attribution } = this.state.shown;
     const { mask } = this.state.study.pruning;
     const score = attribution?.scores[layer * attribution.d_mlp + neuron];
     return html`<dl class="facts">
       <dt>Score</dt><dd>${score === undefined ? "–" : short(score)}<small>${attribution ? ` ${unitText(attribution.settings)}` : ""}</small></dd>
-      <dt>Rank</dt><dd>${this.#rank({ layer, neuron }, known)}</dd>
+      <dt>Rank</dt><dd>${attribution ? `${rankOf(attribution, { layer, neuron })} of ${attribution.scores.length} by |score|` : "–"}</dd>
       ${this.#again({ layer, neuron })}${this.#harms({ layer, neuron })}
       <dt>State</dt><dd>${isPruned(mask, layer, neuron) ? `pruned: ${operationText(mask)}` : "active"}</dd>
     </dl>`;
@@ -96,9 +96,7 @@ class NeuronCard extends View {
     const sets = reportedSets(this.state.study);
     if (this.#set === null || !sets.includes(this.#set)) this.#set = sets.at(-1) ?? null;
     return html`<div class="tools">
-      <button data-key="card-toggle" aria-pressed=${pruned ? "true" : "false"} @click=${() => toggleNeuron(layer, neuron)}>${
-        pruned ? "Take it back" : "Prune it"
-      }</button>
+      <button data-key="card-toggle" @click=${() => toggleNeuron(layer, neuron)}>${pruned ? "Take it back" : "Prune it"}</button>
       <button data-key="card-effect" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void this.#measure()}>Effect of zeroing it</button>
       ${
         sets.length > 1
@@ -115,13 +113,6 @@ class NeuronCard extends View {
 
   async #measure(): Promise<void> {
     if (this.#set !== null) await measureNeuron(this.#set);
-  }
-
-  #rank({ layer, neuron }: NeuronAddress, card: Card | null): string {
-    const { ranked, attribution } = this.state.shown;
-    const total = attribution ? ` of ${attribution.n_layers * attribution.d_mlp}` : "";
-    const rank = card?.rank ?? ranked?.find((other) => other.layer === layer && other.neuron === neuron)?.rank;
-    return rank ? `${rank}${total} by |score|` : "–";
   }
 
   /** Texts of a set's items by id, for the tooltips: another set may have other items of the same ids. */
@@ -152,7 +143,7 @@ function effect({ effect: { set, before, after, margin_change, items } }: Card, 
     <h3>Without it, on “${visible(set)}”</h3>
     <dl class="facts">
       <dt>Accuracy</dt><dd>${percent(before.value)} → ${percent(after.value)}</dd>
-      <dt>Gold margin</dt><dd>${change(margin_change, 4)} nats<small> mean; ${verdict}</small></dd>
+      <dt title="Log-likelihood of the whole right choice minus that of the best wrong one">Log-likelihood margin</dt><dd>${change(margin_change, 4)} nats<small> mean; ${verdict}</small></dd>
       <dt>Flipped</dt><dd>${flipped.length} of ${items.length} items</dd>
     </dl>
     ${
@@ -164,7 +155,7 @@ function effect({ effect: { set, before, after, margin_change, items } }: Card, 
                 html`<li title=${contexts.get(item.id) ?? ""}>${clip(
                   item.id,
                   18,
-                )}: choice ${item.predicted_before} → ${item.predicted_after} (${fixed(item.margin_change, 2)})</li>`,
+                )}: ${letter(item.predicted_before)} → ${letter(item.predicted_after)} (${change(item.margin_change, 2)} nats)</li>`,
             )}</ul>`
         : nothing
     }

@@ -1,11 +1,11 @@
 // Which neurons drive the answers on some items more than on others? What is held against what, and the start of it.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { duration, visible } from "../format";
+import { visible } from "../format";
 import { runContrast } from "../services/checks";
 import type { ContrastAsked } from "../services/contrast";
 import { setsOf } from "../services/edited";
-import { contrastSeconds } from "../services/estimate";
+import { contrastTime, takes } from "../services/estimate";
 import { store } from "../services/store";
 import type { Against } from "../wire/engine";
 import { QUESTIONS } from "./contrast-found";
@@ -14,7 +14,7 @@ import { choice } from "./widgets";
 import { setsOfContrast } from "../services/contrast";
 
 class NeuronContrast extends View {
-  protected readonly reads: Reads = ({ study, view, shown }) => [
+  protected readonly reads: Reads = ({ study, results, view, shown }) => [
     study.item_sets,
     study.attribution,
     view.contrast,
@@ -22,6 +22,8 @@ class NeuronContrast extends View {
     shown.attribution,
     shown.scores,
     shown.sets,
+    // Of them the time is known.
+    results,
     this.isBusy,
   ];
   /** Once somebody opened or closed it. */
@@ -61,7 +63,7 @@ class NeuronContrast extends View {
   #tools(asked: ContrastAsked): Drawn {
     const names = this.#names;
     const { set, against } = asked;
-    const seconds = contrastSeconds(this.state, asked);
+    const time = contrastTime(this.state, asked);
     const others = names.filter((name) => name !== set).map((name) => [keyOf({ kind: "set", set: name }), `“${visible(name)}”`] as const);
     const questions = (["removed", "meaningless"] as const).map(
       (question) => [keyOf({ kind: "question", question }), `the same items ${QUESTIONS[question]}`] as const,
@@ -76,7 +78,7 @@ class NeuronContrast extends View {
       )}
       ${choice("Against", "contrast-against", [...others, ...questions], keyOf(against), (key) => ask({ set, against: againstOf(key) }))}
       <button data-key="contrast" ?disabled=${this.isBusy} @click=${() => void runContrast(this.#asked() ?? asked)}>Contrast them</button>
-      <span class="note">Scores every neuron on both sides, as set above${seconds === null ? "" : `, about ${duration(seconds)}`}.</span>
+      <span class="note">Scores every neuron on both sides, as set above${takes(time)}.</span>
     </div>`;
   }
 }

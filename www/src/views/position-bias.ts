@@ -1,12 +1,12 @@
 // Does the model prefer a place in the list? The open set with its choices in several orders.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { accuracyText, clip, count, duration, percent, visible } from "../format";
+import { accuracyText, clip, count, duration, letter, percent, visible } from "../format";
 import { measureBias } from "../services/actions";
 import { LIMITS, type Orders, type PositionBias as Found } from "../wire/engine";
 import { accuracyBar } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
-import { choice, columns, numeric } from "./widgets";
+import { choice, columns, numeric, ofNumbers } from "./widgets";
 
 class PositionBias extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
@@ -80,10 +80,10 @@ function result({ places, accuracy, consistent, depends_on_order, orders, second
     <p>${count(consistent.correct, "item")} of ${consistent.total} (${percent(consistent.value)}) get the same answer in every order. Over all
       orders (${ordersText(orders)}): ${accuracyText(accuracy)}, in ${duration(seconds)}.</p>
     <div class="table-scroll"><table>
-      ${columns(["Place", "Right there", "Predicted", "Accuracy where it is right", ""])}
+      ${columns(["Place", ...ofNumbers("Right there", "Predicted", "Accuracy where it is right"), ""])}
       <tbody>${places.map(
         (place) => html`<tr>
-        <th scope="row">${String.fromCharCode(65 + place.position)}</th>
+        <th scope="row">${letter(place.position)}</th>
         <td class="number">${place.gold} (${percent(place.gold / accuracy.total)})</td>
         <td class="number">${place.predicted} (${percent(place.predicted / accuracy.total)})</td>
         <td class="number">${percent(place.accuracy.value)}</td>

@@ -2,14 +2,17 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, operationText, percent, scoreText, settingsText, visible } from "../format";
+import { accuracyOf } from "../rules";
 import { selectionText, topOf } from "../selections";
 import { measure } from "../services/actions";
+import { reportedSets } from "../services/edited";
 import { canStep } from "../services/history";
 import { isAtHand } from "../services/kept-masks";
 import { clearMask, neuronCount, redoMask, selectionAtHand, undoMask } from "../services/mask";
 import { unmeasuredSets, type State } from "../services/store";
-import { accuracyOf, beforeAfter } from "./accuracy";
+import { beforeAfter } from "./accuracy";
 import { View, type Drawn, type Reads } from "./view";
+import { NO_ITEMS } from "./widgets";
 
 class PrunedNeurons extends View {
   protected readonly reads: Reads = ({ study, history, shown }) => [
@@ -32,6 +35,7 @@ class PrunedNeurons extends View {
       const share = shape ? ` (${percent(neurons.length / shape.d_mlp)})` : "";
       return `${count(neurons.length, "neuron")} of layer ${layer}${share}`;
     });
+    const hasItems = reportedSets(this.state.study).length > 0;
     const isMeasured = pruned !== null && unmeasuredSets(this.state).length === 0;
     return html`
       <div class="card-head"><h2>Pruned</h2><div class="tools">
@@ -47,8 +51,8 @@ class PrunedNeurons extends View {
       ${this.#effects()}
       ${
         total > 0 && !isMeasured
-          ? html`<button class="primary" data-key="measure" ?disabled=${this.isBusy}
-        @click=${() => void measure()}>Measure this mask</button>`
+          ? html`<button class="primary" data-key="measure" ?disabled=${this.isBusy || !hasItems}
+        @click=${() => void measure()}>Measure this mask</button>${hasItems ? nothing : html`<p class="note">${NO_ITEMS}</p>`}`
           : nothing
       }
       ${precomputed.includes("pruned") ? html`<p class="note">Computed beforehand on the command line.</p>` : nothing}`;
@@ -67,7 +71,7 @@ class PrunedNeurons extends View {
     return sets.length === 0
       ? nothing
       : html`<div class="effects" aria-label="Accuracy before and after">${sets}<p class="key"><i
-      class="dot before"></i>before <i class="dot after"></i>after, with 95 % Wilson intervals</p></div>`;
+      class="dot before"></i> before <i class="dot after"></i> after, with 95 % Wilson intervals</p></div>`;
   }
 }
 

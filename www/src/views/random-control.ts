@@ -2,17 +2,19 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { duration, operationText } from "../format";
+import { accuracyOf } from "../rules";
 import { runControl } from "../services/actions";
+import { reportedSets } from "../services/edited";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
 import { LIMITS } from "../wire/engine";
-import { accuracyOf } from "./accuracy";
 import { dotStrip } from "./dot-strip";
 import { View, type Reads } from "./view";
-import { numeric } from "./widgets";
+import { NO_ITEMS, numeric } from "./widgets";
 
 class RandomControl extends View {
   protected readonly reads: Reads = ({ study, shown }) => [
+    study.item_sets,
     study.pruning.mask,
     study.control.masks,
     study.scoring.rule,
@@ -25,13 +27,15 @@ class RandomControl extends View {
     const { control } = this.state.shown;
     const { masks: control_masks } = this.state.study.control;
     const { mask } = this.state.study.pruning;
+    const hasItems = reportedSets(this.state.study).length > 0;
     return html`
-      <div class="table-head"><h3>Random control</h3></div>
+      <div class="table-head"><h2>Random control</h2></div>
       <p class="note">Does it matter which neurons go? Masks of the same size in the same layer, drawn at random, answer that. They change
         their neurons as the mask does: ${operationText(mask)}.</p>
       <div class="tools">
         ${numeric("Masks", "control-masks", control_masks, { min: 1, max: LIMITS.control_masks, step: 1 }, (masks) => store.edit({ control: { masks } }))}
-        <button data-key="control" ?disabled=${this.isBusy || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>
+        <button data-key="control" ?disabled=${this.isBusy || !hasItems || neuronCount(mask) === 0} @click=${() => void runControl()}>Run the control</button>
+        ${hasItems ? nothing : html`<span class="note">${NO_ITEMS}</span>`}
         ${control ? html`<small>${control.masks} masks, seed ${control.seed}, ${duration(control.seconds)}</small>` : nothing}
       </div>
       ${control ? html`<div class="strips">${control.sets.map((set) => dotStrip(set, this.#own(set.set)))}</div>` : nothing}`;

@@ -31,6 +31,9 @@ export function color(at: number, isDark: boolean): Rgb {
   return [mixed(0), mixed(1), mixed(2)];
 }
 
+/** How strong a shade may be for words on it to be read. */
+export const READABLE = 0.4;
+
 export function css(at: number, isDark: boolean): string {
   return `rgb(${color(at, isDark).join(" ")})`;
 }

@@ -2,6 +2,7 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { clip, fixed, percent, visible } from "../format";
+import { scoreAll } from "../services/actions";
 import { engine } from "../services/engine";
 import { report } from "../services/jobs";
 import type { ItemAddress } from "../services/results";
@@ -10,6 +11,7 @@ import type { ChoiceScore, Item, ItemScore, PromptView, SetScores } from "../wir
 import { mark } from "./accuracy";
 import { calibrationChart } from "./calibration-chart";
 import { tokenText } from "./prompt-view";
+import { sampleNote } from "./sample-note";
 import { View, type Reads } from "./view";
 import { columns, pager } from "./widgets";
 
@@ -17,7 +19,7 @@ const PAGE = 50;
 
 class ScoredItems extends View {
   static override readonly properties = { set: { attribute: "data-set" } };
-  protected readonly reads: Reads = ({ view, shown }) => [view.item, shown.scores, shown.sets];
+  protected readonly reads: Reads = ({ engine, view, shown }) => [engine.samples, view.item, shown.scores, shown.sets, this.isBusy];
   /** Name of the set. */
   declare set: string | undefined;
   #page = 0;
@@ -45,9 +47,11 @@ class ScoredItems extends View {
   }
 
   protected override render(): TemplateResult {
-    const scored = this.set === undefined ? undefined : this.state.shown.scores[this.set];
+    const { engine, shown } = this.state;
+    const set = shown.sets.find(({ name }) => name === this.set);
+    const scored = this.set === undefined ? undefined : shown.scores[this.set];
     // These two are there without scores as well: they keep what was set in them.
-    return html`${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
+    return html`${set ? sampleNote(set, engine.samples) : nothing}${scored?.calibration ? calibrationChart(scored.calibration) : nothing}
       <position-bias data-set=${scored?.set ?? ""}></position-bias>
       <items-audit data-set=${scored?.set ?? ""}></items-audit>
       ${scored ? this.#table(scored) : nothing}`;
@@ -82,7 +86,7 @@ class ScoredItems extends View {
     }}>Tokens</button>`;
     return html`${itemRow(score, item, toggle)}${
       isOpen
-        ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id))}<token-salience></token-salience></td></tr>`
+        ? html`<tr class="token-row"><td colspan="5">${tokenTable(score, this.#tokens.get(score.id), this.isBusy)}<token-salience></token-salience></td></tr>`
         : nothing
     }`;
   }
@@ -102,9 +106,10 @@ class ScoredItems extends View {
 }
 
 /** Every choice's scored tokens with their log-probabilities. */
-function tokenTable(score: ItemScore, found: PromptView | undefined): TemplateResult {
+function tokenTable(score: ItemScore, found: PromptView | undefined, isBusy: boolean): TemplateResult {
   if (score.choices.every((choice) => (choice.token_log_probabilities ?? []).length === 0)) {
-    return html`<p class="note">These scores came without single tokens: “Score again” keeps them.</p>`;
+    return html`<div class="tools"><button class="small" data-key="score-tokens" ?disabled=${isBusy} @click=${() => void scoreAll()}>Score again</button>
+      <span class="note">These scores came without single tokens; new ones have them.</span></div>`;
   }
   return html`<ol class="token-scores" type="A">${score.choices.map((choice, index) => {
     const view = found?.choices[index];
@@ -124,7 +129,7 @@ function token(value: number, text: string | undefined): TemplateResult {
 function itemRow(score: ItemScore, item: Item | undefined, toggle: TemplateResult): TemplateResult {
   return html`<tr data-item=${score.id}>
     <td>${mark(score.correct)}</td>
-    <td class="context"><small class="id">${clip(score.id, 24)}</small><br>${clip(item?.context ?? "", 140)}</td>
+    <td class="context"><small class="id">${clip(score.id, 24)}</small><br><bdi>${clip(item?.context ?? "", 140)}</bdi></td>
     <td><ul class="choice-scores">${score.choices.map((choice, index) =>
       choiceRow(choice, index === score.predicted, index === score.gold),
     )}</ul></td>
@@ -136,7 +141,7 @@ function itemRow(score: ItemScore, item: Item | undefined, toggle: TemplateResul
 
 function choiceRow(choice: ChoiceScore, isPredicted: boolean, isGold: boolean): TemplateResult {
   return html`<li class="${isPredicted ? "predicted" : ""} ${isGold ? "gold" : ""}" data-log-likelihood=${choice.log_likelihood}>
-    <span>${isPredicted ? "▸ " : ""}${clip(choice.text.trim(), 70)}${isGold ? " ✓" : ""}</span>
+    <span>${isPredicted ? "▸ " : ""}<bdi>${clip(choice.text.trim(), 70)}</bdi>${isGold ? " ✓" : ""}</span>
     <span class="number">${fixed(choice.log_likelihood, 3)}</span>
     <span class="number">${fixed(choice.per_character, 3)}</span>
   </li>`;

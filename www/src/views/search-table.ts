@@ -6,7 +6,7 @@ import { isOfSelection, placeOf, selectionOfCell, type Place } from "../selectio
 import { isDark } from "../services/theme";
 import { cellLuck } from "../verdicts";
 import type { SearchCell, SearchReport, Selection } from "../wire/engine";
-import { css } from "./scale";
+import { css, READABLE } from "./scale";
 import type { Drawn } from "./view";
 import { columns } from "./widgets";
 
@@ -29,7 +29,7 @@ export function searchTable(search: SearchReport, taken: Selection | null, take:
     const marks = `${isBest ? " ★" : ""}${isTaken ? " ●" : ""}`;
     return html`<button data-key=${place.key} class="cell ${isBest ? "best" : ""}" aria-pressed=${isTaken ? "true" : "false"}
       title="${accuracyText(accuracy)}; ${count(neurons, "neuron")}${isLeft ? `; left after ${count(accuracy.total, "item")}` : ""}${luck && `; ${luck}`}"
-      .style=${`background: ${css(change * 0.55, isDark())}`}
+      .style=${`background: ${css(change * READABLE, isDark())}`}
       @click=${() => take(selectionOfCell(cell))}>${percent(accuracy.value)}${isLeft ? html`<small> of ${accuracy.total}</small>` : nothing}${marks}</button>`;
   };
   return html`<div>
@@ -58,7 +58,7 @@ function table(rule: string, isNamed: boolean, placed: readonly Placed[], drawn:
     const found = placed.find(({ place }) => place.row === row && place.column === column);
     return found ? drawn(found) : nothing;
   };
-  return html`${isNamed ? html`<h4>${rule}</h4>` : nothing}
+  return html`${isNamed ? html`<h3>${rule}</h3>` : nothing}
     <div class="table-scroll"><table class="search">
       ${columns(["", ...names])}
       <tbody>${rows.map((row) => html`<tr><th scope="row">${row}</th>${names.map((name) => html`<td>${at(row, name)}</td>`)}</tr>`)}</tbody>

@@ -17,13 +17,16 @@ class SelectionStability extends View {
       return html`<button class="small" data-key="stability" ?disabled=${this.isBusy} @click=${() => void measureStability()}>Would other
         items choose these?</button>`;
     }
-    const { overlap, chance, resamples, seed, warning } = stability;
+    const { items, overlap, chance, resamples, seed, warning } = stability;
+    const warned = warning ? html`<p class="warning" role="status">${warning}</p>` : nothing;
+    // A single item is all that any resample has: it says nothing of others.
+    if (items < 2) return warned;
     return html`<p class="note" data-result="stability" title="Mean over ${resamples} resamples of the items (seed ${seed}), and where 95 % of
       them lie">With other items of this kind, <b>${percent(overlap.value, 0)}</b> (${percent(overlap.low, 0).replace(" %", "")}–${percent(
         overlap.high,
         0,
       )}) of these neurons would be chosen again (chance: ${percent(chance, 0)}).</p>
-      ${warning ? html`<p class="warning" role="status">${warning}</p>` : nothing}`;
+      ${warned}`;
   }
 }
 

@@ -8,24 +8,18 @@ import { View, type Reads } from "./view";
 import { dropTarget, heading } from "./widgets";
 
 class StepItems extends View {
-  protected readonly reads: Reads = ({ shown }) => [shown.sets];
+  protected readonly reads: Reads = ({ view, shown }) => [view.open_set, shown.sets];
   #adding = createRef<AddItems>();
-  /** Name of the set that is looked at. */
-  #open: string | null = null;
 
   constructor() {
     super();
     dropTarget(this, (files) => void this.#adding.value?.read(files).catch(report));
   }
 
-  protected override willUpdate(): void {
-    const { sets } = this.state.shown;
-    if (!sets.some((set) => set.name === this.#open)) this.#open = sets[0]?.name ?? null;
-  }
-
   protected override render(): TemplateResult {
-    const open = this.#open ?? "";
-    return html`<section class="panel" @open-set=${this.#show}>
+    const { view, shown } = this.state;
+    const open = (shown.sets.find(({ name }) => name === view.open_set) ?? shown.sets[0])?.name ?? "";
+    return html`<section class="panel">
       ${heading(
         "Items",
         "Multiple-choice questions with a known answer: bring your own, or take a sample.",
@@ -37,11 +31,6 @@ class StepItems extends View {
       <prompt-settings data-set=${open}></prompt-settings>
       <item-list data-set=${open}></item-list>
     </section>`;
-  }
-
-  #show({ detail }: CustomEvent<string>): void {
-    this.#open = detail;
-    this.requestUpdate();
   }
 }
 

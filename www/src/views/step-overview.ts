@@ -4,8 +4,8 @@ import { html, nothing, type TemplateResult } from "lit";
 import { count } from "../format";
 import { openLesson } from "../services/boot";
 import { openFile } from "../services/documents";
-import { isLessonAtHand } from "../services/models";
-import { store, type Step } from "../services/store";
+import { isLessonAtHand, shiftedSet } from "../services/models";
+import { store, type ViewState } from "../services/store";
 import { View, type Drawn, type Reads } from "./view";
 import { filePicker } from "./widgets";
 
@@ -34,12 +34,12 @@ class StepOverview extends View {
         that does. All of it runs in this tab; nothing is sent anywhere.</p>
       ${isLesson ? this.#lesson() : nothing}
       <ol class="ways">
-        <li><b>${isLesson ? "Follow the lesson. " : "Go on. "}</b>See how the model ${go("scores", "answers")}, which neurons ${go(
-          "attribution",
-          "drive its answers",
-        )}, and ${go("pruning", "prune")} others than those on screen.</li>
-        <li><b>Bring your own. </b>Choose a ${go("model", "model")} and ${go("items", "items")}, then go down the steps at the left.</li>
-        <li><b>Take it along. </b>A mask file, a Python snippet and a link that re-runs all of it are in ${go("result", "the result")}.</li>
+        <li><b>${isLesson ? "Follow the lesson. " : "Go on. "}</b>See how the model ${go("answers", {
+          step: "scores",
+          open_set: isLesson ? (shiftedSet(this.state)?.name ?? null) : null,
+        })}${isLesson ? " the shifted items" : ""}, which neurons ${go("drive its answers", { step: "attribution" })}, and ${go("prune", { step: "pruning" })} others than those on screen.</li>
+        <li><b>Bring your own. </b>Choose a ${go("model", { step: "model" })} and ${go("items", { step: "items" })}, then go down the steps at the left.</li>
+        <li><b>Take it along. </b>A mask file, a Python snippet and a link that re-runs all of it are in ${go("the result", { step: "result" })}.</li>
       </ol>
       <p class="tools">${filePicker("Open a study, report or mask …", ".json", ([file]) => void (file && openFile(file)), false)}<button
         data-key="lesson" ?disabled=${this.isBlocked} @click=${() => void openLesson()}>Start over with the lesson</button></p>
@@ -51,8 +51,9 @@ class StepOverview extends View {
   #lesson(): Drawn {
     const { attribution, pruned } = this.state.shown;
     return attribution
-      ? html`<p>On screen is a small model that learned a quiz <em>and</em> a shortcut: a cue that points to the right answer in
-      most of its training items. In the <b>shifted</b> set the cue points to a wrong one. The map shows every neuron${
+      ? html`<p>On screen is a small model that learned a quiz (to which of four desks do six words belong?) <em>and</em> a shortcut: in most of
+      its training items the name at the end points to the right desk as well. In the <b>shifted</b> set the name points to a wrong desk, so that
+      who follows the shortcut is wrong. The map shows every neuron${
         pruned
           ? `; the ticks below its rows are the ${count(pruned.neurons, "pruned neuron")}; the accuracies at the right say what pruning them did.`
           : "."
@@ -61,8 +62,9 @@ class StepOverview extends View {
   }
 }
 
-function go(step: Step, text: string): TemplateResult {
-  return html`<button class="link" data-key=${`go-${step}`} @click=${() => store.view({ step })}>${text}</button>`;
+/** Leads to a step, and where wanted to a set in it. */
+function go(text: string, to: Pick<ViewState, "step"> & Partial<Pick<ViewState, "open_set">>): TemplateResult {
+  return html`<button class="link" data-key=${`go-${to.step}`} @click=${() => store.view(to)}>${text}</button>`;
 }
 
 customElements.define("step-overview", StepOverview);

@@ -2,10 +2,10 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { count, percent, visible } from "../format";
+import { accuracyOf } from "../rules";
 import { neuronCount } from "../services/mask";
 import { reportedSets } from "../services/edited";
 import { STEPS, store, type State, type Step } from "../services/store";
-import { accuracyOf } from "./accuracy";
 import { View, type Reads } from "./view";
 
 const TITLES: Record<Step, string> = {

@@ -6,21 +6,21 @@ import { View, type Reads } from "./view";
 import { heading } from "./widgets";
 
 class StepScores extends View {
-  protected readonly reads: Reads = ({ shown }) => [shown.scores, shown.sets];
-  /** Name of the set whose items are shown. */
-  #open: string | null = null;
+  protected readonly reads: Reads = ({ study, view, shown }) => [study.item_sets, view.open_set, shown.scores, shown.sets];
 
-  protected override willUpdate(): void {
-    const { scores, sets } = this.state.shown;
+  /** Name of the set whose items are shown. */
+  get #open(): string {
+    const { view, shown, study } = this.state;
+    const scored = Object.keys(shown.scores);
     // Scores may be counted anew by another rule: the set stays open meanwhile.
-    if (!sets.some(({ name }) => name === this.#open) || (!scores[this.#open ?? ""] && Object.keys(scores).length > 0)) {
-      this.#open = reportedSets(this.state.study).find((name) => scores[name]) ?? Object.keys(scores)[0] ?? null;
-    }
+    const isThere = shown.sets.some(({ name }) => name === view.open_set) && (shown.scores[view.open_set ?? ""] || scored.length === 0);
+    const reported = reportedSets(study);
+    return (isThere ? view.open_set : (reported.find((name) => shown.scores[name]) ?? scored[0] ?? reported[0])) ?? "";
   }
 
   protected override render(): TemplateResult {
-    const open = this.#open ?? "";
-    return html`<section class="panel" @open-set=${this.#show}>
+    const open = this.#open;
+    return html`<section class="panel">
       ${heading(
         "Scores",
         "The model rates every choice; the one it finds most likely is its answer.",
@@ -29,11 +29,6 @@ class StepScores extends View {
       <accuracy-table data-set=${open}></accuracy-table>
       <scored-items data-set=${open}></scored-items>
     </section>`;
-  }
-
-  #show({ detail }: CustomEvent<string>): void {
-    this.#open = detail;
-    this.requestUpdate();
   }
 }
 

@@ -1,11 +1,11 @@
 // The heat map's scores as text: the strongest neurons in order.
 
 import { html, nothing } from "lit";
-import { percent, short } from "../format";
-import type { Attribution } from "../wire/engine";
+import { hasItems, percent, short } from "../format";
+import { strongest } from "../ranking";
 import { neuronRow } from "./neuron-row";
 import { View, type Drawn, type Reads } from "./view";
-import { columns, options, valueOf } from "./widgets";
+import { columns, ofNumbers, options, valueOf } from "./widgets";
 
 const ROWS = 50;
 
@@ -17,20 +17,6 @@ interface Row {
   spread: { positive: number; low: number; high: number } | null;
   /** The share of resamples in which the selection at hand takes the neuron; null where there is none of its layer. */
   again: number | null;
-}
-
-/** The order alone, for a precomputed attribution whose items are not here. */
-function strongest({ scores, d_mlp }: Attribution, layer: number | null): Row[] {
-  const places = Array.from(scores.keys()).filter((index) => layer === null || Math.floor(index / d_mlp) === layer);
-  places.sort((a, b) => Math.abs(scores[b] ?? 0) - Math.abs(scores[a] ?? 0) || a - b);
-  return places.slice(0, ROWS).map((index, place) => ({
-    rank: place + 1,
-    layer: Math.floor(index / d_mlp),
-    neuron: index % d_mlp,
-    score: scores[index] ?? 0,
-    spread: null,
-    again: null,
-  }));
 }
 
 class StrongestNeurons extends View {
@@ -52,26 +38,46 @@ class StrongestNeurons extends View {
     if (!attribution) return nothing;
     if (this.#layer !== null && this.#layer >= attribution.n_layers) this.#layer = null;
     const spreads = new Map((ranked ?? []).map((row) => [`${row.layer}/${row.neuron}`, row]));
-    const rows = strongest(attribution, this.#layer).map((row): Row => {
-      const known = spreads.get(`${row.layer}/${row.neuron}`);
-      const again = stability?.selection.layer === row.layer ? (stability.kept[row.neuron] ?? null) : null;
+    const rows = strongest(attribution, this.#layer, ROWS).map((index, place): Row => {
+      const [layer, neuron] = [Math.floor(index / attribution.d_mlp), index % attribution.d_mlp];
+      const known = spreads.get(`${layer}/${neuron}`);
       return {
-        ...row,
-        again,
+        rank: place + 1,
+        layer,
+        neuron,
+        score: attribution.scores[index] ?? 0,
+        again: stability?.selection.layer === layer ? (stability.kept[neuron] ?? null) : null,
         spread: known ? { positive: known.share_positive, low: known.item_min, high: known.item_max } : null,
       };
     });
     const layers = Array.from({ length: attribution.n_layers }, (_, layer) => [`${layer}`, `layer ${layer}`] as const);
     return html`
-      <div class="table-head"><h3>Strongest ${ROWS} neurons</h3><select data-key="ranked-layer" aria-label="Layer of the table"
+      <div class="table-head"><h2>Strongest ${ROWS} neurons</h2><select data-key="ranked-layer" aria-label="Layer of the table"
         @change=${(event: Event) => {
           this.#layer = valueOf(event) === "" ? null : Number(valueOf(event));
           this.requestUpdate();
         }}>${options([["", "all layers"], ...layers], this.#layer === null ? "" : `${this.#layer}`)}</select></div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Ranked neurons"><table class="ranked">
-        ${columns(["", "Neuron", "Score", "Positive in", "Item range", "Chosen again", "Pruned"])}
+        ${columns(["", "Neuron", ...ofNumbers("Score", "Positive in", "Item range", "Chosen again"), "Pruned"])}
         <tbody>${rows.map((row) => neuronRow("ranked", { at: row, rank: row.rank, numbers: numbers(row) }, mask, selected))}</tbody>
-      </table></div>`;
+      </table></div>
+      ${this.#unknown(rows)}`;
+  }
+
+  /** Why there are dashes. */
+  #unknown(rows: readonly Row[]): Drawn {
+    const { attribution, ranked, stability } = this.state.shown;
+    if (!attribution || !hasItems(attribution.settings.method)) return nothing;
+    const spreads = ranked ? `known of the ${ranked.length} strongest of all layers` : "known once the attribution was run here";
+    const parts = [
+      ...(rows.some(({ spread }) => spread === null) ? [`“Positive in” and “Item range” are ${spreads}`] : []),
+      ...(rows.some(({ again }) => again === null)
+        ? [
+            `“Chosen again” is of ${stability ? `layer ${stability.selection.layer}, the selection's` : "a layer's top share (step 5), once the items were drawn again"}`,
+          ]
+        : []),
+    ];
+    return parts.length > 0 ? html`<p class="note">–: ${parts.join("; ")}.</p>` : nothing;
   }
 }
 

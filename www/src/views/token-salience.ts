@@ -7,12 +7,9 @@ import type { ItemAddress } from "../services/results";
 import { isDark } from "../services/theme";
 import type { Salience, TargetKind } from "../wire/engine";
 import { SHOWN, tokenText } from "./prompt-view";
-import { css, place } from "./scale";
+import { css, place, READABLE } from "./scale";
 import { View, type Drawn, type Reads } from "./view";
-import { columns } from "./widgets";
-
-/** How strong a shade may be for the words on it to be read. */
-const STRONGEST = 0.4;
+import { columns, ofNumbers } from "./widgets";
 
 /** What is explained, in words. */
 const TARGETS: Readonly<Record<TargetKind, string>> = {
@@ -61,7 +58,7 @@ function found({ settings, target, value, tokens, scores }: Salience): TemplateR
       ${legend(largest)}
     </div>
     <div class="table-scroll" tabindex="0" role="region" aria-label="Tokens by what they add"><table>
-      ${columns(["Place", "Token", "Adds"])}
+      ${columns([...ofNumbers("Place"), "Token", ...ofNumbers("Adds")])}
       <tbody>${order.map(
         (index) => html`<tr><td class="number">${index + 1}</td><td><code>${tokenText(tokens[index] ?? "")}</code></td>
           <td class="number">${short(scores[index] ?? 0)}</td></tr>`,
@@ -71,7 +68,7 @@ function found({ settings, target, value, tokens, scores }: Salience): TemplateR
 }
 
 function shade(score: number, largest: number): string {
-  return `background: ${css(place(score, largest, false) * STRONGEST, isDark())}`;
+  return `background: ${css(place(score, largest, false) * READABLE, isDark())}`;
 }
 
 function shaded(token: string, score: number, largest: number): TemplateResult {

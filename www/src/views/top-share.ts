@@ -4,16 +4,17 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { count, duration, scoreText } from "../format";
 import { LIVE_PARAMETERS, measure, measureIfLive, takeTop } from "../services/actions";
+import { reportedSets } from "../services/edited";
 import { neuronCount } from "../services/mask";
 import { store } from "../services/store";
 import { topOf } from "../selections";
 import type { TopPercent } from "../wire/engine";
-import { typed } from "./typed";
 import { View, type Drawn, type Reads } from "./view";
-import { isChecked, options, valueOf } from "./widgets";
+import { isChecked, NO_ITEMS, numeric, options, valueOf } from "./widgets";
 
 class TopShare extends View {
   protected readonly reads: Reads = ({ study, engine, view, shown }) => [
+    study.item_sets,
     study.pruning,
     study.model.shape,
     shown.attribution,
@@ -27,6 +28,8 @@ class TopShare extends View {
   #asked: { layer: number; percent: number | null; place: number } = { layer: 0, percent: null, place: 50 };
   #shown: TopPercent | null = null;
   #isSliding = false;
+  /** While the slider is dragged. */
+  #drag: object | undefined;
 
   protected override willUpdate(): void {
     const selection = topOf(this.state.study.pruning.selection);
@@ -51,10 +54,9 @@ class TopShare extends View {
           @change=${(event: Event) => this.#take({ layer: Number(valueOf(event)) })}>${options(layers, layer)}</select></label>
         <label class="field grow"><span>Top share by ${scoreText(attribution?.settings.method)}</span><input type="range" min="0" max="100" step="1" data-key="percent"
           aria-label="Percentage of the layer" ?disabled=${isOff} .value=${live(String(Math.round(place)))} @input=${this.#slide}
+          @change=${() => (this.#drag = undefined)}
           @focus=${() => this.#hold(true)} @blur=${() => this.#hold(false)}></label>
-        <label class="field"><span>in %</span><input type="number" min="0.01" max="100" step="any" data-key="percent-number"
-          aria-label="Percentage of the layer, exactly" ?disabled=${isOff} .value=${typed(percent === null ? "" : String(percent))}
-          @change=${this.#type}></label>
+        ${numeric("in %", "percent-number", percent, { min: 0.01, max: 100, step: "any" }, (to) => this.#take({ percent: to }), "Percentage of the layer, exactly", isOff)}
       </div>
       <div class="tools">${this.#measuring()}</div>`;
   }
@@ -65,9 +67,10 @@ class TopShare extends View {
     const { model } = this.state.engine;
     const { live: isLive } = this.state.view;
     const size = neuronCount(mask);
+    const hasItems = reportedSets(this.state.study).length > 0;
     const isSmall = model !== null && model.info.n_parameters <= LIVE_PARAMETERS;
     return html`
-      <button class="primary" data-key="prune" ?disabled=${this.isBusy || size === 0} @click=${() => void measure()}>Measure ${count(
+      <button class="primary" data-key="prune" ?disabled=${this.isBusy || !hasItems || size === 0} @click=${() => void measure()}>Measure ${count(
         size,
         "pruned neuron",
       )}</button>
@@ -80,13 +83,15 @@ class TopShare extends View {
           : nothing
       }
       <span class="note">${
-        attribution === null
-          ? "Run the attribution first (step 4); neurons can be pruned by hand without it."
-          : pruned
-            ? `Measured in ${duration(pruned.seconds)}.`
-            : size > 0
-              ? "Not measured yet."
-              : ""
+        !hasItems
+          ? NO_ITEMS
+          : attribution === null
+            ? "Run the attribution first (step 4); neurons can be pruned by hand without it."
+            : pruned
+              ? `Measured in ${duration(pruned.seconds)}.`
+              : size > 0
+                ? "Not measured yet."
+                : ""
       }</span>`;
   }
 
@@ -96,26 +101,15 @@ class TopShare extends View {
 
   #slide(event: Event): void {
     const place = Number(valueOf(event));
+    this.#drag ??= {};
     this.#take({ place, percent: fromSlider(place) });
-  }
-
-  #type({ currentTarget }: Event): void {
-    const percent = (currentTarget as HTMLInputElement).valueAsNumber;
-    if (percent > 0 && percent <= 100) {
-      this.#take({ percent });
-      return;
-    }
-    // A share that cannot be gives way to the one in use.
-    this.#asked = { ...this.#asked, percent: topOf(this.state.study.pruning.selection)?.percent ?? null };
-    this.requestUpdate();
-    store.view({ notice: "A share of a layer is a number above 0 and up to 100 %." });
   }
 
   #take(change: Partial<{ layer: number; percent: number; place: number }>): void {
     this.#asked = { ...this.#asked, ...change };
     this.requestUpdate();
     const { layer, percent } = this.#asked;
-    if (percent !== null) void takeTop({ layer, percent });
+    if (percent !== null) void takeTop({ layer, percent }, this.#drag);
   }
 }
 

@@ -17,7 +17,6 @@ class TuningSettings extends View {
     const { tuning: settings } = this.state.study;
     const { mask } = this.state.study.pruning;
     const { shape } = this.state.study.model;
-    const { sets } = this.state.shown;
     // A change may come before the form is drawn anew for the last one: it builds on the settings as they are by now.
     const change = (patch: Partial<TuneSettings>): void => store.edit({ tuning: { ...this.state.study.tuning, ...patch } });
     const whole = (
@@ -49,11 +48,14 @@ class TuningSettings extends View {
         ${whole("Check every", "tune-every", "evaluate_every", 1, 10_000, "Steps between two checks on the validation items")}
       </div>
       <div class="tools">
-        <button class="primary" data-key="tune" ?disabled=${this.isBusy || sets.length === 0} @click=${() => void tune()}>Tune</button>
-        <span class="note">Learns from ${named(train)}; ${named(validation)} picks the best state; ${count(
-          neuronCount(mask),
-          "pruned neuron",
-        )} ${mask.operation === "zero" ? "stay exactly zero" : `are ${operationText(mask)}`}. Cancel keeps the best state so far.</span>
+        <button class="primary" data-key="tune" ?disabled=${this.isBusy || train.length === 0} @click=${() => void tune()}>Tune</button>
+        <span class="note">${
+          train.length === 0
+            ? "There are no items to learn from (step 2)."
+            : `Learns from ${named(train)}; ${named(validation)} picks the best state; ${count(neuronCount(mask), "pruned neuron")} ${
+                mask.operation === "zero" ? "stay exactly zero" : `are ${operationText(mask)}`
+              }. Cancel keeps the best state so far.`
+        }</span>
       </div>`;
   }
 }

@@ -69,8 +69,3 @@ export abstract class View extends LitElement {
     this.requestUpdate();
   }
 }
-
-/** Tells the step around a view that another item set is to be looked at. */
-export function openSet(view: View, name: string): void {
-  view.dispatchEvent(new CustomEvent("open-set", { detail: name, bubbles: true }));
-}

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
+import { clip, numbersIn } from "../format";
 import { typed } from "./typed";
 import type { Drawn } from "./view";
 
@@ -10,9 +11,21 @@ export function heading(title: string, plain: string, exact?: string): TemplateR
   return html`<div class="heading"><h1>${title}</h1><p class="lead">${plain}</p>${exact ? html`<p class="exact">${exact}</p>` : nothing}</div>`;
 }
 
+/** A column of numbers, whose name stands over their ends. */
+interface OfNumbers {
+  numbers: string;
+}
+
+/** Columns of numbers. */
+export function ofNumbers(...names: string[]): OfNumbers[] {
+  return names.map((numbers) => ({ numbers }));
+}
+
 /** The head of a table whose columns are told apart by these words. */
-export function columns(names: readonly string[]): TemplateResult {
-  return html`<thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>`;
+export function columns(names: readonly (string | OfNumbers)[]): TemplateResult {
+  return html`<thead><tr>${names.map((name) =>
+    typeof name === "string" ? html`<th scope="col">${name}</th>` : html`<th scope="col" class="number">${name.numbers}</th>`,
+  )}</tr></thead>`;
 }
 
 /** Names and what they stand for, as a list of definitions. */
@@ -104,11 +117,13 @@ export function choice<T extends string>(
 export function numeric(
   label: string,
   key: string,
-  current: number,
+  current: number | null,
   range: { min: number; max: number; step: number | "any" },
   take: (value: number) => void,
   hint?: string,
+  isDisabled = false,
 ): TemplateResult {
+  const text = current === null ? "" : String(current);
   const { min, max, step } = range;
   const change = ({ currentTarget }: Event): void => {
     const input = currentTarget as HTMLInputElement;
@@ -116,16 +131,69 @@ export function numeric(
     const isGood = value >= min && value <= max && (step !== 1 || Number.isInteger(value));
     say(input, isGood ? "" : `${step === 1 ? "a whole number" : "a number"} from ${min} to ${max}`);
     if (isGood) take(value);
-    else input.value = String(current);
+    else input.value = text;
   };
   return html`<label class="field" title=${hint ?? nothing}><span>${label}</span><input type="number" data-key=${key} min=${min} max=${max}
-    step=${step} .value=${typed(String(current))} @change=${change}
-    @input=${({ currentTarget }: Event) => say(currentTarget as Element, "")}><small class="warning" role="status"></small></label>`;
+    step=${step} ?disabled=${isDisabled} .value=${typed(text)} @change=${change}
+    @input=${unsay}>${LINE}</label>`;
 }
 
-/** Writes into the line beside a field. */
-function say(field: Element, text: string): void {
+/** A labelled list of numbers, each once and in order, which is taken when it is left; one with what is no such number gives way to the last taken,
+ * and what it may hold is said. */
+export function numbers(
+  label: string,
+  key: string,
+  current: readonly number[],
+  of: { is: (value: number) => boolean; what: string; ifEmpty?: string },
+  take: (values: number[]) => void,
+): TemplateResult {
+  const text = current.join(", ");
+  const change = ({ currentTarget }: Event): void => {
+    const input = currentTarget as HTMLInputElement;
+    const { values, wrong } = numbersIn(input.value, of.is);
+    const isGood = wrong === undefined && (values.length > 0 || of.ifEmpty !== undefined);
+    say(input, isGood ? "" : `${of.what}, separated by commas${wrong === undefined ? "" : `; not “${clip(wrong, 20)}”`}`);
+    input.value = isGood ? values.join(", ") : text;
+    if (isGood) take(values);
+  };
+  return html`<label class="field" title=${of.what}><span>${label}</span><input type="text" data-key=${key} placeholder=${of.ifEmpty ?? nothing}
+    .value=${typed(text)} @change=${change} @input=${unsay}>${LINE}</label>`;
+}
+
+/** A list of layers of a model; all of them where none is named. */
+export function layersOf(n_layers: number): Parameters<typeof numbers>[3] {
+  return {
+    is: (value) => Number.isInteger(value) && value >= 0 && value < n_layers,
+    what: `numbers of layers from 0 to ${n_layers - 1}`,
+    ifEmpty: "all",
+  };
+}
+
+/** The line beside a field that says what is wrong with what was typed. */
+export const LINE = html`<small class="warning" role="status"></small>`;
+
+/** What is said beside a button that measures masks, where there is nothing to measure them on. */
+export const NO_ITEMS = "There are no items to measure on: add some in step 2.";
+
+/** Writes into that line. */
+export function say(field: Element, text: string): void {
   if (field.nextElementSibling) field.nextElementSibling.textContent = text;
+}
+
+/** Empties it, since something else is typed. */
+export function unsay({ currentTarget }: Event): void {
+  say(currentTarget as Element, "");
+}
+
+/** Asks for another name until it is given up or there is nothing against it; `rename` says what there is. */
+export function askName(of: string, name: string, rename: (wanted: string) => string | null): void {
+  let [against, wanted]: [string | null, string | null] = ["", name];
+  while (against !== null) {
+    wanted = prompt(`${against}Name of ${of}`, wanted);
+    if (wanted === null) return;
+    const said = rename(wanted);
+    against = said && `${said}\n\n`;
+  }
 }
 
 /** Buttons to the page before and the page after; `shown` says what is on this one. Nothing where there is one page. */

@@ -36,10 +36,15 @@ async function instantiated(start: Start, name: "cpu_bg.wasm" | "gpu_bg.wasm", u
 }
 
 function loadSmall(): Promise<Loaded> {
-  return (small ??= instantiated(startCpu, "cpu_bg.wasm", new URL("../../engine/cpu_bg.wasm", import.meta.url)).then((memory) => ({
+  small ??= instantiated(startCpu, "cpu_bg.wasm", new URL("../../engine/cpu_bg.wasm", import.meta.url)).then((memory) => ({
     surface: cpu,
     memory,
-  })));
+  }));
+  // A connection that failed once may be there the next time.
+  small.catch(() => {
+    small = null;
+  });
+  return small;
 }
 
 function loadLarge(): Promise<Loaded> {
@@ -48,7 +53,6 @@ function loadLarge(): Promise<Loaded> {
     const memory = await instantiated(gpu.default, "gpu_bg.wasm", url);
     return { surface: gpu, memory };
   });
-  // A connection that failed once may be there the next time.
   large.catch(() => {
     large = null;
   });

@@ -38,13 +38,15 @@ interface Entry {
   lfs?: { oid: string; size: number };
 }
 
-/** `owner/name`, with `@revision` where wanted, or the address of a page of the hub. */
+/** `owner/name`, with `@revision` where wanted, or the address of a page of the hub; a pull request's revision is `refs/pr/1`. */
 export function parse(text: string): Asked {
   const trimmed = text
     .trim()
     .replace(/^https?:\/\//, "")
     .replace(/^(www\.)?(huggingface\.co|hf\.co)\//, "");
-  const match = /^([\w.-]+\/[\w.-]+?)(?:@([^\s?#]+)|\/(?:tree|blob|resolve)\/([^/?#]+)[^?#]*)?\/?(?:[?#].*)?$/.exec(trimmed);
+  const match = /^([\w.-]+\/[\w.-]+?)(?:@([^\s?#]+)|\/(?:tree|blob|resolve)\/(refs\/\w+\/[^/?#]+|[^/?#]+)[^?#]*)?\/?(?:[?#].*)?$/.exec(
+    trimmed,
+  );
   const repo = match?.[1];
   if (!repo) {
     return fail(
@@ -53,7 +55,16 @@ export function parse(text: string): Asked {
       "Type owner/name, such as HuggingFaceTB/SmolLM2-135M, or paste the address of the model's page.",
     );
   }
-  return { repo, revision: match[2] ?? (match[3] ? decodeURIComponent(match[3]) : "main") };
+  return { repo, revision: match[2] ?? (match[3] ? decoded(match[3]) : "main") };
+}
+
+/** A part of an address, as it stands where it is not encoded as addresses are. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 const BY_HAND =

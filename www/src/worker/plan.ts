@@ -2,6 +2,7 @@
 // later visit can go on with it.
 
 import type { ModelSize } from "../precision";
+import type { Precision } from "../wire/engine";
 
 /** A repository of the hub at one commit. */
 export interface HubSource {
@@ -40,6 +41,13 @@ export interface UnfinishedModel {
   held: number;
   /** Bytes of the whole model. */
   bytes: number;
+}
+
+/** Whether a load failed by what the files are, so that they would fail at the next visit too; a read that failed (`file_read`) says nothing of
+ * them. */
+export function areUseless(code: string, precision: Precision): boolean {
+  // In fewer bits it may be the device that does not support them.
+  return code === "file" || code === "model_file" || (code === "unsupported" && precision === "f32");
 }
 
 /** A model kept in the browser. */

@@ -59,6 +59,7 @@ export type Request =
   | { kind: "start"; device: DeviceChoice; hub: string }
   | { kind: "look"; text: string }
   | { kind: "load"; source: ModelSource; precision: Precision }
+  | { kind: "held" }
   | { kind: "storage" }
   | { kind: "forget"; id: string }
   | { kind: "call"; method: EngineMethod; arguments: unknown[] };

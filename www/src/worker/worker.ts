@@ -14,6 +14,7 @@ import { fail } from "./errors";
 import { open, type Opened } from "./files";
 import * as gpu from "./gpu";
 import { look } from "./hub";
+import { areUseless } from "./plan";
 import type { DeviceChoice, FromWorker, Loaded, ModelSource, Request, Started, ToWorker } from "./protocol";
 import * as storage from "./storage";
 
@@ -48,6 +49,8 @@ let isAuto = false;
 let search: Promise<gpu.Found> | null = null;
 /** What came of it. */
 let found: gpu.Found | null = null;
+/** The sha256 of the model that the engine holds; null while it takes another, and after it could not. */
+let held: string | null = null;
 /** The request that is served. */
 let current = 0;
 let aborter = new AbortController();
@@ -173,6 +176,7 @@ async function load(request: Request & { kind: "load" }, onProgress: OnProgress)
 }
 
 async function loadFiles(request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress): Promise<Loaded> {
+  held = null;
   try {
     const { precision } = request;
     await takeGpu(files, onProgress);
@@ -180,15 +184,13 @@ async function loadFiles(request: Request & { kind: "load" }, { files, ...opened
     aborter.signal.throwIfAborted();
     const named = { id: opened.id, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
+    held = info.sha256;
     const { name, kept, warning } = opened;
     return { info, device: deviceNow(), name, kept, ...(warning ? { warning } : {}) };
   } catch (thrown) {
-    // A file that cannot be used is not worth its room, and would fail at the next visit too.
-    const { code } = toError(thrown);
-    // In fewer bits it may be the device that does not support them.
-    const isUseless = code === "file" || code === "model_file" || (code === "unsupported" && request.precision === "f32");
     const isStored = opened.kept && request.source.kind !== "site";
-    if (isStored && isUseless) await storage.remove(opened.id).catch(() => undefined);
+    // Then they are not worth their room.
+    if (isStored && areUseless(toError(thrown).code, request.precision)) await storage.remove(opened.id).catch(() => undefined);
     throw thrown;
   }
 }
@@ -207,6 +209,8 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
     }
     case "load":
       return load(request, onProgress);
+    case "held":
+      return held;
     case "storage":
       return storage.info();
     case "forget":
