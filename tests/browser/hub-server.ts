@@ -86,6 +86,10 @@ export class HubServer {
   readonly faults = new Map<string, Fault>();
   /** What the page's worker runs before all else, so that its browser is another one. */
   stub = "";
+  /** The hub takes questions, and answers none. */
+  isSilent = false;
+  /** A newer version of the page is in the place of the one that is open: what that one has not fetched yet is gone. */
+  isNewer = false;
   #server: Server;
 
   private constructor(readonly repositories: Record<string, HubRepository>) {
@@ -131,6 +135,7 @@ export class HubServer {
   }
 
   #api(response: ServerResponse, name: string, kind: string, revision: string): void {
+    if (this.isSilent) return;
     const repository = this.repositories[name];
     // The hub tells strangers no difference between a private repository and none.
     if (!repository) return this.#json(response, 401, { error: "Invalid username or password." });

@@ -156,6 +156,9 @@ function repositories(): Record<string, HubRepository> {
 
 const test = withHub(repositories);
 
+/** A worker that waits two seconds where another one waits many. */
+const IMPATIENT = "{ const wait = self.setTimeout; self.setTimeout = (run, ms) => wait(run, ms >= 20_000 ? 2000 : ms); }\n";
+
 async function openModels(page: Page, hub: HubServer): Promise<void> {
   await page.goto(`${hub.origin}/secateur/?device=wasm`);
   await ready(page);
@@ -280,6 +283,24 @@ test("a repository that cannot be used says why and what to do", async ({ page, 
   await expect(control(page, "hub-load")).toBeDisabled();
 });
 
+test("a hub that does not answer holds nothing up, and is given up by a cancel or after a while", async ({ page, hub }) => {
+  hub.isSilent = true;
+  await openModels(page, hub);
+  await look(page, "tests/tiny");
+  await expect(page.locator(".hub-answer")).toContainText("Asking the hub");
+  await score(page);
+  await step(page, "model");
+  await control(page, "hub-cancel").click();
+  await expect(page.locator(".hub-answer")).toHaveText("");
+  await expect(control(page, "hub-look")).toBeEnabled();
+
+  hub.stub = IMPATIENT;
+  await page.reload();
+  await ready(page);
+  await look(page, "tests/tiny");
+  await expect(page.locator(".hub-answer [role=alert]")).toContainText("did not answer within 20 seconds");
+});
+
 test("one of several GGUF files is chosen", async ({ page, hub }) => {
   await openModels(page, hub);
   await look(page, "tests/gguf");
@@ -300,6 +321,15 @@ test("a cut connection is taken up again where it was cut", async ({ page, hub }
   expect(first).toMatchObject({ range: null, sent: 12_000 });
   expect(second).toMatchObject({ range: "bytes=12000-", status: 206, sent: size - 12_000 });
   expect(more).toHaveLength(0);
+});
+
+test("a connection that stays open and brings nothing more is taken up again like one that was cut", async ({ page, hub }) => {
+  hub.stub = IMPATIENT;
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  expect(hub.take("model.safetensors")).toMatchObject([{ range: null }, { range: "bytes=12000-" }]);
 });
 
 test("a cancelled download goes on at a later visit, and fetches only what is missing", async ({ page, hub }) => {

@@ -83,9 +83,12 @@ class EngineClient extends EventTarget {
     return this.#ask({ kind: "load", source, precision }, onProgress);
   }
 
-  /** What a repository of the hub offers. */
-  look(text: string): Promise<HubListing> {
-    return this.#ask({ kind: "look", text });
+  /** What a repository of the hub offers. The engine's work does not wait for it. */
+  look(text: string, signal: AbortSignal): Promise<HubListing> {
+    return this.#ask(
+      { kind: "look", text },
+      Object.assign(() => undefined, { signal }),
+    );
   }
 
   storage(): Promise<StorageInfo> {

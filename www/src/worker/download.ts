@@ -5,6 +5,7 @@ import { Sha256 } from "../../engine/cpu.js";
 import { fail, megabytes } from "./errors";
 import { weightsHash } from "./hash";
 import { Meter } from "./meter";
+import { Patience } from "./patience";
 import type { DownloadPlan, PlannedFile, StoredModel } from "./plan";
 import * as storage from "./storage";
 import type { Sink } from "./storage";
@@ -12,6 +13,8 @@ import type { Sink } from "./storage";
 /** Attempts in a row that bring no byte. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 500;
+/** An attempt that brings no byte for so long is taken for a cut connection. */
+const SILENCE_SECONDS = 30;
 /** Bytes hashed at once of what an earlier visit fetched. */
 const REREAD_BYTES = 4 << 20;
 /** Room that the browser needs beside the files. */
@@ -192,12 +195,20 @@ class Transfer {
   async #attempt(): Promise<void> {
     const url = this.file.urls[this.#url];
     if (!url) throw new Refused("no source that a page can use");
-    const response = await this.#request(url);
-    if (response.status === 200 && this.sink.size > 0) this.#restart();
-    await this.#copy(response.body as ReadableStream<Uint8Array>);
+    const patience = new Patience(SILENCE_SECONDS, this.signal);
+    try {
+      const response = await this.#request(url, patience);
+      if (response.status === 200 && this.sink.size > 0) this.#restart();
+      await this.#copy(response.body as ReadableStream<Uint8Array>, patience);
+    } catch (error) {
+      if (patience.isOver) throw new Broken(`nothing came for ${SILENCE_SECONDS} seconds`, { cause: error });
+      throw error;
+    } finally {
+      patience.end();
+    }
   }
 
-  async #request(url: string): Promise<Response> {
+  async #request(url: string, patience: Patience): Promise<Response> {
     const { host } = new URL(url);
     const held = this.sink.size;
     let response: Response;
@@ -205,15 +216,15 @@ class Transfer {
       // A range of this form needs no permission of another host's server; any other header would.
       const headers: Record<string, string> = held > 0 ? { Range: `bytes=${held}-` } : {};
       // The browser's cache would hold a second copy, and put ranges together as it sees fit.
-      response = await fetch(url, { signal: this.signal, cache: "no-store", headers });
+      response = await fetch(url, { signal: patience.signal, cache: "no-store", headers });
+      patience.heard();
     } catch (error) {
-      this.signal.throwIfAborted();
       throw new Broken(`${host}: not reachable`, { cause: error });
     }
     if (await this.#isUsable(response, host, held)) return response;
     await response.body?.cancel();
     this.#restart();
-    return this.#request(url);
+    return this.#request(url, patience);
   }
 
   /** False when the bytes at hand do not go with the server's: then the file begins anew. */
@@ -241,16 +252,16 @@ class Transfer {
     return !(status === 206 && range && !range.startsWith(`bytes ${held}-`));
   }
 
-  async #copy(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async #copy(stream: ReadableStream<Uint8Array>, patience: Patience): Promise<void> {
     const reader = stream.getReader();
     try {
       for (;;) {
         this.signal.throwIfAborted();
         const { done, value } = await reader.read().catch((error: unknown) => {
-          this.signal.throwIfAborted();
           throw new Broken("the connection was cut", { cause: error });
         });
         if (done) return;
+        patience.heard();
         const { bytes } = this.file;
         if (this.sink.size + value.byteLength > bytes) throw new Refused(`it has more than ${bytes} bytes`);
         this.sink.append(value);
