@@ -204,6 +204,7 @@ export class HubServer {
     const inside = normalize(pathname).replace(/^\/secateur\/?/, "");
     const path = join(DIST, inside === "" ? "index.html" : inside);
     try {
+      if (this.isNewer && inside.startsWith("assets/")) throw new Error("it has another name now");
       const isWorker = /\/worker-[^/]*\.js$/.test(path);
       const bytes = Buffer.concat([Buffer.from(isWorker ? this.stub : ""), readFileSync(path)]);
       response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-cache" });
