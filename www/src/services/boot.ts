@@ -1,7 +1,7 @@
 // From an empty page to a working one: the precomputed report at once, then the engine, the model and the items behind
 // it. After a worker's end the same, without the report.
 
-import type { CatalogEntry, SampleSet } from "../site";
+import { fetchCurrent, type CatalogEntry, type SampleSet } from "../site";
 import type { ItemSetSpec, Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
@@ -17,7 +17,7 @@ import { setsOfStudy, showReport } from "./study";
 
 async function json<T>(path: string): Promise<T | null> {
   try {
-    const response = await fetch(path);
+    const response = await fetchCurrent(path);
     return response.ok ? ((await response.json()) as T) : null;
   } catch {
     return null;

@@ -3,7 +3,7 @@
 import { estimate } from "../../engine/cpu.js";
 import { hasContents } from "../contents";
 import { loadBytes, parametersWithin } from "../precision";
-import type { CatalogEntry, CatalogSource } from "../site";
+import { fetchCurrent, type CatalogEntry, type CatalogSource } from "../site";
 import type { Estimate, ModelFile, OnProgress, Precision, SecateurError } from "../wire/engine";
 import { download, checkRoom } from "./download";
 import { fail, megabytes } from "./errors";
@@ -68,7 +68,7 @@ async function fromSite(entry: CatalogEntry, page: string, onProgress: OnProgres
       const local = sources.find((source) => source.kind === "local");
       const url = new URL(local?.path ?? name, page);
       const hint = "Check the connection, and reload the page.";
-      const response = await fetch(url, { signal }).catch(() => fail("download", `${name} cannot be fetched`, hint));
+      const response = await fetchCurrent(url, signal).catch(() => fail("download", `${name} cannot be fetched`, hint));
       // A host may answer a missing file with a page: that is no model.
       const isPage = (response.headers.get("content-type") ?? "").startsWith("text/html");
       if (!response.ok || isPage) fail("download", `${name} cannot be fetched (${url.host}: status ${response.status})`, hint);
