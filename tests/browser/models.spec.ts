@@ -426,6 +426,29 @@ test("a kept model is deleted", async ({ page, hub }) => {
   await expect(page.locator("[data-stored]")).toHaveCount(0);
 });
 
+test("a kept model that lost a part of a file says so, and can be fetched again", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  await page.evaluate(async () => {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const file = await (await models.getDirectoryHandle("tests--tiny")).getFileHandle("model.safetensors");
+    const writable = await file.createWritable({ keepExistingData: true });
+    await writable.truncate(100);
+    await writable.close();
+  });
+  await kept(page);
+  await page.reload();
+  const banner = page.locator(".banner.error");
+  await expect(banner).toHaveAttribute("data-code", "incomplete");
+  await expect(banner).toContainText("model.safetensors has 100 of its");
+  await idle(page);
+  await expect(page.locator("[data-stored]")).toHaveCount(0);
+  await step(page, "model");
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+});
+
 test("two tabs do not write one model", async ({ page, hub, context }) => {
   await openModels(page, hub);
   hub.faults.set("model.safetensors", { holdAfter: 12_000 });

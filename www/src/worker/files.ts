@@ -208,7 +208,12 @@ async function fromStorage({ id, sha256 }: { id: string; sha256?: string }): Pro
   if (!model || (sha256 && hash.sha256 && hash.sha256 !== sha256)) {
     return fail("not_stored", `the model ${id} is not kept in this browser any more`, "Choose it again in step 1.");
   }
-  const files = await storage.files(model);
+  const files = await storage.files(model).catch(async (thrown: unknown) => {
+    // What is left of it is of no use, and would stand in the way of another copy.
+    const isOfNoUse = (thrown as SecateurError).code === "incomplete";
+    if (isOfNoUse) await storage.locked(id, "exclusive", () => storage.remove(id)).catch(() => undefined);
+    throw thrown;
+  });
   return { id: model.id, name: model.name, files, kept: true, ...hash };
 }
 

@@ -1,6 +1,7 @@
 // Models in the origin private file system: `models/<id>/<file>`. While a model is fetched, `download.json` says what
 // is to come; `model.json`, written last, makes it complete. A folder with neither is swept away.
 
+import { fail } from "./errors";
 import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 import type { StorageInfo } from "./protocol";
 
@@ -70,9 +71,11 @@ async function folder(id: string, create: boolean): Promise<FileSystemDirectoryH
 export async function isAvailable(): Promise<boolean> {
   try {
     const directory = await root(true);
-    const handle = await directory.getFileHandle(".probe", { create: true });
+    // Another tab may be asking, too: a file is one writer's.
+    const name = `.probe-${crypto.randomUUID()}`;
+    const handle = await directory.getFileHandle(name, { create: true });
     (await (handle as WritableHandle).createSyncAccessHandle()).close();
-    await directory.removeEntry(".probe");
+    await directory.removeEntry(name);
     return true;
   } catch {
     return false;
@@ -187,13 +190,26 @@ export async function find(id: string): Promise<StoredModel | null> {
   }
 }
 
-/** The files of a complete model; their bytes stay on disk until they are read. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NotFoundError";
+}
+
+/** The files of a complete model; their bytes stay on disk until they are read. Fails where not all of them are there any more. */
 export async function files(model: StoredModel): Promise<{ name: string; file: Blob }[]> {
   const directory = await folder(model.id, false);
   const found = [];
   for (const { name, bytes } of model.files) {
-    const file = await (await directory.getFileHandle(name)).getFile();
-    if (file.size !== bytes) throw new Error(`the stored ${name} has ${file.size} bytes, not ${bytes}`);
+    const file = await directory
+      .getFileHandle(name)
+      .then((handle) => handle.getFile())
+      .catch((error: unknown) => (isAbsent(error) ? new File([], name) : Promise.reject(error)));
+    if (file.size !== bytes) {
+      fail(
+        "incomplete",
+        `the copy of ${model.name} that is kept here is incomplete: ${name} has ${file.size} of its ${bytes} bytes`,
+        "What is left of it is of no use and is deleted: fetch the model again in step 1, or choose its files again.",
+      );
+    }
     found.push({ name, file });
   }
   return found;
@@ -204,7 +220,7 @@ export async function remove(id: string): Promise<void> {
   try {
     await (await root(false)).removeEntry(folderName(id), { recursive: true });
   } catch (error) {
-    if (!(error instanceof DOMException && error.name === "NotFoundError")) throw error;
+    if (!isAbsent(error)) throw error;
   }
 }
 
@@ -220,26 +236,31 @@ export function room(): Promise<StorageEstimate> {
   return inTime(() => navigator.storage.estimate()).catch(() => ({}));
 }
 
+/** What a folder says that it has: a complete model, or what is to come. */
+async function recordsOf(directory: FileSystemDirectoryHandle): Promise<{ record: StoredModel | null; plan: DownloadPlan | null }> {
+  return { record: await readJson(directory, RECORD), plan: await readJson(directory, PLAN) };
+}
+
+/** Removes a folder with no record. Another tab may just be beginning: then it holds the lock, or has written one by now, and the folder stays. */
+function sweep(directory: FileSystemDirectoryHandle, folder: FileSystemDirectoryHandle): Promise<void> {
+  return locked(folder.name, "exclusive", async () => {
+    const { record, plan } = await recordsOf(folder);
+    if (!record && !plan) await directory.removeEntry(folder.name, { recursive: true });
+  });
+}
+
 /** What is kept, what is half there, and how much room there is. Folders with no record of either are swept away. */
 export async function info(): Promise<StorageInfo> {
   const models: StoredModel[] = [];
   const rest: UnfinishedModel[] = [];
   try {
     const directory = await root(true);
-    for await (const [name, handle] of directory.entries()) {
+    for await (const handle of directory.values()) {
       if (handle.kind !== "directory") continue;
-      const record = await readJson<StoredModel>(handle as FileSystemDirectoryHandle, RECORD);
-      if (record) {
-        models.push(record);
-        continue;
-      }
-      const plan = await readJson<DownloadPlan>(handle as FileSystemDirectoryHandle, PLAN);
-      if (plan) {
-        rest.push(await unfinished(plan));
-        continue;
-      }
-      // Another tab may just be beginning: then it holds the lock, and the folder stays.
-      await locked(name, "exclusive", () => directory.removeEntry(name, { recursive: true })).catch(() => undefined);
+      const { record, plan } = await recordsOf(handle as FileSystemDirectoryHandle);
+      if (record) models.push(record);
+      else if (plan) rest.push(await unfinished(plan));
+      else await sweep(directory, handle as FileSystemDirectoryHandle).catch(() => undefined);
     }
   } catch {
     // No origin private file system here (an old browser, or a private window): nothing is kept.
