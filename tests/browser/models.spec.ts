@@ -149,6 +149,18 @@ function repositories(): Record<string, HubRepository> {
         },
       },
     },
+    "tests/twice": {
+      commit: COMMIT,
+      files: {
+        ...companions,
+        "a/model.safetensors": weights,
+        "b/model.safetensors": weights,
+        "model.safetensors.index.json": {
+          bytes: Buffer.from(JSON.stringify({ weight_map: { one: "a/model.safetensors", two: "b/model.safetensors" } })),
+          lfs: false,
+        },
+      },
+    },
     "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
     "tests/gated": { commit: COMMIT, gated: true, files: {} },
   };
@@ -280,6 +292,9 @@ test("a repository that cannot be used says why and what to do", async ({ page, 
   await expect(alert).toContainText("neither safetensors nor a GGUF file");
   await look(page, "tests/other");
   await expect(page.locator(".hub-listing .warning")).toContainText("mamba");
+  await expect(control(page, "hub-load")).toBeDisabled();
+  await look(page, "tests/twice");
+  await expect(page.locator(".hub-listing .warning")).toContainText("names two files model.safetensors");
   await expect(control(page, "hub-load")).toBeDisabled();
 });
 

@@ -229,12 +229,15 @@ class Repository {
     const entries = [...companions, ...(single ? [] : [index as Entry]), ...weights];
     const size = missing.includes("config.json") ? {} : await this.#size();
     const plan = this.#plan("", this.repo.slice(this.repo.indexOf("/") + 1), entries);
+    // They are kept without their folders, where one would be written over the other.
+    const twice = plan.files.find(({ name }, at) => plan.files.findIndex((other) => other.name === name) < at);
     return {
       label: single ? "model.safetensors" : `safetensors, ${weights.length} shards`,
       bytes: plan.files.reduce((sum, file) => sum + file.bytes, 0),
       n_parameters: null,
       size: null,
       ...size,
+      ...(twice ? { problem: `its ${INDEX} names two files ${twice.name}, in different folders` } : {}),
       ...(missing.length > 0 ? { problem: `there is no ${missing.join(" and no ")} in it` } : {}),
       plan,
     };
