@@ -370,6 +370,49 @@ test("a cancelled download goes on at a later visit, and fetches only what is mi
   await expect(page.locator("[data-unfinished]")).toHaveCount(0);
 });
 
+test("a kept model stays until a newer version of it is complete, and then makes room", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  const row = page.locator('[data-stored="tests--tiny"]');
+  const newer = hub.repositories["tests/tiny"] as HubRepository;
+  newer.commit = "fedcba9876543210fedcba9876543210fedcba98";
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  hub.take("model.safetensors");
+  await fetchFromHub(page, "tests/tiny");
+  await expect.poll(() => hub.served.some(({ path }) => path.endsWith("model.safetensors"))).toBe(true);
+  await page.waitForTimeout(500);
+  await control(page, "cancel").click();
+  await loaded(page, "tests--tiny");
+  const begun = page.locator("[data-unfinished]");
+  await expect(begun).toContainText("tests/tiny@fedcba9");
+  await expect(row).toContainText(`tests/tiny@${COMMIT.slice(0, 7)}`);
+
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await loaded(page, "tests--tiny");
+  await step(page, "model");
+  hub.take("model.safetensors");
+  await begun.getByRole("button", { name: "Resume" }).click();
+  await expect(begun).toHaveCount(0);
+  await loaded(page, "tests--tiny");
+  expect(hub.take("model.safetensors")).toMatchObject([{ range: "bytes=12000-" }]);
+  await expect(row).toHaveCount(1);
+  await expect(row).toContainText("tests/tiny@fedcba9");
+  const places = await page.evaluate(async () => {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const names: string[] = [];
+    for await (const name of models.keys()) names.push(name);
+    return names;
+  });
+  expect(places).toEqual(["fedcba9876-tests--tiny"]);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await loaded(page, "tests--tiny");
+});
+
 test("a server that knows no ranges begins anew", async ({ page, hub }) => {
   await openModels(page, hub);
   hub.faults.set("model.safetensors", { cutAfter: 12_000, noRange: true });

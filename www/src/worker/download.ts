@@ -282,16 +282,15 @@ function sameFiles(a: DownloadPlan, b: DownloadPlan): boolean {
 }
 
 /** Says so before anything is fetched when the browser has no room for it. */
-export async function checkRoom(bytes: number, id: string): Promise<void> {
+export async function checkRoom(bytes: number): Promise<void> {
   const { quota, usage } = await storage.room();
   if (quota === undefined || usage === undefined || quota - usage >= bytes * ROOM_FACTOR) return;
   const { models } = await storage.info();
-  const others = models.filter((model) => model.id !== id);
   fail(
     "quota",
     `this needs ${megabytes(bytes)} of storage, and the browser has ${megabytes(Math.max(0, quota - usage))} free`,
-    others.length > 0
-      ? `Delete a stored model: ${others.map((model) => `${model.name} (${megabytes(model.bytes)})`).join(", ")}.`
+    models.length > 0
+      ? `Delete a stored model: ${models.map((model) => `${model.name} (${megabytes(model.bytes)})`).join(", ")}.`
       : "Free space on the disk, or choose a smaller model.",
   );
 }
@@ -318,7 +317,7 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   const sha256: string[] = [];
   const sizes: number[] = [];
   for (const file of plan.files) {
-    const sink = await storage.openSink(plan.id, file.name);
+    const sink = await storage.openSink(storage.placeOf(plan), file.name);
     try {
       sha256.push(await new Transfer(file, sink, meter, signal, () => storage.writePlan(plan)).run());
       sizes.push(sink.size);
@@ -330,6 +329,7 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   const model: StoredModel = {
     id: plan.id,
     name: plan.name,
+    ...(plan.place ? { place: plan.place } : {}),
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     files,
     stored_at: Date.now(),
@@ -341,31 +341,48 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   return { files: await storage.files(model), sha256, kept: true };
 }
 
+/** Whether a kept model is what a plan is to fetch. */
+function isOf(kept: StoredModel, { source, files }: DownloadPlan): boolean {
+  const isSame = ({ name, bytes, sha256 }: PlannedFile): boolean =>
+    kept.files.some((file) => file.name === name && file.bytes === bytes && (sha256 === null || file.sha256 === sha256));
+  return kept.source?.commit === source?.commit && files.every(isSame);
+}
+
+/** A plan with the place for it: beside another version that is kept, which stays until this one is complete. */
+async function placed(plan: DownloadPlan): Promise<DownloadPlan> {
+  const kept = plan.place ? null : await storage.find(plan.id);
+  if (!kept) return plan;
+  const place = isOf(kept, plan) ? storage.placeOf(kept) : `${plan.source?.commit.slice(0, 10) ?? "other"}-${plan.id}`;
+  return { ...plan, place };
+}
+
 /**
  * Fetches what is missing of a plan. A cancelled or broken download keeps what is there; a file that is not what was
  * told leaves nothing.
  */
-export async function download(wanted: DownloadPlan, onProgress: OnProgress, signal: AbortSignal): Promise<Fetched> {
-  const total = wanted.files.reduce((sum, file) => sum + file.bytes, 0);
+export async function download(asked: DownloadPlan, onProgress: OnProgress, signal: AbortSignal): Promise<Fetched> {
+  const total = asked.files.reduce((sum, file) => sum + file.bytes, 0);
   if (!(await storage.isAvailable())) {
-    return fetchToMemory(wanted, new Meter("downloading", total, onProgress), signal);
+    return fetchToMemory(asked, new Meter("downloading", total, onProgress), signal);
   }
-  return storage.locked(wanted.id, "exclusive", async () => {
-    const before = await storage.readPlan(wanted.id);
+  const wanted = await placed(asked);
+  const place = storage.placeOf(wanted);
+  return storage.locked(place, "exclusive", async () => {
+    const before = await storage.readPlan(place);
     // The kept plan knows what the server called its files.
     const plan = before && sameFiles(before, wanted) ? { ...before, files: merged(before, wanted) } : wanted;
     const isAnew = plan === wanted;
-    // Bytes of this model that are there: gone on with, or making room for another version.
-    let there = (await storage.find(plan.id))?.bytes ?? 0;
-    for (const file of before?.files ?? []) there += await storage.heldBytes(plan.id, file.name);
-    await checkRoom(Math.max(0, total - there), plan.id);
-    if (isAnew) await storage.remove(plan.id);
+    // Bytes that are there: gone on with, or making room.
+    let there = 0;
+    for (const file of before?.files ?? []) there += await storage.heldBytes(place, file.name);
+    await checkRoom(Math.max(0, total - there));
+    if (isAnew) await storage.remove(place);
     const held = isAnew ? 0 : there;
     await storage.writePlan(plan);
     try {
       return await fetchToStorage(plan, new Meter("downloading", total, onProgress, held), signal);
     } catch (error) {
-      if ((error as SecateurError).code === "file") await storage.remove(plan.id);
+      if ((error as SecateurError).code === "file") await storage.remove(place);
       throw error;
     }
   });

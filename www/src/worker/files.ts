@@ -184,7 +184,7 @@ async function fromUser(
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       // While nothing is copied yet, what is kept of an earlier visit stays.
-      await checkRoom(model.bytes, id);
+      await checkRoom(model.bytes);
       try {
         return await copyAll(model, picked, onProgress, signal);
       } catch (error) {
