@@ -4,7 +4,7 @@ import type { SecateurError } from "./wire/engine";
 
 const OUTDATED: SecateurError = {
   code: "outdated",
-  message: "this page's host has a newer version of it, and a part of this one that is needed now is gone",
+  message: "a newer version of this page is there, and a part of the older one that is needed now is gone",
   hint: "Reload the page: the study is kept.",
 };
 
