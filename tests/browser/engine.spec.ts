@@ -106,6 +106,23 @@ test("an engine that stops time after time is started again by a button", async 
   await expect(page.locator("step-items tr[data-set=pasted] td.number")).toHaveText("4");
 });
 
+test("a page in whose place a newer version is says so when it needs what is gone with it", async ({ page, hub }) => {
+  await open(page, hub, "wasm");
+  hub.isNewer = true;
+  await step(page, "model");
+  await control(page, "start-engine").click();
+  const banner = page.locator(".banner.error");
+  await expect(banner).toHaveAttribute("data-code", "outdated");
+  await banner.getByRole("button", { name: "Dismiss" }).click();
+  // Its charts are drawn by a library that is fetched for the first of them.
+  await step(page, "scores");
+  await expect(banner).toHaveAttribute("data-code", "outdated");
+  hub.isNewer = false;
+  await control(page, "reload").click();
+  await ready(page);
+  await noError(page);
+});
+
 test("a lost device is told, and the engine starts on another with the study at hand", async ({ page, hub }) => {
   test.setTimeout(300_000);
   hub.stub = LOSS;

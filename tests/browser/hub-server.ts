@@ -86,6 +86,10 @@ export class HubServer {
   readonly faults = new Map<string, Fault>();
   /** What the page's worker runs before all else, so that its browser is another one. */
   stub = "";
+  /** The hub takes questions, and answers none. */
+  isSilent = false;
+  /** A newer version of the page is in the place of the one that is open: what that one has not fetched yet is gone. */
+  isNewer = false;
   #server: Server;
 
   private constructor(readonly repositories: Record<string, HubRepository>) {
@@ -131,6 +135,7 @@ export class HubServer {
   }
 
   #api(response: ServerResponse, name: string, kind: string, revision: string): void {
+    if (this.isSilent) return;
     const repository = this.repositories[name];
     // The hub tells strangers no difference between a private repository and none.
     if (!repository) return this.#json(response, 401, { error: "Invalid username or password." });
@@ -199,6 +204,7 @@ export class HubServer {
     const inside = normalize(pathname).replace(/^\/secateur\/?/, "");
     const path = join(DIST, inside === "" ? "index.html" : inside);
     try {
+      if (this.isNewer && inside.startsWith("assets/")) throw new Error("it has another name now");
       const isWorker = /\/worker-[^/]*\.js$/.test(path);
       const bytes = Buffer.concat([Buffer.from(isWorker ? this.stub : ""), readFileSync(path)]);
       response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-cache" });

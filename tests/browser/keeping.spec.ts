@@ -139,6 +139,28 @@ test("a second tab that was only looked at puts no older study in the place of t
   await expectItems(second, 3);
 });
 
+test("a page whose reload takes long finds its own study, and puts nothing aside", async ({ page, hub }) => {
+  await page.addInitScript(() => {
+    const { request } = LockManager.prototype;
+    LockManager.prototype.request = function (...values: unknown[]) {
+      const isFirst = values.some((value) => typeof value === "object" && value !== null && "signal" in value);
+      if (isFirst && "isSlow" in sessionStorage) return Promise.reject(new Error("another page has it"));
+      return request.apply(this, values as never);
+    } as typeof request;
+  });
+  await own(page, hub, 4);
+  await page.evaluate(() => sessionStorage.setItem("isSlow", "yes"));
+  await page.reload();
+  await ready(page);
+  await expect(page.locator(".banner.notice")).toContainText("open in another tab");
+  await step(page, "items");
+  await control(page, "delete-0").click();
+  await expect(page.locator(".banner.notice")).toHaveCount(0);
+  await kept(page);
+  await step(page, "start");
+  await expect(control(page, "earlier")).toHaveCount(0);
+});
+
 /** The browser's storage has no room for studies that are put aside. */
 function withoutRoom(): void {
   const { put } = IDBObjectStore.prototype;

@@ -149,12 +149,27 @@ function repositories(): Record<string, HubRepository> {
         },
       },
     },
+    "tests/twice": {
+      commit: COMMIT,
+      files: {
+        ...companions,
+        "a/model.safetensors": weights,
+        "b/model.safetensors": weights,
+        "model.safetensors.index.json": {
+          bytes: Buffer.from(JSON.stringify({ weight_map: { one: "a/model.safetensors", two: "b/model.safetensors" } })),
+          lfs: false,
+        },
+      },
+    },
     "tests/pickles": { commit: COMMIT, files: { "pytorch_model.bin": { bytes: Buffer.from("x"), lfs: false } } },
     "tests/gated": { commit: COMMIT, gated: true, files: {} },
   };
 }
 
 const test = withHub(repositories);
+
+/** A worker that waits two seconds where another one waits many. */
+const IMPATIENT = "{ const wait = self.setTimeout; self.setTimeout = (run, ms) => wait(run, ms >= 20_000 ? 2000 : ms); }\n";
 
 async function openModels(page: Page, hub: HubServer): Promise<void> {
   await page.goto(`${hub.origin}/secateur/?device=wasm`);
@@ -278,6 +293,27 @@ test("a repository that cannot be used says why and what to do", async ({ page, 
   await look(page, "tests/other");
   await expect(page.locator(".hub-listing .warning")).toContainText("mamba");
   await expect(control(page, "hub-load")).toBeDisabled();
+  await look(page, "tests/twice");
+  await expect(page.locator(".hub-listing .warning")).toContainText("names two files model.safetensors");
+  await expect(control(page, "hub-load")).toBeDisabled();
+});
+
+test("a hub that does not answer holds nothing up, and is given up by a cancel or after a while", async ({ page, hub }) => {
+  hub.isSilent = true;
+  await openModels(page, hub);
+  await look(page, "tests/tiny");
+  await expect(page.locator(".hub-answer")).toContainText("Asking the hub");
+  await score(page);
+  await step(page, "model");
+  await control(page, "hub-cancel").click();
+  await expect(page.locator(".hub-answer")).toHaveText("");
+  await expect(control(page, "hub-look")).toBeEnabled();
+
+  hub.stub = IMPATIENT;
+  await page.reload();
+  await ready(page);
+  await look(page, "tests/tiny");
+  await expect(page.locator(".hub-answer [role=alert]")).toContainText("did not answer within 20 seconds");
 });
 
 test("one of several GGUF files is chosen", async ({ page, hub }) => {
@@ -302,6 +338,15 @@ test("a cut connection is taken up again where it was cut", async ({ page, hub }
   expect(more).toHaveLength(0);
 });
 
+test("a connection that stays open and brings nothing more is taken up again like one that was cut", async ({ page, hub }) => {
+  hub.stub = IMPATIENT;
+  await openModels(page, hub);
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  expect(hub.take("model.safetensors")).toMatchObject([{ range: null }, { range: "bytes=12000-" }]);
+});
+
 test("a cancelled download goes on at a later visit, and fetches only what is missing", async ({ page, hub }) => {
   await openModels(page, hub);
   hub.faults.set("model.safetensors", { holdAfter: 12_000 });
@@ -323,6 +368,49 @@ test("a cancelled download goes on at a later visit, and fetches only what is mi
   const size = readFileSync(join(TINY, "model.safetensors")).length;
   expect(hub.take("model.safetensors")).toMatchObject([{ range: "bytes=12000-", sent: size - 12_000 }]);
   await expect(page.locator("[data-unfinished]")).toHaveCount(0);
+});
+
+test("a kept model stays until a newer version of it is complete, and then makes room", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  const row = page.locator('[data-stored="tests--tiny"]');
+  const newer = hub.repositories["tests/tiny"] as HubRepository;
+  newer.commit = "fedcba9876543210fedcba9876543210fedcba98";
+  hub.faults.set("model.safetensors", { holdAfter: 12_000 });
+  hub.take("model.safetensors");
+  await fetchFromHub(page, "tests/tiny");
+  await expect.poll(() => hub.served.some(({ path }) => path.endsWith("model.safetensors"))).toBe(true);
+  await page.waitForTimeout(500);
+  await control(page, "cancel").click();
+  await loaded(page, "tests--tiny");
+  const begun = page.locator("[data-unfinished]");
+  await expect(begun).toContainText("tests/tiny@fedcba9");
+  await expect(row).toContainText(`tests/tiny@${COMMIT.slice(0, 7)}`);
+
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await loaded(page, "tests--tiny");
+  await step(page, "model");
+  hub.take("model.safetensors");
+  await begun.getByRole("button", { name: "Resume" }).click();
+  await expect(begun).toHaveCount(0);
+  await loaded(page, "tests--tiny");
+  expect(hub.take("model.safetensors")).toMatchObject([{ range: "bytes=12000-" }]);
+  await expect(row).toHaveCount(1);
+  await expect(row).toContainText("tests/tiny@fedcba9");
+  const places = await page.evaluate(async () => {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const names: string[] = [];
+    for await (const name of models.keys()) names.push(name);
+    return names;
+  });
+  expect(places).toEqual(["fedcba9876-tests--tiny"]);
+  await kept(page);
+  await page.reload();
+  await ready(page);
+  await loaded(page, "tests--tiny");
 });
 
 test("a server that knows no ranges begins anew", async ({ page, hub }) => {
@@ -397,6 +485,29 @@ test("a kept model is deleted", async ({ page, hub }) => {
   await expect(page.locator("body")).toHaveAttribute("data-engine", "ready", { timeout: 60_000 });
   await idle(page);
   await expect(page.locator("[data-stored]")).toHaveCount(0);
+});
+
+test("a kept model that lost a part of a file says so, and can be fetched again", async ({ page, hub }) => {
+  await openModels(page, hub);
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
+  await page.evaluate(async () => {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle("models");
+    const file = await (await models.getDirectoryHandle("tests--tiny")).getFileHandle("model.safetensors");
+    const writable = await file.createWritable({ keepExistingData: true });
+    await writable.truncate(100);
+    await writable.close();
+  });
+  await kept(page);
+  await page.reload();
+  const banner = page.locator(".banner.error");
+  await expect(banner).toHaveAttribute("data-code", "incomplete");
+  await expect(banner).toContainText("model.safetensors has 100 of its");
+  await idle(page);
+  await expect(page.locator("[data-stored]")).toHaveCount(0);
+  await step(page, "model");
+  await fetchFromHub(page, "tests/tiny");
+  await loaded(page, "tests--tiny");
 });
 
 test("two tabs do not write one model", async ({ page, hub, context }) => {

@@ -75,6 +75,13 @@ test("a host that sends no headers has several threads all the same, and a brows
       const isAllowed = serviceWorkers === "allow";
       await expect(page.locator("model-device")).toContainText(isAllowed ? "2 threads" : "one core");
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(isAllowed);
+      // A reload with Shift, some time later, goes past the service worker.
+      await page.clock.setFixedTime(Date.now() + 120_000);
+      const client = await context.newCDPSession(page);
+      await page.evaluate(() => Object.assign(window, { isBefore: true }));
+      await client.send("Page.reload", { ignoreCache: true });
+      await page.waitForFunction(() => !("isBefore" in window));
+      await expect(page.locator("model-device")).toContainText(isAllowed ? "2 threads" : "one core");
       await context.close();
     }
   } finally {

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import * as actions from "../../www/src/services/actions";
 import { boot, changeDevice, openLesson } from "../../www/src/services/boot";
-import { engine } from "../../www/src/services/engine";
+import { Ended, engine } from "../../www/src/services/engine";
 import { addSet } from "../../www/src/services/items";
 import * as links from "../../www/src/services/links";
 import * as session from "../../www/src/services/session";
@@ -128,6 +128,32 @@ test("a link is opened by the engine that starts at last", async () => {
   await changeDevice("wasm");
   history.replaceState(null, "", href);
   expect(open).toHaveBeenCalledExactlyOnceWith("#s1.link");
+});
+
+test("a graphics card that is lost twice while a model is brought back gives way to the processor, however long that took", async () => {
+  arrive();
+  vi.mocked(session.restore).mockImplementation(async () => {
+    store.set({ study: study() });
+    store.engine({ model: { info: REPORT.model, name: "lesson", source: { kind: "stored", id: "lesson" } } });
+    return true;
+  });
+  const brought = vi.mocked(engine.load).getMockImplementation();
+  let now_ms = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now_ms);
+  vi.mocked(engine.load).mockImplementation(async (...values) => {
+    if (vi.mocked(engine.start).mock.lastCall?.[0] === "wasm" && brought) return brought(...values);
+    now_ms += 90_000;
+    const lost = { code: "device_lost", message: "the graphics card was lost", hint: "" };
+    for (const [type, listener] of vi.mocked(engine.addEventListener).mock.calls) {
+      if (type === "ended") (listener as (event: Event) => void)(new Ended(lost));
+    }
+    throw lost;
+  });
+  await boot();
+  await vi.waitFor(() => expect(store.state.engine).toMatchObject({ status: "ready", device: "wasm" }));
+  await vi.waitFor(() => expect(asked).toContain("load"));
+  expect(vi.mocked(engine.start).mock.calls).toEqual([["auto"], ["auto"], ["wasm"]]);
+  expect(store.state.view.messages.map(({ code }) => code)).toContain("card_given_up");
 });
 
 test("starting over with the lesson is a job, and what is done while it is fetched is put aside", async () => {

@@ -82,6 +82,16 @@ test("results follow the items, whatever their set is called", () => {
   expect(Object.keys(shown(other, scores("t")).scores)).toEqual(["moved"]);
 });
 
+test("a set that is called as what every object has is a set like others", () => {
+  const sets = ["constructor", "__proto__"].map((name) => set(name, name.toUpperCase(), "test"));
+  const none = shown(study({ item_sets: sets }));
+  const all = shown(study({ item_sets: sets }), ...sets.map(({ name }) => scores(name)));
+  for (const { name } of sets) {
+    expect([none.scores[name], none.effects[name]]).toEqual([undefined, undefined]);
+    expect(all.scores[name]?.set).toBe(name);
+  }
+});
+
 test("shots are a part of a result by their items", () => {
   const stamp = { shots: "U", prompting: { template: "plain@1", few_shot: { k: 2 } } };
   const shots = (name: string) => study({ few_shot: { k: 2, set: name } });

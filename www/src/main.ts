@@ -1,8 +1,9 @@
 // The page: views over services over one worker. It computes no result; every number comes from the engine.
 //
 // - wire/engine.ts    the engine's calls and documents, made of its sources; roles.ts: what item sets are for
-// - site.ts           the index files beside the page
+// - site.ts           the files beside the page: the catalogue, the bundled sets, the lesson
 // - contents.ts       what tells one model's files from another's
+// - version.ts        parts that are fetched when they are needed, and are gone once a newer version is there
 // - worker/           the one worker: protocol, engine surface, the GPU, the hub, downloads, storage of models
 // - services/         edited, history, made-of, results, harm, contrast: the study, its changes, and what of the results fits it, as pure
 //                     functions; store: what the page holds, as study, results, engine and view, and what follows from that;

@@ -1,4 +1,4 @@
-// The index files beside the page: the catalogue of models, and the bundled sets of items.
+// The files beside the page: the catalogue of models, the bundled sets of items, the lesson.
 
 /** An entry of `models/catalog.json`. */
 export interface CatalogEntry {
@@ -31,4 +31,16 @@ export interface SampleSet {
   description: string;
   licence: string;
   items: number;
+}
+
+/**
+ * Fetches one of them. They have the same names in every version of the page: so the browser asks whether what it has of an
+ * earlier visit is current, and takes that where there is no connection.
+ */
+export async function fetchCurrent(url: string | URL, signal: AbortSignal | null = null): Promise<Response> {
+  try {
+    return await fetch(url, { cache: "no-cache", signal });
+  } catch {
+    return fetch(url, { cache: "force-cache", signal });
+  }
 }

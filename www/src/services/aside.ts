@@ -26,11 +26,15 @@ async function readAll(): Promise<Saved[]> {
   return all.map(readable).filter((saved) => saved !== null);
 }
 
-/** This tab keeps its study from now on. What another one had and left behind is put aside. Fails where that cannot be. */
-export async function own(isAfterAnother: boolean): Promise<void> {
+/**
+ * This tab keeps its study from now on. What another one had and left behind is put aside, unless this one began with it.
+ * Fails where that cannot be.
+ */
+export async function own(isAfterAnother: boolean, begun: Saved | null): Promise<void> {
   const before = await readAll();
   const left = isAfterAnother ? readable(await database.read("current")) : null;
-  const all = [...before, ...(left && !left.of_link ? [left] : []), ...studies].slice(-MOST);
+  const isOther = left !== null && !left.of_link && !(begun && isSame(left, begun));
+  const all = [...before, ...(isOther ? [left] : []), ...studies].slice(-MOST);
   if (isAfterAnother) await database.write("earlier", all);
   take(all);
   isWritten = true;

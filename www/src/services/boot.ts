@@ -1,7 +1,7 @@
 // From an empty page to a working one: the precomputed report at once, then the engine, the model and the items behind
 // it. After a worker's end the same, without the report.
 
-import type { CatalogEntry, SampleSet } from "../site";
+import { fetchCurrent, type CatalogEntry, type SampleSet } from "../site";
 import type { ItemSetSpec, Report, SecateurError } from "../wire/engine";
 import type { DeviceChoice } from "../worker/protocol";
 import { followMask } from "./actions";
@@ -18,7 +18,7 @@ import { setsOfStudy, showReport } from "./study";
 
 async function json<T>(path: string): Promise<T | null> {
   try {
-    const response = await fetch(path);
+    const response = await fetchCurrent(path);
     return response.ok ? ((await response.json()) as T) : null;
   } catch {
     return null;
@@ -76,19 +76,25 @@ export async function changeDevice(device: DeviceChoice): Promise<void> {
 /** The same once more, by the user's wish. */
 export function startAgain(): Promise<void> {
   faults = [];
+  losses = 0;
   return changeDevice(store.state.engine.device);
 }
 
-let isBringingBack = false;
+/** How many bring a model back: one whose worker ended may come to its end after the next has begun. */
+let bringing = 0;
+/** How often in a row the graphics card was lost while a model was brought back to it, however long that took. */
+let losses = 0;
+/** After so many another try would end the same way. */
+const LOSSES_AT_MOST = 2;
 
 /** Gives a new worker the model and the items. */
 async function bringBack(): Promise<void> {
   store.engine({ status: "ready" });
   const source = sourceAtHand();
   if (source) {
-    isBringingBack = true;
-    await load(source, "Bringing back the model");
-    isBringingBack = false;
+    bringing += 1;
+    if (await load(source, "Bringing back the model")) losses = 0;
+    bringing -= 1;
   } else {
     const { model } = store.state.engine;
     if (model) {
@@ -183,8 +189,10 @@ async function restart(reason: SecateurError): Promise<void> {
     if (store.state.view.error?.code === "device") store.view({ error: null });
     faults = [...faults.filter((time) => performance.now() - time < FAULTS_WITHIN_MS), performance.now()];
   }
+  const isLost = reason.code === "device_lost";
+  if (bringing > 0 && isLost) losses += 1;
   // A model that ends the engine is not loaded over and over; a device is lost for other reasons.
-  if (isBringingBack && reason.code !== "device_lost") {
+  if (bringing > 0 && !isLost) {
     const name = store.state.engine.model?.name ?? "";
     store.engine({ model: null });
     tell("notice", {
@@ -202,7 +210,15 @@ async function restart(reason: SecateurError): Promise<void> {
   store.engine({ status: "starting" });
   await Promise.resolve();
   store.view({ job: null });
-  if (await startEngine(store.state.engine.device)) await bringBack();
+  const isHopeless = losses >= LOSSES_AT_MOST;
+  if (isHopeless) {
+    tell("notice", {
+      code: "card_given_up",
+      message: `The graphics card was lost ${LOSSES_AT_MOST} times while the model was brought back to it, so that the processor computes from now on.`,
+      hint: "Another device can be chosen in step 1.",
+    });
+  }
+  if (await startEngine(isHopeless ? "wasm" : store.state.engine.device)) await bringBack();
 }
 
 /** Puts on screen what can be there before the engine; whether it is the study of the last visit. A link comes after the engine. */

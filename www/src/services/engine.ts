@@ -1,5 +1,6 @@
 // The page's side of the worker: typed calls, progress, a cancel that always answers, and an end that says why.
 
+import { reasonOf } from "../version";
 import type { DeviceInfo, Precision, Progress, SecateurError } from "../wire/engine";
 import type { HubListing } from "../worker/plan";
 import type {
@@ -69,11 +70,13 @@ class EngineClient extends EventTarget {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail({
+      const error: SecateurError = {
         code: "crashed",
         message: event.message ? `the engine stopped: ${event.message}` : "the engine could not be loaded",
         hint: "Reload the page. The engine needs a browser with WebAssembly SIMD.",
-      });
+      };
+      if (event.message) this.#fail(error);
+      else void reasonOf(error).then((reason) => this.#worker === worker && this.#fail(reason));
     };
     this.#worker = worker;
     return this.#ask<Started>({ kind: "start", device, hub: HUB });
@@ -88,9 +91,12 @@ class EngineClient extends EventTarget {
     return this.#ask({ kind: "held" });
   }
 
-  /** What a repository of the hub offers. */
-  look(text: string): Promise<HubListing> {
-    return this.#ask({ kind: "look", text });
+  /** What a repository of the hub offers. The engine's work does not wait for it. */
+  look(text: string, signal: AbortSignal): Promise<HubListing> {
+    return this.#ask(
+      { kind: "look", text },
+      Object.assign(() => undefined, { signal }),
+    );
   }
 
   storage(): Promise<StorageInfo> {

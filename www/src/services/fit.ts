@@ -12,13 +12,11 @@ export interface Fit {
 
 const UNKNOWN: Fit = { verdict: "unknown", text: "" };
 
-/** Gigabytes of this computer, as far as the browser tells: rounded, and never more than 8. */
+/** Gigabytes of this computer, as far as the browser tells: rounded, and in many browsers never more than 8. */
 function computerGigabytes(): number | null {
   return (navigator as Navigator & { deviceMemory?: number }).deviceMemory ?? null;
 }
 
-/** The browser names no more than this, however much there is. */
-const LARGEST_TOLD_GIGABYTES = 8;
 /** What loading takes, and as much again for the runs and the rest of the computer. */
 const COMFORT = 2;
 
@@ -35,8 +33,11 @@ export function fitOf(size: ModelSize | null, precision: Precision, device: Devi
     };
   }
   const gigabytes = computerGigabytes();
-  if (gigabytes !== null && gigabytes < LARGEST_TOLD_GIGABYTES && memory_bytes * COMFORT > gigabytes * 1e9) {
-    return { verdict: "tight", text: `may not fit: this computer has about ${gigabytes} GB in all` };
+  if (gigabytes !== null && memory_bytes * COMFORT > gigabytes * 1e9) {
+    return {
+      verdict: "tight",
+      text: `may not fit: it needs ${bytes(memory_bytes)}, and this computer has, as far as the browser tells, ${gigabytes} GB in all`,
+    };
   }
   return limit === null && gigabytes === null ? UNKNOWN : { verdict: "fits", text: "" };
 }

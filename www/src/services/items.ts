@@ -1,6 +1,6 @@
 // Item sets: in from text and samples, edited, named, given roles; each change reaches the engine.
 
-import type { SampleSet } from "../site";
+import { fetchCurrent, type SampleSet } from "../site";
 import { ROLES } from "../roles";
 import type { AnswersFrom, ExportFormat, Item, ItemSetSpec, ParsedItems, Prompting, Role, ScoringRule } from "../wire/engine";
 import { EMPTY_STUDY, prompted, prompting, type PageSet, type Pruning } from "./edited";
@@ -260,7 +260,7 @@ const fetched = new Map<string, Promise<string>>();
 export function sampleText(sample: SampleSet): Promise<string> {
   const known = fetched.get(sample.name);
   if (known) return known;
-  const text = fetch(`models/items/${sample.file}`).then((response) => {
+  const text = fetchCurrent(`models/items/${sample.file}`).then((response) => {
     if (!response.ok) throw new Error(`${sample.file} cannot be fetched (status ${response.status})`);
     return response.text();
   });

@@ -238,15 +238,19 @@ export async function chooseFiles(files: readonly PickedFile[]): Promise<void> {
 
 /** Asks the hub what a repository offers. */
 export async function lookUp(text: string): Promise<void> {
-  store.view({ hub: { text, isAsking: true, listing: null, choice: 0, error: null } });
+  const aborter = new AbortController();
+  const cancel = (): void => aborter.abort();
+  store.view({ hub: { text, cancel, listing: null, choice: 0, error: null } });
   let answer: Partial<HubLookup>;
   try {
-    answer = { listing: await engine.look(text) };
+    answer = { listing: await engine.look(text, aborter.signal) };
   } catch (thrown) {
-    answer = { error: toError(thrown) };
+    const error = toError(thrown);
+    answer = error.code === "cancelled" ? {} : { error };
   }
+  const { hub } = store.state.view;
   // A later question counts.
-  if (store.state.view.hub.text === text) store.view({ hub: { ...store.state.view.hub, ...answer, isAsking: false } });
+  if (hub.cancel === cancel) store.view({ hub: { ...hub, ...answer, cancel: null } });
 }
 
 export function pickFromHub(choice: number): void {

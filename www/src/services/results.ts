@@ -407,6 +407,11 @@ export function keptResults(study: EditedStudy, results: readonly Found[]): { kn
   return { known: ofMasks.map(({ known }) => known), chosen: ofMasks.flatMap(({ chosen }) => chosen) };
 }
 
+/** Values by names that the user gives: without what other objects have by themselves, as `constructor`. */
+function byName<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {
+  return Object.setPrototypeOf(Object.fromEntries(entries), null) as Record<string, T>;
+}
+
 /** The results that fit a study. What is known of its kept masks hangs on nothing that is looked at. */
 export function shownResults(study: EditedStudy, results: readonly Found[], looked = NOTHING, kept = keptResults(study, results)): Shown {
   const at: AtHand = { study, attribution: null, attributed: null };
@@ -425,7 +430,7 @@ export function shownResults(study: EditedStudy, results: readonly Found[], look
     OF_A_SET.map((kind) => {
       const found = ofEachSet(kind, results, at);
       chosen.push(...found.map(([, one]) => one));
-      return [kind, Object.fromEntries(found.map(([name, one]) => [name, fit(one, [name])]))];
+      return [kind, byName(found.map(([name, one]) => [name, fit(one, [name])] as const))];
     }),
   ) as { [K in OfASet]: Record<string, Results[K]> };
   return {

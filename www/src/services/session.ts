@@ -4,7 +4,7 @@ import * as aside from "./aside";
 import * as database from "./database";
 import { tell, withdraw } from "./messages";
 import { isLessonAsItCame } from "./models";
-import { bring, FIRST, keptOf, readable, snapshot } from "./saved";
+import { bring, FIRST, keptOf, readable, snapshot, type Saved } from "./saved";
 import type { EditedStudy } from "./edited";
 import { store, type State } from "./store";
 import type { SecateurError } from "../wire/engine";
@@ -15,6 +15,8 @@ const WRITE_INTERVAL_MS = 100;
 const LOCK = "secateur-study";
 /** A page that is reloaded lets go of the lock, and asks for it again in this time. */
 const RELOAD_MS = 1500;
+/** Noted in this tab's own storage, which a reload leaves there, once it keeps its study. */
+const OWNER = "secateur-owner";
 
 const OTHER_TAB: SecateurError = {
   code: "other_tab",
@@ -39,6 +41,9 @@ let isOwner = false;
 let isSecond = false;
 /** What is there is not known. It is left as it is for the whole visit. */
 let isUnreadable = false;
+
+/** The study of the last visit, which this one began with. */
+let begun: Saved | null = null;
 
 /** Changes so far, and those that a write was begun with. */
 let changes = 0;
@@ -120,9 +125,10 @@ async function hold(): Promise<never> {
     await touched;
   }
   try {
-    // It is not overwritten by what this one has.
-    await aside.own(isSecond);
+    // It is not overwritten by what this one has. After a reload that took long it may be this one's own.
+    await aside.own(isSecond, sessionStorage.getItem(OWNER) === null ? null : begun);
     isOwner = true;
+    sessionStorage.setItem(OWNER, "yes");
   } catch {
     isUnreadable = true;
   }
@@ -224,6 +230,7 @@ export async function restore(): Promise<boolean> {
   try {
     const saved = readable(await database.read("current"));
     if (!saved) return false;
+    begun = saved;
     bring(saved);
     return true;
   } catch {

@@ -47,7 +47,8 @@ export interface Job {
 /** What was asked of the hub, and what it answered. */
 export interface HubLookup {
   text: string;
-  isAsking: boolean;
+  /** Ends the asking; null where none is under way. */
+  cancel: (() => void) | null;
   listing: HubListing | null;
   /** Index of the choice that is taken. */
   choice: number;
@@ -156,7 +157,7 @@ export const INITIAL: Held = {
     job: null,
     live_curves: [],
     live_effects: null,
-    hub: { text: "", isAsking: false, listing: null, choice: 0, error: null },
+    hub: { text: "", cancel: null, listing: null, choice: 0, error: null },
     shared: null,
     shared_fragment: null,
     reproduction: null,

@@ -43,6 +43,7 @@ class MessageBar extends View {
         @click=${again}>Start the engine again</button>`
           : nothing
       }
+      ${error.code === "outdated" ? html`<button class="small" data-key="reload" @click=${() => location.reload()}>Reload the page</button>` : nothing}
       ${closing(key, close)}
     </div>`;
   }

@@ -18,11 +18,16 @@ class ModelHub extends View {
       <form class="tools hub" @submit=${(event: SubmitEvent) => this.#lookUp(event)}>
         <input type="text" name="model" data-key="hub-name" placeholder="owner/name" spellcheck="false" autocomplete="off"
           autocapitalize="none" aria-label="Name of a model on the hub" .defaultValue=${hub.text}>
-        <button type="submit" data-key="hub-look" ?disabled=${this.isBlocked || hub.isAsking}>Look up</button>
+        <button type="submit" data-key="hub-look" ?disabled=${this.isBlocked || hub.cancel !== null}>Look up</button>
       </form>
       <p class="note">Any public model of the families Llama, Qwen2, Qwen3, Gemma 3, GPT-2, GPT-NeoX and OLMo 2: owner/name, or its page’s address.</p>
       <div class="hub-answer" aria-live="polite">
-        ${hub.isAsking ? html`<p class="note">Asking the hub …</p>` : nothing}
+        ${
+          hub.cancel
+            ? html`<p class="note tools">Asking the hub …
+          <button class="small" data-key="hub-cancel" @click=${hub.cancel}>Cancel</button></p>`
+            : nothing
+        }
         ${hub.error ? html`<p class="warning" role="alert" data-code=${hub.error.code}>${sentence(hub.error.message)} ${hub.error.hint}</p>` : nothing}
         ${hub.listing ? this.#listing(hub.listing) : nothing}
       </div>

@@ -1,6 +1,7 @@
 // The place of a chart that Observable Plot draws. The library is fetched when the first one is shown.
 
 import { report } from "../services/jobs";
+import { part } from "../version";
 import type * as Plot from "./plot-marks";
 
 export type Library = typeof Plot;
@@ -25,7 +26,7 @@ class PlotFigure extends HTMLElement {
   async #draw(): Promise<void> {
     this.#isDrawing = true;
     try {
-      const plot = await import("./plot-marks");
+      const plot = await part(() => import("./plot-marks"));
       const rest = this.#drawn_ms + REST_MS - performance.now();
       if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
       const chart = this.#chart?.(plot);

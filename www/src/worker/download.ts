@@ -5,6 +5,7 @@ import { Sha256 } from "../../engine/cpu.js";
 import { fail, megabytes } from "./errors";
 import { weightsHash } from "./hash";
 import { Meter } from "./meter";
+import { Patience } from "./patience";
 import type { DownloadPlan, PlannedFile, StoredModel } from "./plan";
 import * as storage from "./storage";
 import type { Sink } from "./storage";
@@ -12,6 +13,8 @@ import type { Sink } from "./storage";
 /** Attempts in a row that bring no byte. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 500;
+/** An attempt that brings no byte for so long is taken for a cut connection. */
+const SILENCE_SECONDS = 30;
 /** Bytes hashed at once of what an earlier visit fetched. */
 const REREAD_BYTES = 4 << 20;
 /** Room that the browser needs beside the files. */
@@ -192,12 +195,20 @@ class Transfer {
   async #attempt(): Promise<void> {
     const url = this.file.urls[this.#url];
     if (!url) throw new Refused("no source that a page can use");
-    const response = await this.#request(url);
-    if (response.status === 200 && this.sink.size > 0) this.#restart();
-    await this.#copy(response.body as ReadableStream<Uint8Array>);
+    const patience = new Patience(SILENCE_SECONDS, this.signal);
+    try {
+      const response = await this.#request(url, patience);
+      if (response.status === 200 && this.sink.size > 0) this.#restart();
+      await this.#copy(response.body as ReadableStream<Uint8Array>, patience);
+    } catch (error) {
+      if (patience.isOver) throw new Broken(`nothing came for ${SILENCE_SECONDS} seconds`, { cause: error });
+      throw error;
+    } finally {
+      patience.end();
+    }
   }
 
-  async #request(url: string): Promise<Response> {
+  async #request(url: string, patience: Patience): Promise<Response> {
     const { host } = new URL(url);
     const held = this.sink.size;
     let response: Response;
@@ -205,15 +216,15 @@ class Transfer {
       // A range of this form needs no permission of another host's server; any other header would.
       const headers: Record<string, string> = held > 0 ? { Range: `bytes=${held}-` } : {};
       // The browser's cache would hold a second copy, and put ranges together as it sees fit.
-      response = await fetch(url, { signal: this.signal, cache: "no-store", headers });
+      response = await fetch(url, { signal: patience.signal, cache: "no-store", headers });
+      patience.heard();
     } catch (error) {
-      this.signal.throwIfAborted();
       throw new Broken(`${host}: not reachable`, { cause: error });
     }
     if (await this.#isUsable(response, host, held)) return response;
     await response.body?.cancel();
     this.#restart();
-    return this.#request(url);
+    return this.#request(url, patience);
   }
 
   /** False when the bytes at hand do not go with the server's: then the file begins anew. */
@@ -241,16 +252,16 @@ class Transfer {
     return !(status === 206 && range && !range.startsWith(`bytes ${held}-`));
   }
 
-  async #copy(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async #copy(stream: ReadableStream<Uint8Array>, patience: Patience): Promise<void> {
     const reader = stream.getReader();
     try {
       for (;;) {
         this.signal.throwIfAborted();
         const { done, value } = await reader.read().catch((error: unknown) => {
-          this.signal.throwIfAborted();
           throw new Broken("the connection was cut", { cause: error });
         });
         if (done) return;
+        patience.heard();
         const { bytes } = this.file;
         if (this.sink.size + value.byteLength > bytes) throw new Refused(`it has more than ${bytes} bytes`);
         this.sink.append(value);
@@ -271,16 +282,15 @@ function sameFiles(a: DownloadPlan, b: DownloadPlan): boolean {
 }
 
 /** Says so before anything is fetched when the browser has no room for it. */
-export async function checkRoom(bytes: number, id: string): Promise<void> {
+export async function checkRoom(bytes: number): Promise<void> {
   const { quota, usage } = await storage.room();
   if (quota === undefined || usage === undefined || quota - usage >= bytes * ROOM_FACTOR) return;
   const { models } = await storage.info();
-  const others = models.filter((model) => model.id !== id);
   fail(
     "quota",
     `this needs ${megabytes(bytes)} of storage, and the browser has ${megabytes(Math.max(0, quota - usage))} free`,
-    others.length > 0
-      ? `Delete a stored model: ${others.map((model) => `${model.name} (${megabytes(model.bytes)})`).join(", ")}.`
+    models.length > 0
+      ? `Delete a stored model: ${models.map((model) => `${model.name} (${megabytes(model.bytes)})`).join(", ")}.`
       : "Free space on the disk, or choose a smaller model.",
   );
 }
@@ -307,7 +317,7 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   const sha256: string[] = [];
   const sizes: number[] = [];
   for (const file of plan.files) {
-    const sink = await storage.openSink(plan.id, file.name);
+    const sink = await storage.openSink(storage.placeOf(plan), file.name);
     try {
       sha256.push(await new Transfer(file, sink, meter, signal, () => storage.writePlan(plan)).run());
       sizes.push(sink.size);
@@ -319,6 +329,7 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   const model: StoredModel = {
     id: plan.id,
     name: plan.name,
+    ...(plan.place ? { place: plan.place } : {}),
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     files,
     stored_at: Date.now(),
@@ -330,31 +341,48 @@ async function fetchToStorage(plan: DownloadPlan, meter: Meter, signal: AbortSig
   return { files: await storage.files(model), sha256, kept: true };
 }
 
+/** Whether a kept model is what a plan is to fetch. */
+function isOf(kept: StoredModel, { source, files }: DownloadPlan): boolean {
+  const isSame = ({ name, bytes, sha256 }: PlannedFile): boolean =>
+    kept.files.some((file) => file.name === name && file.bytes === bytes && (sha256 === null || file.sha256 === sha256));
+  return kept.source?.commit === source?.commit && files.every(isSame);
+}
+
+/** A plan with the place for it: beside another version that is kept, which stays until this one is complete. */
+async function placed(plan: DownloadPlan): Promise<DownloadPlan> {
+  const kept = plan.place ? null : await storage.find(plan.id);
+  if (!kept) return plan;
+  const place = isOf(kept, plan) ? storage.placeOf(kept) : `${plan.source?.commit.slice(0, 10) ?? "other"}-${plan.id}`;
+  return { ...plan, place };
+}
+
 /**
  * Fetches what is missing of a plan. A cancelled or broken download keeps what is there; a file that is not what was
  * told leaves nothing.
  */
-export async function download(wanted: DownloadPlan, onProgress: OnProgress, signal: AbortSignal): Promise<Fetched> {
-  const total = wanted.files.reduce((sum, file) => sum + file.bytes, 0);
+export async function download(asked: DownloadPlan, onProgress: OnProgress, signal: AbortSignal): Promise<Fetched> {
+  const total = asked.files.reduce((sum, file) => sum + file.bytes, 0);
   if (!(await storage.isAvailable())) {
-    return fetchToMemory(wanted, new Meter("downloading", total, onProgress), signal);
+    return fetchToMemory(asked, new Meter("downloading", total, onProgress), signal);
   }
-  return storage.locked(wanted.id, "exclusive", async () => {
-    const before = await storage.readPlan(wanted.id);
+  const wanted = await placed(asked);
+  const place = storage.placeOf(wanted);
+  return storage.locked(place, "exclusive", async () => {
+    const before = await storage.readPlan(place);
     // The kept plan knows what the server called its files.
     const plan = before && sameFiles(before, wanted) ? { ...before, files: merged(before, wanted) } : wanted;
     const isAnew = plan === wanted;
-    // Bytes of this model that are there: gone on with, or making room for another version.
-    let there = (await storage.find(plan.id))?.bytes ?? 0;
-    for (const file of before?.files ?? []) there += await storage.heldBytes(plan.id, file.name);
-    await checkRoom(Math.max(0, total - there), plan.id);
-    if (isAnew) await storage.remove(plan.id);
+    // Bytes that are there: gone on with, or making room.
+    let there = 0;
+    for (const file of before?.files ?? []) there += await storage.heldBytes(place, file.name);
+    await checkRoom(Math.max(0, total - there));
+    if (isAnew) await storage.remove(place);
     const held = isAnew ? 0 : there;
     await storage.writePlan(plan);
     try {
       return await fetchToStorage(plan, new Meter("downloading", total, onProgress, held), signal);
     } catch (error) {
-      if ((error as SecateurError).code === "file") await storage.remove(plan.id);
+      if ((error as SecateurError).code === "file") await storage.remove(place);
       throw error;
     }
   });

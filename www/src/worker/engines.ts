@@ -3,6 +3,7 @@
 
 import startCpu, * as cpu from "../../engine/cpu.js";
 import type { DeviceChoice } from "./protocol";
+import { part } from "../version";
 import type { Engine } from "../wire/engine";
 import { compiledKernels, workFor } from "./kernels";
 import { fetchModule, giveUp, isSharing, threads } from "./sharing";
@@ -48,7 +49,7 @@ function loadSmall(): Promise<Loaded> {
 }
 
 function loadLarge(): Promise<Loaded> {
-  large ??= import("../../engine/gpu.js").then(async (gpu) => {
+  large ??= part(() => import("../../engine/gpu.js")).then(async (gpu) => {
     const url = new URL("../../engine/gpu_bg.wasm", import.meta.url);
     const memory = await instantiated(gpu.default, "gpu_bg.wasm", url);
     return { surface: gpu, memory };

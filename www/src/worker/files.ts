@@ -3,7 +3,7 @@
 import { estimate } from "../../engine/cpu.js";
 import { hasContents } from "../contents";
 import { loadBytes, parametersWithin } from "../precision";
-import type { CatalogEntry, CatalogSource } from "../site";
+import { fetchCurrent, type CatalogEntry, type CatalogSource } from "../site";
 import type { Estimate, ModelFile, OnProgress, Precision, SecateurError } from "../wire/engine";
 import { download, checkRoom } from "./download";
 import { fail, megabytes } from "./errors";
@@ -68,7 +68,7 @@ async function fromSite(entry: CatalogEntry, page: string, onProgress: OnProgres
       const local = sources.find((source) => source.kind === "local");
       const url = new URL(local?.path ?? name, page);
       const hint = "Check the connection, and reload the page.";
-      const response = await fetch(url, { signal }).catch(() => fail("download", `${name} cannot be fetched`, hint));
+      const response = await fetchCurrent(url, signal).catch(() => fail("download", `${name} cannot be fetched`, hint));
       // A host may answer a missing file with a page: that is no model.
       const isPage = (response.headers.get("content-type") ?? "").startsWith("text/html");
       if (!response.ok || isPage) fail("download", `${name} cannot be fetched (${url.host}: status ${response.status})`, hint);
@@ -184,7 +184,7 @@ async function fromUser(
   try {
     const files = await storage.locked(id, "exclusive", async () => {
       // While nothing is copied yet, what is kept of an earlier visit stays.
-      await checkRoom(model.bytes, id);
+      await checkRoom(model.bytes);
       try {
         return await copyAll(model, picked, onProgress, signal);
       } catch (error) {
@@ -208,7 +208,12 @@ async function fromStorage({ id, sha256 }: { id: string; sha256?: string }): Pro
   if (!model || (sha256 && hash.sha256 && hash.sha256 !== sha256)) {
     return fail("not_stored", `the model ${id} is not kept in this browser any more`, "Choose it again in step 1.");
   }
-  const files = await storage.files(model);
+  const files = await storage.files(model).catch(async (thrown: unknown) => {
+    // What is left of it is of no use, and would stand in the way of another copy.
+    const isOfNoUse = (thrown as SecateurError).code === "incomplete";
+    if (isOfNoUse) await storage.locked(id, "exclusive", () => storage.remove(id)).catch(() => undefined);
+    throw thrown;
+  });
   return { id: model.id, name: model.name, files, kept: true, ...hash };
 }
 

@@ -3,12 +3,15 @@
 import { estimate } from "../../engine/cpu.js";
 import type { Estimate } from "../wire/engine";
 import { fail } from "./errors";
+import { Patience } from "./patience";
 import type { DownloadPlan, HubChoice, HubListing, PlannedFile } from "./plan";
 
 /** Answers longer than this are no listing, index or configuration of a model. */
 const LARGEST_ANSWER_BYTES = 32e6;
 /** Pages of a file list; each has up to 1,000 files. */
 const PAGES_AT_MOST = 20;
+/** A hub that does not answer in this time is taken for one that cannot be reached. */
+const PATIENCE_SECONDS = 20;
 
 const INDEX = "model.safetensors.index.json";
 /** Beside safetensors; the last one where there is one. */
@@ -70,21 +73,30 @@ function decoded(part: string): string {
 const BY_HAND =
   "Download the model's files on the hub's own page (signed in, where it asks for that), and drop them under “Your own files”.";
 
-async function ask(url: string, what: string, signal: AbortSignal): Promise<Response> {
-  let response: Response;
+/** An answer with all of its body, within the time that the hub has for it. */
+async function answerOf(url: string, signal: AbortSignal): Promise<Response> {
+  const patience = new Patience(PATIENCE_SECONDS, signal);
   try {
-    response = await fetch(url, { signal });
+    const response = await fetch(url, { signal: patience.signal });
+    const { headers, status } = response;
+    return new Response(await response.arrayBuffer(), { headers, status });
   } catch {
     signal.throwIfAborted();
+    const { host } = new URL(url);
     return fail(
       "hub_unreachable",
-      `the hub (${new URL(url).host}) cannot be reached`,
+      patience.isOver ? `the hub (${host}) did not answer within ${PATIENCE_SECONDS} seconds` : `the hub (${host}) cannot be reached`,
       "Check the connection. Where the hub is blocked, fetch the files elsewhere and drop them under “Your own files”.",
     );
+  } finally {
+    patience.end();
   }
+}
+
+async function ask(url: string, what: string, signal: AbortSignal): Promise<Response> {
+  const response = await answerOf(url, signal);
   if (response.ok) return response;
   const reason = response.headers.get("x-error-code");
-  await response.body?.cancel();
   if (response.status === 403 || reason === "GatedRepo") {
     return fail("hub_gated", `${what} is open only to those whom its owner lets in`, BY_HAND);
   }
@@ -228,12 +240,15 @@ class Repository {
     const entries = [...companions, ...(single ? [] : [index as Entry]), ...weights];
     const size = missing.includes("config.json") ? {} : await this.#size();
     const plan = this.#plan("", this.repo.slice(this.repo.indexOf("/") + 1), entries);
+    // They are kept without their folders, where one would be written over the other.
+    const twice = plan.files.find(({ name }, at) => plan.files.findIndex((other) => other.name === name) < at);
     return {
       label: single ? "model.safetensors" : `safetensors, ${weights.length} shards`,
       bytes: plan.files.reduce((sum, file) => sum + file.bytes, 0),
       n_parameters: null,
       size: null,
       ...size,
+      ...(twice ? { problem: `its ${INDEX} names two files ${twice.name}, in different folders` } : {}),
       ...(missing.length > 0 ? { problem: `there is no ${missing.join(" and no ")} in it` } : {}),
       plan,
     };

@@ -27,6 +27,8 @@ export interface PlannedFile {
 export interface DownloadPlan {
   id: string;
   name: string;
+  /** Where it is kept, if not under its id: a newer version is fetched beside an older one. */
+  place?: string;
   source?: HubSource;
   licence?: string;
   files: PlannedFile[];
@@ -34,6 +36,7 @@ export interface DownloadPlan {
 
 /** A download that broke off and can go on. */
 export interface UnfinishedModel {
+  /** Its place, where that is not its model's id. */
   id: string;
   name: string;
   source?: HubSource;
@@ -54,6 +57,8 @@ export function areUseless(code: string, precision: Precision): boolean {
 export interface StoredModel {
   id: string;
   name: string;
+  /** As in its plan. */
+  place?: string;
   bytes: number;
   /** An earlier version noted no hash of the user's own files. */
   files: { name: string; bytes: number; sha256: string | null }[];

@@ -1,6 +1,7 @@
 // The engine's files as this page may use them: on memory that several threads share, or on one thread's own.
 
 import places from "../../engine/sharing.json";
+import { part } from "../version";
 
 /** More bring little: they wait for the same memory. */
 const MOST_THREADS = 8;
@@ -39,8 +40,11 @@ function changed(place: number, byte: number): TransformStream<Uint8Array<ArrayB
 
 /** Fetches one of the engine's files, whose memory is shared as it lies there. */
 export async function fetchModule(name: keyof typeof places, url: URL): Promise<Response> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`a part of the engine cannot be fetched (${response.status} for ${url.pathname})`);
+  const response = await part(async () => {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`a part of the engine cannot be fetched (${answer.status} for ${url.pathname})`);
+    return answer;
+  });
   if (isShared || !response.body) return response;
   const body = response.body.pipeThrough(changed(places[name], OWN_MEMORY));
   return new Response(body, { headers: { "content-type": "application/wasm" } });

@@ -1,6 +1,8 @@
-// Models in the origin private file system: `models/<id>/<file>`. While a model is fetched, `download.json` says what
-// is to come; `model.json`, written last, makes it complete. A folder with neither is swept away.
+// Models in the origin private file system: `models/<id>/<file>`, or another folder beside an older version's. While a model is
+// fetched, `download.json` says what is to come; `model.json`, written last, makes it complete. A folder with neither is swept away,
+// and so is a version that is older than another complete one.
 
+import { fail } from "./errors";
 import type { DownloadPlan, StoredModel, UnfinishedModel } from "./plan";
 import type { StorageInfo } from "./protocol";
 
@@ -62,17 +64,24 @@ export function isSameFolder(a: string, b: string): boolean {
   return folderName(a) === folderName(b);
 }
 
-async function folder(id: string, create: boolean): Promise<FileSystemDirectoryHandle> {
-  return (await root(create)).getDirectoryHandle(folderName(id), { create });
+/** Where a model is, or is to be. */
+export function placeOf({ id, place }: Pick<DownloadPlan, "id" | "place">): string {
+  return place ?? id;
+}
+
+async function folder(place: string, create: boolean): Promise<FileSystemDirectoryHandle> {
+  return (await root(create)).getDirectoryHandle(folderName(place), { create });
 }
 
 /** Whether this browser keeps files at all: old ones and some private windows do not. */
 export async function isAvailable(): Promise<boolean> {
   try {
     const directory = await root(true);
-    const handle = await directory.getFileHandle(".probe", { create: true });
+    // Another tab may be asking, too: a file is one writer's.
+    const name = `.probe-${crypto.randomUUID()}`;
+    const handle = await directory.getFileHandle(name, { create: true });
     (await (handle as WritableHandle).createSyncAccessHandle()).close();
-    await directory.removeEntry(".probe");
+    await directory.removeEntry(name);
     return true;
   } catch {
     return false;
@@ -96,8 +105,8 @@ export async function locked<T>(id: string, mode: "shared" | "exclusive", work: 
 }
 
 /** Opens a file of a model for appending. */
-export async function openSink(id: string, name: string): Promise<Sink> {
-  const handle = await (await folder(id, true)).getFileHandle(name, { create: true });
+export async function openSink(place: string, name: string): Promise<Sink> {
+  const handle = await (await folder(place, true)).getFileHandle(name, { create: true });
   const access = await (handle as WritableHandle).createSyncAccessHandle();
   let size = access.getSize();
   return {
@@ -129,8 +138,8 @@ export async function openSink(id: string, name: string): Promise<Sink> {
   };
 }
 
-async function writeJson(id: string, name: string, value: unknown): Promise<void> {
-  const sink = await openSink(id, name);
+async function writeJson(place: string, name: string, value: unknown): Promise<void> {
+  const sink = await openSink(place, name);
   try {
     sink.truncate();
     sink.append(new TextEncoder().encode(JSON.stringify(value)));
@@ -150,22 +159,22 @@ async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): 
 
 /** Notes what is to be fetched, before the first byte of it. */
 export function writePlan(plan: DownloadPlan): Promise<void> {
-  return writeJson(plan.id, PLAN, plan);
+  return writeJson(placeOf(plan), PLAN, plan);
 }
 
 /** What an unfinished download was to fetch, or null. */
-export async function readPlan(id: string): Promise<DownloadPlan | null> {
+export async function readPlan(place: string): Promise<DownloadPlan | null> {
   try {
-    return await readJson<DownloadPlan>(await folder(id, false), PLAN);
+    return await readJson<DownloadPlan>(await folder(place, false), PLAN);
   } catch {
     return null;
   }
 }
 
 /** Bytes of a file that are there. */
-export async function heldBytes(id: string, name: string): Promise<number> {
+export async function heldBytes(place: string, name: string): Promise<number> {
   try {
-    return (await (await (await folder(id, false)).getFileHandle(name)).getFile()).size;
+    return (await (await (await folder(place, false)).getFileHandle(name)).getFile()).size;
   } catch {
     return 0;
   }
@@ -173,46 +182,79 @@ export async function heldBytes(id: string, name: string): Promise<number> {
 
 /** Makes the files written before a model. */
 export async function commit(model: StoredModel): Promise<void> {
-  await writeJson(model.id, RECORD, model);
-  const directory = await folder(model.id, false);
+  await writeJson(placeOf(model), RECORD, model);
+  const directory = await folder(placeOf(model), false);
   await directory.removeEntry(PLAN).catch(() => undefined);
+}
+
+/** What the folders say that they have, the latest model first, and those that say nothing. */
+async function all(): Promise<{ models: StoredModel[]; plans: DownloadPlan[]; rest: string[] }> {
+  const found = { models: [] as StoredModel[], plans: [] as DownloadPlan[], rest: [] as string[] };
+  try {
+    for await (const handle of (await root(true)).values()) {
+      if (handle.kind !== "directory") continue;
+      const record = await readJson<StoredModel>(handle as FileSystemDirectoryHandle, RECORD);
+      const plan = record ? null : await readPlan(handle.name);
+      if (record) found.models.push(record);
+      else if (plan) found.plans.push(plan);
+      else found.rest.push(handle.name);
+    }
+  } catch {
+    // No origin private file system here (an old browser, or a private window): nothing is kept.
+  }
+  found.models.sort((a, b) => b.stored_at - a.stored_at);
+  return found;
 }
 
 /** The record of a complete model, or null. */
 export async function find(id: string): Promise<StoredModel | null> {
-  try {
-    return await readJson<StoredModel>(await folder(id, false), RECORD);
-  } catch {
-    return null;
-  }
+  const { models } = await all();
+  return models.find((model) => isSameFolder(model.id, id)) ?? null;
 }
 
-/** The files of a complete model; their bytes stay on disk until they are read. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NotFoundError";
+}
+
+/** The files of a complete model; their bytes stay on disk until they are read. Fails where not all of them are there any more. */
 export async function files(model: StoredModel): Promise<{ name: string; file: Blob }[]> {
-  const directory = await folder(model.id, false);
+  const directory = await folder(placeOf(model), false);
   const found = [];
   for (const { name, bytes } of model.files) {
-    const file = await (await directory.getFileHandle(name)).getFile();
-    if (file.size !== bytes) throw new Error(`the stored ${name} has ${file.size} bytes, not ${bytes}`);
+    const file = await directory
+      .getFileHandle(name)
+      .then((handle) => handle.getFile())
+      .catch((error: unknown) => (isAbsent(error) ? new File([], name) : Promise.reject(error)));
+    if (file.size !== bytes) {
+      fail(
+        "incomplete",
+        `the copy of ${model.name} that is kept here is incomplete: ${name} has ${file.size} of its ${bytes} bytes`,
+        "What is left of it is of no use and is deleted: fetch the model again in step 1, or choose its files again.",
+      );
+    }
     found.push({ name, file });
   }
   return found;
 }
 
-/** Removes a model, complete or not. */
+/** Removes a complete model, or what is at a place. */
 export async function remove(id: string): Promise<void> {
+  return removeFolder(placeOf((await find(id)) ?? { id }));
+}
+
+async function removeFolder(place: string): Promise<void> {
   try {
-    await (await root(false)).removeEntry(folderName(id), { recursive: true });
+    await (await root(false)).removeEntry(folderName(place), { recursive: true });
   } catch (error) {
-    if (!(error instanceof DOMException && error.name === "NotFoundError")) throw error;
+    if (!isAbsent(error)) throw error;
   }
 }
 
 async function unfinished(plan: DownloadPlan): Promise<UnfinishedModel> {
   let held = 0;
-  for (const file of plan.files) held += await heldBytes(plan.id, file.name);
+  for (const file of plan.files) held += await heldBytes(placeOf(plan), file.name);
   const total = plan.files.reduce((sum, file) => sum + file.bytes, 0);
-  return { id: plan.id, name: plan.name, held, bytes: total, ...(plan.source ? { source: plan.source } : {}) };
+  return { id: placeOf(plan), name: plan.name, held, bytes: total, ...(plan.source ? { source: plan.source } : {}) };
 }
 
 /** Bytes that the browser grants, and those in use; nothing where it does not tell. */
@@ -220,32 +262,31 @@ export function room(): Promise<StorageEstimate> {
   return inTime(() => navigator.storage.estimate()).catch(() => ({}));
 }
 
-/** What is kept, what is half there, and how much room there is. Folders with no record of either are swept away. */
+/** Whether a place has a record of a complete model or of one that is to come. */
+async function isTaken(place: string): Promise<boolean> {
+  const directory = await folder(place, false);
+  return (await readJson(directory, RECORD)) !== null || (await readJson(directory, PLAN)) !== null;
+}
+
+/** What is kept, what is half there, and how much room there is. What is of no use any more is swept away. */
 export async function info(): Promise<StorageInfo> {
-  const models: StoredModel[] = [];
-  const rest: UnfinishedModel[] = [];
-  try {
-    const directory = await root(true);
-    for await (const [name, handle] of directory.entries()) {
-      if (handle.kind !== "directory") continue;
-      const record = await readJson<StoredModel>(handle as FileSystemDirectoryHandle, RECORD);
-      if (record) {
-        models.push(record);
-        continue;
-      }
-      const plan = await readJson<DownloadPlan>(handle as FileSystemDirectoryHandle, PLAN);
-      if (plan) {
-        rest.push(await unfinished(plan));
-        continue;
-      }
-      // Another tab may just be beginning: then it holds the lock, and the folder stays.
-      await locked(name, "exclusive", () => directory.removeEntry(name, { recursive: true })).catch(() => undefined);
-    }
-  } catch {
-    // No origin private file system here (an old browser, or a private window): nothing is kept.
+  const { models, plans, rest } = await all();
+  const isLatest = ({ id }: StoredModel, at: number): boolean => models.findIndex((other) => other.id === id) === at;
+  // What another tab works on stays: it holds the lock or, where it has just begun, has written a record by now.
+  for (const place of rest) {
+    await locked(place, "exclusive", async () => ((await isTaken(place)) ? undefined : removeFolder(place))).catch(() => undefined);
   }
-  models.sort((a, b) => b.stored_at - a.stored_at);
+  for (const older of models.filter((model, at) => !isLatest(model, at))) {
+    await locked(older.id, "exclusive", () => removeFolder(placeOf(older))).catch(() => undefined);
+  }
   const { quota, usage } = await room();
   const persisted = await inTime(() => navigator.storage.persisted()).catch(() => false);
-  return { models, unfinished: rest, used: usage ?? 0, quota: quota ?? 0, persisted, isSilent };
+  return {
+    models: models.filter(isLatest),
+    unfinished: await Promise.all(plans.map(unfinished)),
+    used: usage ?? 0,
+    quota: quota ?? 0,
+    persisted,
+    isSilent,
+  };
 }

@@ -1,4 +1,5 @@
-// The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes.
+// The page's one worker: it holds the engine, and does one thing at a time. Only a cancel overtakes, and a
+// question to the hub has nothing wait for it.
 
 import {
   LONG_CALLS,
@@ -51,11 +52,10 @@ let search: Promise<gpu.Found> | null = null;
 let found: gpu.Found | null = null;
 /** The sha256 of the model that the engine holds; null while it takes another, and after it could not. */
 let held: string | null = null;
-/** The request that is served. */
+/** The request that the engine works on. */
 let current = 0;
-let aborter = new AbortController();
-/** Requests that were cancelled before their turn. */
-const cancelled = new Set<number>();
+/** Of each request that is not answered yet, what cancels it. */
+const aborters = new Map<number, AbortController>();
 let queue: Promise<void> = Promise.resolve();
 
 function crash(message: string): SecateurError {
@@ -166,22 +166,26 @@ async function memoryFor(source: ModelSource): Promise<number | null> {
   return deviceNow().limits?.memory_bytes ?? null;
 }
 
-async function load(request: Request & { kind: "load" }, onProgress: OnProgress): Promise<Loaded> {
-  const { signal } = aborter;
+async function load(request: Request & { kind: "load" }, onProgress: OnProgress, signal: AbortSignal): Promise<Loaded> {
   const places = { page: base, hub, memory_bytes: await memoryFor(request.source), precision: request.precision };
   const { files, ...opened } = await open(request.source, places, onProgress, signal);
   signal.throwIfAborted();
   // No other tab may delete the files while they are read.
-  return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress));
+  return storage.locked(opened.id, "shared", () => loadFiles(request, { files, ...opened }, onProgress, signal));
 }
 
-async function loadFiles(request: Request & { kind: "load" }, { files, ...opened }: Opened, onProgress: OnProgress): Promise<Loaded> {
+async function loadFiles(
+  request: Request & { kind: "load" },
+  { files, ...opened }: Opened,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<Loaded> {
   held = null;
   try {
     const { precision } = request;
     await takeGpu(files, onProgress);
     // A cancel meanwhile was told to the engine before.
-    aborter.signal.throwIfAborted();
+    signal.throwIfAborted();
     const named = { id: opened.id, precision, ...(opened.sha256 ? { sha256: opened.sha256 } : {}) };
     const info = await running().load_model(named, files, onProgress);
     held = info.sha256;
@@ -195,7 +199,7 @@ async function loadFiles(request: Request & { kind: "load" }, { files, ...opened
   }
 }
 
-async function serve(request: Request, onProgress: OnProgress): Promise<unknown> {
+async function serve(request: Request, onProgress: OnProgress, signal: AbortSignal): Promise<unknown> {
   switch (request.kind) {
     case "start": {
       hub = request.hub;
@@ -208,7 +212,7 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
       } satisfies Started;
     }
     case "load":
-      return load(request, onProgress);
+      return load(request, onProgress, signal);
     case "held":
       return held;
     case "storage":
@@ -216,7 +220,7 @@ async function serve(request: Request, onProgress: OnProgress): Promise<unknown>
     case "forget":
       return storage.locked(request.id, "exclusive", () => storage.remove(request.id));
     case "look":
-      return look(request.text, hub, aborter.signal);
+      return look(request.text, hub, signal);
     case "call": {
       const target = running();
       const method = target[request.method] as (...values: unknown[]) => unknown;
@@ -232,17 +236,24 @@ function transfers(value: unknown): Transferable[] {
   return parts.flatMap((part) => (part instanceof Float32Array ? [part.buffer as ArrayBuffer] : []));
 }
 
-async function answer(id: number, request: Request): Promise<void> {
-  current = id;
-  aborter = new AbortController();
-  now?.surface.clear_cancel();
+async function answer(id: number, request: Request, signal: AbortSignal): Promise<void> {
   try {
-    if (cancelled.delete(id)) throw new DOMException("cancelled", "AbortError");
-    const value = await serve(request, (progress: Progress) => self.postMessage({ id, progress }));
+    signal.throwIfAborted();
+    const value = await serve(request, (progress: Progress) => self.postMessage({ id, progress }), signal);
     self.postMessage({ id, value }, transfers(value));
   } catch (thrown) {
     self.postMessage({ id, error: toError(thrown) });
   }
+  aborters.delete(id);
+}
+
+/** Answers what the engine works on, when all before it is answered. */
+function answerInTurn(id: number, request: Request, signal: AbortSignal): void {
+  queue = queue.then(() => {
+    current = id;
+    now?.surface.clear_cancel();
+    return answer(id, request, signal);
+  });
 }
 
 // A panic in the middle of a job breaks off where nobody waits for it: its promise never answers.
@@ -252,12 +263,14 @@ addEventListener("error", (event) => {
 });
 
 self.onmessage = ({ data }) => {
-  if (!("cancel" in data)) {
-    queue = queue.then(() => answer(data.id, data.request));
-  } else if (data.cancel !== current) {
-    cancelled.add(data.cancel);
-  } else {
-    aborter.abort();
-    now?.surface.cancel();
+  if ("cancel" in data) {
+    aborters.get(data.cancel)?.abort();
+    if (data.cancel === current) now?.surface.cancel();
+    return;
   }
+  const { id, request } = data;
+  const aborter = new AbortController();
+  aborters.set(id, aborter);
+  const take = request.kind === "look" ? answer : answerInTurn;
+  void take(id, request, aborter.signal);
 };
