@@ -127,15 +127,10 @@ test("a report says what was run, whatever the fields say since", async ({ page 
 test("a set may be called as what every object has", async ({ page }) => {
   await open(page, "wasm");
   await useItems(page, many(4));
-  const names = ["constructor", "shown"];
-  const asked: string[] = [];
-  page.on("dialog", (dialog) => {
-    asked.push(dialog.message());
-    void dialog.accept(names.shift());
-  });
+  page.once("dialog", (dialog) => void dialog.accept("constructor"));
   await control(page, "rename-pasted").click();
-  await expect(page.locator("tr[data-set=shown]")).toBeVisible();
-  expect(asked[1]).toContain("A set cannot be called “constructor”");
+  await expect(page.locator("tr[data-set=constructor]")).toBeVisible();
+  await score(page);
 });
 
 test("a page opened by a damaged link works as without it", async ({ page }) => {

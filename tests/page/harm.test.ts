@@ -176,6 +176,7 @@ test("stability is of one selection from one attribution, by one seed", () => {
       selection: { layer: 0, percent },
       items: 2,
       neurons: 1,
+      halves: { value: 0.6, low: 0.4, high: 0.8 },
       overlap: { value: 0.8, low: 0.5, high: 1 },
       chance: 0.25,
       kept: Float32Array.of(0.8, 0.2, 0, 0),

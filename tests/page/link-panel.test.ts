@@ -23,6 +23,8 @@ test("the table says which accuracies are with the mask, and the note what the l
     predictions_compared: 3,
     largest_log_likelihood_difference: 0,
     log_likelihoods_compared: 2,
+    log_likelihoods_close: true,
+    beside: [],
     other_precision: null,
     sets: ["a", "t"].map((name) => ({ set: name, expected: ACCURACY, measured: ACCURACY })),
     message: "All the same.",

@@ -43,6 +43,7 @@ test("of a single item no share of neurons that would be chosen again is told", 
       selection,
       items,
       neurons: 1,
+      halves: items < 2 ? null : estimated(0.5, 0),
       overlap: estimated(1, 0),
       chance: 0.25,
       kept: new Float32Array(4),
@@ -56,5 +57,5 @@ test("of a single item no share of neurons that would be chosen again is told", 
   const view = await show("selection-stability", { study: study({ pruning }), results: [attribution(), found(1)] });
   expect(view.textContent?.trim()).toBe("of one item nothing can be said");
   await set({ results: [attribution(), found(2)] });
-  expect(view.textContent).toContain("would be chosen again");
+  expect(view.textContent).toContain("Two halves of the 2 items choose 50 % (50–50 %) of the same neurons");
 });

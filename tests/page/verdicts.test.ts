@@ -7,9 +7,11 @@ import { ACCURACY, estimated, race, search } from "./studies";
 
 function raced(...methods: [Race["methods"][number]["settings"]["method"], number, number?][]): Race {
   const { result } = race();
-  const of = ([method, value, half]: (typeof methods)[number]): Race["methods"][number] => ({
+  const best = Math.max(...methods.map(([, value]) => value));
+  const of = ([method, value, half = 0.2]: (typeof methods)[number]): Race["methods"][number] => ({
     settings: { ...result.settings, method },
-    correlation: estimated(value, half),
+    correlation: estimated(value),
+    ...(value === best ? {} : { behind: estimated(best - value, half) }),
     found: estimated(0.6),
     by_layer: [value],
     seconds: 1,
@@ -22,10 +24,11 @@ test("a race names the method that comes closest, and whether the others can be 
   expect(placed(other).map(({ settings }) => settings.method)).toEqual(["wanda", "integrated_gradients", "random"]);
   expect(raceVerdict(other)).toBe(
     "Closest to exact ablation here: Wanda score, rank correlation 0.80 (0.70 to 0.90). Of the 5 % of neurons that matter most it finds 60 %; "
-      + "chance finds 5 %. Integrated Gradients, at 0.70, cannot be told from it by these items: the intervals overlap.",
+      + "chance finds 5 %. Integrated Gradients, at 0.70, cannot be told from it by these items: it is behind by 0.10 (−0.10 to 0.30) on the same "
+      + "resamples of the items.",
   );
   expect(raceVerdict(raced(["integrated_gradients", 0.5], ["wanda", 0.8]))).toContain(
-    "Integrated Gradients, at 0.50, stays clearly behind: the intervals do not overlap.",
+    "Integrated Gradients, at 0.50, stays clearly behind, by 0.30 (0.10 to 0.50) on the same resamples of the items.",
   );
   // Where it is the best itself, it is held against the next one.
   expect(raceVerdict(raced(["wanda", 0.5], ["integrated_gradients", 0.9], ["activation", 0.6]))).toContain(

@@ -19,8 +19,10 @@ function nameOf({ settings }: Raced): string {
   return METHODS[settings.method];
 }
 
-function overlap(a: Estimated, b: Estimated): boolean {
-  return a.low <= b.high && b.low <= a.high;
+/** Whether a method can be told from the best one: both are measured on the same resamples, so that their difference says it. */
+function toldApart({ value, low, high }: Estimated): string {
+  const by = `${fixed(value, 2)} (${fixed(low, 2)} to ${fixed(high, 2)}) on the same resamples of the items`;
+  return low > 0 ? `stays clearly behind, by ${by}` : `cannot be told from it by these items: it is behind by ${by}`;
 }
 
 /** Which method does best, whether Integrated Gradients can be told from it, and what chance would give. */
@@ -36,13 +38,8 @@ export function raceVerdict(race: Race): string {
       + `correlation of ${correlationText(first.correlation)}. ${share}`
     );
   }
-  const compared = other
-    ? ` ${nameOf(other)}, at ${fixed(other.correlation.value, 2)}, ${
-        overlap(first.correlation, other.correlation)
-          ? "cannot be told from it by these items: the intervals overlap."
-          : "stays clearly behind: the intervals do not overlap."
-      }`
-    : "";
+  // A race of an older version does not say how far methods are behind.
+  const compared = other?.behind ? ` ${nameOf(other)}, at ${fixed(other.correlation.value, 2)}, ${toldApart(other.behind)}.` : "";
   return `Closest to exact ablation here: ${nameOf(first)}, rank correlation ${correlationText(first.correlation)}. ${share}${compared}`;
 }
 

@@ -127,9 +127,8 @@ function followShots(before: readonly ItemSetSpec[]): void {
   }).catch(report);
 }
 
-/** What speaks against a set's name: another one is called so, or it is what every object has, as `constructor`; null where nothing does. */
+/** What speaks against a set's name: another one is called so; null where nothing does. */
 function againstName(name: string): string | null {
-  if (name in {}) return `A set cannot be called “${name}”, a name that the page needs itself.`;
   return store.state.study.item_sets.some((set) => set.name === name) ? `Another set is called “${name}”.` : null;
 }
 

@@ -136,11 +136,12 @@ function verdict(reproduction: Reproduction, { expected }: SharedStudy): Templat
     predictions_compared,
     largest_log_likelihood_difference,
     log_likelihoods_compared,
+    log_likelihoods_close,
     other_precision,
     sets,
     message,
   } = reproduction;
-  const verdicts = [mask_identical, accuracy_identical, predictions_identical].filter((is) => is !== null);
+  const verdicts = [mask_identical, accuracy_identical, predictions_identical, log_likelihoods_close].filter((is) => is !== null);
   const isSame = verdicts.every((is) => is);
   if (verdicts.length === 0) {
     return html`<section class="verdict" data-reproduced="nothing">
@@ -162,7 +163,9 @@ function verdict(reproduction: Reproduction, { expected }: SharedStudy): Templat
       ${
         log_likelihoods_compared === 0
           ? nothing
-          : html`<li>Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats.</li>`
+          : html`<li>Largest difference of ${log_likelihoods_compared} log-likelihoods: ${short(largest_log_likelihood_difference)} nats${
+              log_likelihoods_close === false ? ", more than rounding explains" : ""
+            }.</li>`
       }
       ${
         other_precision
