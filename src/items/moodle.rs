@@ -9,6 +9,7 @@ use quick_xml::events::BytesStart;
 
 use super::draft::{Draft, Fault, Found};
 use super::html;
+use super::markup::Markup;
 use super::text::quoted;
 use super::xml::{Document, Piece, attribute};
 
@@ -71,13 +72,13 @@ struct Text {
 
 impl Text {
     fn plain(&self) -> Result<String, String> {
-        match self.format.as_str() {
-            "plain_text" => Ok(self.raw.trim().to_owned()),
-            // HTML may stand in it, and is left as it is.
-            "markdown" => html::to_text(&self.raw).map(|_| self.raw.trim().to_owned()),
-            "moodle_auto_format" => html::to_lines(&self.raw),
-            _ => html::to_text(&self.raw),
-        }
+        let markup = match self.format.as_str() {
+            "plain_text" => Markup::Plain,
+            "markdown" => Markup::Markdown,
+            "moodle_auto_format" => Markup::Moodle,
+            _ => Markup::Html,
+        };
+        markup.read(&self.raw)
     }
 }
 
