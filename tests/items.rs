@@ -341,6 +341,8 @@ fn a_long_broken_text_is_read_in_linear_time() {
         ("$", "{T}^"),
         ("q\nA. x\nANSWER: A\n", "ANSWER:\n"),
         ("q\nA. x\nANSWER: A\n", "A. \n"),
+        ("q\nA. x\nANSWER: A\n", "Points:\n\n"),
+        ("q\nA. x\nB. y\n", "ANSWER A\nq\nA. x\n"),
         ("question,a,b,correct\n", "\"\n,"),
         ("question,a,b,correct\n", "\n\r"),
         ("<quiz>", "<question>"),

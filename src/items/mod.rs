@@ -9,7 +9,7 @@
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
 //!   list of choices
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
-//! - `aiken`, `gift`, `moodle`: the formats of quizzes; `markup`: how their texts are marked up; `html`: what is text in
+//! - `aiken`, of `lettered` lines, `gift`, `moodle`: the formats of quizzes; `markup`: how their texts are marked up; `html`: what is text in
 //!   it, with its `tags`, `entities`, `lists` and `scripts`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
@@ -32,6 +32,7 @@ mod fields;
 mod gift;
 mod html;
 mod jsonl;
+mod lettered;
 mod listed;
 mod lists;
 mod markup;
