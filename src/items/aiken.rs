@@ -98,7 +98,7 @@ pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
                 });
             }
             let has_choices = open.as_ref().is_some_and(Question::has_choices);
-            if let Some(letter) = nearly_answer(line).filter(|_| has_choices) {
+            if has_choices && let Some(letter) = nearly_answer(line) {
                 open = None;
                 let message = format!("in Aiken's format this line reads `ANSWER: {letter}`");
                 return Some((number, Err(message.into())));

@@ -96,13 +96,12 @@ pub(super) fn nearly_choice(line: &str) -> Option<(char, String)> {
         .next()
         .filter(|mark| MARKS.contains(mark) || OTHER_MARKS.contains(mark))?;
     let is_apart = is_apart(chars.as_str());
-    let is_latin = script.is_none() && first == letter;
     let start = line.get(..line.len() - chars.as_str().len())?;
+    let is_plain = start.chars().count() == 2 && MARKS.contains(&mark);
+    // `e.g.` is none.
+    let is_tight = is_plain && script.is_none() && first == letter;
     let message = match script {
-        // As a word, `e.g.` is none.
-        _ if !is_apart && !(is_latin && start.chars().count() == 2 && MARKS.contains(&mark)) => {
-            return None;
-        }
+        _ if !(is_apart || is_tight) => return None,
         _ if !is_apart => format!("a space is missing after `{start}`"),
         Some(script) => format!(
             "this `{first}` is a {script} letter: a choice begins with the Latin one, as `{letter}. ` or `{letter}) `"
@@ -110,7 +109,7 @@ pub(super) fn nearly_choice(line: &str) -> Option<(char, String)> {
         None if line.starts_with('*') && !line.starts_with("**") => format!(
             "the right choice is named in a line `ANSWER: {letter}` after the choices, not by a `*` before it"
         ),
-        None if start.chars().count() == 2 && MARKS.contains(&mark) => {
+        None if is_plain => {
             "a choice begins with a large letter in Aiken's format, as `A.` or `A)`".to_owned()
         }
         None => format!(
