@@ -33,15 +33,77 @@ pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
             LARGEST_TEXT >> 20
         )));
     }
-    // As items, a document may begin with a byte order mark.
-    if bytes.starts_with("\u{feff}".as_bytes()) {
-        bytes.drain(..3);
+    decoded(bytes).map_err(|message| CliError::Input(format!("{}: {message}", path.display())))
+}
+
+/// Beginnings of files that are no text, and what is to be done about them.
+const NO_TEXT: [(&[u8], &str); 4] = [
+    (b"PAR1", "a Parquet file: export it as JSONL or CSV"),
+    (
+        b"\x1f\x8b",
+        "compressed by gzip: unpack it first (`gunzip`)",
+    ),
+    (
+        b"PK\x03\x04",
+        "an Excel file, another document or a ZIP archive: save its table as CSV, or unpack it first",
+    ),
+    (b"%PDF-", "a PDF: copy its text into a text file"),
+];
+
+/// Text in UTF-8, or in UTF-16 where its byte order mark says so; a mark is left out.
+fn decoded(mut bytes: Vec<u8>) -> Result<String, String> {
+    if let Some((_, what)) = NO_TEXT.iter().find(|(start, _)| bytes.starts_with(start)) {
+        return Err((*what).to_owned());
+    }
+    let utf_16 = |unit: fn([u8; 2]) -> u16| {
+        let (units, left) = bytes.as_chunks();
+        let units: Vec<u16> = units.iter().skip(1).map(|pair| unit(*pair)).collect();
+        let text = String::from_utf16(&units).ok().filter(|_| left.is_empty());
+        text.ok_or_else(|| "not UTF-16, as it says; save it as UTF-8".to_owned())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => return utf_16(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => return utf_16(u16::from_be_bytes),
+        _ if bytes.starts_with("\u{feff}".as_bytes()) => {
+            bytes.drain(..3);
+        }
+        _ => {}
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::Input(format!(
-            "{}: not UTF-8 (byte {at}); save it as UTF-8",
-            path.display()
-        ))
+        format!("not UTF-8 (byte {at}); save it as UTF-8")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn text_is_read_in_utf_8_and_where_it_says_so_in_utf_16() {
+        let text = "é,😀\n";
+        let marked = format!("\u{feff}{text}");
+        let little = marked.encode_utf16().flat_map(u16::to_le_bytes);
+        let big = marked.encode_utf16().flat_map(u16::to_be_bytes);
+        for bytes in [
+            text.into(),
+            marked.clone().into_bytes(),
+            little.collect(),
+            big.collect(),
+        ] {
+            assert_eq!(decoded(bytes).unwrap(), text);
+        }
+        for (bytes, named) in [
+            (&b"a\xe9"[..], "not UTF-8 (byte 1)"),
+            (b"\xff\xfea", "not UTF-16"),
+            (b"\xfe\xff\xd8\x00", "not UTF-16"),
+            (b"PAR1", "Parquet"),
+            (b"\x1f\x8b\x08", "gunzip"),
+            (b"PK\x03\x04", "as CSV"),
+            (b"%PDF-1.7", "a PDF"),
+        ] {
+            let error = decoded(bytes.to_vec()).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 }

@@ -26,6 +26,20 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
     NAMED.get(name).map(String::as_str)
 }
 
+/// Names that HTML reads without `;` as well.
+const UNENDED: &str = "AElig AMP Aacute Acirc Agrave Aring Atilde Auml COPY Ccedil ETH Eacute Ecirc Egrave Euml GT Iacute Icirc \
+    Igrave Iuml LT Ntilde Oacute Ocirc Ograve Oslash Otilde Ouml QUOT REG THORN Uacute Ucirc Ugrave Uuml Yacute \
+    aacute acirc acute aelig agrave amp aring atilde auml brvbar ccedil cedil cent copy curren deg divide eacute \
+    ecirc egrave eth euml frac12 frac14 frac34 gt iacute icirc iexcl igrave iquest iuml laquo lt macr micro \
+    middot nbsp not ntilde oacute ocirc ograve ordf ordm oslash otilde ouml para plusmn pound quot raquo reg \
+    sect shy sup1 sup2 sup3 szlig thorn times uacute ucirc ugrave uml uuml yacute yen yuml";
+
+/// The text that a name without `;` stands for.
+pub(super) fn unended(name: &str) -> Option<&'static str> {
+    let is_known = UNENDED.split(' ').any(|known| known == name);
+    named(name).filter(|_| is_known)
+}
+
 /// What the numbers 128 to 159 stand for: the characters of Windows-1252, as
 /// [HTML has it](https://html.spec.whatwg.org/multipage/parsing.html#numeric-character-reference-end-state). Five of them
 /// have none, and are what Unicode has there.
@@ -61,5 +75,8 @@ mod tests {
             assert_eq!(named(name), Some(text));
         }
         assert_eq!(named("bogus"), None);
+        assert_eq!(UNENDED.split(' ').count(), 106);
+        assert_eq!(unended("nbsp"), Some("\u{a0}"));
+        assert_eq!(unended("alpha"), None);
     }
 }

@@ -3,46 +3,93 @@
 //! `::title:: text {=right ~wrong}`, questions parted by empty lines. A line that begins with `//` is a comment, one
 //! with `$CATEGORY:` is skipped as well; `\` before one of `~ = # { } : \` takes its meaning away, and `\n` is a line
 //! break. Titles and feedback are dropped. An answer in the middle of a text leaves `_____` there, as Moodle does. A
-//! question and each of its choices may begin with the name of its markup (`[html]`), else a choice has the question's.
-//! White space within a text of the markup `[plain]` or `[markdown]` stays, so that code keeps its indentation.
+//! question and each of its choices may begin with the name of its markup (`[html]`), else a choice has the question's,
+//! and a question that of Moodle's own format.
 //! Read are questions with one right choice, and true or false; the others are refused.
 
 use super::check::check_size;
 use super::draft::{Draft, Fault, Found};
 use super::html;
+use super::markup::Markup;
 use super::place::offset_of;
-use super::text::{quoted, tidy};
+use super::text::{GAP, quoted};
 
 /// What a backslash may stand before.
 const SPECIAL: [char; 7] = ['~', '=', '#', '{', '}', ':', '\\'];
-/// Names of markup that may stand before a text, in brackets; HTML alone is converted.
-const MARKUP: [&str; 4] = [HTML, "[moodle]", "[plain]", "[markdown]"];
-const HTML: &str = "[html]";
+/// Names of markup that may stand before a text, in brackets.
+const MARKUP: [(&str, Markup); 4] = [
+    ("[html]", Markup::Html),
+    ("[moodle]", Markup::Moodle),
+    ("[plain]", Markup::Plain),
+    ("[markdown]", Markup::Markdown),
+];
 
 /// The markup that a text names at its beginning, and the rest of it.
-fn marked_up(text: &str) -> Option<(&'static str, &str)> {
-    MARKUP.into_iter().find_map(|name| {
+fn marked_up(text: &str) -> Option<(Markup, &str)> {
+    MARKUP.into_iter().find_map(|(name, markup)| {
         let start = text.get(..name.len())?;
         start
             .eq_ignore_ascii_case(name)
-            .then(|| (name, rest(text, name.len())))
+            .then(|| (markup, rest(text, name.len())))
     })
 }
 
 /// Whether a text has a title or a brace with what only GIFT has after it.
 pub(super) fn fits(text: &str) -> bool {
-    let has_answers = text.match_indices('{').any(|(at, brace)| {
-        let rest = rest(text, at + brace.len()).trim_start();
-        rest.starts_with(['=', '~', '#']) || begins_with_verdict(rest)
+    let has_answers = braces(text).any(|brace| {
+        let inside = rest(text, brace.at + 1).trim_start();
+        inside.starts_with(['=', '~', '#']) || brace.is_verdict(text)
     });
     has_answers || text.lines().any(|line| line.trim_start().starts_with("::"))
 }
 
-/// Whether what follows a brace says true or false and no more than feedback.
-fn begins_with_verdict(text: &str) -> bool {
-    let end = text.find(|char: char| !char.is_ascii_alphabetic());
-    let (word, rest) = text.split_at(end.unwrap_or(text.len()));
-    verdict(word).is_some() && rest.trim_start().starts_with(['}', '#'])
+/// A brace that opens.
+struct Brace {
+    at: usize,
+    /// Whether it stands between two `$` of one line.
+    is_in_formula: bool,
+}
+
+/// The braces of a text that open.
+fn braces(text: &str) -> impl Iterator<Item = Brace> {
+    let mut formula_end = 0;
+    text.match_indices(['{', '$'])
+        .filter_map(move |(at, mark)| {
+            let is_in_formula = at < formula_end;
+            if mark == "$" && !is_in_formula {
+                let inside = rest(text, at).trim_start_matches('$');
+                let end = inside.find(['$', '\n']).unwrap_or(inside.len());
+                let after = rest(inside, end).trim_start_matches('$');
+                if rest(inside, end).starts_with('$') {
+                    formula_end = text.len() - after.len();
+                }
+            }
+            (mark == "{").then_some(Brace { at, is_in_formula })
+        })
+}
+
+impl Brace {
+    /// Whether it holds true or false and no more than feedback, and is none of a formula, as in `x^{T}`, `\frac{1}{T}`,
+    /// `P{T} is` and `$A {T}$`.
+    fn is_verdict(&self, text: &str) -> bool {
+        let before = text.get(..self.at).unwrap_or_default();
+        let inside = rest(text, self.at + 1).trim_start();
+        let end = inside.find(|char: char| !char.is_ascii_alphabetic());
+        let (word, after) = inside.split_at(end.unwrap_or(inside.len()));
+        let after = after.trim_start();
+        if verdict(word).is_none() || !after.starts_with(['}', '#']) || self.is_in_formula {
+            return false;
+        }
+        // After a word it may be a variable's, but not where the question ends.
+        let follows = after
+            .strip_prefix('}')
+            .and_then(|after| after.lines().next());
+        let is_last = follows.is_none_or(|follows| follows.trim().is_empty());
+        let command = before.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+        !before.ends_with(['^', '_', '\\', '}'])
+            && !command.ends_with('\\')
+            && (is_last || !before.ends_with(char::is_alphanumeric))
+    }
 }
 
 /// Place of the right one of the choices True and False.
@@ -160,12 +207,8 @@ fn question(block: &str) -> Result<Draft, Wrong> {
         let (end, mark) = end.ok_or("the title has no `::` at its end")?;
         text = rest(titled, end + mark.len()).trim_start();
     }
-    let (markup, text) = marked_up(text).unwrap_or(("", text));
-    let read = |markup: &str, text: &str| match markup {
-        HTML => html::to_text(&unescaped(text)),
-        "[plain]" | "[markdown]" => Ok(unescaped(text).trim().to_owned()),
-        _ => Ok(tidy(&unescaped(text))),
-    };
+    let (markup, text) = marked_up(text).unwrap_or((Markup::Moodle, text));
+    let read = |markup: Markup, text: &str| markup.read(&unescaped(text));
     let named = |what: String| Wrong::from(format!("the question {what}"));
 
     let (before, answers) = cut(text, '{').ok_or("there are no choices in braces")?;
@@ -176,6 +219,19 @@ fn question(block: &str) -> Result<Draft, Wrong> {
         ),
         at: Some(offset_of(block, before) + before.len()),
     };
+    let is_choices = |brace: Brace| {
+        let has_marks = ['=', '~', '#']
+            .iter()
+            .any(|mark| cut(answers, *mark).is_some());
+        has_marks || answers.trim().is_empty() || brace.is_verdict(block)
+    };
+    let at = offset_of(block, before) + before.len();
+    if !braces(block)
+        .find(|brace| brace.at == at)
+        .is_some_and(is_choices)
+    {
+        return Err(stray(before, "{"));
+    }
     if let Some((before, _)) = cut(answers, '{') {
         return Err(stray(before, "{"));
     }
@@ -196,7 +252,7 @@ fn question(block: &str) -> Result<Draft, Wrong> {
     })?;
     let context = match after.trim() {
         "" => read(markup, before),
-        _ => read(markup, &format!("{before}_____{after}")),
+        _ => read(markup, &format!("{before}{GAP}{after}")),
     };
     let raw: Vec<&str> = choices.iter().map(String::as_str).collect();
     let texts = raw.iter().map(|choice| {
@@ -451,6 +507,27 @@ mod tests {
     }
 
     #[test]
+    fn html_without_the_name_of_its_markup_is_html_as_in_moodle() {
+        let found = read(
+            "10<sup>2</sup> &lt; x < y\nwith <b>y</b>? {=H<sub>2</sub>O ~List<int> ~a <b}\n\n[moodle]<p>a</p><p>b</p> {T}\n",
+        );
+        assert_eq!(found[0].0, "10² < x < y\nwith y?");
+        assert_eq!(found[0].1, "H₂O|List<int>|a <b");
+        assert_eq!(found[1].0, "a\nb");
+        for (text, named) in [
+            ("q <img src\\=\"a.png\"> {T}", "a picture"),
+            ("[markdown]q ![a](b.png) {T}", "a picture"),
+            ("What does <b> do? {=a ~b}", "`&lt;`"),
+        ] {
+            let parsed = parse_items(text);
+            assert!(
+                parsed.items.is_empty() && parsed.errors[0].message.contains(named),
+                "{parsed:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_file_may_hold_nothing_but_true_and_false() {
         for (answers, gold) in [
             ("{T}", 0),
@@ -483,7 +560,7 @@ mod tests {
         let error = &parsed.errors[0];
         assert_eq!((error.line, error.column), (1, 5));
         assert!(error.message.contains("`&#8211;`"), "{}", error.message);
-        assert_eq!(parsed.items[0].choices, ["yes &#8211; it is", "no & no"]);
+        assert_eq!(parsed.items[0].choices, ["yes – it is", "no & no"]);
         assert_eq!(
             parse_items("[html]q {=1 &\\#x96; 2 ~b}\n").items[0].choices[0],
             "1 – 2"
@@ -491,8 +568,35 @@ mod tests {
     }
 
     #[test]
+    fn a_brace_of_a_formula_is_none_of_an_answer() {
+        for text in [
+            "1,$A^{T}$,x\n",
+            "x_{F},y",
+            "\\frac{1}{T}",
+            "\\mathbf {a} and \\mathbf{T}\n",
+            "P{T} is a chance",
+            "so $x {T}$ is",
+            "so $$x {T}$$ is, for $5",
+        ] {
+            assert_eq!(parse_items(text).format, "unknown", "{text}");
+        }
+        for text in [
+            "The sky is blue{T}\n\nb",
+            "$5 {T}",
+            "$5 and $6 {T} or",
+            "a$$ {F}",
+            "It {T} is",
+        ] {
+            assert_eq!(parse_items(text).items.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn a_brace_of_the_text_without_its_backslash_is_named() {
         for (text, at) in [
+            ("::t:: what is $A^{T}$? {=a ~b}", 18),
+            ("\\(x^{2}\\)? {=a ~b}", 5),
+            ("q {hello} {T}", 3),
             ("Which is irrational? {~1/2 ~2 =\\sqrt{2}}", 37),
             ("q {=a ~b ~x^{2}}", 13),
             ("q {=a ~b} in {2}", 14),
@@ -543,7 +647,7 @@ mod tests {
     #[test]
     fn choices_that_html_makes_one_are_an_error() {
         let parsed = parse_items(
-            "[html]q{=<b>a</b> ~<i>a</i>}\n\n[html]q{=<table></table> ~b}\n\n[html]q{=a ~b#<img>}",
+            "q{=<b>a</b> ~<i>a</i>}\n\n[html]q{=<table></table> ~b}\n\n[html]q{=a ~b#<img>}",
         );
         assert!(parsed.errors[0].message.contains("become the same text"));
         assert!(

@@ -1,102 +1,32 @@
 //! HTML as text: tags are dropped, blocks begin lines, white space is one space but within `<pre>`, entities are read.
-//! Raised and lowered text keeps its meaning (`10²`, `x^n`, `H₂O`). What text cannot say is refused by name.
+//! Raised and lowered text keeps its meaning (`10²`, `x^n`, `H₂O`), and so do the numbers of lists, underlined gaps and
+//! formulas in scripts. What text cannot say is refused by name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::entities;
-use super::text::{quoted, tidy};
+use super::lists::Lists;
+use super::scripts::{Script, scripted};
+use super::tags::{Tag, Tags};
+use super::text::{GAP, is_invisible, quoted, tidy};
 use super::xml::character;
 
-/// Elements that begin a line.
-const BLOCKS: &[&str] = &[
-    "p",
-    "br",
-    "hr",
-    "div",
-    "li",
-    "ul",
-    "ol",
-    "menu",
-    "dl",
-    "dt",
-    "dd",
-    "tr",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hgroup",
-    "blockquote",
-    "center",
-    "section",
-    "article",
-    "header",
-    "footer",
-    "aside",
-    "main",
-    "nav",
-    "address",
-    "figure",
-    "figcaption",
-    "details",
-    "summary",
-    "form",
-    "fieldset",
-    "legend",
-    "optgroup",
-    "option",
-];
-/// Elements whose content is no text.
-const HIDDEN: [&str; 2] = ["script", "style"];
-/// Elements that no text stands for, and what they are.
-const REFUSED: [(&str, &str); 13] = [
-    ("img", "a picture, which no model sees here"),
-    ("svg", "a picture, which no model sees here"),
-    ("picture", "a picture, which no model sees here"),
-    ("canvas", "a picture, which no model sees here"),
-    ("video", "a film, which no model sees here"),
-    ("audio", "a sound, which no model hears here"),
-    ("iframe", "an embedded page, which no model sees here"),
-    ("object", "an embedded file, which no model sees here"),
-    ("embed", "an embedded file, which no model sees here"),
-    ("applet", "an embedded file, which no model sees here"),
-    (
-        "table",
-        "a table, whose rows and columns would be lost as text",
-    ),
-    ("math", "a formula in MathML, which would be lost as text"),
-    (
-        "ruby",
-        "text with another one above it (`ruby`), which would be mixed up",
-    ),
-];
-/// Digits and signs, and what they are raised and lowered.
-const SCRIPTS: [(char, char, char); 16] = [
-    ('0', '⁰', '₀'),
-    ('1', '¹', '₁'),
-    ('2', '²', '₂'),
-    ('3', '³', '₃'),
-    ('4', '⁴', '₄'),
-    ('5', '⁵', '₅'),
-    ('6', '⁶', '₆'),
-    ('7', '⁷', '₇'),
-    ('8', '⁸', '₈'),
-    ('9', '⁹', '₉'),
-    ('+', '⁺', '₊'),
-    ('-', '⁻', '₋'),
-    ('−', '⁻', '₋'),
-    ('=', '⁼', '₌'),
-    ('(', '⁽', '₍'),
-    (')', '⁾', '₎'),
-];
-/// Endings of ordinal numbers in English, which are often raised.
-const ORDINALS: [&str; 4] = ["st", "nd", "rd", "th"];
 /// Most raised and lowered texts within each other.
 const MAX_SCRIPTS: usize = 16;
 /// Longest entity that is read, in bytes without its ends.
 const MAX_ENTITY: usize = 31;
+/// What Word leaves in HTML, and no browser shows.
+const OF_WORD: [&str; 4] = ["<![if ", "<![endif]", "<?xml:", "</?xml:"];
+/// Beginnings of words that speak of underlining.
+const UNDERLINED: [&str; 7] = [
+    "underlin",
+    "unterstrich",
+    "soulign",
+    "subraya",
+    "sottoline",
+    "sublinha",
+    "подч",
+];
 
 /// The text of HTML.
 ///
@@ -107,17 +37,51 @@ pub(super) fn to_text(html: &str) -> Result<String, String> {
     Writer::default().read(html)
 }
 
-/// The text of HTML in which a line break begins a line, as in Moodle's own format.
+/// The text of HTML as it is typed, in Moodle's own format: a line break begins a line, and what looks like a tag and
+/// is no element of HTML is text.
+///
+/// # Errors
+///
+/// As [`to_text`], and a tag that has no other one, which may be text.
+pub(super) fn to_lines(html: &str) -> Result<String, String> {
+    let text = typed(html)?;
+    check_pairs(html)?;
+    Ok(text)
+}
+
+/// Whether text among which HTML may stand holds nothing that no text stands for.
 ///
 /// # Errors
 ///
 /// As [`to_text`].
-pub(super) fn to_lines(html: &str) -> Result<String, String> {
+pub(super) fn check_readable(text: &str) -> Result<(), String> {
+    typed(text).map(|_| ())
+}
+
+fn typed(html: &str) -> Result<String, String> {
     let writer = Writer {
-        begins_lines: true,
+        is_typed: true,
         ..Writer::default()
     };
     writer.read(html)
+}
+
+/// Whether every element that needs an end tag has one, and every end tag an element: in `What does <b> do?` the tag may
+/// be text.
+fn check_pairs(html: &str) -> Result<(), String> {
+    let mut open: BTreeMap<String, isize> = BTreeMap::new();
+    for (tag, _) in Tags::default().all(html) {
+        if tag.is_html() && tag.needs_end() {
+            let step = if tag.is_end { -1 } else { 1 };
+            *open.entry(tag.name).or_default() += step;
+        }
+    }
+    match open.into_iter().find(|(_, count)| *count != 0) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "has not as many `<{name}>` as `</{name}>`: write `&lt;` for a `<` of the text, or close the element"
+        )),
+    }
 }
 
 /// Whether texts that differ are still different once they are read: two choices that become one have lost what told
@@ -140,25 +104,14 @@ pub(super) fn check_apart(raw: &[&str], texts: &[String]) -> Result<(), String> 
     Ok(())
 }
 
-/// Whether text is raised or lowered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
-    Raised,
-    Lowered,
-}
-
-/// What a piece of HTML means for the text.
-enum Meaning {
-    Nothing,
-    Char(char),
-    Text(&'static str),
-    /// A block begins or ends.
-    Line,
-    /// White space stays as it is from here on, or does so no more.
-    Kept(bool),
-    Open(Script),
-    Close(Script),
-    Refused(&'static str),
+/// An underlined part that is not closed.
+struct Underlined {
+    /// Of its element.
+    name: String,
+    /// How many elements of that name are open within it, with itself.
+    depth: usize,
+    /// Where it begins in the text.
+    start: usize,
 }
 
 /// The text so far.
@@ -169,53 +122,178 @@ struct Writer {
     text: String,
     /// Whether the white space of `text` stays.
     is_kept: bool,
-    /// Whether a line break begins a line.
-    begins_lines: bool,
+    /// Whether a line break begins a line and what is no element is text.
+    is_typed: bool,
+    tags: Tags,
     /// Raised and lowered parts that are not closed, and where each begins.
     open: Vec<(Script, usize)>,
+    lists: Lists,
+    /// The number of an item whose text has not begun.
+    marker: String,
+    /// The outermost underlined part.
+    underlined: Option<Underlined>,
+    /// Whether words were underlined.
+    has_underlined: bool,
 }
 
 impl Writer {
     fn read(mut self, html: &str) -> Result<String, String> {
         let mut rest = html;
-        // Whether anything is closed further on is asked once, or the time would grow with the square of the text.
-        let (tags_end, comments_end) = (html.rfind('>'), html.rfind("-->"));
+        // Whether a comment is closed further on is asked once, or the time would grow with the square of the text.
+        let comments_end = html.rfind("-->");
         while let Some(at) = rest.find(['<', '&', '\n', '\r', '\t']) {
             let (before, special) = rest.split_at(at);
-            self.text.push_str(before);
+            self.push(before);
             let place = html.len() - special.len();
-            let is_closed = |end: Option<usize>| end.is_some_and(|end| end > place);
-            let markup = match special.starts_with("<!--") {
-                true if is_closed(comments_end) => comment(special),
-                false if is_closed(tags_end) => tag(special),
-                _ => None,
+            let is_comment =
+                special.starts_with("<!--") && comments_end.is_some_and(|end| end > place);
+            let length = if is_comment {
+                special.find("-->").map_or(special.len(), |at| at + 3)
+            } else if let Some(length) = of_word(special) {
+                length
+            } else if let Some(tag) = self.tag(special)? {
+                let after = special.get(tag.length..).unwrap_or_default();
+                tag.length + self.element(&tag, after)?
+            } else if let Some((text, length)) = entity(special) {
+                self.push(&text);
+                length
+            } else {
+                self.plain(special.chars().next().unwrap_or(' '));
+                1
             };
-            let (meaning, length) = markup
-                .or_else(|| entity(special))
-                .unwrap_or_else(|| (self.plain(special.as_bytes().first()), 1));
-            self.take(meaning)?;
             rest = special.get(length..).unwrap_or_default();
         }
-        self.text.push_str(rest);
+        self.push(rest);
         self.end_part();
+        let lowered = self.done.to_lowercase();
+        if self.has_underlined && UNDERLINED.iter().any(|word| lowered.contains(word)) {
+            let what = "underlined words, of which the text speaks and whose line would be lost";
+            return Err(format!("holds {what}"));
+        }
         Ok(self.done)
     }
 
-    /// What a character means that begins no markup.
-    fn plain(&self, byte: Option<&u8>) -> Meaning {
-        match byte {
-            Some(b'\n') if self.begins_lines && !self.is_kept => Meaning::Line,
-            Some(byte) if self.is_kept || matches!(byte, b'<' | b'&') => {
-                Meaning::Char(char::from(*byte))
+    /// The tag at the beginning of a text.
+    fn tag<'a>(&mut self, text: &'a str) -> Result<Option<Tag<'a>>, String> {
+        match self.tags.read(text) {
+            Some(tag) if !tag.is_html() && self.is_typed => Ok(None),
+            Some(tag) if !tag.is_html() => Err(format!(
+                "holds `{}`, which is no tag of HTML: write `&lt;` for a `<` of the text",
+                quoted(text.get(..tag.length).unwrap_or_default())
+            )),
+            tag => Ok(tag),
+        }
+    }
+
+    /// Writes a character that begins no markup.
+    fn plain(&mut self, char: char) {
+        match char {
+            '\n' if self.is_typed && !self.is_kept => self.begin_line(),
+            '\n' | '\r' | '\t' if !self.is_kept => self.text.push(' '),
+            _ => self.push(char.encode_utf8(&mut [0; 4])),
+        }
+    }
+
+    /// Writes text, and before it the number of the item that it begins.
+    fn push(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.begin_item();
+        }
+        self.text.push_str(text);
+    }
+
+    fn begin_item(&mut self) {
+        self.text.push_str(&std::mem::take(&mut self.marker));
+    }
+
+    fn begin_line(&mut self) {
+        self.close_all();
+        self.text.push('\n');
+    }
+
+    /// Does what the tag of an element means, before the text `after` it; gives how much of that is no text.
+    fn element(&mut self, tag: &Tag, after: &str) -> Result<usize, String> {
+        if let Some(what) = tag.refused() {
+            return Err(format!("holds {what}"));
+        }
+        if tag.is_raw() {
+            let content = raw_content(after, &tag.name);
+            self.push(&formula(tag, content));
+            return Ok(content.len());
+        }
+        if tag.is_hidden() {
+            return hidden_content(after, tag)
+                .ok_or_else(|| format!("holds a hidden `<{}>` that is not closed", tag.name));
+        }
+        if tag.is_block() {
+            self.begin_line();
+        }
+        if let Some(marker) = self.lists.take(tag, after)? {
+            // An item without text, unless a list begins within it.
+            self.marker.push_str(&marker);
+        }
+        match (tag.name.as_str(), tag.is_end) {
+            ("sup", false) => self.open(Script::Raised)?,
+            ("sub", false) => self.open(Script::Lowered)?,
+            ("sup", true) => self.close_until(Script::Raised),
+            ("sub", true) => self.close_until(Script::Lowered),
+            ("td" | "th", _) => self.text.push(' '),
+            ("li", true) => self.begin_item(),
+            ("pre", is_end) => {
+                self.begin_item();
+                self.end_part();
+                self.is_kept = !is_end;
             }
-            _ => Meaning::Char(' '),
+            _ => {}
+        }
+        self.underline(tag);
+        Ok(0)
+    }
+
+    /// Begins, goes on with or ends an underlined part.
+    fn underline(&mut self, tag: &Tag) {
+        match &mut self.underlined {
+            Some(open) if open.name == tag.name => {
+                match tag.is_end {
+                    true => open.depth -= 1,
+                    false => open.depth += 1,
+                }
+                if open.depth == 0 {
+                    self.end_underlined();
+                }
+            }
+            None if tag.is_underlined() && !tag.is_void() => {
+                self.begin_item();
+                self.underlined = Some(Underlined {
+                    name: tag.name.clone(),
+                    depth: 1,
+                    start: self.text.len(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends an underlined part; spaces with a line under them are a gap.
+    fn end_underlined(&mut self) {
+        let Some(open) = self.underlined.take() else {
+            return;
+        };
+        let inner = self.text.get(open.start..).unwrap_or_default();
+        if is_gap(inner) {
+            self.text.truncate(open.start);
+            self.text.push_str(GAP);
+        } else {
+            self.has_underlined |= inner.contains(char::is_alphanumeric);
         }
     }
 
     /// Ends the part in which white space has one meaning.
     fn end_part(&mut self) {
         self.close_all();
-        let text = std::mem::take(&mut self.text);
+        self.end_underlined();
+        let mut text = std::mem::take(&mut self.text);
+        text.retain(|char| !is_invisible(char));
         let part = match self.is_kept {
             true => {
                 let text = text.trim_start_matches(['\r', '\n']).trim_end();
@@ -232,33 +310,21 @@ impl Writer {
         self.done.push_str(&part);
     }
 
-    fn take(&mut self, meaning: Meaning) -> Result<(), String> {
-        match meaning {
-            Meaning::Nothing => {}
-            Meaning::Char(char) => self.text.push(char),
-            Meaning::Text(text) => self.text.push_str(text),
-            Meaning::Line => {
-                self.close_all();
-                self.text.push('\n');
-            }
-            Meaning::Kept(is_kept) => {
-                self.end_part();
-                self.is_kept = is_kept;
-            }
-            Meaning::Open(_) if self.open.len() >= MAX_SCRIPTS => {
-                return Err(format!(
-                    "holds more than {MAX_SCRIPTS} raised or lowered texts within each other"
-                ));
-            }
-            Meaning::Open(script) => self.open.push((script, self.text.len())),
-            Meaning::Close(script) => {
-                if self.open.iter().any(|(open, _)| *open == script) {
-                    while self.close() != Some(script) {}
-                }
-            }
-            Meaning::Refused(what) => return Err(format!("holds {what}")),
+    fn open(&mut self, script: Script) -> Result<(), String> {
+        if self.open.len() >= MAX_SCRIPTS {
+            return Err(format!(
+                "holds more than {MAX_SCRIPTS} raised or lowered texts within each other"
+            ));
         }
+        self.begin_item();
+        self.open.push((script, self.text.len()));
         Ok(())
+    }
+
+    fn close_until(&mut self, script: Script) {
+        if self.open.iter().any(|(open, _)| *open == script) {
+            while self.close() != Some(script) {}
+        }
     }
 
     fn close_all(&mut self) {
@@ -270,110 +336,87 @@ impl Writer {
         let (script, start) = self.open.pop()?;
         let inner = self.text.split_off(start.min(self.text.len()));
         let words = inner.split_whitespace().collect::<Vec<_>>().join(" ");
-        let is_after_digit = self.text.ends_with(|char: char| char.is_ascii_digit());
-        let is_ordinal = is_after_digit && ORDINALS.contains(&words.to_lowercase().as_str());
-        match script {
-            Script::Raised if is_ordinal => self.text.push_str(&words),
-            _ => self.text.push_str(&scripted(&words, script)),
-        }
+        let text = scripted(&words, script, &self.text);
+        self.text.push_str(&text);
         Some(script)
     }
 }
 
-/// A text raised or lowered: with characters that are so, else after `^` or `_`.
-fn scripted(text: &str, script: Script) -> String {
-    let of = |char: char| {
-        let (_, raised, lowered) = SCRIPTS.iter().find(|(plain, ..)| *plain == char)?;
-        Some(match script {
-            Script::Raised => *raised,
-            Script::Lowered => *lowered,
-        })
-    };
-    let mark = match script {
-        Script::Raised => '^',
-        Script::Lowered => '_',
-    };
-    match text.chars().map(of).collect::<Option<String>>() {
-        Some(scripted) => scripted,
-        None if text.chars().count() == 1 => format!("{mark}{text}"),
-        None => format!("{mark}({text})"),
+/// Whether underlined text is a gap: more than one space, and one at least that HTML does not take away.
+fn is_gap(text: &str) -> bool {
+    let is_space = |char: char| char.is_whitespace() && char != '\n';
+    text.chars().all(is_space)
+        && text.chars().nth(1).is_some()
+        && text.contains(|char: char| !char.is_ascii())
+}
+
+/// The length of what Word left at the beginning of a text.
+fn of_word(text: &str) -> Option<usize> {
+    OF_WORD.iter().find(|start| text.starts_with(**start))?;
+    // Where another `<` comes first, it has no end.
+    let end = text.get(1..)?.find(['<', '>'])? + 1;
+    text.get(end..)?.starts_with('>').then_some(end + 1)
+}
+
+/// The formula of a script, between the marks of TeX; nothing for other content that is no text.
+fn formula(tag: &Tag, content: &str) -> String {
+    let kind = tag.attribute("type").unwrap_or_default();
+    let is_formula = tag.name == "script" && kind.starts_with("math/tex");
+    match kind.contains("mode=display") {
+        _ if !is_formula => String::new(),
+        true => format!("\\[{}\\]", content.trim()),
+        false => format!("\\({}\\)", content.trim()),
     }
 }
 
-/// A comment means nothing; and its length.
-fn comment(text: &str) -> Option<(Meaning, usize)> {
-    let end = "-->";
-    Some((Meaning::Nothing, text.find(end)? + end.len()))
+/// What stands up to the end tag of an element whose content is no text, else the whole, as in a browser.
+fn raw_content<'a>(text: &'a str, name: &str) -> &'a str {
+    let is_end = |at: &usize| {
+        let found = text.get(at + 2..at + 2 + name.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    let end = text.match_indices("</").map(|(at, _)| at).find(is_end);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// What the tag at the beginning of a text means, and its length, with its content where that is no text.
-fn tag(text: &str) -> Option<(Meaning, usize)> {
-    let inside = text.strip_prefix('<')?;
-    let is_end = inside.starts_with('/');
-    let inside = inside.strip_prefix('/').unwrap_or(inside);
-    inside
-        .starts_with(|char: char| char.is_ascii_alphabetic())
-        .then_some(())?;
-    let length = text.find('>')? + 1;
-    let end = inside.find(|char: char| !char.is_ascii_alphanumeric() && char != ':')?;
-    let (name, attributes) = inside.split_at(end);
-    // A namespace tells nothing more.
-    let name = name.rsplit(':').next().unwrap_or(name).to_ascii_lowercase();
-    if HIDDEN.contains(&name.as_str()) && !is_end {
-        return Some((Meaning::Nothing, end_of(text, length, &name)));
+/// How long the content of a hidden element is, if it ends.
+fn hidden_content(text: &str, tag: &Tag) -> Option<usize> {
+    if tag.is_void() {
+        return Some(0);
     }
-    let attributes = attributes.split('>').next().unwrap_or_default();
-    let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
-    let meaning = match (name.as_str(), refused) {
-        (_, Some((_, what))) => Meaning::Refused(what),
-        ("sup", _) if is_end => Meaning::Close(Script::Raised),
-        ("sup", _) => Meaning::Open(Script::Raised),
-        ("sub", _) if is_end => Meaning::Close(Script::Lowered),
-        ("sub", _) => Meaning::Open(Script::Lowered),
-        _ if is_scripted(attributes) => {
-            Meaning::Refused("text that its style raises or lowers: use `<sup>` or `<sub>`")
+    let mut depth = 1;
+    let mut same = Tags::default()
+        .all(text)
+        .filter(|(found, _)| found.name == tag.name);
+    same.find_map(|(found, after)| {
+        match found.is_end {
+            true => depth -= 1,
+            false => depth += 1,
         }
-        ("td" | "th", _) => Meaning::Char(' '),
-        ("pre", _) => Meaning::Kept(!is_end),
-        (name, _) if BLOCKS.contains(&name) => Meaning::Line,
-        _ => Meaning::Nothing,
-    };
-    Some((meaning, length))
-}
-
-/// Whether the style among an element's attributes raises or lowers its text.
-fn is_scripted(attributes: &str) -> bool {
-    let attributes = attributes.to_ascii_lowercase();
-    let mut aligned = attributes.split("vertical-align").skip(1);
-    aligned.any(|value| {
-        let value = value.trim_start().trim_start_matches(':').trim_start();
-        value.starts_with("super") || value.starts_with("sub")
+        (depth == 0).then_some(text.len() - after.len())
     })
 }
 
-/// Where the element that was begun ends: at its end tag, else with the text, as in a browser.
-fn end_of(text: &str, start: usize, name: &str) -> usize {
-    let is_end = |at: &usize| {
-        let found = text.get(at + 2..at + 2 + name.len());
-        *at >= start && found.is_some_and(|found| found.eq_ignore_ascii_case(name))
-    };
-    let ends = text.match_indices("</").map(|(at, _)| at);
-    ends.into_iter().find(is_end).unwrap_or(text.len())
-}
-
 /// What the entity at the beginning of a text stands for, and its length.
-fn entity(text: &str) -> Option<(Meaning, usize)> {
+fn entity(text: &str) -> Option<(String, usize)> {
     let inside = text.strip_prefix('&')?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
     let end = inside
         .bytes()
         .take(MAX_ENTITY + 1)
-        .position(|byte| byte == b';')?;
-    let name = inside.get(..end)?;
-    let meaning = match entities::named(name) {
-        Some(text) => Meaning::Text(text),
-        None => Meaning::Char(entities::numbered(character(name)?)),
-    };
-    Some((meaning, end + 2))
+        .take_while(is_name)
+        .count();
+    let (name, after) = inside.split_at(end);
+    if after.starts_with(';') {
+        let text = match entities::named(name) {
+            Some(text) => text.to_owned(),
+            None => entities::numbered(character(name)?).into(),
+        };
+        return Some((text, end + 2));
+    }
+    // As HTML has it in attributes, so that `&section=2` stays.
+    let text = entities::unended(name).filter(|_| !after.starts_with('='))?;
+    Some((text.to_owned(), end + 1))
 }
 
 #[cfg(test)]
@@ -391,6 +434,19 @@ mod tests {
             ("&ééééé;", "&ééééé;"),
             ("&eacute;&rsquo;&frac12;&nbsp;&amp;lt;", "é’½ &lt;"),
             ("&alpha;&Omega;&ccaron;&NotEqualTilde;", "αΩč≂̸"),
+            ("caf&eacute, a&nbsp&amp b&lt", "café, a & b<"),
+            ("a&section=1&sect=2&alpha", "a&section=1&sect=2&alpha"),
+            (
+                "a<![if !lists]>1.<![endif]><?xml:namespace ns=\"o\" />b<o:p></o:p>c",
+                "a1.bc",
+            ),
+            ("a<?php b ?><![c]>", "a<?php b ?><![c]>"),
+            ("<![if a<b>c", "<![if ac"),
+            (
+                "so&shy;ft\u{200b}er\u{feff}, می\u{200c}خواهم",
+                "softer, می\u{200c}خواهم",
+            ),
+            ("<i title=\"a > b\">c</i>", "c"),
             ("a<script>if (a < b) {}</SCRIPT>b<style>p{}", "ab"),
         ] {
             assert_eq!(to_text(html).unwrap(), text);
@@ -502,12 +558,81 @@ mod tests {
                 "its style",
             ),
             ("<audio src='x'></audio>", "a sound"),
+            ("<a href='x/1.MP3?y'>x</a>", "a sound"),
+            ("<a href=\"@@PLUGINFILE@@/1.pdf\">x</a>", "a link to a file"),
+            ("<del>not</del>", "struck through"),
+            (
+                "<i style='text-decoration-line:line-through'>",
+                "struck through",
+            ),
+            ("<i class='a multilang' lang=en>", "several languages"),
+            ("<script type=math/mml></script>", "a formula"),
+            ("What is underlined? <u>a</u>", "underlined words"),
             ("<sup>x".repeat(17).as_str(), "within each other"),
         ] {
             let error = to_text(html).unwrap_err();
             assert!(error.contains(named), "{error}");
         }
+        assert!(to_text("a <u>word</u>, <a href='https://x.org/mp3'>b</a>").is_ok());
         assert!(to_text("&lt;table&gt; <i style='vertical-align: top'>").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_tag_is_text_where_it_is_typed_and_refused_in_html() {
+        for text in [
+            "if x<y and y>z",
+            "List<String> a = b;",
+            "$a<b$ and $c>d$",
+            "a <b and c> d",
+        ] {
+            assert_eq!(to_lines(text).unwrap(), text);
+            let error = to_text(text).unwrap_err();
+            assert!(error.contains("write `&lt;`"), "{error}");
+        }
+        assert_eq!(to_text("a <b and <i>c</i>").unwrap(), "a <b and c");
+        for text in ["What does <b> do?", "the end tag </P>"] {
+            let error = to_lines(text).unwrap_err();
+            assert!(error.contains("write `&lt;`"), "{error}");
+        }
+        assert_eq!(to_lines("<ul><li>a<li>b</ul><br>c").unwrap(), "a\nb\nc");
+    }
+
+    #[test]
+    fn spaces_with_a_line_under_them_are_a_gap() {
+        for (html, text) in [
+            ("at <u>&nbsp; &nbsp;</u> degrees", "at _____ degrees"),
+            (
+                "x<span style=\"text-decoration: underline;\"><span>&nbsp;</span>&nbsp;</span>y",
+                "x_____y",
+            ),
+            ("<ol><li><u>&nbsp;&nbsp;</u></ol>", "1. _____"),
+            ("<u>a</u><u>&nbsp;</u><u>b</u> <u>  </u>", "a b"),
+            ("<u>____</u><u></u>", "____"),
+            ("<u>&nbsp;<pre>&nbsp;</u></pre>", ""),
+        ] {
+            assert_eq!(to_text(html).unwrap(), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn formulas_of_scripts_stand_between_the_marks_of_tex() {
+        let html = "a <script type=\"math/tex\">x<y</script>\
+            <script type=\"math/tex; mode=display\"> \\frac12 </script><script>z</script>";
+        assert_eq!(to_text(html).unwrap(), "a \\(x<y\\)\\[\\frac12\\]");
+    }
+
+    #[test]
+    fn what_a_browser_hides_is_not_read() {
+        for (html, text) in [
+            ("<p style='display:none'>a<p>b</p></p>c", "c"),
+            ("<span hidden>a<table></span>b", "b"),
+            ("a<input hidden>b", "ab"),
+            ("a<i style='Visibility: Hidden'>b</i>", "a"),
+        ] {
+            assert_eq!(to_text(html).unwrap(), text, "{html}");
+        }
+        let error = to_text("<p hidden>a<p>b</p>").unwrap_err();
+        assert!(error.contains("hidden `<p>`"), "{error}");
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
 //!   list of choices
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
-//! - `aiken`, `gift`, `moodle`: the formats of quizzes; `html`: the text of what they hold, with its `entities`
+//! - `aiken`, of `lettered` lines, `gift`, `moodle`: the formats of quizzes; `markup`: how their texts are marked up; `html`: what is text in
+//!   it, with its `tags`, `entities`, `lists` and `scripts`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
@@ -31,7 +32,10 @@ mod fields;
 mod gift;
 mod html;
 mod jsonl;
+mod lettered;
 mod listed;
+mod lists;
+mod markup;
 mod moodle;
 pub mod order;
 mod parsed;
@@ -39,9 +43,11 @@ mod place;
 pub mod placeholder;
 mod read;
 mod rows;
+mod scripts;
 mod shapes;
 pub mod split;
 mod table;
+mod tags;
 pub mod template;
 mod template_error;
 mod text;

@@ -9,6 +9,7 @@ use quick_xml::events::BytesStart;
 
 use super::draft::{Draft, Fault, Found};
 use super::html;
+use super::markup::Markup;
 use super::text::quoted;
 use super::xml::{Document, Piece, attribute};
 
@@ -20,10 +21,14 @@ pub(super) fn fits(text: &str) -> bool {
 /// The questions of a text.
 pub(super) fn read(text: &str) -> impl Iterator<Item = Found> {
     let mut quiz = Document::new(text);
-    std::iter::from_fn(move || {
+    let questions = std::iter::from_fn(move || {
         let (line, found) = next_question(&mut quiz)?;
         Some((line, found.and_then(Question::draft).map_err(Fault::from)))
-    })
+    });
+    let mut questions = questions.peekable();
+    let none = questions.peek().is_none();
+    let none = none.then(|| (1, Err("the quiz holds no question".into())));
+    questions.chain(none)
 }
 
 /// Reads to the end of the next question that is not a category; an error is broken XML.
@@ -71,13 +76,13 @@ struct Text {
 
 impl Text {
     fn plain(&self) -> Result<String, String> {
-        match self.format.as_str() {
-            "plain_text" => Ok(self.raw.trim().to_owned()),
-            // HTML may stand in it, and is left as it is.
-            "markdown" => html::to_text(&self.raw).map(|_| self.raw.trim().to_owned()),
-            "moodle_auto_format" => html::to_lines(&self.raw),
-            _ => html::to_text(&self.raw),
-        }
+        let markup = match self.format.as_str() {
+            "plain_text" => Markup::Plain,
+            "markdown" => Markup::Markdown,
+            "moodle_auto_format" => Markup::Moodle,
+            _ => Markup::Html,
+        };
+        markup.read(&self.raw)
     }
 }
 
@@ -214,6 +219,24 @@ mod tests {
         assert_eq!(item.context, "What is 1 < 2?\nSo it");
         assert_eq!(item.choices, ["x & y", "y"]);
         assert_eq!((item.gold, item.id.as_str()), (1, "line-4"));
+    }
+
+    #[test]
+    fn a_quiz_without_a_question_is_an_error() {
+        let category = r#"<question type="category"><category/></question>"#;
+        for text in [
+            "<quiz/>",
+            "<quiz></quiz>",
+            &format!("<quiz>{category}</quiz>"),
+        ] {
+            let parsed = parse_items(text);
+            assert_eq!(
+                (parsed.format, parsed.errors.len()),
+                ("moodle-xml", 1),
+                "{text}"
+            );
+            assert!(parsed.errors[0].message.contains("no question"));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Texts for messages, and texts without what an item does not need.
 
+/// A place of a text where an answer is wanted.
+pub(super) const GAP: &str = "_____";
 /// Longest part of a wrong value that a message repeats, in characters.
 const QUOTED: usize = 60;
 
@@ -15,4 +17,10 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn tidy(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a character shows nothing and takes no room: soft hyphens, and what stands where a word may be parted or
+/// not. Joiners, which change letters, are none of these.
+pub(super) fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
 }

@@ -157,9 +157,20 @@ export class AddItems extends View {
   }
 }
 
+/** Beginnings of files that are no text, and what is to be done about them; the command line has the same. */
+const NO_TEXT = [
+  ["PAR1", "a Parquet file: export it as JSONL or CSV"],
+  ["\x1f\x8b", "compressed by gzip: unpack it first"],
+  ["PK\x03\x04", "an Excel file, another document or a ZIP archive: save its table as CSV, or unpack it first"],
+  ["%PDF-", "a PDF: copy its text into a text file"],
+] as const;
+
 /** Text of a file in UTF-8, or in UTF-16 where it says so; other bytes are refused rather than read as other letters. */
 async function textOf(file: File): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
+  const first = String.fromCharCode(...bytes.subarray(0, 5));
+  const other = NO_TEXT.find(([start]) => first.startsWith(start));
+  if (other) throw new Error(`“${file.name}” is ${other[1]}.`);
   const start = `${bytes[0]} ${bytes[1]}`;
   const encoding = start === "255 254" ? "utf-16le" : start === "254 255" ? "utf-16be" : "utf-8";
   try {
