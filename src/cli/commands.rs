@@ -1,27 +1,22 @@
-//! Subcommands: what each does with its arguments, and what they share.
+//! Which subcommand does what, and what they share.
 
 use std::path::Path;
 
 use super::args::{Args, Command, Device};
-use super::critique::{Critique, Questions};
 use super::files::read_text;
 use super::items::read_items;
 use super::masks::read_mask_file;
 use super::options::Input;
-use super::outputs::{self, Computed, Together, print, write_json};
+use super::outputs::{self, write_json};
 use super::terminal::{Terminal, tell};
-use super::{CliError, forward, items, masks};
-use crate::export::tensors::attribution_tensors;
+use super::{CliError, items, masks};
 use crate::items::{FewShot, Template};
 use crate::job::Job;
 use crate::model::device::Compute;
 use crate::model::{LoadReport, Model, Precision};
 use crate::pruning::Mask;
-use crate::pruning::search::SearchControl;
-use crate::pruning::selection::TopPercent;
-use crate::scoring::Orders;
 use crate::store::{ResolvedModel, resolve_model};
-use crate::study::{Bench, Prompting, RaceSpec, SearchSpec, Session};
+use crate::study::{Bench, Prompting, Session};
 
 /// Runs a command.
 pub fn run(args: Args) -> Result<(), CliError> {
@@ -59,175 +54,26 @@ pub(super) struct Shell<'a> {
 impl Shell<'_> {
     async fn dispatch(&self, command: Command) -> Result<(), CliError> {
         match command {
-            Command::Forward {
-                model,
-                prompt,
-                tokens,
-                top,
-                out,
-            } => {
-                let compute = self.compute().await?;
-                let model = self.model(&model, &compute).await?;
-                let prompted = (prompt.as_str(), tokens);
-                let report = forward::run(&model, prompted, top, out.as_deref(), self.job).await?;
-                write_json(None, &Computed::with(&model, &compute, report))
-            }
-            Command::Score { input, tokens, out } => {
-                let mut session = self.session(&input).await?;
-                let scores = session.score(ITEMS, self.job).await?.clone();
-                warn(session.warnings());
-                let scores = if tokens {
-                    scores
-                } else {
-                    scores.without_tokens()
-                };
-                write_json(out.as_deref(), &Computed::new(&session, scores))
-            }
-            Command::PositionBias {
-                input,
-                orders,
-                seed,
-                out,
-            } => {
-                let session = self.session(&input).await?;
-                let orders = match orders {
-                    Some(orders) => Orders::Seeded { orders, seed },
-                    None => Orders::Cyclic,
-                };
-                let report = session.position_bias(ITEMS, orders, self.job).await?;
-                warn(report.warnings.iter().map(String::as_str));
-                write_json(out.as_deref(), &Computed::new(&session, report))
-            }
-            Command::Audit { input, out } => {
-                let mut session = self.session(&input).await?;
-                let report = session.audit(ITEMS, self.job).await?;
-                warn(report.position.warnings.iter().map(String::as_str));
-                write_json(out.as_deref(), &Computed::new(&session, report))
-            }
+            Command::Forward(args) => self.forward(args).await,
+            Command::Score(args) => self.score(args).await,
+            Command::PositionBias(args) => self.position_bias(args).await,
+            Command::Audit(args) => self.audit(args).await,
             Command::Compare { before, after } => items::compare(&before, &after),
             Command::Items(command) => items::run(command),
-            Command::Masks(command) => masks::run(&command),
-            Command::Attribute {
-                input,
-                settings,
-                out,
-                summary,
-            } => {
-                let mut session = self.session(&input).await?;
-                let settings = settings.settings();
-                session.attribute(ITEMS, &settings, self.job).await?;
-                warn(session.warnings());
-                let found = session.attributed()?;
-                let mut results = Together::default();
-                results.add(&out, &attribution_tensors(found, &session.model)?)?;
-                if let Some(path) = summary {
-                    results.add_json(Some(&path), &Computed::new(&session, found))?;
-                }
-                results.place()
-            }
-            Command::Effects {
-                input,
-                settings,
-                layers,
-                out,
-            } => {
-                let mut session = self.session(&input).await?;
-                let settings = settings.effects();
-                let found = session.effects(ITEMS, &settings, layers.as_deref(), self.job);
-                let found = found.await?;
-                warn(session.warnings());
-                write_json(out.as_deref(), &Computed::new(&session, found))
-            }
-            Command::Race {
-                input,
-                settings,
-                layers,
-                percent,
-                resampling,
-                out,
-            } => {
-                let mut session = self.session(&input).await?;
-                let spec = RaceSpec {
-                    set: ITEMS.to_owned(),
-                    settings: settings.settings(),
-                    layers,
-                    percent,
-                    resampling: resampling.into(),
-                };
-                let report = session.race(&spec, self.job).await?;
-                warn(session.warnings());
-                write_json(out.as_deref(), &Computed::new(&session, report))
-            }
-            Command::Stability {
-                input,
-                settings,
-                layer,
-                percent,
-                resampling,
-                out,
-            } => {
-                let mut session = self.session(&input).await?;
-                let selection = TopPercent { layer, percent };
-                selection.check(session.model.config().n_layers)?;
-                let settings = settings.settings();
-                session.attribute(ITEMS, &settings, self.job).await?;
-                let report = session.stability(selection, resampling.into())?;
-                warn(session.warnings().chain(report.warning.as_deref()));
-                write_json(out.as_deref(), &Computed::new(&session, &report))
-            }
-            Command::Contrast(asked) => self.contrast(asked).await,
-            Command::Neuron(asked) => self.neuron(asked).await,
-            Command::Salience(asked) => self.salience(asked).await,
-            Command::Critique {
-                input,
-                settings,
-                race_layers,
-                percent,
-                percents,
-                control,
-                resampling,
-                out,
-                json,
-            } => {
-                let mut session = self.session(&input).await?;
-                let questions = Questions {
-                    settings: settings.settings(),
-                    race_layers,
-                    percent,
-                    search: SearchSpec {
-                        control: SearchControl::of(control, resampling.seed),
-                        ..SearchSpec::of_layers(percents)
-                    },
-                    resampling: resampling.into(),
-                };
-                let found = Critique::of(&mut session, ITEMS, &questions, self.job).await?;
-                warn(session.warnings().chain(found.warnings()));
-                let name = input.items.file_stem().map(|name| name.to_string_lossy());
-                let text = found.markdown(&session.model.id, &name.unwrap_or_default());
-                let mut results = Together::default();
-                match out {
-                    Some(out) => results.add(&out, text.as_bytes())?,
-                    None => print(&text)?,
-                }
-                if let Some(path) = json {
-                    results.add_json(Some(&path), &Computed::new(&session, found))?;
-                }
-                results.place()
-            }
+            Command::Attribute(args) => self.attribute(args).await,
+            Command::Effects(args) => self.effects(args).await,
+            Command::Race(args) => self.race(args).await,
+            Command::Stability(args) => self.stability(args).await,
+            Command::Critique(args) => self.critique(args).await,
             Command::Prune(args) => self.prune(args).await,
+            Command::Masks(command) => masks::run(&command),
             Command::Search(args) => self.search(args).await,
+            Command::Contrast(args) => self.contrast(args).await,
+            Command::Neuron(args) => self.neuron(args).await,
+            Command::Salience(args) => self.salience(args).await,
             Command::Tune(args) => self.tune(args).await,
-            Command::Run {
-                study,
-                out,
-                model,
-                counting,
-            } => self.run_study(&study, &out, model, counting).await,
-            Command::Reproduce {
-                source,
-                model,
-                counting,
-            } => self.reproduce(&source, model, counting).await,
+            Command::Run(args) => self.run_study(args).await,
+            Command::Reproduce(args) => self.reproduce(args).await,
             Command::Inspect { model } => self.inspect(&model).await,
         }
     }
@@ -271,12 +117,12 @@ impl Shell<'_> {
         Ok(Session::new(compute, model, bench))
     }
 
-    async fn model(&self, spec: &str, compute: &Compute) -> Result<Model, CliError> {
+    pub(super) async fn model(&self, spec: &str, compute: &Compute) -> Result<Model, CliError> {
         let resolved = resolve_model(spec).map_err(|error| CliError::Input(error.to_string()))?;
         load(&resolved, compute, self.job).await
     }
 
-    async fn compute(&self) -> Result<Compute, CliError> {
+    pub(super) async fn compute(&self) -> Result<Compute, CliError> {
         let compute = match self.device {
             Device::Flex => Compute::flex(),
             Device::Wgpu => Compute::wgpu(self.job).await?,
@@ -288,8 +134,10 @@ impl Shell<'_> {
     }
 
     pub(super) fn read_mask(&self, session: &Session, path: &Path) -> Result<Mask, CliError> {
-        let (mask, warnings) =
-            read_mask_file(path)?.for_model(session.model.config(), &session.model.sha256)?;
+        let file = read_mask_file(path)?;
+        let (mask, warnings) = file
+            .for_model(session.model.config(), &session.model.sha256)
+            .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
         for warning in warnings {
             tell(format_args!("{}: {warning}", path.display()));
         }

@@ -3,44 +3,123 @@
 //! Items are dealt out to attribution, validation and test; the test's are looked at once, at the end.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::CliError;
+use super::commands::{ITEMS, Shell, warn};
+use super::items::{PARTS, dealt};
+use super::options::{Input, ResamplingArgs, SettingsArgs, check_distinct};
+use super::outputs::{Computed, Together, path_or_output};
 use crate::attribution::Settings;
 use crate::items::Item;
-use crate::items::split::split;
 use crate::job::Job;
 use crate::pruning::effect::{ControlReport, PruneReport};
 use crate::pruning::resample::Estimated;
-use crate::pruning::search::SearchReport;
+use crate::pruning::search::{SearchControl, SearchReport};
 use crate::pruning::{Race, Resampling, Selection, Stability};
 use crate::scoring::audit::Question;
 use crate::scoring::{Accuracy, Audit};
 use crate::study::{RaceSpec, SearchSpec, Session};
 
-/// Names of the parts that items are dealt out to.
-const PARTS: [&str; 3] = ["attribution", "validation", "test"];
 /// Random masks beside the one that is reported.
 const CONTROL: usize = 20;
 
-/// What is asked.
-pub(super) struct Questions {
-    /// How neurons are scored.
-    pub settings: Settings,
-    /// Layers of the race; all when absent.
+#[derive(ClapArgs)]
+pub struct CritiqueArgs {
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Layers to race in, separated by commas; all when absent.
+    #[arg(long, value_delimiter = ',')]
     pub race_layers: Option<Vec<usize>>,
     /// The percentage of a layer that the race looks for.
+    #[arg(long, default_value_t = 5.0)]
     pub percent: f64,
+    /// Percentages of the search, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "1,5,20")]
+    pub percents: Vec<f64>,
+    /// Random masks beside every cell of the search.
+    #[arg(long, default_value_t = 3)]
+    pub control: usize,
+    #[command(flatten)]
+    pub resampling: ResamplingArgs,
+    /// Where to write the report as text with tables (Markdown); standard output when absent.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Where to write all numbers (JSON).
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+impl Shell<'_> {
+    pub(super) async fn critique(&self, args: CritiqueArgs) -> Result<(), CliError> {
+        let questions = Questions::asked(&args)?;
+        let mut session = self.session(&args.input).await?;
+        questions.check(session.model.config().n_layers)?;
+        let found = Critique::of(&mut session, ITEMS, &questions, self.job).await?;
+        warn(session.warnings().chain(found.warnings()));
+        let name = args.input.items.file_stem();
+        let name = name.map(|name| name.to_string_lossy()).unwrap_or_default();
+        let text = found.markdown(&session.model.id, &name);
+        let mut results = Together::default();
+        results.add(path_or_output(args.out.as_ref()), text.as_bytes())?;
+        if let Some(path) = &args.json {
+            results.add_json(path, &Computed::new(&session, found))?;
+        }
+        results.place()
+    }
+}
+
+/// What is asked.
+struct Questions {
+    /// How neurons are scored.
+    settings: Settings,
+    /// The race of the methods.
+    race: RaceSpec,
     /// The cells of the search.
-    pub search: SearchSpec,
+    search: SearchSpec,
     /// How items are drawn again, and with which seed they are dealt out.
-    pub resampling: Resampling,
+    resampling: Resampling,
+}
+
+impl Questions {
+    fn asked(args: &CritiqueArgs) -> Result<Self, CliError> {
+        let layers = args.race_layers.clone();
+        check_distinct("--race-layers", layers.as_deref().unwrap_or_default())?;
+        check_distinct("--percents", &args.percents)?;
+        let resampling = args.resampling.checked()?;
+        let [attribution, ..] = PARTS;
+        Ok(Self {
+            settings: args.settings.settings()?,
+            race: RaceSpec {
+                set: attribution.to_owned(),
+                settings: args.settings.of_race()?,
+                layers,
+                percent: args.percent,
+                resampling,
+            },
+            search: SearchSpec {
+                control: SearchControl::of(args.control, resampling.seed),
+                ..SearchSpec::of_layers(args.percents.clone())
+            },
+            resampling,
+        })
+    }
+
+    /// Whether a model of so many layers can be asked all of them.
+    fn check(&self, n_layers: usize) -> Result<(), CliError> {
+        self.race.check(n_layers)?;
+        Ok(self.search.check(n_layers)?)
+    }
 }
 
 /// What was found.
 #[derive(Serialize)]
-pub(super) struct Critique {
+struct Critique {
     settings: Settings,
     audit: Audit,
     race: Race,
@@ -53,14 +132,14 @@ pub(super) struct Critique {
 
 impl Critique {
     /// What speaks against its parts.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+    fn warnings(&self) -> impl Iterator<Item = &str> {
         let of_stability = self.stability.iter().filter_map(|of| of.warning.as_deref());
         let of_audit = self.audit.position.warnings.iter().map(String::as_str);
         of_audit.chain(of_stability)
     }
 
     /// Asks everything of one set of items.
-    pub(super) async fn of(
+    async fn of(
         session: &mut Session,
         set: &str,
         questions: &Questions,
@@ -68,28 +147,20 @@ impl Critique {
     ) -> Result<Self, CliError> {
         let Questions {
             settings,
-            race_layers,
-            percent,
+            race,
             search,
             resampling,
         } = questions;
-        search.check(session.model.config().n_layers)?;
         let items: Vec<Item> = session.bench().set(set)?.given().to_vec();
-        let parts = split(&items, &[1.0; 3], resampling.seed)?;
+        let parts = dealt(&items, &[1.0; 3], resampling.seed, "give more items")?;
         for (name, items) in PARTS.iter().zip(parts) {
             session.change(|bench| bench.set_items(name, items));
         }
         let [attribution, validation, test] = PARTS;
-        let audit = session.audit(set, job).await?;
-        let race = RaceSpec {
-            set: attribution.to_owned(),
-            settings: settings.clone(),
-            layers: race_layers.clone(),
-            percent: *percent,
-            resampling: *resampling,
-        };
-        let race = session.race(&race, job).await?;
+        // First what finds out soonest that there is nothing to explain.
         session.attribute(attribution, settings, job).await?;
+        let audit = session.audit(set, job).await?;
+        let race = session.race(race, job).await?;
         let sets = [validation.to_owned()];
         let search = session.search(&sets, search, job).await?;
         let stability = match &search.best {
@@ -115,7 +186,7 @@ impl Critique {
     }
 
     /// The same as text with tables.
-    pub(super) fn markdown(&self, model: &str, items: &str) -> String {
+    fn markdown(&self, model: &str, items: &str) -> String {
         let mut out = format!("### {model} on {items}\n\n");
         for part in [self.audited(), self.raced(), self.searched(), self.tested()] {
             out.push_str(&part);
@@ -169,15 +240,7 @@ impl Critique {
 
     fn raced(&self) -> String {
         let race = &self.race;
-        let layers = match race.layers.as_slice() {
-            [first, .., last] if last - first + 1 == race.layers.len() => {
-                format!("layers {first} to {last}")
-            }
-            layers => {
-                let layers: Vec<String> = layers.iter().map(usize::to_string).collect();
-                format!("layers {}", layers.join(", "))
-            }
-        };
+        let layers = in_words(&race.layers);
         let mut out = format!(
             "**Why this method?** Against the exact ablation of every neuron of {layers} ({} items, {:.0} s), means over the layers, with the \
              range in which 95 % of the resamples of the items lie:\n\n\
@@ -264,6 +327,19 @@ impl Critique {
     }
 }
 
+/// Layers for people: those that follow each other by the first and the last.
+fn in_words(layers: &[usize]) -> String {
+    let follow = layers.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    match layers {
+        [layer] => format!("layer {layer}"),
+        [first, .., last] if follow => format!("layers {first} to {last}"),
+        _ => {
+            let layers: Vec<String> = layers.iter().map(usize::to_string).collect();
+            format!("layers {}", layers.join(", "))
+        }
+    }
+}
+
 /// An accuracy and its interval, in per cent.
 fn share(accuracy: &Accuracy) -> String {
     format!(
@@ -283,4 +359,22 @@ fn estimated(of: &Estimated, scale: f64, digits: usize) -> String {
         number(of.low),
         number(of.high)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_a_range_where_they_follow_each_other() {
+        for (layers, words) in [
+            (&[0][..], "layer 0"),
+            (&[3, 4], "layers 3 to 4"),
+            (&[0, 1, 2], "layers 0 to 2"),
+            (&[5, 9, 7], "layers 5, 9, 7"),
+            (&[8, 3], "layers 8, 3"),
+        ] {
+            assert_eq!(in_words(layers), words);
+        }
+    }
 }

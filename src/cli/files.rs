@@ -19,13 +19,23 @@ pub(super) fn file_error(path: &Path, error: std::io::Error) -> CliError {
 
 /// A text file as a whole.
 pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
-    let fail = |error| file_error(path, error);
-    let file = fs::File::open(path).map_err(fail)?;
+    let file = fs::File::open(path).map_err(|error| file_error(path, error))?;
     let size = file.metadata().map_or(0, |found| found.len());
+    text_of(file, size, path)
+}
+
+/// What stands on standard input.
+pub(super) fn read_standard_input() -> Result<String, CliError> {
+    text_of(std::io::stdin().lock(), 0, Path::new("standard input"))
+}
+
+/// All of a text of about `size` bytes, called `path` in errors.
+fn text_of(source: impl Read, size: u64, path: &Path) -> Result<String, CliError> {
     // One more than it has: a file that grows is noticed without a larger buffer.
     let mut bytes = Vec::with_capacity(size.min(LARGEST_TEXT) as usize + 1);
-    let mut file = file.take(LARGEST_TEXT + 1);
-    file.read_to_end(&mut bytes).map_err(fail)?;
+    let mut source = source.take(LARGEST_TEXT + 1);
+    let read = source.read_to_end(&mut bytes);
+    read.map_err(|error| file_error(path, error))?;
     if bytes.len() as u64 > LARGEST_TEXT {
         return Err(CliError::Input(format!(
             "{}: more than {} MiB, which is no text that is read here",

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use super::CliError;
 use super::files::{file_error, read_text};
 use super::options::{Counting, seed};
-use super::outputs::{Together, print, write, write_json};
+use super::outputs::{self, Together, write, write_json};
 use super::terminal::tell;
 use crate::items::export::to_csv;
 use crate::items::split::split;
@@ -19,8 +19,10 @@ use crate::scoring::{Paired, SetScores};
 use crate::study::MadeOf;
 use crate::study::made_of::{Materials, Part};
 
-/// The parts of a split, as files and as roles.
-const PARTS: [&str; 3] = ["attribution", "validation", "test"];
+/// The parts that items are dealt out to.
+pub(super) const PARTS: [&str; 3] = ["attribution", "validation", "test"];
+/// Their files.
+const PART_FILES: [&str; 3] = ["attribution.jsonl", "validation.jsonl", "test.jsonl"];
 
 #[derive(Subcommand)]
 pub enum ItemsCommand {
@@ -52,21 +54,27 @@ pub enum ItemsCommand {
     },
     /// Deal items out to attribution.jsonl, validation.jsonl and test.jsonl, stratified by the place of the right
     /// choice.
-    Split {
-        /// The file.
-        file: PathBuf,
-        /// Sizes of the three parts in relation to each other.
-        #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
-        shares: Vec<f64>,
-        /// Seed of the split.
-        #[arg(long, default_value_t = 0, value_parser = seed())]
-        seed: u64,
-        #[command(flatten)]
-        counting: Counting,
-        /// Folder for the three files.
-        #[arg(long)]
-        out: PathBuf,
-    },
+    Split(SplitArgs),
+}
+
+#[derive(ClapArgs)]
+pub struct SplitArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Sizes of the three parts in relation to each other.
+    #[arg(long, value_delimiter = ',', default_value = "1,1,1")]
+    pub shares: Vec<f64>,
+    /// Seed of the split.
+    #[arg(long, default_value_t = 0, value_parser = seed())]
+    pub seed: u64,
+    #[command(flatten)]
+    pub counting: Counting,
+    /// Folder for the three files.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Replace files of these names that hold anything else.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,52 +109,71 @@ pub fn run(command: ItemsCommand) -> Result<(), CliError> {
                 ItemsFormat::Jsonl => canonical_jsonl(&items),
                 ItemsFormat::Csv => to_csv(&items)?,
             };
-            match out {
-                Some(path) => write(&path, text.as_bytes()),
-                None => print(&text),
-            }
+            write(out.as_ref(), text.as_bytes())
         }
-        ItemsCommand::Split {
-            file,
-            shares,
-            seed,
-            counting,
-            out,
-        } => {
-            if shares.len() != PARTS.len() {
-                return Err(CliError::Input(format!(
-                    "--shares takes {} numbers, not {}",
-                    PARTS.len(),
-                    shares.len()
-                )));
-            }
-            let items = read_items(&file, counting)?;
-            let parts = split(&items, &shares, seed)?;
-            let mut named = PARTS.iter().zip(&parts);
-            if let Some((name, _)) = named.find(|(_, part)| part.is_empty()) {
-                return Err(CliError::Input(format!(
-                    "the part {name} would get none of {} items; give it a larger share with --shares, or split more items",
-                    items.len()
-                )));
-            }
-            fs::create_dir_all(&out).map_err(|error| file_error(&out, error))?;
-            let is_file = |name: &str| {
-                let part = out.join(format!("{name}.jsonl"));
-                fs::canonicalize(part).ok() == fs::canonicalize(&file).ok()
-            };
-            if PARTS.iter().any(|name| is_file(name)) {
-                return Err(CliError::Input(format!(
-                    "{} would be overwritten by one of its parts; name another folder with --out",
-                    file.display()
-                )));
-            }
-            let mut results = Together::default();
-            for (name, items) in PARTS.iter().zip(parts) {
-                let path = out.join(format!("{name}.jsonl"));
-                results.add(&path, canonical_jsonl(&items).as_bytes())?;
-            }
-            results.place()
-        }
+        ItemsCommand::Split(args) => split_into_files(&args),
+    }
+}
+
+fn split_into_files(args: &SplitArgs) -> Result<(), CliError> {
+    let SplitArgs {
+        file, shares, out, ..
+    } = args;
+    outputs::check_folder(out, &PART_FILES, std::slice::from_ref(file))?;
+    if shares.len() != PARTS.len() {
+        return Err(CliError::Input(format!(
+            "--shares takes {} numbers, not {}",
+            PARTS.len(),
+            shares.len()
+        )));
+    }
+    let items = read_items(file, args.counting)?;
+    let hint = "give it a larger share with --shares, or split more items";
+    let parts = dealt(&items, shares, args.seed, hint)?;
+    let parts = parts.iter().map(|part| canonical_jsonl(part));
+    let files: Vec<(PathBuf, String)> = PART_FILES
+        .iter()
+        .map(|name| out.join(name))
+        .zip(parts)
+        .collect();
+    if !args.force {
+        files
+            .iter()
+            .try_for_each(|(path, text)| check_free(path, text))?;
+    }
+    fs::create_dir_all(out).map_err(|error| file_error(out, error))?;
+    let mut results = Together::default();
+    for (path, text) in &files {
+        results.add(path, text.as_bytes())?;
+    }
+    results.place()
+}
+
+/// Refuses to replace a file that holds anything but `text`: nobody can tell whether it is an earlier split.
+fn check_free(path: &Path, text: &str) -> Result<(), CliError> {
+    if !path.exists() || fs::read(path).is_ok_and(|held| held == text.as_bytes()) {
+        return Ok(());
+    }
+    Err(CliError::Input(format!(
+        "{}: is there already and holds something else; name another folder with --out, or replace it with --force",
+        path.display()
+    )))
+}
+
+/// Items dealt out to [`PARTS`]; `hint` says what is to be done where one of them would have none.
+pub(super) fn dealt(
+    items: &[Item],
+    shares: &[f64],
+    seed: u64,
+    hint: &str,
+) -> Result<Vec<Vec<Item>>, CliError> {
+    let parts = split(items, shares, seed)?;
+    match PARTS.iter().zip(&parts).find(|(_, part)| part.is_empty()) {
+        Some((name, _)) => Err(CliError::Input(format!(
+            "the part {name} would get none of {} items; {hint}",
+            items.len()
+        ))),
+        None => Ok(parts),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::CliError;
 use super::files::read_text;
-use super::outputs::{print, write};
+use super::outputs::write;
 use crate::export::mask_file::MaskFile;
 use crate::pruning::Combination;
 
@@ -53,17 +53,13 @@ pub(super) fn run(command: &MasksCommand) -> Result<(), CliError> {
         let file = read_mask_file(path)?;
         combined = Some(match combined {
             None => file,
-            Some(before) => before.combined(&file, how)?,
+            Some(before) => before
+                .combined(&file, how)
+                .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?,
         });
     }
-    let text = match combined {
-        Some(file) => file.to_json()?,
-        None => return Err(CliError::Input("give the masks' files".into())),
-    };
-    match out {
-        Some(path) => write(path, text.as_bytes()),
-        None => print(&format!("{text}\n")),
-    }
+    let file = combined.ok_or_else(|| CliError::Input("give the masks' files".into()))?;
+    write(out.as_ref(), format!("{}\n", file.to_json()?).as_bytes())
 }
 
 /// A mask's file, whatever model it is of.

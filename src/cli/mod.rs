@@ -1,24 +1,31 @@
 //! The command line: the same engine and the same study document as the page.
 //!
 //! - [`args`]: what can be asked
-//! - [`commands`]: the subcommands; those with much of their own have files: `forward`: a forward pass laid open; `items`: those
-//!   that need no model; `masks`, `prune`, `search`, `tune`; `studies`: whole studies
-//! - [`files`]: text, in; `outputs`: results, out; [`terminal`]: progress on standard error
+//! - [`commands`]: which subcommand does what, and what they share. The subcommands with their arguments are in `forward`: a forward
+//!   pass laid open; `scores`: answers; `attribute`: scores of neurons; `portray`: what a neuron and a word do; `critique`; `items`:
+//!   those that need no model; `masks`, `prune`, `search`, `tune`; `studies`: whole studies
+//! - [`options`]: what several of them take
+//! - [`files`]: text, in; `outputs`: results, out; `places`: what a path means; `earlier`: what an earlier run left;
+//!   [`terminal`]: progress on standard error
 //!
 //! Results go to files or standard output as JSON, progress and notes to standard error. Exit codes: 0 done,
 //! 2 wrong input (one line says what and where), 1 anything else, a study that did not reproduce included.
 
 mod args;
+mod attribute;
 mod commands;
 mod critique;
+mod earlier;
 mod files;
 mod forward;
 mod items;
 mod masks;
 mod options;
 mod outputs;
+mod places;
 mod portray;
 mod prune;
+mod scores;
 mod search;
 mod studies;
 mod terminal;

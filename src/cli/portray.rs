@@ -8,9 +8,11 @@ use clap::Args as ClapArgs;
 use super::CliError;
 use super::commands::{ITEMS, Shell, warn};
 use super::items::read_items;
-use super::options::{Input, SettingsArgs};
+use super::options::{Input, ItemScoresArgs, named};
 use super::outputs::{Computed, write_json};
 use crate::attribution::contrast::Against;
+use crate::attribution::settings::Method;
+use crate::attribution::{Positions, Settings, TargetKind};
 use crate::model::Neuron;
 use crate::scoring::audit::Question;
 
@@ -22,7 +24,7 @@ pub struct ContrastArgs {
     #[command(flatten)]
     pub input: Input,
     #[command(flatten)]
-    pub settings: SettingsArgs,
+    pub settings: ItemScoresArgs,
     /// Items to hold them against; the same items without their questions when absent.
     #[arg(long)]
     pub against: Option<PathBuf>,
@@ -50,8 +52,9 @@ pub struct NeuronArgs {
 pub struct SalienceArgs {
     #[command(flatten)]
     pub input: Input,
-    #[command(flatten)]
-    pub settings: SettingsArgs,
+    /// What is explained: top_logit, choice_first_token, choice_logprob or gold_margin.
+    #[arg(long, default_value = "choice_first_token", value_parser = named::<TargetKind>)]
+    pub target: TargetKind,
     /// The item's id.
     #[arg(long)]
     pub item: String,
@@ -62,6 +65,7 @@ pub struct SalienceArgs {
 
 impl Shell<'_> {
     pub(super) async fn contrast(&self, asked: ContrastArgs) -> Result<(), CliError> {
+        let settings = asked.settings.settings()?;
         let counting = asked.input.counting;
         let others = asked.against.map(|path| read_items(&path, counting));
         let mut session = self.session(&asked.input).await?;
@@ -76,11 +80,10 @@ impl Shell<'_> {
                 question: Question::Removed,
             },
         };
-        let settings = asked.settings.settings();
         let found = session.contrast(ITEMS, against, &settings, self.job);
         let found = found.await?;
         warn(session.warnings());
-        write_json(asked.out.as_deref(), &Computed::new(&session, found))
+        write_json(asked.out.as_ref(), &Computed::new(&session, found))
     }
 
     pub(super) async fn neuron(&self, asked: NeuronArgs) -> Result<(), CliError> {
@@ -90,14 +93,19 @@ impl Shell<'_> {
             index: asked.neuron,
         };
         let found = session.portrait(neuron, ITEMS, self.job).await?;
-        write_json(asked.out.as_deref(), &Computed::new(&session, found))
+        write_json(asked.out.as_ref(), &Computed::new(&session, found))
     }
 
     pub(super) async fn salience(&self, asked: SalienceArgs) -> Result<(), CliError> {
+        // A token's score is its gradient times its embedding, whatever it is for neurons.
+        let settings = Settings {
+            target: asked.target,
+            ..Settings::of_harm(Positions::Last)
+        };
+        let settings = settings.by(Method::GradientTimesActivation).named();
         let mut session = self.session(&asked.input).await?;
-        let settings = asked.settings.settings();
         let found = session.salience(ITEMS, &asked.item, &settings, self.job);
         let found = found.await?;
-        write_json(asked.out.as_deref(), &Computed::new(&session, found))
+        write_json(asked.out.as_ref(), &Computed::new(&session, found))
     }
 }

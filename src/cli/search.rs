@@ -7,9 +7,8 @@ use clap::Args as ClapArgs;
 use super::CliError;
 use super::commands::{ITEMS, Shell, warn};
 use super::items::read_items;
-use super::options::{Input, SettingsArgs, named, seed};
+use super::options::{Input, SettingsArgs, check_distinct, named, seed};
 use super::outputs::{Computed, write_json};
-use crate::attribution::Settings;
 use crate::pruning::Operation;
 use crate::pruning::search::SearchControl;
 use crate::pruning::search::spec::{Cost, Greedy};
@@ -44,7 +43,7 @@ pub struct SearchArgs {
     #[arg(long, default_value_t = 0)]
     pub control: usize,
     /// Seed of the random masks.
-    #[arg(long, default_value_t = 0, value_parser = seed())]
+    #[arg(long, default_value_t = 0, requires = "control", value_parser = seed())]
     pub seed: u64,
     /// Where to write the report (JSON); standard output when absent.
     #[arg(long)]
@@ -79,6 +78,16 @@ pub struct CellArgs {
     pub candidates: usize,
 }
 
+impl CellArgs {
+    /// Refuses cells that would be tried twice.
+    fn check(&self) -> Result<(), CliError> {
+        check_distinct("--layers", self.layers.as_deref().unwrap_or_default())?;
+        check_distinct("--percents", &self.percents)?;
+        check_distinct("--windows", &self.windows)?;
+        check_distinct("--shares", &self.shares)
+    }
+}
+
 impl SearchArgs {
     fn spec(&self) -> SearchSpec {
         let CellArgs {
@@ -111,6 +120,8 @@ impl SearchArgs {
 impl Shell<'_> {
     /// Tries masks; says beforehand what that costs.
     pub(super) async fn search(&self, args: SearchArgs) -> Result<(), CliError> {
+        let settings = args.settings.settings()?;
+        args.cells.check()?;
         let validation = args.validation.as_ref();
         let validation = validation
             .map(|path| read_items(path, args.input.counting))
@@ -118,7 +129,6 @@ impl Shell<'_> {
         let mut session = self.session(&args.input).await?;
         let spec = args.spec();
         spec.check(session.model.config().n_layers)?;
-        let settings: Settings = args.settings.settings();
         session.attribute(ITEMS, &settings, self.job).await?;
         let set = match validation {
             Some(items) => {
@@ -133,7 +143,7 @@ impl Shell<'_> {
         self.terminal.say(&said(cost, seconds, &spec));
         let report = session.search(&sets, &spec, self.job).await?;
         warn(session.warnings());
-        write_json(args.out.as_deref(), &Computed::new(&session, report))
+        write_json(args.out.as_ref(), &Computed::new(&session, report))
     }
 }
 

@@ -8,12 +8,15 @@ use serde::Serialize;
 use super::CliError;
 use super::commands::{ITEMS, Shell, warn};
 use super::items::read_items;
-use super::options::{Input, seed};
+use super::options::{Input, check_distinct, seed};
 use super::outputs::{Computed, write_json};
 use crate::model::Site;
 use crate::pruning::Mask;
 use crate::study::session::TuneRequest;
 use crate::tuning::{TuneReport, TuneSettings};
+
+/// The name of the set that picks the best state.
+const VALIDATION: &str = "validation";
 
 /// What is tuned, on which items, and where the results go.
 #[derive(ClapArgs)]
@@ -82,19 +85,30 @@ impl Shell<'_> {
             seed,
             out,
         } = args;
+        let paths: Vec<String> = test.iter().map(|path| path.display().to_string()).collect();
+        check_distinct("--test", &paths)?;
+        let settings = TuneSettings {
+            layer,
+            steps,
+            learning_rate,
+            weight_decay,
+            batch_size,
+            evaluate_every,
+        };
         let mut session = self.session(&input).await?;
+        settings.check(session.model.config().n_layers)?;
         let mask = match mask {
             Some(path) => self.read_mask(&session, &path)?,
             None => Mask::empty(Site::Post),
         };
         let items = read_items(&validation, input.counting)?;
-        session.change(|bench| bench.set_items("validation", items));
+        session.change(|bench| bench.set_items(VALIDATION, items));
         let mut names = Vec::new();
-        for path in &test {
-            // A file may be called as the two other sets are.
-            let name = match path.display().to_string() {
-                name if name == ITEMS || name == "validation" => format!("./{name}"),
-                name => name,
+        for (path, name) in test.iter().zip(paths) {
+            // A file may be called as another set is.
+            let name = match session.bench().sets().contains_key(&name) {
+                true => format!("./{name}"),
+                false => name,
             };
             let items = read_items(path, input.counting)?;
             session.change(|bench| bench.set_items(&name, items));
@@ -103,16 +117,9 @@ impl Shell<'_> {
         let request = TuneRequest {
             mask,
             train: vec![ITEMS.to_owned()],
-            validation: vec!["validation".to_owned()],
+            validation: vec![VALIDATION.to_owned()],
             test: names,
-            settings: TuneSettings {
-                layer,
-                steps,
-                learning_rate,
-                weight_decay,
-                batch_size,
-                evaluate_every,
-            },
+            settings,
             seed,
             compare: true,
         };
@@ -124,6 +131,6 @@ impl Shell<'_> {
             mask: &request.mask,
             report,
         };
-        write_json(out.as_deref(), &Computed::new(&session, tuned))
+        write_json(out.as_ref(), &Computed::new(&session, tuned))
     }
 }

@@ -41,6 +41,32 @@ pub struct MaskModel {
     pub d_mlp: usize,
 }
 
+impl MaskModel {
+    /// That of a bare mask.
+    fn unknown() -> Self {
+        Self {
+            id: String::new(),
+            sha256: String::new(),
+            n_layers: 0,
+            d_mlp: 0,
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        !self.sha256.is_empty()
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.n_layers, self.d_mlp)
+    }
+
+    /// Its id and the beginning of its hash: two files of a model may have one id.
+    fn named(&self) -> String {
+        let sha256: String = self.sha256.chars().take(12).collect();
+        format!("`{}` (sha256 {sha256}…)", self.id)
+    }
+}
+
 /// A mask with its provenance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaskFile {
@@ -121,13 +147,7 @@ impl MaskFile {
 
     /// A mask of which nothing else is known.
     fn bare(mask: Mask) -> Self {
-        let model = MaskModel {
-            id: String::new(),
-            sha256: String::new(),
-            n_layers: 0,
-            d_mlp: 0,
-        };
-        Self::of(model, mask)
+        Self::of(MaskModel::unknown(), mask)
     }
 
     /// A mask of a model, of whose making and effect nothing is known.
@@ -147,20 +167,16 @@ impl MaskFile {
     /// Whether what it says agrees with itself and with its study.
     fn check(&self) -> Result<(), ExportError> {
         let fail = |what: String| ExportError::MaskFile(format!("it contradicts itself: {what}"));
-        let MaskModel {
-            sha256,
-            n_layers,
-            d_mlp,
-            ..
-        } = &self.model;
         self.mask.check().map_err(|error| fail(error.to_string()))?;
+        let once = self.mask.check_once();
+        once.map_err(|error| fail(error.to_string()))?;
         if let Some(study) = &self.study {
             study.check().map_err(|error| fail(error.to_string()))?;
         }
         let measured = Measured {
             made_of: self.made_of(),
             mask: &self.mask,
-            shape: (!sha256.is_empty()).then_some((*n_layers, *d_mlp)),
+            shape: self.model.is_known().then(|| self.model.shape()),
             study: self.study.as_ref(),
             effects: &self.results,
             control: self.control.as_ref(),
@@ -186,27 +202,38 @@ impl MaskFile {
     /// [`ExportError::MaskFile`] for masks of two models, and what [`Combination::of`] refuses.
     pub fn combined(&self, other: &Self, how: Combination) -> Result<Self, ExportError> {
         let fail = |message: String| ExportError::MaskFile(message);
-        let known = |model: &MaskModel| !model.sha256.is_empty();
-        if known(&self.model) && known(&other.model) && self.model.sha256 != other.model.sha256 {
-            return Err(fail(format!(
-                "the masks are of two models, `{}` and `{}`",
-                self.model.id, other.model.id
-            )));
+        let (first, second) = (&self.model, &other.model);
+        if first.is_known() && second.is_known() {
+            if first.sha256 != second.sha256 {
+                let (first, second) = (first.named(), second.named());
+                return Err(fail(format!(
+                    "the masks are of two models, {first} and {second}"
+                )));
+            }
+            if first.shape() != second.shape() {
+                return Err(fail(format!(
+                    "the masks are of one model, {}, and say two shapes of it",
+                    first.named()
+                )));
+            }
         }
-        let model = match known(&self.model) {
-            true => &self.model,
-            false => &other.model,
+        let model = match first.is_known() {
+            true => first,
+            false => second,
         };
         let mask = how.of(&self.mask, &other.mask);
         let mask = mask.map_err(|error| fail(error.to_string()))?;
-        Ok(Self::of(model.clone(), mask))
+        let file = Self::of(model.clone(), mask);
+        // A bare mask may name neurons that the other's model has not.
+        file.check()?;
+        Ok(file)
     }
 
     /// The mask, checked against a model, and what the user should know before using it.
     ///
     /// # Errors
     ///
-    /// [`RunError::Mask`] when it names neurons that the model does not have.
+    /// [`RunError::Mask`] when it names neurons that the model does not have, or says another shape of it.
     pub fn for_model(
         &self,
         config: &Config,
@@ -214,24 +241,33 @@ impl MaskFile {
     ) -> Result<(Mask, Vec<String>), RunError> {
         let mask = self.mask.clone().checked(config)?;
         let mut warnings = Vec::new();
-        if self.model.sha256.is_empty() {
+        if !self.model.is_known() {
             warnings.push("the mask does not say which model it was made for".to_owned());
         } else if !self.made_of().is_same(&MadeOf::of_model(sha256)) {
             warnings.push(format!(
                 "the mask was made for `{}`, whose weight file is another one than the loaded",
                 self.model.id
             ));
+        } else if self.model.shape() != (config.n_layers, config.d_mlp) {
+            return Err(RunError::Mask(format!(
+                "its file says that this model has {} layers of {} neurons, and it has {} of {}",
+                self.model.n_layers, self.model.d_mlp, config.n_layers, config.d_mlp
+            )));
         }
         Ok((mask, warnings))
     }
 
-    /// As JSON, indented.
+    /// As JSON, indented; a bare mask as one.
     ///
     /// # Errors
     ///
     /// [`ExportError::MaskFile`] when it cannot be written.
     pub fn to_json(&self) -> Result<String, ExportError> {
-        serde_json::to_string_pretty(self).map_err(|error| ExportError::MaskFile(error.to_string()))
+        let text = match self.model.is_known() {
+            true => serde_json::to_string_pretty(self),
+            false => serde_json::to_string_pretty(&self.mask),
+        };
+        text.map_err(|error| ExportError::MaskFile(error.to_string()))
     }
 }
 

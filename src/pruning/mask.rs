@@ -329,35 +329,44 @@ impl Mask {
         Ok(())
     }
 
-    /// The same mask with layers and neurons in order and nothing twice.
+    /// Whether every layer is given once, and every neuron of it.
     ///
     /// # Errors
     ///
-    /// [`RunError::Mask`] when a layer or neuron is outside the model or given twice, or the mask contradicts itself.
-    pub fn checked(mut self, config: &Config) -> Result<Self, RunError> {
-        self.check()?;
-        self.layers.retain(|layer| !layer.neurons.is_empty());
-        self.layers.sort_by_key(|layer| layer.layer);
-        for pair in self.layers.windows(2) {
-            if pair[0].layer == pair[1].layer {
-                let twice = format!("layer {} is given twice", pair[0].layer);
-                return Err(RunError::Mask(twice));
+    /// [`RunError::Mask`] names the layer.
+    pub fn check_once(&self) -> Result<(), RunError> {
+        let mut before = BTreeSet::new();
+        let are_some = |layer: &&LayerMask| !layer.neurons.is_empty();
+        for LayerMask { layer, neurons, .. } in self.layers.iter().filter(are_some) {
+            if !before.insert(layer) {
+                return Err(RunError::Mask(format!("layer {layer} is given twice")));
             }
-        }
-        for LayerMask { layer, neurons, .. } in &self.layers {
-            if *layer >= config.n_layers {
-                return Err(RunError::Mask(format!(
-                    "layer {layer} is outside the model's {} layers",
-                    config.n_layers
-                )));
-            }
-            let distinct: BTreeSet<usize> = neurons.iter().copied().collect();
+            let distinct: BTreeSet<&usize> = neurons.iter().collect();
             if distinct.len() != neurons.len() {
                 return Err(RunError::Mask(format!(
                     "layer {layer} names a neuron twice"
                 )));
             }
-            if let Some(outside) = distinct.iter().find(|&&neuron| neuron >= config.d_mlp) {
+        }
+        Ok(())
+    }
+
+    /// The same mask with layers and neurons in order.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Mask`] when a layer or neuron is outside the model or given twice, or the mask contradicts itself.
+    pub fn checked(self, config: &Config) -> Result<Self, RunError> {
+        self.check()?;
+        self.check_once()?;
+        for LayerMask { layer, neurons, .. } in &self.layers {
+            if *layer >= config.n_layers && !neurons.is_empty() {
+                return Err(RunError::Mask(format!(
+                    "layer {layer} is outside the model's {} layers",
+                    config.n_layers
+                )));
+            }
+            if let Some(outside) = neurons.iter().find(|&&neuron| neuron >= config.d_mlp) {
                 return Err(RunError::Mask(format!(
                     "neuron {outside} of layer {layer} is outside the layer's {} neurons",
                     config.d_mlp

@@ -28,25 +28,37 @@ impl UnknownWords {
     ///
     /// [`TokenizerError::Text`].
     pub fn of(tokenizer: &Tokenizer, items: &[Item]) -> Result<Option<Self>, TokenizerError> {
+        let texts = items
+            .iter()
+            .flat_map(|item| std::iter::once(&item.context).chain(&item.choices));
+        Self::of_texts(tokenizer, texts.map(String::as_str))
+    }
+
+    /// Counts the words of texts; `None` where all are known.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenizerError::Text`].
+    pub fn of_texts<'a>(
+        tokenizer: &Tokenizer,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Result<Option<Self>, TokenizerError> {
         let mut known: HashMap<&str, bool> = HashMap::new();
         let mut found = Self {
             words: 0,
             unknown: 0,
         };
-        for item in items {
-            let texts = std::iter::once(&item.context).chain(&item.choices);
-            for word in texts.flat_map(|text| text.split_whitespace()) {
-                let is_known = match known.get(word) {
-                    Some(is_known) => *is_known,
-                    None => {
-                        let is_known = tokenizer.knows(word)?;
-                        known.insert(word, is_known);
-                        is_known
-                    }
-                };
-                found.words += 1;
-                found.unknown += usize::from(!is_known);
-            }
+        for word in texts.flat_map(str::split_whitespace) {
+            let is_known = match known.get(word) {
+                Some(is_known) => *is_known,
+                None => {
+                    let is_known = tokenizer.knows(word)?;
+                    known.insert(word, is_known);
+                    is_known
+                }
+            };
+            found.words += 1;
+            found.unknown += usize::from(!is_known);
         }
         Ok(Some(found).filter(|found| found.unknown > 0))
     }
