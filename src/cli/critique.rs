@@ -288,17 +288,25 @@ impl Critique {
             );
         }
         if let Some(Stability {
+            halves,
             overlap,
             chance,
             items,
             ..
         }) = &self.stability
         {
+            if let Some(halves) = halves {
+                let _ = write!(
+                    out,
+                    "Two halves of the {items} attribution items choose {} % of the same neurons (chance: {:.0} %). ",
+                    estimated(halves, 100.0, 0),
+                    100.0 * chance
+                );
+            }
             let _ = write!(
                 out,
-                "Resamples of the {items} attribution items choose {} % of these neurons again (chance: {:.0} %).",
-                estimated(overlap, 100.0, 0),
-                100.0 * chance
+                "Resamples of the same {items} items choose {} % of these neurons again.",
+                estimated(overlap, 100.0, 0)
             );
         }
         out.push('\n');
