@@ -212,6 +212,20 @@ fn a_long_array_is_read_in_linear_time() {
 }
 
 #[test]
+fn wrong_answers_on_one_line_are_placed_in_linear_time() {
+    let item = r#"{"question":"q","choices":["a","b"],"answer":9}"#;
+    let read = |items: usize| {
+        let text = format!("[{}]", vec![item; items].join(","));
+        let parsed = parse_items(&text);
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1001));
+        for (error, (place, _)) in parsed.errors.iter().zip(text.match_indices("\"answer")) {
+            assert_eq!(error.column, place + 1);
+        }
+    };
+    assert_linear("wrong answers", read, 10_000);
+}
+
+#[test]
 fn no_text_makes_the_parser_panic() {
     let nested = "[".repeat(100_000);
     for text in [
@@ -264,6 +278,17 @@ fn items_of_one_line_have_names_of_their_own() {
     assert_eq!(parsed.errors, []);
     let ids: Vec<&str> = parsed.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids, ["line-1", "line-1.2"]);
+}
+
+/// A name that the program gives is none that the file gives to another item.
+#[test]
+fn items_without_an_id_are_called_as_no_other_one_is() {
+    let item = |id: &str| format!(r#"{{{id}"context":"q","choices":["a","b"],"gold":0}}"#);
+    let lines = [r#""id":"line-3","#, "", "", r#""id":"line-2","#].map(item);
+    let parsed = parse_items(&lines.join("\n"));
+    assert_eq!(parsed.errors, []);
+    let ids: Vec<&str> = parsed.items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["line-3", "line-2.2", "line-3.2", "line-2"]);
 }
 
 /// One good file of each format.
