@@ -271,6 +271,31 @@ fn a_text_that_is_plainly_no_item_file_is_one_error() {
     assert!(jsonl.errors[0].message.contains("not JSON"));
 }
 
+/// A line of a quiz may begin as JSON does.
+#[test]
+fn a_quiz_with_braces_and_brackets_is_no_json() {
+    for (format, question) in [
+        ("aiken", "{1, 2} is a subset of which one?"),
+        ("aiken", "{\"a\", \"b\"} is a set of what?"),
+        ("aiken", "[[1, 2], [3, 4]] is what?"),
+        ("aiken", "What is\n{\"a\": 1}?"),
+        ("gift", "{\"a\", \"b\"} is a set of what?"),
+    ] {
+        let text = match format {
+            "aiken" => format!("{question}\nA. x\nB. y\nANSWER: B\n"),
+            _ => format!(
+                "Which?{{~x =y}}\n\n::t::\n{}\n{{~x =y}}\n",
+                question.replace('{', "\\{").replace('}', "\\}")
+            ),
+        };
+        let parsed = parse_items(&text);
+        assert_eq!((parsed.format, &parsed.errors), (format, &vec![]), "{text}");
+        assert_eq!(parsed.items[0].gold, 1);
+    }
+    let cut = "{\"question\": \"Which {=x}?\",\n{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n";
+    assert_eq!(parse_items(cut).format, "jsonl");
+}
+
 #[test]
 fn items_of_one_line_have_names_of_their_own() {
     let item = r#"{"context":"q","choices":["a","b"],"gold":0}"#;

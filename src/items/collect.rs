@@ -224,7 +224,9 @@ impl<'a> Collector<'a> {
             }
             let alike = numbered.iter().filter(|(_, other)| other.habit == *habit);
             let counted = alike.map(|(index, number)| (number, self.choices(*index)));
-            let reading = answers_from.map_or_else(|| Reading::of(*habit, counted), Reading::From);
+            let are_texts = self.has_texts && !self.has_names;
+            let read = || Reading::of(*habit, counted, are_texts);
+            let reading = answers_from.map_or_else(read, Reading::From);
             readings.push((*habit, reading));
         }
         readings

@@ -5,9 +5,10 @@
 //! - `read`: which format a text is in; `draft`: what a format yields; `collect`: how drafts become items, with ids,
 //!   limits, errors at their `place`; `parsed`: what comes of it
 //! - `text`: what messages repeat of a text
-//! - `answers`: right answers that only the whole file explains
+//! - `answers`: right answers that only the whole file explains; `agree`: those that several fields of an item give
+//! - `names`: what fields and columns are called
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
-//!   list of choices
+//!   `list` of choices
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
 //! - `aiken`, `gift`, `moodle`: the formats of quizzes; `html`: the text of what they hold, with its `entities`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
@@ -16,6 +17,7 @@
 
 #![warn(clippy::indexing_slicing, reason = "files come from anyone")]
 
+mod agree;
 mod aiken;
 mod answers;
 mod big_bench;
@@ -31,8 +33,10 @@ mod fields;
 mod gift;
 mod html;
 mod jsonl;
+mod list;
 mod listed;
 mod moodle;
+mod names;
 pub mod order;
 mod parsed;
 mod place;

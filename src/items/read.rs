@@ -73,18 +73,18 @@ impl Format {
             Self::BigBench
         } else if jsonl::is_one_object(start) {
             Self::JsonObject
-        } else if start.starts_with('{') {
+        } else if jsonl::fits_best(text) {
             Self::Jsonl
-        } else if let Some(table) = Table::of(text) {
+        } else if let Some(table) = Table::of(text).or_else(|| Table::unread(text, true)) {
             Self::Table(table)
-        } else if jsonl::fits(text) {
-            Self::Jsonl
         } else if aiken::fits(text) {
             Self::Aiken
         } else if gift::fits(text) {
             Self::Gift
-        } else if jsonl::begins_with_a_value(text) {
+        } else if jsonl::fits(text) {
             Self::Jsonl
+        } else if let Some(table) = Table::unread(text, false) {
+            Self::Table(table)
         } else {
             Self::Unknown
         }
