@@ -383,6 +383,8 @@ fn a_long_broken_text_is_read_in_linear_time() {
         ("q\nA. x\nANSWER: A\n", "A. \n"),
         ("question,a,b,correct\n", "\"\n,"),
         ("question,a,b,correct\n", "\n\r"),
+        ("question,a,b,correct\n", ",,,\n"),
+        ("question,a,b,correct,other", ",x,a"),
         ("<quiz>", "<question>"),
         (
             "<item most-plausible-alternative=\"1\">",

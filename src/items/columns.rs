@@ -78,7 +78,8 @@ impl Columns {
         let answers: Vec<_> = answers
             .filter_map(|name| Some((column(name.name)?, name)))
             .collect();
-        let is_choice = |name: &String| choices.iter().any(|column| column.name == *name);
+        let of_choices: HashSet<&str> = choices.iter().map(|column| column.name.as_str()).collect();
+        let is_choice = |name: &String| of_choices.contains(name.as_str());
         let mut seen = HashSet::new();
         let twice = (0..)
             .zip(&plain)
@@ -294,12 +295,16 @@ fn choices(
         });
         break;
     }
+    let labels: HashSet<&str> = columns
+        .iter()
+        .map(|column| column.label.text.as_str())
+        .collect();
     let with_more = || {
         names.iter().find_map(|name| {
             let label = Label::with_more(name)?;
-            let is_there = columns.iter().any(|column| column.label.text == label.text);
             let message = "whose name says more than which choice it is: keep the letter or number alone, as in `option_a`";
-            (!is_there).then(|| format!("has `{}`, {message}", quoted(name)))
+            (!labels.contains(label.text.as_str()))
+                .then(|| format!("has `{}`, {message}", quoted(name)))
         })
     };
     let gap = gap.or_else(with_more);
