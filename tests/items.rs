@@ -212,6 +212,20 @@ fn a_long_array_is_read_in_linear_time() {
 }
 
 #[test]
+fn wrong_answers_on_one_line_are_placed_in_linear_time() {
+    let item = r#"{"question":"q","choices":["a","b"],"answer":9}"#;
+    let read = |items: usize| {
+        let text = format!("[{}]", vec![item; items].join(","));
+        let parsed = parse_items(&text);
+        assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1001));
+        for (error, (place, _)) in parsed.errors.iter().zip(text.match_indices("\"answer")) {
+            assert_eq!(error.column, place + 1);
+        }
+    };
+    assert_linear("wrong answers", read, 10_000);
+}
+
+#[test]
 fn no_text_makes_the_parser_panic() {
     let nested = "[".repeat(100_000);
     for text in [
@@ -257,6 +271,31 @@ fn a_text_that_is_plainly_no_item_file_is_one_error() {
     assert!(jsonl.errors[0].message.contains("not JSON"));
 }
 
+/// A line of a quiz may begin as JSON does.
+#[test]
+fn a_quiz_with_braces_and_brackets_is_no_json() {
+    for (format, question) in [
+        ("aiken", "{1, 2} is a subset of which one?"),
+        ("aiken", "{\"a\", \"b\"} is a set of what?"),
+        ("aiken", "[[1, 2], [3, 4]] is what?"),
+        ("aiken", "What is\n{\"a\": 1}?"),
+        ("gift", "{\"a\", \"b\"} is a set of what?"),
+    ] {
+        let text = match format {
+            "aiken" => format!("{question}\nA. x\nB. y\nANSWER: B\n"),
+            _ => format!(
+                "Which?{{~x =y}}\n\n::t::\n{}\n{{~x =y}}\n",
+                question.replace('{', "\\{").replace('}', "\\}")
+            ),
+        };
+        let parsed = parse_items(&text);
+        assert_eq!((parsed.format, &parsed.errors), (format, &vec![]), "{text}");
+        assert_eq!(parsed.items[0].gold, 1);
+    }
+    let cut = "{\"question\": \"Which {=x}?\",\n{\"question\":\"q\",\"choices\":[\"a\",\"b\"],\"answer\":1}\n";
+    assert_eq!(parse_items(cut).format, "jsonl");
+}
+
 #[test]
 fn items_of_one_line_have_names_of_their_own() {
     let item = r#"{"context":"q","choices":["a","b"],"gold":0}"#;
@@ -264,6 +303,17 @@ fn items_of_one_line_have_names_of_their_own() {
     assert_eq!(parsed.errors, []);
     let ids: Vec<&str> = parsed.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids, ["line-1", "line-1.2"]);
+}
+
+/// A name that the program gives is none that the file gives to another item.
+#[test]
+fn items_without_an_id_are_called_as_no_other_one_is() {
+    let item = |id: &str| format!(r#"{{{id}"context":"q","choices":["a","b"],"gold":0}}"#);
+    let lines = [r#""id":"line-3","#, "", "", r#""id":"line-2","#].map(item);
+    let parsed = parse_items(&lines.join("\n"));
+    assert_eq!(parsed.errors, []);
+    let ids: Vec<&str> = parsed.items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["line-3", "line-2.2", "line-3.2", "line-2"]);
 }
 
 /// One good file of each format.
@@ -345,6 +395,8 @@ fn a_long_broken_text_is_read_in_linear_time() {
         ("q\nA. x\nB. y\n", "ANSWER A\nq\nA. x\n"),
         ("question,a,b,correct\n", "\"\n,"),
         ("question,a,b,correct\n", "\n\r"),
+        ("question,a,b,correct\n", ",,,\n"),
+        ("question,a,b,correct,other", ",x,a"),
         ("<quiz>", "<question>"),
         (
             "<item most-plausible-alternative=\"1\">",
@@ -390,6 +442,22 @@ fn a_wrong_field_is_named_with_its_place() {
             .map(|error| (error.line, error.column))
             .collect();
         assert_eq!(found, [(line, column)], "{:?}", parsed.errors);
+    }
+}
+
+/// As old programs of the Macintosh write them, and some spreadsheets still do.
+#[test]
+fn a_line_may_end_with_a_carriage_return_alone() {
+    for text in [
+        "q\nA. x\nB. y\nANSWER: B\n\nr\n  A. x\n  C. y\nANSWER: A\n",
+        "::t:: ä\n{=a ~b}\n\nr {=a\n ~%50%b}\n",
+        "question,a,b,correct\nq,x,y,a\nr,x,y,z\n",
+    ] {
+        let expected = parse_items(text);
+        assert_eq!((expected.items.len(), expected.errors.len()), (1, 1));
+        for end in ["\r", "\r\n"] {
+            assert_eq!(parse_items(&text.replace('\n', end)), expected, "{text}");
+        }
     }
 }
 

@@ -98,6 +98,23 @@ impl Answer {
         })
     }
 
+    /// The choices that it may mean, of so many.
+    pub fn meanings(&self, choices: usize) -> Vec<usize> {
+        let counted = |value: usize| [Some(value), value.checked_sub(1)];
+        let (named, text) = match self {
+            Self::Choice(choice) | Self::Named(choice) | Self::Text(choice) => {
+                ([Some(*choice), None], None)
+            }
+            Self::Number(Number { value, text, .. }) => (counted(*value), *text),
+            Self::Either(Either { name, text, .. }) => match name {
+                Name::Letter(choice) | Name::Index(choice) => ([Some(*choice), None], Some(*text)),
+                Name::Number(value, _) => (counted(*value), Some(*text)),
+            },
+        };
+        let all = named.into_iter().chain([text]).flatten();
+        all.filter(|choice| *choice < choices).collect()
+    }
+
     /// The same with its byte of the whole text, where what it means is yet to be told.
     pub fn at(mut self, place: impl FnOnce() -> usize) -> Self {
         match &mut self {
@@ -213,8 +230,13 @@ pub(super) enum Reading {
 }
 
 impl Reading {
-    /// What the numbers of one habit mean together; each comes with how many choices its item has.
-    pub fn of<'a>(habit: Habit, numbers: impl Iterator<Item = (&'a Number, usize)>) -> Self {
+    /// What the numbers of one habit mean together; each comes with how many choices its item has. `are_others_texts`:
+    /// the file's answers that are no numbers are texts of choices, and none names one.
+    pub fn of<'a>(
+        habit: Habit,
+        numbers: impl Iterator<Item = (&'a Number, usize)>,
+        are_others_texts: bool,
+    ) -> Self {
         let (mut only_text, mut only_index, mut either) = (false, false, false);
         let (mut is_zero, mut is_highest) = (false, false);
         for (number, choices) in numbers {
@@ -231,7 +253,8 @@ impl Reading {
         let are_texts = match habit {
             Habit::Any => only_text || (either && !only_index),
             // A numbered column is what an answer names first.
-            Habit::Header(_) | Habit::Defined(_) => only_text && !only_index,
+            Habit::Header(_) => (only_text || (either && are_others_texts)) && !only_index,
+            Habit::Defined(_) => only_text && !only_index,
         };
         if are_texts {
             return Self::Texts;
@@ -288,6 +311,29 @@ impl Reading {
         };
         choice.ok_or_else(|| format!("{field} is {value}, and {why}"))
     }
+}
+
+/// The choice that an answer reads as: as it is, without white space around it, as another spelling of true or false
+/// (`TRUE`, as Excel has it), or as the whole number that a table with gaps has written as `2.0`.
+pub(super) fn reading(choices: &[String], answer: &str) -> Option<usize> {
+    let position = |reads: &dyn Fn(&str) -> bool| choices.iter().position(|choice| reads(choice));
+    let said = answer.trim();
+    let is_truth = ["true", "false"].contains(&said.to_ascii_lowercase().as_str());
+    let number = whole(said).filter(|_| said.contains('.'));
+    position(&|choice| choice == answer)
+        .or_else(|| position(&|choice| choice.trim() == said))
+        .or_else(|| position(&|choice| is_truth && choice.trim().eq_ignore_ascii_case(said)))
+        .or_else(|| position(&|choice| number.is_some_and(|n| choice.trim() == n.to_string())))
+}
+
+/// The letter or number before the text of an answer, and that text: of `B. tin`, `(B) tin` or `2 - tin`.
+pub(super) fn name_and_text(answer: &str) -> Option<(&str, &str)> {
+    let answer = answer.trim().trim_start_matches(['(', '[']);
+    let end = answer.find(|char: char| !char.is_ascii_alphanumeric())?;
+    let (name, rest) = answer.split_at_checked(end)?;
+    let rest = rest.trim_start();
+    let text = rest.trim_start_matches(['.', ')', ']', ':', '-']).trim();
+    (name.len() <= 2 && text.len() < rest.len()).then_some((name, text))
 }
 
 /// A whole number from 0, also where a table with a gap in the column has made 1.0 of 1.

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::draft::{Draft, Fault, Found};
-use super::jsonl::{Collect, broken, located, read_one};
+use super::jsonl::{Collect, broken, is_item, located, read_one};
 
 #[derive(Deserialize)]
 struct Example {
@@ -82,7 +82,8 @@ impl<'de> Visitor<'de> for &mut Document<'de> {
     }
 }
 
-/// Whether a text is one JSON object with `examples`, or the broken beginning of one.
+/// Whether a text is one JSON object with `examples`, or the broken beginning of one. Items of another shape in such a
+/// list are not BIG-bench's.
 pub(super) fn fits(text: &str) -> bool {
     if !text.starts_with('{') {
         return false;
@@ -91,7 +92,10 @@ pub(super) fn fits(text: &str) -> bool {
         serde_json::from_str::<&RawValue>(line).is_err_and(|error| error.is_eof())
             && text.contains("\"target_scores\"")
     };
-    Document::of(text).has_examples || text.lines().next().is_some_and(is_cut)
+    let document = Document::of(text);
+    let first = document.examples.first();
+    let is_other = first.is_some_and(|first| is_item(text, first));
+    (document.has_examples && !is_other) || text.lines().next().is_some_and(is_cut)
 }
 
 /// The examples of a document; those before a place where it is no JSON are read.

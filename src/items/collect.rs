@@ -15,9 +15,10 @@ use super::text::quoted;
 pub(super) struct Collector<'a> {
     parsed: ParsedItems,
     places: Places<'a>,
+    /// Ids that the file gives.
     ids: HashSet<String>,
-    /// The last line whose item was called after it, and how many were.
-    called: (usize, usize),
+    /// Items without one, by their index.
+    unnamed: Vec<usize>,
     /// Line of each item.
     lines: Vec<usize>,
     /// Items whose right choice is yet to be told from a number, by their index.
@@ -43,7 +44,7 @@ impl<'a> Collector<'a> {
                 is_cut: false,
             },
             ids: HashSet::new(),
-            called: (0, 0),
+            unnamed: Vec::new(),
             lines: Vec::new(),
             numbered: Vec::new(),
             either: Vec::new(),
@@ -73,7 +74,7 @@ impl<'a> Collector<'a> {
         if self.parsed.errors.len() >= MAX_ERRORS {
             return self.cut(line, too_many_errors());
         }
-        match draft.and_then(|draft| Ok(self.item(draft, line)?)) {
+        match draft.and_then(|draft| Ok(self.item(draft)?)) {
             Ok(item) => {
                 self.parsed.items.push(item);
                 self.lines.push(line);
@@ -89,17 +90,20 @@ impl<'a> Collector<'a> {
         ControlFlow::Break(())
     }
 
-    fn item(&mut self, draft: Draft, line: usize) -> Result<Item, String> {
+    fn item(&mut self, draft: Draft) -> Result<Item, String> {
         check_text(&draft.context, "the context")?;
         check_choices(&draft.choices)?;
         if let Answer::Choice(gold) | Answer::Named(gold) | Answer::Text(gold) = draft.gold {
             check_gold(gold, &draft.choices)?;
         }
-        let id = draft.id.unwrap_or_else(|| self.name(line));
-        if !self.ids.insert(id.clone()) {
-            return Err(format!("the id `{}` is there twice", quoted(&id)));
-        }
         let index = self.parsed.items.len();
+        match &draft.id {
+            Some(id) if !self.ids.insert(id.clone()) => {
+                return Err(format!("the id `{}` is there twice", quoted(id)));
+            }
+            Some(_) => {}
+            None => self.unnamed.push(index),
+        }
         let gold = match draft.gold {
             Answer::Choice(gold) => gold,
             Answer::Named(gold) => {
@@ -124,28 +128,41 @@ impl<'a> Collector<'a> {
             }
         };
         Ok(Item {
-            id,
+            id: draft.id.unwrap_or_default(),
             context: draft.context,
             choices: draft.choices,
             gold,
         })
     }
 
-    /// `line-7`, and `line-7.2` for the second one of the same line.
-    fn name(&mut self, line: usize) -> String {
-        let count = match self.called {
-            (last, count) if last == line => count + 1,
-            _ => 1,
-        };
-        self.called = (line, count);
-        match count {
-            1 => format!("line-{line}"),
-            _ => format!("line-{line}.{count}"),
+    /// Calls items after their line: `line-7`, and `line-7.2` the second one of the same line; the next such name where
+    /// the file has given one to another item.
+    fn name_unnamed(&mut self) {
+        let (mut last, mut count) = (0, 0);
+        for index in std::mem::take(&mut self.unnamed) {
+            let line = self.lines.get(index).copied().unwrap_or(1);
+            if line != last {
+                (last, count) = (line, 0);
+            }
+            let id = loop {
+                count += 1;
+                let id = match count {
+                    1 => format!("line-{line}"),
+                    _ => format!("line-{line}.{count}"),
+                };
+                if !self.ids.contains(&id) {
+                    break id;
+                }
+            };
+            if let Some(item) = self.parsed.items.get_mut(index) {
+                item.id = id;
+            }
         }
     }
 
     /// What the text held, once all of it was taken. `answers_from` says how it counts, where that is known.
     pub fn finish(mut self, answers_from: Option<AnswersFrom>) -> ParsedItems {
+        self.name_unnamed();
         let unexplained = self.explain();
         let numbered = std::mem::take(&mut self.numbered);
         let readings = self.readings(&numbered, answers_from);
@@ -207,7 +224,9 @@ impl<'a> Collector<'a> {
             }
             let alike = numbered.iter().filter(|(_, other)| other.habit == *habit);
             let counted = alike.map(|(index, number)| (number, self.choices(*index)));
-            let reading = answers_from.map_or_else(|| Reading::of(*habit, counted), Reading::From);
+            let are_texts = self.has_texts && !self.has_names;
+            let read = || Reading::of(*habit, counted, are_texts);
+            let reading = answers_from.map_or_else(read, Reading::From);
             readings.push((*habit, reading));
         }
         readings
@@ -249,13 +268,18 @@ impl<'a> Collector<'a> {
         readings: &[(Habit, Reading)],
         unexplained: &[(usize, Either)],
     ) {
+        // No more are made than can be reported, and one by which the report is cut.
+        let mut most = MAX_ERRORS + 1;
         let mut wrong = HashSet::new();
         for (index, either) in unexplained {
-            let item = self.parsed.items.get(*index);
-            let message = item.map_or_else(String::new, |item| either.problem(&item.choices));
             wrong.insert(*index);
-            self.refuse_answer(*index, either.offset, message);
+            if wrong.len() <= most {
+                let item = self.parsed.items.get(*index);
+                let message = item.map_or_else(String::new, |item| either.problem(&item.choices));
+                self.refuse_answer(*index, either.offset, message);
+            }
         }
+        most += wrong.len();
         for (index, number) in numbered {
             let choices = self.choices(*index);
             let found = readings.iter().find(|(habit, _)| *habit == number.habit);
@@ -267,7 +291,9 @@ impl<'a> Collector<'a> {
                 (Ok(gold), Some(item)) => item.gold = gold,
                 (Err(message), _) => {
                     wrong.insert(*index);
-                    self.refuse_answer(*index, number.offset, message);
+                    if wrong.len() <= most {
+                        self.refuse_answer(*index, number.offset, message);
+                    }
                 }
                 _ => {}
             }

@@ -1,37 +1,24 @@
 //! Questions whose choices stand in columns of their own: `question`, `a`, `b`, … and `correct`. So they do in tables,
 //! and in JSON objects made of tables ([KMMLU](https://huggingface.co/datasets/HAERAE-HUB/KMMLU): `A` to `D`, `answer`).
 //!
-//! Choices are `a`, `b`, … or `option1`, `choice_b` and the like, the right one `correct`, `answer`, `label` or the like,
-//! and there may be an `id`, and a `context`, `passage` or `article` that the question is about; other columns are ignored.
+//! Choices are `a`, `b`, … or `option1`, `choice_b` and the like, in the order of their letters or numbers; [`super::names`]
+//! has what the other columns are called. A letter or number that is left out, and a choice's name that says more, are
+//! faults: the choice would be. Other columns are ignored.
 
 use std::collections::HashSet;
 
-use super::answers::{Answer, AnswersFrom, Habit, Name, Number, lettered, unmarked, whole};
+use super::agree::{Said, agreed};
+use super::answers::{
+    Answer, AnswersFrom, Habit, Name, Number, lettered, name_and_text, reading, unmarked, whole,
+};
 use super::draft::{Draft, Fault};
 use super::fields::{Field, Fields, Json};
+use super::names::{
+    ANSWERS, AnswerName, Label, Rank, SUBJECTS, Says, after_prefix, is_role, is_same, question,
+    squeezed,
+};
 use super::placeholder::letter;
 use super::text::quoted;
-
-/// Names of the column of the right choice; the first that is there counts.
-const ANSWERS: [&str; 13] = [
-    "correct",
-    "correct_answer",
-    "answer",
-    "gold",
-    "label",
-    "answerkey",
-    "answer_key",
-    "correct_option",
-    "correct_choice",
-    "correct_index",
-    "answer_index",
-    "answer_idx",
-    "cop",
-];
-/// What may stand before the letter or number of a choice's column.
-const CHOICE_PREFIXES: [&str; 4] = ["option", "choice", "answer", "op"];
-/// What a question may be about, and stands before it.
-pub(super) const SUBJECTS: [&str; 3] = ["context", "passage", "article"];
 
 /// What is wrong with a row, and the number of the field.
 pub(super) type Wrong = (usize, String);
@@ -42,24 +29,25 @@ pub(super) struct Columns {
     /// The question, after those of [`SUBJECTS`] that are there.
     contexts: Vec<usize>,
     choices: Vec<Column>,
-    answer: Option<usize>,
-    /// A column that is read and that is there twice.
-    twice: Option<String>,
+    answers: Vec<(usize, &'static AnswerName)>,
+    /// Why no row of such columns can be read: what they have or lack.
+    pub fault: Option<String>,
 }
 
 /// A choice's column.
 struct Column {
     index: usize,
-    /// As [`column_name`] makes it.
+    /// As [`squeezed`] makes it.
     name: String,
-    /// The letter or number alone.
-    label: String,
+    label: Label,
 }
 
 /// A row's values, and what messages call its fields.
 pub(super) struct Values<'a> {
     pub texts: &'a [&'a str],
     pub called: &'a dyn Fn(usize) -> String,
+    /// Whether a field is an index from 0 by definition.
+    pub is_index: &'a dyn Fn(usize) -> bool,
 }
 
 impl Values<'_> {
@@ -69,64 +57,70 @@ impl Values<'_> {
 }
 
 impl Columns {
-    /// The columns of these names, if they are a question's. Names are as [`column_name`] makes them.
-    pub fn of(names: &[String]) -> Option<Self> {
-        let column = |wanted: &str| names.iter().position(|name| name == wanted);
-        let mut choices = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            choices.extend(Column::of(index, name, choices.len()));
-        }
+    /// The columns of these names, if they are a question's.
+    pub fn of(names: &[&str]) -> Option<Self> {
+        let plain: Vec<String> = names.iter().map(|name| squeezed(name)).collect();
+        let column = |wanted: &str| plain.iter().position(|name| is_same(wanted, name));
+        let question = question(|name| column(name).is_some());
+        let asked = match &question {
+            Ok(name) => Some(column((*name)?)?),
+            Err(_) => None,
+        };
         // COPA has a column `question` as well, and means something else by it.
-        let question = column("question").filter(|_| column("premise").is_none())?;
+        if column("premise").is_some() {
+            return None;
+        }
+        let (choices, gap) = choices(names, &plain, asked);
         if choices.len() < 2 {
             return None;
         }
-        let is_read =
-            |name: &str| is_role(name) || choices.iter().any(|column: &Column| column.name == name);
+        let answers = ANSWERS.iter();
+        let answers: Vec<_> = answers
+            .filter_map(|name| Some((column(name.name)?, name)))
+            .collect();
+        let of_choices: HashSet<&str> = choices.iter().map(|column| column.name.as_str()).collect();
+        let is_choice = |name: &String| of_choices.contains(name.as_str());
         let mut seen = HashSet::new();
-        let twice = names
-            .iter()
-            .find(|name| is_read(name) && !seen.insert(name.as_str()))
-            .cloned();
+        let twice = (0..)
+            .zip(&plain)
+            .find(|(_, name)| (is_role(name) || is_choice(name)) && !seen.insert(name.as_str()));
+        let twice = twice.and_then(|(index, _): (usize, _)| names.get(index));
+        let twice = twice.map(|name| format!("has `{}` twice", quoted(name)));
+        let unanswered = answers
+            .is_empty()
+            .then(|| "has no `correct` or `answer`".to_owned());
         Some(Self {
             id: column("id"),
             contexts: (SUBJECTS.iter().filter_map(|name| column(name)))
-                .chain([question])
+                .chain(asked)
                 .collect(),
-            answer: ANSWERS.iter().find_map(|name| column(name)),
             choices,
-            twice,
+            answers,
+            fault: twice.or(question.err()).or(gap).or(unanswered),
         })
     }
 
     /// The columns of MMLU's files, which do not name them: question, four choices, answer.
-    pub fn of_mmlu() -> Self {
-        let choices = (0..).zip(["a", "b", "c", "d"]);
-        Self {
-            id: None,
-            contexts: vec![0],
-            choices: choices
-                .filter_map(|(count, name)| Column::of(count + 1, name, count))
-                .collect(),
-            answer: Some(5),
-            twice: None,
-        }
+    pub fn of_mmlu() -> Option<Self> {
+        Self::of(&["question", "a", "b", "c", "d", "answer"])
     }
 
-    /// Why no row of such columns can be read: what they have or lack.
-    pub fn fault(&self) -> Option<String> {
-        match (&self.twice, self.answer) {
-            (Some(name), _) => Some(format!("has `{}` twice", quoted(name))),
-            (None, None) => Some("has no `correct` or `answer`".to_owned()),
-            (None, Some(_)) => None,
-        }
-    }
-
-    /// Numbers of the columns that are read.
+    /// Numbers of the columns that are read in any row.
     pub fn read(&self) -> impl Iterator<Item = usize> {
         let choices = self.choices.iter().map(|column| column.index);
-        let others = self.contexts.iter().copied();
-        choices.chain(others).chain(self.id).chain(self.answer)
+        let others = self.contexts.iter().copied().chain(self.id);
+        let answers = self.answers.iter();
+        let answers = answers.filter(|(_, name)| name.rank < Rank::Last);
+        choices
+            .chain(others)
+            .chain(answers.map(|(index, _)| *index))
+    }
+
+    /// Whether a column may be something else than text: true or false is a choice or an answer.
+    fn is_of_choices(&self, index: usize) -> bool {
+        let mut answers = self.answers.iter();
+        let mut choices = self.choices.iter();
+        answers.any(|(answer, _)| *answer == index) || choices.any(|column| column.index == index)
     }
 
     /// The item of a row, and the number of the field with its right choice.
@@ -145,19 +139,35 @@ impl Columns {
             let message = format!("{} is empty", (row.called)(column.index));
             return Err((column.index, message));
         }
-        let answer = self
-            .answer
-            .ok_or_else(|| (0, "there is no `correct` or `answer`".to_owned()))?;
-        let gold = self
-            .right(row.text(answer), (row.called)(answer), &choices)
-            .map_err(|message| (answer, message))?;
+        if let Some(first) = self.choices.first().filter(|_| choices.is_empty()) {
+            return Err((first.index, "the row has no choices".to_owned()));
+        }
+        let said = self.answers.iter().map(|&(index, name)| {
+            let (value, field) = (row.text(index), (row.called)(index));
+            let right = || self.right(value, field.clone(), &choices, name.says);
+            let is_index = (row.is_index)(index);
+            let index_said = whole(value).filter(|_| is_index);
+            Said {
+                place: index,
+                name,
+                answer: index_said.map_or_else(right, |value| Ok(value.into())),
+                field: field.clone(),
+                value: quoted(value),
+            }
+        });
+        let (answer, gold) = agreed(said.collect(), choices.len())
+            .ok_or_else(|| (0, "there is no `correct` or `answer`".to_owned()))??;
         let id = self.id.filter(|id| !row.text(*id).is_empty());
         let id = id.map(|index| match row.texts.get(index) {
             Some(id) if id.len() <= 1000 => Ok((*id).to_owned()),
             _ => Err((index, "`id` must be a short text".to_owned())),
         });
-        let contexts = self.contexts.iter().map(|index| row.text(*index));
-        let contexts: Vec<&str> = contexts.filter(|text| !text.is_empty()).collect();
+        let mut contexts = Vec::new();
+        for text in self.contexts.iter().map(|index| row.text(*index)) {
+            if !text.is_empty() && !contexts.contains(&text) {
+                contexts.push(text);
+            }
+        }
         let draft = Draft {
             id: id.transpose()?,
             context: contexts.join("\n"),
@@ -168,158 +178,206 @@ impl Columns {
     }
 
     /// What an answer means: a column's name, a letter, a choice's text, or a number.
-    fn right(&self, answer: &str, field: String, choices: &[String]) -> Result<Answer, String> {
-        let name = column_name(answer);
+    fn right(
+        &self,
+        answer: &str,
+        field: String,
+        choices: &[String],
+        says: Says,
+    ) -> Result<Answer, String> {
         let number = whole(answer);
         let habit = self.habit();
+        let count = choices.len();
+        let text = reading(choices, answer);
         // Columns that are counted tell how a number is, for the whole table.
         let is_counted = number.is_some() && habit != Habit::Any;
-        let is_meant =
-            |column: &Column| !is_counted && (column.name == name || column.label == name);
-        let count = choices.len();
-        let column = self.choices.iter().take(count).position(is_meant);
-        let text = choices.iter().position(|choice| choice == answer);
+        let column = self.named(answer, count).filter(|_| !is_counted);
         if let (None, Some(value)) = (column, number) {
             return Ok(Answer::Number(Number {
                 value,
                 field,
                 habit,
-                text,
+                text: text.filter(|_| says != Says::Number),
                 offset: None,
             }));
         }
         let named = column.or_else(|| lettered(answer).filter(|choice| *choice < count));
+        let text = text.filter(|_| says == Says::Any || named.is_none());
         let neither = format!(
             "{field} is `{}`: neither a letter nor a number nor the text of one of {count} choices",
             quoted(answer)
         );
+        if let (None, None, Some((name, text))) = (named, text, name_and_text(answer)) {
+            let choice = self.named(name, count).or_else(|| lettered(name));
+            let reads = |choice: &usize| choices.get(*choice).is_some_and(|read| read == text);
+            return choice.filter(reads).map(Answer::Named).ok_or(neither);
+        }
         Answer::said(answer, field, named.map(Name::Letter), text).ok_or(neither)
+    }
+
+    /// The choice, of the first `count`, whose column an answer names: by its name, or by its letter or number, before
+    /// which such a word as `option` may stand.
+    fn named(&self, answer: &str, count: usize) -> Option<usize> {
+        let name = unmarked(answer).to_lowercase().replace([' ', '_'], "");
+        let label = after_prefix(&name).unwrap_or(&name);
+        let is_meant = |column: &Column| column.name == name || column.label.text == label;
+        self.choices.iter().take(count).position(is_meant)
     }
 
     /// How the columns of the choices are numbered.
     fn habit(&self) -> Habit {
-        let is_counted = |first: usize| {
-            let mut labels = (first..).zip(&self.choices);
-            labels.all(|(number, column)| whole(&column.label) == Some(number))
-        };
-        match (is_counted(0), is_counted(1)) {
-            (true, _) => Habit::Header(AnswersFrom::Zero),
-            (_, true) => Habit::Header(AnswersFrom::One),
-            _ => Habit::Any,
+        let first = self.choices.first();
+        match first.and_then(|column| column.label.number()) {
+            Some(0) => Habit::Header(AnswersFrom::Zero),
+            Some(_) => Habit::Header(AnswersFrom::One),
+            None => Habit::Any,
         }
     }
 }
 
-impl Column {
-    /// The column of that name after `count` others, if it is a choice's. A bare letter or number must be the next one.
-    fn of(index: usize, name: &str, count: usize) -> Option<Self> {
-        let prefix = CHOICE_PREFIXES
-            .iter()
-            .find_map(|prefix| name.strip_prefix(prefix));
-        let after = prefix.unwrap_or(name);
-        let label = after.trim_start_matches('_');
-        let is_label = match label.as_bytes() {
-            // `options` and `choices` are all of them.
-            b"s" if after == label && prefix.is_some() => false,
-            [byte] if prefix.is_some() => byte.is_ascii_alphanumeric(),
-            [byte] if byte.is_ascii_digit() => {
-                whole(label).is_some_and(|number| number == count || number == count + 1)
-            }
-            [byte] => char::from(*byte).eq_ignore_ascii_case(&letter(count)),
-            [a, b] => prefix.is_some() && a.is_ascii_digit() && b.is_ascii_digit(),
-            _ => false,
-        };
-        is_label.then(|| Self {
+/// The columns of the choices, in the order of their letters or numbers, and what is wrong with that order. `plain` is
+/// the names as [`squeezed`] makes them, `question` the place of the question.
+fn choices(
+    names: &[&str],
+    plain: &[String],
+    question: Option<usize>,
+) -> (Vec<Column>, Option<String>) {
+    let column = |(index, name): (usize, &String)| {
+        let label = Label::of(name).filter(|_| !is_role(name))?;
+        Some(Column {
             index,
-            name: name.to_owned(),
-            label: label.to_owned(),
+            name: name.clone(),
+            label,
         })
+    };
+    let mut columns: Vec<Column> = (0..).zip(plain).filter_map(column).collect();
+    let has_letters = columns.iter().any(|column| column.label.letter().is_some());
+    columns.retain(|Column { index, label, .. }| {
+        let is_other = has_letters || question.is_some_and(|question| *index < question);
+        !(label.is_bare && label.number().is_some() && is_other)
+    });
+    // What is neither comes last.
+    let place = |label: &Label| match has_letters {
+        true => label.letter().unwrap_or(usize::MAX),
+        false => label.number().unwrap_or(usize::MAX),
+    };
+    columns.sort_by_key(|column| place(&column.label));
+    let first = columns.first().map_or(0, |column| place(&column.label));
+    let first = first.min(usize::from(!has_letters));
+    let own_name = |index: usize| quoted(names.get(index).copied().unwrap_or_default());
+    let mut gap = None;
+    let mut next = first;
+    for (at, column) in columns.iter().enumerate() {
+        let (place, own) = (place(&column.label), own_name(column.index));
+        if place == next {
+            next += 1;
+            continue;
+        }
+        // A single letter or digit far from the others is no choice's, as `n` or `q`.
+        if column.label.is_bare && place >= first + 2 * columns.len() && place != usize::MAX {
+            columns.truncate(at);
+            break;
+        }
+        let before = columns.get(at.wrapping_sub(1));
+        gap = Some(match before.filter(|_| place < next) {
+            Some(before) if before.name == column.name => break,
+            Some(before) => format!(
+                "has `{}` and `{own}`, which both name the same choice",
+                own_name(before.index)
+            ),
+            None => {
+                let missing = match has_letters {
+                    true => letter(next).to_string(),
+                    false => next.to_string(),
+                };
+                format!("has `{own}`, and no choice {missing} before it")
+            }
+        });
+        break;
     }
+    let labels: HashSet<&str> = columns
+        .iter()
+        .map(|column| column.label.text.as_str())
+        .collect();
+    let with_more = || {
+        names.iter().find_map(|name| {
+            let label = Label::with_more(name)?;
+            let message = "whose name says more than which choice it is: keep the letter or number alone, as in `option_a`";
+            (!labels.contains(label.text.as_str()))
+                .then(|| format!("has `{}`, {message}", quoted(name)))
+        })
+    };
+    let gap = gap.or_else(with_more);
+    (columns, gap)
 }
 
-/// Whether a column of that name is read as something else than a choice.
-fn is_role(name: &str) -> bool {
-    ["id", "question"].contains(&name) || SUBJECTS.contains(&name) || ANSWERS.contains(&name)
-}
-
-/// A column's name as it is compared: lower case, joined by underscores, without marks around it.
-pub(super) fn column_name(text: &str) -> String {
-    unmarked(text).to_lowercase().replace([' ', '-'], "_")
-}
-
-/// A field of a JSON object as a column.
-struct Named<'a, 'b> {
-    /// As [`column_name`] makes it.
-    name: String,
-    own_name: &'b str,
-    field: &'b Field<'a>,
-}
-
-/// The item of a JSON object whose fields are such columns; none: they are not.
+/// The item of a JSON object whose fields, by their squeezed names, are such columns; none: they are not.
 pub(super) fn of_object(fields: &Fields) -> Option<Result<Draft, Fault>> {
     let fields = in_order(fields);
-    let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let columns = Columns::of(&names)?;
-    Some(match columns.fault() {
+    Some(match &columns.fault {
         Some(fault) => Err(format!("the item {fault}").into()),
         None => of_fields(&columns, &fields),
     })
 }
 
-/// An object's fields as columns would stand: `option2` before `option10`. What is null is absent, but of a choice it is
-/// the empty one, whose place no later one takes.
-fn in_order<'a, 'b>(fields: &'b Fields<'a>) -> Vec<Named<'a, 'b>> {
-    let all = fields.iter().map(|(own_name, field)| Named {
-        name: column_name(own_name),
-        own_name,
-        field,
-    });
+/// An object's fields as columns would stand. What is null is absent, but of a choice it is the empty one, whose place no
+/// later one takes.
+fn in_order<'a, 'b>(fields: &'b Fields<'a>) -> Vec<&'b Field<'a>> {
     let is_there =
-        |named: &Named| !matches!(named.field.value, Json::Null) || !is_role(&named.name);
-    let mut all: Vec<Named> = all.filter(is_there).collect();
-    all.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        |(name, field): &(&String, &Field)| !matches!(field.value, Json::Null) || !is_role(name);
+    let there = fields.iter().filter(is_there);
+    let mut all: Vec<&Field> = there.map(|(_, field)| field).collect();
+    all.sort_by_key(|field| field.place);
     all
 }
 
-fn of_fields(columns: &Columns, fields: &[Named]) -> Result<Draft, Fault> {
-    let texts = fields.iter().map(|named| match &named.field.value {
+fn of_fields(columns: &Columns, fields: &[&Field]) -> Result<Draft, Fault> {
+    let texts = fields.iter().map(|field| match &field.value {
         Json::Text(text) => text.as_str(),
         Json::Number(number) => number,
-        _ => "",
+        Json::Bool(true) => "true",
+        Json::Bool(false) => "false",
+        Json::Null | Json::List(_) | Json::Object(_) => "",
     });
-    let mut read = columns.read().filter_map(|index| fields.get(index));
-    let is_other = |named: &&Named| {
-        let value = &named.field.value;
-        matches!(value, Json::Bool(_) | Json::List(_) | Json::Object(_))
+    let is_other = |index: &usize| {
+        let value = fields.get(*index).map(|field| &field.value);
+        match value {
+            Some(Json::Bool(_)) => !columns.is_of_choices(*index),
+            Some(value) => matches!(value, Json::List(_) | Json::Object(_)),
+            None => false,
+        }
     };
-    if let Some(Named {
-        own_name, field, ..
-    }) = read.find(is_other)
-    {
-        let kind = field.value.kind();
-        let message = format!("`{}` must be text, and is {kind}", quoted(own_name));
-        return Err(field.fault(message));
+    let other = columns.read().find(is_other);
+    if let Some(field) = other.and_then(|index| fields.get(index)) {
+        let (name, kind) = (field.called(), field.value.kind());
+        return Err(field.fault(format!("{name} must be text, and is {kind}")));
     }
     let row = Values {
         texts: &texts.collect::<Vec<_>>(),
         called: &|index| {
-            let own_name = fields.get(index).map_or("", |named| named.own_name);
-            format!("`{}`", quoted(own_name))
+            fields
+                .get(index)
+                .map_or_else(String::new, |field| field.called())
+        },
+        // As in the other shapes of an object.
+        is_index: &|index| {
+            let field = fields.get(index);
+            field.is_some_and(|field| {
+                squeezed(&field.name) == "gold" && matches!(field.value, Json::Number(_))
+            })
         },
     };
-    let place = |index: usize| fields.get(index).map(|named| named.field.place);
+    let place = |index: usize| fields.get(index).map(|field| field.place);
     let fault = |(index, message): Wrong| Fault {
         message,
         offset: place(index),
     };
     let (draft, answer) = columns.draft(&row).map_err(fault)?;
-    let is_index =
-        |named: &Named| named.name == "gold" && matches!(named.field.value, Json::Number(_));
-    let gold = match (draft.gold, fields.get(answer)) {
-        // As in the other shapes of an object.
-        (Answer::Number(number), Some(named)) if is_index(named) => number.value.into(),
-        (gold, Some(named)) => gold.at(|| named.field.place),
-        (gold, None) => gold,
+    let gold = match place(answer) {
+        Some(place) => draft.gold.at(|| place),
+        None => draft.gold,
     };
     Ok(Draft { gold, ..draft })
 }
@@ -402,5 +460,116 @@ mod tests {
             let message = &parsed.errors[0].message;
             assert!(message.contains(named), "{message}");
         }
+    }
+
+    /// Items of a table with these columns and this row, or what is wrong with it.
+    fn read(header: &str, row: &str) -> Result<Item, String> {
+        let parsed = parse_items(&format!("{header}\n{row}\n"));
+        match (parsed.items.first(), parsed.errors.first()) {
+            (Some(item), None) => Ok(item.clone()),
+            (_, error) => Err(error.map_or_else(String::new, |error| error.message.clone())),
+        }
+    }
+
+    #[test]
+    fn answers_in_several_columns_must_mean_the_same_choice() {
+        let header = "question,A,B,C,D";
+        for (columns, values, gold) in [
+            ("answer,correct", "C,1", 2),
+            ("answer,correct", "C,True", 2),
+            ("answer,answer_idx", "D,(C)", 2),
+            ("answer,correct", "C,3", 2),
+            ("label,correct option", "easy,C", 2),
+            ("label,answer key", "12,C", 2),
+            ("key,answer", "A,C", 2),
+        ] {
+            // The text of the third choice is the letter of the fourth one.
+            let item = read(
+                &format!("{header},{columns}"),
+                &format!("q,w,x,D,z,{values}"),
+            );
+            assert_eq!(item.map(|item| item.gold), Ok(gold), "{columns}: {values}");
+        }
+        for (columns, values) in [
+            ("Answer,Correct", "A,4"),
+            ("Answer,Correct", "A,12"),
+            ("Label,Correct Option", "A,B"),
+            ("Correct,Answer", "B,A"),
+        ] {
+            let message = read(
+                &format!("{header},{columns}"),
+                &format!("q,w,x,y,z,{values}"),
+            );
+            let message = message.unwrap_err();
+            for (name, value) in columns.split(',').zip(values.split(',')) {
+                let said = format!("(`{name}`) is `{value}`");
+                assert!(message.contains(&said), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_choices_are_all_read_or_named_in_an_error() {
+        for header in [
+            "question,A,B,C,answer",
+            "question,A,B,\u{421},answer",
+            "Question,Correct,Option A,Option B (text),Option C",
+            "1,Question,A,B,C,Correct",
+            "Question,A,A image,B,B image,C,Correct",
+            "Question,Option A,Option A image,Option B,Option C,Correct",
+            "question,C,B,A,answer",
+            "question,A,B,C,answer,n",
+            "prompt,ans0,ans1,ans2,answer",
+            "Question Text,optionA,optionB,optionC,correctAnswer",
+            "instruction,mc_answer1,mc_answer2,mc_answer3,correct_answer_num",
+        ] {
+            let value = |name: &str| match name.to_lowercase().as_str() {
+                "answer" | "correct" | "correctanswer" | "correct_answer_num" => "(B)".to_owned(),
+                _ => format!("<{name}>"),
+            };
+            let row: Vec<String> = header.split(',').map(value).collect();
+            let item = read(header, &row.join(",")).unwrap();
+            assert_eq!((item.choices.len(), item.gold), (3, 1), "{header}");
+        }
+        for (header, named) in [
+            ("question,A,B,C,E,answer", "`E`, and no choice D"),
+            ("question,A,B,D,answer", "`D`, and no choice C"),
+            ("question,\u{410},\u{411},\u{412},answer", "`\u{411}`"),
+            (
+                "Question,Correct Answer,Answer 2,Answer 3",
+                "`Answer 2`, and no choice 1",
+            ),
+            (
+                "Question,Option 1,Option 2,Correct,Answer 1",
+                "both name the same choice",
+            ),
+            ("question,A,B,Option C of old,answer", "`Option C of old`"),
+            (
+                "Question,Answer 1,Answer 2,Answer 3 - or none,Correct",
+                "`Answer 3 - or none`",
+            ),
+        ] {
+            let row = vec!["1"; header.split(',').count()].join(",");
+            let message = read(header, &row).unwrap_err();
+            assert!(message.contains(named), "{header}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_say_more_than_a_letter() {
+        for (header, answer) in [
+            ("question,A,B,C,answer", "Option B"),
+            ("question,A,B,C,answer", "choice b"),
+            ("question,A,B,C,answer", "B. tin"),
+            ("question,A,B,C,answer", "(B) tin"),
+            ("question,A,B,C,answer", "B - tin"),
+            ("question,option1,option2,option3,answer", "Option 2"),
+            ("question,option1,option2,option3,answer", "2) tin"),
+        ] {
+            let item = read(header, &format!("q,oak,tin,elm,{answer}"));
+            assert_eq!(item.map(|item| item.gold), Ok(1), "{answer}");
+        }
+        let message = read("question,A,B,answer", "q,oak,tin,B. oak").unwrap_err();
+        assert!(message.contains("neither a letter"), "{message}");
     }
 }

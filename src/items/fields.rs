@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::answers::{Answer, AnswersFrom, Habit, Number, whole};
 use super::check::check_text;
 use super::draft::Fault;
+use super::names::{Label, is_role, squeezed};
 use super::place::offset_of;
 use super::text::quoted;
 
@@ -18,12 +19,19 @@ pub(super) type Fields<'a> = HashMap<String, Field<'a>>;
 /// A field of an object, or of a row that is read as one.
 #[derive(Clone)]
 pub(super) struct Field<'a> {
+    /// As the file writes it.
+    pub name: String,
     pub value: Json<'a>,
     /// Byte of the whole text at which its name begins; of a row's, the number of its column.
     pub place: usize,
 }
 
 impl Field<'_> {
+    /// Whether it is an empty text, or one of white space.
+    pub fn is_blank(&self) -> bool {
+        matches!(&self.value, Json::Text(text) if text.trim().is_empty())
+    }
+
     /// What is wrong with it has its place.
     pub fn at<T>(&self, result: Result<T, String>) -> Result<T, Fault> {
         result.map_err(|message| self.fault(message))
@@ -33,18 +41,23 @@ impl Field<'_> {
         Fault::at(self.place, message)
     }
 
-    /// A text within its limit; `name` is the field's.
-    pub fn text(&self, name: &str) -> Result<String, Fault> {
-        self.at(text(&self.value, name))
+    /// What messages call it.
+    pub fn called(&self) -> String {
+        format!("`{}`", quoted(&self.name))
+    }
+
+    /// A text within its limit.
+    pub fn text(&self) -> Result<String, Fault> {
+        self.at(text(&self.value, &self.name))
     }
 
     /// A list of texts, or of numbers as they are written.
-    pub fn list(&self, name: &str) -> Result<Vec<String>, Fault> {
+    pub fn list(&self) -> Result<Vec<String>, Fault> {
         let texts = |values: Vec<Json>| {
-            let text = |value: &Json| text_or_number(value, name);
+            let text = |value: &Json| text_or_number(value, &self.name);
             values.iter().map(text).collect()
         };
-        self.at(self.value.values(name).and_then(texts))
+        self.at(self.value.values(&self.name).and_then(texts))
     }
 }
 
@@ -133,7 +146,12 @@ impl<'a> Object<'a> {
                 let name = quoted(&name);
                 return Err(Fault::at(place, format!("there are two `{name}`")));
             }
-            fields.insert(name, Field { value, place });
+            let field = Field {
+                name: name.clone(),
+                value,
+                place,
+            };
+            fields.insert(name, field);
         }
         Ok(fields)
     }
@@ -169,7 +187,34 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 /// The text of a field that the shape must have.
 pub(super) fn needed(fields: &Fields, name: &str) -> Result<String, Fault> {
     let field = given(fields, name).ok_or_else(|| format!("there is no `{name}`"))?;
-    field.text(name)
+    field.text()
+}
+
+/// Fields by their names as [`squeezed`] makes them. What is null gives way to another field of the same name, and of two
+/// that are read neither is more meant than the other.
+pub(super) fn by_squeezed_name(fields: Fields) -> Result<Fields, Fault> {
+    let mut in_order: Vec<Field> = fields.into_values().collect();
+    in_order.sort_by_key(|field| field.place);
+    let mut fields = Fields::with_capacity(in_order.len());
+    for field in in_order {
+        let name = squeezed(&field.name);
+        let known = given(&fields, &name);
+        if known.is_some() && (is_role(&name) || Label::of(&name).is_some()) {
+            if !matches!(field.value, Json::Null) {
+                return Err(field.fault(format!("the item has {} twice", field.called())));
+            }
+        } else if known.is_none() {
+            fields.insert(name, field);
+        }
+    }
+    Ok(fields)
+}
+
+/// The value itself, or the only one of a list.
+pub(super) fn single<'a>(value: &Json<'a>) -> Json<'a> {
+    let only = value.values("").ok().filter(|values| values.len() == 1);
+    let only = only.and_then(|mut values| values.pop());
+    only.unwrap_or_else(|| value.clone())
 }
 
 /// The right choice that the first given one of `names` says, a number or a text of one, which such data sets count
@@ -180,9 +225,9 @@ pub(super) fn index(
     first: AnswersFrom,
     count: usize,
 ) -> Result<Answer, Fault> {
-    let (name, field) = names
+    let field = names
         .iter()
-        .find_map(|&name| given(fields, name).map(|field| (name, field)))
+        .find_map(|name| given(fields, name))
         .ok_or_else(|| format!("there is no `{}`", names.join("` or `")))?;
     let said = match &field.value {
         Json::Number(number) => number,
@@ -190,11 +235,12 @@ pub(super) fn index(
         other => other.kind(),
     };
     match whole(said) {
-        Some(value) => Ok(Answer::Number(number(value, (name, field), first))),
+        Some(value) => Ok(Answer::Number(number(value, field, Habit::Defined(first)))),
         None => {
             let first = usize::from(u8::from(first));
             Err(field.fault(format!(
-                "`{name}` is `{}`, and must be a number from {first} to {}",
+                "{} is `{}`, and must be a number from {first} to {}",
+                field.called(),
                 quoted(said),
                 (first + count).saturating_sub(1)
             )))
@@ -202,21 +248,22 @@ pub(super) fn index(
     }
 }
 
-/// The right choice as a number in a field, by its name, which is counted from `first` by definition.
-pub(super) fn number(value: usize, (name, field): (&str, &Field), first: AnswersFrom) -> Number {
+/// The right choice as a number in a field.
+pub(super) fn number(value: usize, field: &Field, habit: Habit) -> Number {
     Number {
         value,
-        field: format!("`{name}`"),
-        habit: Habit::Defined(first),
+        field: field.called(),
+        habit,
         text: None,
         offset: Some(field.place),
     }
 }
 
-/// A field that is there and not null: exports of tables have a null where a row has no value.
+/// A field, of those by their squeezed names, that is there and not null: exports of tables have a null where a row has no
+/// value.
 pub(super) fn given<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Field<'a>> {
     fields
-        .get(name)
+        .get(&name.replace('_', ""))
         .filter(|field| !matches!(field.value, Json::Null))
 }
 

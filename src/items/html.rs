@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::entities;
-use super::lists::Lists;
+use super::numbering::Lists;
 use super::scripts::{Script, scripted};
 use super::tags::{Tag, Tags};
 use super::text::{GAP, is_invisible, quoted, tidy};

@@ -11,25 +11,30 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::check::{MAX_ITEMS, check_size};
+use super::choices::listed_choices;
 use super::draft::{Draft, Fault, Found};
-use super::fields::{Object, what};
-use super::listed::listed_choices;
+use super::fields::{Field, Fields, Object, what};
 use super::place::{LineCounter, offset_of};
 use super::shapes::draft;
 use super::text::quoted;
 
-/// Whether some line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
-pub(super) fn fits(text: &str) -> bool {
-    text.lines().any(|line| {
-        let rest = line.trim_start().strip_prefix('{');
-        rest.is_some_and(|rest| rest.trim_start().starts_with('"'))
-    })
+/// Whether most lines begin an object: of a quiz one or another may.
+pub(super) fn fits_best(text: &str) -> bool {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let (objects, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| begins_an_object(line));
+    objects.len() > others.len()
 }
 
-/// Whether a text begins a list of objects, of lists, or of nothing: other formats have texts that begin with a bracket.
+/// Whether a line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
+fn begins_an_object(line: &str) -> bool {
+    let rest = line.trim_start().strip_prefix('{');
+    rest.is_some_and(|rest| rest.trim_start().starts_with('"'))
+}
+
+/// Whether a text begins a list of objects, or of nothing: other formats have texts that begin with a bracket.
 pub(super) fn begins_a_list(text: &str) -> bool {
     let rest = text.strip_prefix('[');
-    rest.is_some_and(|rest| rest.trim_start().starts_with(['{', '[', ']']))
+    rest.is_some_and(|rest| rest.trim_start().starts_with(['{', ']']))
 }
 
 /// Whether a text is one object over several lines.
@@ -39,10 +44,14 @@ pub(super) fn is_one_object(text: &str) -> bool {
         && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
-/// Whether the first line is JSON, of whatever kind; so is a text without lines.
-pub(super) fn begins_with_a_value(text: &str) -> bool {
-    let first = text.lines().find(|line| !line.trim().is_empty());
-    first.is_none_or(|line| serde_json::from_str::<&RawValue>(line).is_ok())
+/// Whether a text that is in no other format is to be read as JSON, for errors that say where it is none: it begins an
+/// object, or a line does; or the first line is JSON, of whatever kind, and so is a text without lines.
+pub(super) fn fits(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_value = |line: &str| serde_json::from_str::<&RawValue>(line).is_ok();
+    text.trim_start().starts_with('{')
+        || text.lines().any(begins_an_object)
+        || lines.next().is_none_or(is_value)
 }
 
 /// One object a line.
@@ -99,28 +108,23 @@ impl<'de> Visitor<'de> for Collect<'_, 'de> {
 }
 
 fn item<'a>(text: &'a str, raw: &'a str) -> Result<Draft, Fault> {
-    let found = read_one(text, raw, |object: Object<'a>| draft(&object.fields(text)?));
+    let found = read_one(text, raw, |object: Object<'a>| draft(object.fields(text)?));
     found.map_err(|fault| items_within(text, raw).unwrap_or(fault))
 }
 
-/// What is to be done about an object that is no item and has a field with a list of them.
+/// What is to be done about an object that is no item and holds some: in a list, or one in an object of its own.
 fn items_within<'a>(text: &'a str, raw: &'a str) -> Option<Fault> {
     let mut json = serde_json::Deserializer::from_str(raw);
-    let field = json.deserialize_map(ListOfItems(text)).ok()??;
-    let name: String = serde_json::from_str(field.get()).ok()?;
-    let message = format!(
-        "the items are in the list `{}`: give that list alone",
-        quoted(&name)
-    );
+    let (field, message) = json.deserialize_map(Within(text)).ok()??;
     Some(Fault::at(offset_of(text, field.get()), message))
 }
 
-/// Finds the name of the first list of items in an object of this text that has no choices itself. Values are looked at
-/// one by one, for the object may be as large as the text.
-struct ListOfItems<'a>(&'a str);
+/// Finds the name of the first field with items in an object of this text that has no choices itself, and says what to do.
+/// Values are looked at one by one, for the object may be as large as the text.
+struct Within<'a>(&'a str);
 
-impl<'de> Visitor<'de> for ListOfItems<'de> {
-    type Value = Option<&'de RawValue>;
+impl<'de> Visitor<'de> for Within<'de> {
+    type Value = Option<(&'de RawValue, String)>;
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object")
     }
@@ -128,25 +132,63 @@ impl<'de> Visitor<'de> for ListOfItems<'de> {
         let (mut found, mut has_choices) = (None, false);
         while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
             has_choices |= matches!(name.get(), r#""choices""# | r#""options""#);
-            if found.is_none() && begins_with_an_item(self.0, value) {
-                found = Some(name);
+            if found.is_none() {
+                found = where_items_are(self.0, name, value).map(|message| (name, message));
             }
         }
         Ok(found.filter(|_| !has_choices))
     }
 }
 
-/// Whether a value is a list whose first value is an item, or has choices as one.
-fn begins_with_an_item<'a>(text: &'a str, list: &'a RawValue) -> bool {
-    let Some(values) = list.get().strip_prefix('[') else {
-        return false;
+/// What to do about a field that holds items, by its name and value: a list of them, a list of objects with an item
+/// each, or an item.
+fn where_items_are<'a>(text: &'a str, name: &'a RawValue, value: &'a RawValue) -> Option<String> {
+    let name: String = serde_json::from_str(name.get()).ok()?;
+    let name = quoted(&name);
+    let Some(first) = first_of_list(value) else {
+        let is_item = fields_of(text, value).is_some_and(|fields| draft(fields).is_ok());
+        return is_item.then(|| format!("the item is in `{name}`: give that alone"));
     };
-    let mut values = serde_json::Deserializer::from_str(values).into_iter::<&'a RawValue>();
-    let first = values.next().and_then(Result::ok).map(RawValue::get);
-    let first = first.filter(|first| check_size(first).is_ok());
-    let object = first.and_then(|first| serde_json::from_str::<Object<'a>>(first).ok());
-    let fields = object.and_then(|object| object.fields(text).ok());
-    fields.is_some_and(|fields| listed_choices(&fields).is_some() || draft(&fields).is_ok())
+    if is_item(text, first) {
+        return Some(format!(
+            "the items are in the list `{name}`: give that list alone"
+        ));
+    }
+    let fields = fields_of(text, first)?;
+    let is_item = |field: &&Field| {
+        let inner = field.value.fields().and_then(Result::ok);
+        inner.is_some_and(has_item)
+    };
+    let inner = fields.values().filter(is_item);
+    let inner = quoted(&inner.min_by_key(|field| field.place)?.name);
+    Some(format!(
+        "the items are in the fields `{inner}` of the list `{name}`: give those alone"
+    ))
+}
+
+fn first_of_list(value: &RawValue) -> Option<&RawValue> {
+    let values = value.get().strip_prefix('[')?;
+    let mut values = serde_json::Deserializer::from_str(values).into_iter::<&RawValue>();
+    values.next().and_then(Result::ok)
+}
+
+/// Whether a value is an item, or has choices as one.
+pub(super) fn is_item<'a>(text: &'a str, value: &'a RawValue) -> bool {
+    fields_of(text, value).is_some_and(has_item)
+}
+
+fn has_item(fields: Fields) -> bool {
+    listed_choices(&fields).is_some() || draft(fields).is_ok()
+}
+
+/// The fields of a value that is an object, and short enough to be taken apart.
+fn fields_of<'a>(text: &'a str, value: &'a RawValue) -> Option<Fields<'a>> {
+    let raw = value.get();
+    check_size(raw).ok()?;
+    serde_json::from_str::<Object<'a>>(raw)
+        .ok()?
+        .fields(text)
+        .ok()
 }
 
 /// What `draft` makes of a value of a text; a fault without a place has that of the value.
@@ -257,7 +299,7 @@ mod tests {
                 "`choices` must be a list",
             ),
             (
-                r#"{"context":"q","choices":["a",true],"gold":0}"#,
+                r#"{"context":"q","choices":["a",["b"]],"gold":0}"#,
                 "must be text",
             ),
             (
@@ -383,5 +425,26 @@ mod tests {
         let parsed = parse_items(&format!("{line}\n{line}"));
         assert_eq!(parsed.items.len(), 1);
         assert!(parsed.errors[0].message.contains("twice"));
+    }
+
+    #[test]
+    fn items_within_other_objects_are_told_where_they_are() {
+        let item = r#"{"question":"q","choices":["a","b"],"answer":"B"}"#;
+        for (text, named) in [
+            (format!(r#"{{"examples":[{item}]}}"#), "the list `examples`"),
+            (
+                format!(r#"{{"rows":[{{"row_idx":0,"row":{item}}}]}}"#),
+                "the fields `row` of the list `rows`",
+            ),
+            (
+                format!(r#"{{"doc_id":0,"doc":{item}}}"#),
+                "the item is in `doc`",
+            ),
+        ] {
+            let parsed = parse_items(&text);
+            assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1));
+            let message = &parsed.errors[0].message;
+            assert!(message.contains(named), "{message}");
+        }
     }
 }

@@ -1,221 +1,184 @@
 //! The shape of an item with a list of choices: ours, and that of lm-evaluation-harness' tasks. [`super::shapes`] has its sources.
 
-use std::collections::HashSet;
-
-use super::answers::{Answer, AnswersFrom, Habit, Name, Number, lettered, unmarked, whole};
-use super::check::check_choices;
-use super::columns::SUBJECTS;
+use super::agree::{Said, agreed};
+use super::answers::{
+    Answer, AnswersFrom, Habit, Name, Number, lettered, name_and_text, reading, whole,
+};
+use super::choices::{Choices, choices, label_number, listed_choices, other_list};
 use super::draft::{Draft, Fault};
-use super::fields::{Field, Fields, Json, given, number, text_or_number};
+use super::fields::{Field, Fields, Json, given, number, single};
+use super::names::{ANSWERS, AnswerName, SUBJECTS, Says, question};
 use super::text::quoted;
 
 /// The shape with `choices`: ours, and that of lm-evaluation-harness' tasks.
 pub(super) fn general(fields: &Fields) -> Result<Draft, Fault> {
-    let choices = choices(fields)?;
-    let gold = gold(fields, &choices)?;
+    let list = listed_choices(fields).or_else(|| other_list(fields));
+    let list = list.ok_or("there is no `choices`")?;
+    let choices = choices(list)?;
+    let gold = gold(fields, list, &choices)?;
     Ok(Draft::unnamed(context(fields)?, choices.texts, gold))
 }
 
 /// What is asked, after what it is asked about.
 fn context(fields: &Fields) -> Result<String, Fault> {
-    let question = ["question", "question_stem", "query"];
-    let question = question.iter().find(|name| given(fields, name).is_some());
-    let names = SUBJECTS.iter().chain(question);
-    let given = names.filter_map(|name| Some((name, given(fields, name)?)));
-    let parts: Vec<String> = given
-        .map(|(name, field)| field.text(name))
-        .collect::<Result<_, _>>()?;
-    if parts.is_empty() {
+    let question = question(|name| given(fields, name).is_some());
+    let question = question.map_err(|fault| format!("the item {fault}"))?;
+    let names = SUBJECTS.into_iter().chain(question);
+    let given: Vec<&Field> = names.filter_map(|name| given(fields, name)).collect();
+    if given.is_empty() {
         return Err("there is neither `context` nor `question`".into());
     }
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    Ok(parts.join("\n"))
-}
-
-struct Choices {
-    texts: Vec<String>,
-    /// Names of the choices where the file gives some: `A`, `1`, ….
-    labels: Vec<String>,
-}
-
-impl Choices {
-    /// The choice of that label.
-    fn labelled(&self, answer: &str) -> Option<usize> {
-        let exact = self.labels.iter().position(|label| label == answer);
-        let number = label_number(answer);
-        let is_number = |label: &String| number.is_some() && label_number(label) == number;
-        exact.or_else(|| self.labels.iter().position(is_number))
-    }
-
-    /// Whether all choices are called by numbers: then a number that is none of them is no index either.
-    fn are_numbered(&self) -> bool {
-        !self.labels.is_empty()
-            && self
-                .labels
-                .iter()
-                .all(|label| label_number(label).is_some())
-    }
-}
-
-/// The number that a label is, however it is written: `1`, `1.0`, `(1)`.
-fn label_number(label: &str) -> Option<usize> {
-    whole(unmarked(label))
-}
-
-/// The field that lists the choices, and its name.
-pub(super) fn listed_choices<'a, 'b>(
-    fields: &'b Fields<'a>,
-) -> Option<(&'static str, &'b Field<'a>)> {
-    let mut names = ["choices", "options"].into_iter();
-    names.find_map(|name| Some((name, given(fields, name)?)))
-}
-
-fn choices(fields: &Fields) -> Result<Choices, Fault> {
-    let (name, field) = listed_choices(fields).ok_or("there is no `choices`")?;
-    let (texts, labels) = match field.value.fields() {
-        Some(object) => in_object(name, field, &object?)?,
-        None => in_list(name, field)?,
-    };
-    check_choices(&texts)?;
-    if !labels.is_empty() && labels.len() != texts.len() {
-        return Err(field.fault(format!(
-            "`{name}` has {} texts and {} labels",
-            texts.len(),
-            labels.len()
-        )));
-    }
-    let mut seen = HashSet::new();
-    if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-        let label = quoted(label);
-        return Err(field.fault(format!("two `{name}` have the label `{label}`")));
-    }
-    Ok(Choices { texts, labels })
-}
-
-/// Texts and labels of choices in an object, the value of `field`: of a list of each, or of a text for each label.
-fn in_object(
-    name: &str,
-    field: &Field,
-    fields: &Fields,
-) -> Result<(Vec<String>, Vec<String>), Fault> {
-    let lists = (fields.get("text"), fields.get("label"));
-    if let (Some(texts), Some(labels)) = lists {
-        return Ok((texts.list("text")?, labels.list("label")?));
-    }
-    for part in ["text", "label"] {
-        if fields
-            .get(part)
-            .is_some_and(|part| matches!(part.value, Json::List(_)))
-        {
-            return Err(field.fault(format!("`{name}` needs both `text` and `label`")));
+    let mut parts = Vec::new();
+    for field in given {
+        let part = field.text()?;
+        if !part.is_empty() && !parts.contains(&part) {
+            parts.push(part);
         }
     }
-    let given = fields
-        .iter()
-        .filter(|(_, field)| !matches!(field.value, Json::Null));
-    let mut given: Vec<_> = given.collect();
-    given.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
-    let pair = |(label, field): (&String, &Field)| {
-        let text = field.at(text_or_number(&field.value, name))?;
-        Ok((text, label.clone()))
-    };
-    given.into_iter().map(pair).collect()
-}
-
-/// Texts and labels of choices in a list, the value of `field`: of objects with both, or of texts alone.
-fn in_list(name: &str, field: &Field) -> Result<(Vec<String>, Vec<String>), Fault> {
-    let values = field.at(field.value.values(name))?;
-    let objects: Option<Vec<_>> = values.iter().map(Json::fields).collect();
-    let Some(objects) = objects.filter(|objects| !objects.is_empty()) else {
-        let texts = values.iter().map(|value| text_or_number(value, name));
-        return Ok((field.at(texts.collect())?, Vec::new()));
-    };
-    let objects: Vec<Fields> = objects.into_iter().collect::<Result<_, _>>()?;
-    let part = |name: &str| -> Result<Vec<String>, Fault> {
-        let of = |one: &Fields| match one.get(name) {
-            Some(part) => part.at(text_or_number(&part.value, name)),
-            None => field.at(text_or_number(&Json::Null, name)),
-        };
-        objects.iter().map(of).collect()
-    };
-    Ok((part("text")?, part("label")?))
+    Ok(parts.join("\n"))
 }
 
 /// The right choice. `gold` is this project's field, and its numbers are counted from 0; the numbers of the other fields
 /// are by custom.
-fn gold(fields: &Fields, choices: &Choices) -> Result<Answer, Fault> {
-    let (name, field) = ["gold", "answer", "answerKey", "label"]
-        .iter()
-        .find_map(|&name| given(fields, name).map(|field| (name, field)))
-        .ok_or("there is neither `gold` nor `answer`")?;
-    field.at(right(name, field, choices))
+fn gold(fields: &Fields, list: &Field, choices: &Choices) -> Result<Answer, Fault> {
+    let said = ANSWERS.iter().filter_map(|name| {
+        let field = given(fields, name.name).filter(|field| field.place != list.place)?;
+        Some(Said {
+            place: field,
+            name,
+            field: field.called(),
+            value: match single(&field.value) {
+                Json::Number(number) => quoted(number),
+                Json::Text(text) => quoted(&text),
+                Json::Bool(truth) => truth.to_string(),
+                other => other.kind().to_owned(),
+            },
+            answer: right(name, field, choices),
+        })
+    });
+    let agreed = agreed(said.collect(), choices.texts.len());
+    let agreed = agreed.ok_or("there is neither `gold` nor `answer`")?;
+    let (field, answer) = agreed.map_err(|(field, message)| field.fault(message))?;
+    if matches!(answer, Answer::Text(_)) && list.name == "answers" {
+        // Those may be spellings of one right answer.
+        return Err(list
+            .fault("`answers` may be all right ones, or choices: call choices `choices`".into()));
+    }
+    Ok(answer.at(|| field.place))
 }
 
-fn right(name: &str, field: &Field, choices: &Choices) -> Result<Answer, String> {
-    let value = &field.value;
-    let said = match value {
+fn right(name: &AnswerName, field: &Field, choices: &Choices) -> Result<Answer, String> {
+    let (called, value) = (field.called(), single(&field.value));
+    let said = match &value {
         Json::Number(number) => *number,
         Json::Text(text) => text,
+        Json::Bool(truth) => return true_or_false(*truth, &called, &choices.texts),
         other => {
+            let kind = other.kind();
             return Err(format!(
-                "`{name}` must be an index or a letter, and is {}",
-                other.kind()
+                "{called} must be an index or a letter, and is {kind}"
             ));
         }
     };
     let is_text = matches!(value, Json::Text(_));
-    let is_index = name == "gold" && !is_text;
-    if let Some(labelled) = choices.labelled(said).filter(|_| !is_index) {
-        return Ok(labelled.into());
-    }
+    let is_gold = name.name == "gold";
     let count = choices.texts.len();
-    let reads = choices.texts.iter().position(|choice| choice == said);
-    let name_of = match (lettered(said), whole(said)) {
-        (Some(letter), _) => in_range(name, letter, count).map(|choice| Some(Name::Letter(choice))),
-        (None, Some(value)) if is_index => return Ok(in_range(name, value, count)?.into()),
-        (None, Some(value)) if name == "gold" => {
-            in_range(name, value, count).map(|choice| Some(Name::Index(choice)))
+    let reads = reading(&choices.texts, said);
+    let labelled = choices.labelled(said).filter(|_| is_text || !is_gold);
+    let none_of_labels = || {
+        let labels = quoted(&choices.labels.join(", "));
+        format!(
+            "{called} is `{}`, and the choices have the labels {labels}",
+            quoted(said)
+        )
+    };
+    let named = match (labelled, lettered(said), whole(said)) {
+        (Some(labelled), ..) => Ok(Some(Name::Letter(labelled))),
+        (None, Some(_), _) if choices.are_called(|label| lettered(label).is_some()) => {
+            Err(none_of_labels())
         }
-        (None, Some(value)) if choices.are_numbered() => Err(format!(
-            "`{name}` is {value}, and the choices have the labels {}",
-            quoted(&choices.labels.join(", "))
-        )),
-        (None, Some(value)) if !is_text => {
+        (None, Some(letter), _) => in_range(field, said, letter, count)
+            .map(Name::Letter)
+            .map(Some),
+        (None, None, Some(value)) if is_gold && !is_text => {
+            return Ok(in_range(field, said, value, count)?.into());
+        }
+        (None, None, Some(value)) if is_gold => in_range(field, said, value, count)
+            .map(Name::Index)
+            .map(Some),
+        (None, None, Some(_)) if choices.are_called(|label| label_number(label).is_some()) => {
+            Err(none_of_labels())
+        }
+        (None, None, Some(value)) if !is_text => {
             return Ok(Answer::Number(Number {
-                text: reads,
-                ..number(value, (name, field), AnswersFrom::Zero)
+                text: reads.filter(|_| name.says != Says::Number),
+                ..number(value, field, habit(name))
             }));
         }
         // Too high to be a number of a choice.
-        (None, Some(value)) if value > count && reads.is_some() => Ok(None),
-        (None, Some(value)) => Ok(Some(Name::Number(value, Habit::Defined(AnswersFrom::Zero)))),
-        (None, None) if is_text => Ok(None),
-        (None, None) => Err(format!(
-            "`{name}` must be an index from 0, and is {}",
+        (None, None, Some(value)) if value > count && reads.is_some() => Ok(None),
+        (None, None, Some(value)) => Ok(Some(Name::Number(value, habit(name)))),
+        (None, None, None) if is_text => Ok(before_its_text(said, choices).map(Name::Letter)),
+        (None, None, None) => Err(format!(
+            "{called} must be an index from 0, and is {}",
             quoted(said)
         )),
     };
-    let text = reads.filter(|_| is_text);
-    let named = match (name_of, text) {
+    let says_text = match name.says {
+        Says::Any => true,
+        Says::Letter => !matches!(named, Ok(Some(Name::Letter(_)))),
+        Says::Number => !matches!(named, Ok(Some(_))),
+    };
+    let text = reads.filter(|_| is_text && says_text);
+    let named = match (named, text) {
         (Ok(named), _) => named,
         (Err(message), None) => return Err(message),
         // What names no choice may be the text of one.
         (Err(_), Some(_)) => None,
     };
-    let answer = Answer::said(said, format!("`{name}`"), named, text);
-    let answer = answer.map(|answer| answer.at(|| field.place));
-    answer.ok_or_else(|| {
+    Answer::said(said, called.clone(), named, text).ok_or_else(|| {
         format!(
-            "`{name}` is `{}`: neither a choice nor a letter nor an index",
+            "{called} is `{}`: neither a choice nor a letter nor an index",
             quoted(said)
         )
     })
 }
 
-fn in_range(name: &str, choice: usize, count: usize) -> Result<usize, String> {
+/// How such a field counts: that of lm-evaluation-harness, and an index, from 0.
+fn habit(name: &AnswerName) -> Habit {
+    match name.name {
+        "answer" | "answer_key" | "label" => Habit::Defined(AnswersFrom::Zero),
+        "answer_index" | "answer_idx" | "correct_index" => Habit::Defined(AnswersFrom::Zero),
+        _ => Habit::Any,
+    }
+}
+
+/// The choice that says so, in one word or another.
+fn true_or_false(truth: bool, called: &str, choices: &[String]) -> Result<Answer, String> {
+    let words = if truth {
+        ["true", "yes"]
+    } else {
+        ["false", "no"]
+    };
+    let says = |choice: &String| words.contains(&choice.trim().to_lowercase().as_str());
+    let choice = choices.iter().position(says).map(Answer::Text);
+    choice.ok_or_else(|| format!("{called} is {truth}, and no choice says so"))
+}
+
+/// The choice whose letter or label stands before its text, as in `B. tin`.
+fn before_its_text(said: &str, choices: &Choices) -> Option<usize> {
+    let (name, text) = name_and_text(said)?;
+    let choice = choices.labelled(name).or_else(|| lettered(name));
+    choice.filter(|choice| choices.texts.get(*choice).is_some_and(|read| read == text))
+}
+
+fn in_range(field: &Field, said: &str, choice: usize, count: usize) -> Result<usize, String> {
     if choice >= count {
         return Err(format!(
-            "`{name}` is {choice}, and there are {count} choices (the first is 0)"
+            "{} is {}, and there are {count} choices (the first is {})",
+            field.called(),
+            quoted(said),
+            if lettered(said).is_some() { "A" } else { "0" }
         ));
     }
     Ok(choice)
@@ -392,6 +355,175 @@ mod tests {
         for answer in ["(B)", "B.", " b) ", "[B]", "B:"] {
             let line = format!(r#"{{"question":"q","choices":["x","y"],"answer":"{answer}"}}"#);
             check(&line, "q", &["x", "y"], 1);
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_the_text_of_another_choice_is_what_the_others_are() {
+        let line = |answer: &str, more: &str| {
+            let options = r#"{"A":"B12","B":"C","C":"D","D":"K"}"#;
+            format!(r#"{{"question":"q","answer":"{answer}","options":{options}{more}}}"#) + "\n"
+        };
+        let texts = ["B12", "C", "D", "K"];
+        // Another field that is a label decides.
+        for more in [r#","answer_idx":"B""#, r#","answer_letter":"B""#] {
+            check(&line("C", more), "q", &texts, 1);
+        }
+        let golds = |text: &str| -> Vec<usize> {
+            let parsed = parse_items(text);
+            assert_eq!(parsed.errors, [], "{text}");
+            parsed.items.iter().map(|item| item.gold).collect()
+        };
+        assert_eq!(golds(&(line("C", "") + &line("K", ""))), [1, 3]);
+        assert_eq!(golds(&(line("C", "") + &line("A", ""))), [2, 0]);
+        let error = &parse_items(&line("C", "")).errors[0];
+        assert!(error.message.contains("in brackets"), "{}", error.message);
+        // The key of ARC is a label.
+        let key = line("C", "").replace("\"answer\"", "\"answerKey\"");
+        check(&key, "q", &texts, 2);
+    }
+
+    #[test]
+    fn labels_are_compared_without_marks_and_case_and_a_letter_must_be_one_of_them() {
+        for (labels, answer, gold) in [
+            (r#"["A","C","D","E"]"#, "(C)", Some(1)),
+            (r#"["A","C","D","E"]"#, "d.", Some(2)),
+            (r#"["(B)","(A)","(C)","(D)"]"#, "A", Some(1)),
+            (r#"["B","C","A","D"]"#, "A.", Some(2)),
+            (r#"["b","c","a","d"]"#, "A", Some(2)),
+            (r#"["F","G","H","J"]"#, "(G)", Some(1)),
+            (r#"["A","C","D","E"]"#, "B", None),
+        ] {
+            let choices = format!(r#"{{"text":["w","x","y","z"],"label":{labels}}}"#);
+            let line = format!(r#"{{"question":"q","choices":{choices},"answerKey":"{answer}"}}"#);
+            match gold {
+                Some(gold) => check(&line, "q", &["w", "x", "y", "z"], gold),
+                None => {
+                    let message = &parse_items(&line).errors[0].message;
+                    assert!(message.contains("the labels A, C, D, E"), "{message}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn options_stand_in_the_order_of_the_file_unless_letters_or_numbers_say_another() {
+        for (labels, texts) in [
+            (["first", "second", "third"], ["w", "x", "y"]),
+            (["I", "II", "V"], ["w", "x", "y"]),
+            (["C", "a", "B"], ["x", "y", "w"]),
+            (["10", "9", "1"], ["y", "x", "w"]),
+        ] {
+            let [a, b, c] = labels;
+            let line = format!(
+                r#"{{"question":"q","options":{{"{a}":"w","{b}":"x","{c}":"y"}},"answer":"w"}}"#
+            );
+            check(
+                &line,
+                "q",
+                &texts,
+                texts.iter().position(|text| *text == "w").unwrap(),
+            );
+        }
+    }
+
+    #[test]
+    fn fields_may_be_called_as_other_files_call_them() {
+        for answer in [
+            r#""correct_answer":"y""#,
+            r#""Correct Option":"B""#,
+            r#""answer_index":1"#,
+            r#""gold":[1]"#,
+            r#""answer":["B"]"#,
+            r#""target":"B""#,
+            r#""answer":"B. y""#,
+            r#""answer":" y""#,
+            r#""answer":"B","correct":true"#,
+            r#""answer":"B","correct":0"#,
+            r#""answer":"B","label":"easy""#,
+        ] {
+            let line = format!(r#"{{"Question":"q","Choices":["x","y","z"],{answer}}}"#);
+            check(&line, "q", &["x", "y", "z"], 1);
+        }
+        for subject in [
+            "text",
+            "paragraph",
+            "story",
+            "narrative",
+            "hint",
+            "document",
+            "background",
+        ] {
+            let line =
+                format!(r#"{{"question":"q","{subject}":"s","options":["x","y"],"answer":"B"}}"#);
+            check(&line, "s\nq", &["x", "y"], 1);
+        }
+        for name in ["prompt", "instruction", "input"] {
+            let line = format!(r#"{{"{name}":"q","choices":["x","y"],"answer":"B"}}"#);
+            check(&line, "q", &["x", "y"], 1);
+        }
+        for list in ["answers", "choice", "candidates"] {
+            let line =
+                format!(r#"{{"passage":"p","question":"q","{list}":["x","y"],"label":"B"}}"#);
+            check(&line, "p\nq", &["x", "y"], 1);
+        }
+    }
+
+    #[test]
+    fn what_could_be_two_fields_is_an_error_that_names_both() {
+        for (fields, first, second) in [
+            (
+                r#""question":"q","choices":["x","y"],"label":0,"answer":"y""#,
+                "`answer` is `y`",
+                "`label` is `0`",
+            ),
+            (
+                r#""prompt":"q","instruction":"p","choices":["x","y"],"answer":"y""#,
+                "`prompt`",
+                "`instruction`",
+            ),
+            (
+                r#""question":"q","Question":"p","choices":["x","y"],"answer":"y""#,
+                "`Question`",
+                "twice",
+            ),
+            (
+                r#""question":"q","answers":["x","y"],"answer":"y""#,
+                "`answers`",
+                "`choices`",
+            ),
+            (
+                r#""question":"q","choices":["x","y"],"answer":"D""#,
+                "`answer` is D",
+                "the first is A",
+            ),
+        ] {
+            let message = &parse_items(&format!("{{{fields}}}")).errors[0].message;
+            assert!(
+                message.contains(first) && message.contains(second),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn choices_that_are_empty_at_the_end_are_left_out_and_true_is_the_choice_that_says_so() {
+        for choices in [
+            r#"["x","y",null,""]"#,
+            r#"{"A":"x","B":"y","C":""}"#,
+            r#"{"text":["x","y",null],"label":["A","B","C"]}"#,
+            r#"[{"id":"A","text":"x"},{"id":"B","text":"y"}]"#,
+        ] {
+            let line = format!(r#"{{"question":"q","choices":{choices},"answer":"B"}}"#);
+            check(&line, "q", &["x", "y"], 1);
+        }
+        for (choices, texts) in [
+            (r#"["False","True"]"#, ["False", "True"]),
+            (r#"["no","yes"]"#, ["no", "yes"]),
+            ("[false,true]", ["false", "true"]),
+        ] {
+            let line = format!(r#"{{"question":"q","choices":{choices},"answer":true}}"#);
+            check(&line, "q", &texts, 1);
         }
     }
 }

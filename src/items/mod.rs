@@ -5,22 +5,25 @@
 //! - `read`: which format a text is in; `draft`: what a format yields; `collect`: how drafts become items, with ids,
 //!   limits, errors at their `place`; `parsed`: what comes of it
 //! - `text`: what messages repeat of a text
-//! - `answers`: right answers that only the whole file explains
+//! - `answers`: right answers that only the whole file explains; `agree`: those that several fields of an item give
+//! - `names`: what fields and columns are called
 //! - `jsonl`, `big_bench`: JSON; `shapes`: what a JSON object of an item looks like, by its `fields`; `listed`: the shape with a
-//!   list of choices
+//!   list of `choices`
 //! - `columns`: questions whose choices have columns of their own; `table`: CSV and TSV, and its `rows`
 //! - `aiken`, of `lettered` lines, `gift`, `moodle`: the formats of quizzes; `markup`: how their texts are marked up; `html`: what is text in
-//!   it, with its `tags`, `entities`, `lists` and `scripts`
+//!   it, with its `tags`, `entities`, the `numbering` of lists and `scripts`
 //! - `copa_xml`: Balanced COPA; `xml`: documents read element by element
 //! - [`template`]: prompts as data, with a [`placeholder`] for each part of an item; [`few_shot`]: solved items before them
 //! - [`order`]: orders of the choices; [`split`]: parts of a set; [`export`]: items as files
 
 #![warn(clippy::indexing_slicing, reason = "files come from anyone")]
 
+mod agree;
 mod aiken;
 mod answers;
 mod big_bench;
 mod check;
+mod choices;
 mod collect;
 mod columns;
 mod copa_xml;
@@ -34,9 +37,10 @@ mod html;
 mod jsonl;
 mod lettered;
 mod listed;
-mod lists;
 mod markup;
 mod moodle;
+mod names;
+mod numbering;
 pub mod order;
 mod parsed;
 mod place;

@@ -6,49 +6,69 @@ pub(super) struct Places<'a> {
     line: usize,
     /// Where that line begins.
     start: usize,
+    /// Where the next one does, if there is one.
+    next: Option<usize>,
+    /// The byte of that line up to which its characters are counted.
+    at: usize,
+    /// How many there are before it.
+    passed: usize,
 }
 
 impl<'a> Places<'a> {
     pub fn new(text: &'a str) -> Self {
-        Self {
+        let mut places = Self {
             text,
             line: 1,
             start: 0,
-        }
+            next: None,
+            at: 0,
+            passed: 0,
+        };
+        places.begin(1, 0);
+        places
     }
 
     fn rest(&self) -> &'a str {
         self.text.get(self.start..).unwrap_or_default()
     }
 
+    /// Goes to a line, which begins at that byte.
+    fn begin(&mut self, line: usize, start: usize) {
+        (self.line, self.start) = (line, start);
+        (self.at, self.passed) = (start, 0);
+        self.next = self.rest().find('\n').map(|end| start + end + 1);
+    }
+
     /// Goes on to the next line as long as `wanted` says so of its number and beginning.
     fn advance(&mut self, wanted: impl Fn(usize, usize) -> bool) {
-        while let Some(end) = self.rest().find('\n') {
-            let next = (self.line + 1, self.start + end + 1);
-            if !wanted(next.0, next.1) {
-                break;
-            }
-            (self.line, self.start) = next;
+        while let Some(next) = self.next.filter(|next| wanted(self.line + 1, *next)) {
+            self.begin(self.line + 1, next);
         }
     }
 
     /// Line and column, from 1, of a byte.
     pub fn of(&mut self, offset: usize) -> (usize, usize) {
         if offset < self.start {
-            (self.line, self.start) = (1, 0);
+            self.begin(1, 0);
         }
         self.advance(|_, start| start <= offset);
-        let before = self.rest().char_indices();
-        let column = before
-            .take_while(|(at, _)| self.start + at < offset)
-            .count();
-        (self.line, column + 1)
+        if offset < self.at {
+            (self.at, self.passed) = (self.start, 0);
+        }
+        for char in self.text.get(self.at..).unwrap_or_default().chars() {
+            if self.at >= offset {
+                break;
+            }
+            self.at += char.len_utf8();
+            self.passed += 1;
+        }
+        (self.line, self.passed + 1)
     }
 
     /// Column of the first character of a line that is no white space.
     pub fn first_character(&mut self, line: usize) -> usize {
         if line < self.line {
-            (self.line, self.start) = (1, 0);
+            self.begin(1, 0);
         }
         self.advance(|number, _| number <= line);
         let blank = self

@@ -6,6 +6,7 @@ use super::collect::Collector;
 use super::draft::Found;
 use super::parsed::ParsedItems;
 use super::table::Table;
+use super::text::with_line_feeds;
 use super::{aiken, big_bench, copa_xml, gift, jsonl, moodle};
 
 /// What is said of a text that is in none of the formats.
@@ -36,6 +37,7 @@ pub fn parse_items_from(text: &str, answers_from: Option<AnswersFrom>) -> Parsed
         collector.refuse(1, message.into());
         return collector.finish(answers_from);
     }
+    let text = &*with_line_feeds(text);
     let format = Format::of(text);
     let mut collector = Collector::new(format.name(), text);
     for (line, draft) in format.read(text) {
@@ -73,18 +75,18 @@ impl Format {
             Self::BigBench
         } else if jsonl::is_one_object(start) {
             Self::JsonObject
-        } else if start.starts_with('{') {
+        } else if jsonl::fits_best(text) {
             Self::Jsonl
-        } else if let Some(table) = Table::of(text) {
+        } else if let Some(table) = Table::of(text).or_else(|| Table::unread(text, true)) {
             Self::Table(table)
-        } else if jsonl::fits(text) {
-            Self::Jsonl
         } else if aiken::fits(text) {
             Self::Aiken
         } else if gift::fits(text) {
             Self::Gift
-        } else if jsonl::begins_with_a_value(text) {
+        } else if jsonl::fits(text) {
             Self::Jsonl
+        } else if let Some(table) = Table::unread(text, false) {
+            Self::Table(table)
         } else {
             Self::Unknown
         }

@@ -56,13 +56,14 @@ impl Dialect {
             .from_reader(text.as_bytes())
     }
 
-    /// The rows of a text up to one that is too long to be taken apart, which is an error with its place, and the last.
+    /// The rows of a text that have a field which is not empty, up to one that is too long to be taken apart, which is an
+    /// error with its place, and the last.
     pub fn rows<'a>(self, text: &'a str) -> impl Iterator<Item = Result<Row<'a>, (usize, String)>> {
         let (readable, problem) = readable(text);
         let body = readable.get(self.start..).unwrap_or_default();
         let mut reader = self.reader(body);
         let mut problem = problem.map(Err);
-        std::iter::from_fn(move || {
+        let rows = std::iter::from_fn(move || {
             let begin = place_of(&reader);
             let mut fields = StringRecord::new();
             match reader.read_record(&mut fields) {
@@ -80,12 +81,15 @@ impl Dialect {
                 Ok(false) => problem.take(),
                 Err(error) => Some(Err((self.start + begin, error.to_string()))),
             }
-        })
+        });
+        let is_blank = |row: &Row| row.fields.iter().all(|field| field.trim().is_empty());
+        rows.filter(move |row| !row.as_ref().is_ok_and(is_blank))
     }
 
-    /// The first row of a text.
-    pub fn first_row(self, text: &str) -> Option<StringRecord> {
-        self.rows(text).next()?.ok().map(|row| row.fields)
+    /// The first rows of a text, at most so many.
+    pub fn first_rows(self, text: &str, count: usize) -> Vec<StringRecord> {
+        let rows = self.rows(text).map_while(Result::ok);
+        rows.take(count).map(|row| row.fields).collect()
     }
 
     /// The fields of a line as if no quotation mark meant anything.
@@ -216,7 +220,7 @@ fn named_separator(text: &str) -> Option<(u8, usize)> {
 
 /// Whether a table parted by tabs has quoted fields, though such tables have none: a column's name is quoted; or every
 /// quoted field is closed on its line, and one needs it, for it holds a tab or a quotation mark written twice; or every
-/// field is quoted.
+/// field is quoted; or, as Excel does it, those with commas, tabs and quotation marks are, and no others.
 fn has_quotes(text: &str) -> bool {
     let dialect = Dialect {
         delimiter: b'\t',
@@ -232,22 +236,26 @@ fn has_quotes(text: &str) -> bool {
     if dialect.fields(header).any(|field| field.end == End::Closed) {
         return true;
     }
-    let (mut is_needed, mut are_all, mut is_some) = (false, true, false);
+    let (mut is_needed, mut are_all, mut is_excels, mut is_some) = (false, true, true, false);
     for line in lines {
         for Field { start, length, end } in dialect.fields(line) {
+            let field = line.get(start..start + length).unwrap_or_default();
             match end {
-                End::Bare | End::Spaced => are_all &= length == 0,
+                End::Bare | End::Spaced => {
+                    are_all &= length == 0;
+                    is_excels &= !field.contains([',', '"']);
+                }
                 End::Closed => {
-                    let field = line.get(start..start + length).unwrap_or_default();
                     let inner = field.trim_end().trim_matches('"');
                     is_needed |= inner.contains(['\t', '"']);
+                    is_excels &= inner.contains([',', '\t', '"']);
                     is_some = true;
                 }
                 End::Stray(_) | End::Open => return false,
             }
         }
     }
-    is_needed || (are_all && is_some)
+    is_needed || ((are_all || is_excels) && is_some)
 }
 
 /// A text up to a line that is too long to be taken apart, and where that line begins and what is wrong with it.
@@ -262,5 +270,186 @@ fn readable(text: &str) -> (&str, Option<(usize, String)>) {
             Some((start, format!("{problem}; the rest is left out"))),
         ),
         None => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::items::parse_items;
+    use crate::items::table::tests::{fault, golds};
+
+    #[test]
+    fn the_first_line_may_name_what_parts_the_fields() {
+        let rows = "question|a|b|c|correct\r\nWhich one floats?|cork|anvil|brick|a\r\nWhich, is a metal?|oak|tin|glass|b\r\n";
+        for (first, delimiter) in [
+            ("sep=;", ";"),
+            ("SEP=,", ","),
+            ("\u{feff}\"sep=;\"", ";"),
+            ("sep=\t", "\t"),
+            ("sep=|", "|"),
+            ("sep=;;;;;", ";"),
+            ("\r\nsep=,,,,,", ","),
+            ("sep=,", ";"),
+        ] {
+            let rows = rows.replace(", is", if delimiter == "," { " is" } else { ", is" });
+            let text = format!("{first}\r\n{}", rows.replace('|', delimiter));
+            assert_eq!(golds(&text), [0, 1], "{first}");
+            let wrong = text.replace(&format!("{delimiter}a\r\n"), &format!("{delimiter}?\r\n"));
+            assert_eq!(
+                fault(&wrong).0,
+                3 + usize::from(first.starts_with('\r')),
+                "{first}"
+            );
+        }
+        for first in ["sep=", "sep=;x", "sep=a", "separator"] {
+            assert_eq!(parse_items(&format!("{first}\n{rows}")).format, "unknown");
+        }
+    }
+
+    #[test]
+    fn a_table_parted_by_tabs_has_no_quotation_marks_around_fields() {
+        let header = "question\ta\tb\tcorrect\n";
+        for (rows, contexts) in [
+            (
+                "\"Ahoy\" is said by whom?\ta sailor\ta baker\ta\nWhat is 12\" in feet?\tone\ttwo\ta\n",
+                &["\"Ahoy\" is said by whom?", "What is 12\" in feet?"][..],
+            ),
+            (
+                "\"Tis the season for what?\tholly\tsand\ta\nWhich one floats?\tcork\tanvil\ta\r\nWho wrote \"Ahoy\"?\tMaria\tIvan\tb\n",
+                &[
+                    "\"Tis the season for what?",
+                    "Which one floats?",
+                    "Who wrote \"Ahoy\"?",
+                ],
+            ),
+            ("\"Ahoy\"\tx\ty\ta\n", &["\"Ahoy\""]),
+            // One field that is closed needs its quotation marks, and another is not closed.
+            (
+                "\"a \"\"b\"\"\"\tx\ty\ta\n\"c\tx\ty\ta\n",
+                &["\"a \"\"b\"\"\"", "\"c"],
+            ),
+        ] {
+            let parsed = parse_items(&format!("{header}{rows}"));
+            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
+            let found: Vec<&str> = parsed
+                .items
+                .iter()
+                .map(|item| item.context.as_str())
+                .collect();
+            assert_eq!(found, contexts);
+        }
+    }
+
+    #[test]
+    fn a_table_parted_by_tabs_may_show_that_its_fields_are_quoted() {
+        for text in [
+            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
+            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\t\"x\"\t\"y\"\t\"a\"\n\"c\"\t\"x\"\t\"y\"\t\"a\"\n",
+            "\"question\"\t\"a\"\t\"b\"\t\"correct\"\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
+        ] {
+            let parsed = parse_items(text);
+            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
+            let found: Vec<&str> = parsed
+                .items
+                .iter()
+                .map(|item| item.context.as_str())
+                .collect();
+            assert_eq!(found, ["a \"b\"", "c"], "{text}");
+            assert_eq!(parsed.items[0].choices, ["x", "y"]);
+        }
+        // A field that goes over lines is no field of such a table.
+        let (line, _, message) = fault("question\ta\tb\tcorrect\nq\tx\ty\ta\n\"q\tx\n");
+        assert_eq!(line, 3);
+        assert!(message.contains("parted by tabs"), "{message}");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_swallows_lines_is_named() {
+        let header = "question,a,b,correct\n";
+        let good = "Which one floats?,cork,anvil,a\n";
+        for (rows, line, column, named) in [
+            // Closed within a field of a later line.
+            (
+                format!(
+                    "\"Tis the season for what?,holly,sand,a\n{good}Who wrote \"Ahoy\"?,Maria,Ivan,b\n"
+                ),
+                2,
+                1,
+                "the next 2 lines",
+            ),
+            // Closed where a field of a later line ends.
+            (
+                format!("\"Tis the season,holly,sand,a\n{good}Who said \"ho\",Maria,Ivan,b\n"),
+                2,
+                1,
+                "the next 2 lines",
+            ),
+            (
+                format!("\"12 is,x,y,a\n{good}feet and 6\",x,y,b\n"),
+                2,
+                1,
+                "joins 3 lines",
+            ),
+            (
+                format!("{good}What,\"12 in,y,a\n{good}feet and 6\",y,a\n"),
+                3,
+                6,
+                "joins 3 lines",
+            ),
+            // Not closed at all, and yet as many fields as the first row has.
+            (format!("{good}q,x,y,\"a\n{good}"), 3, 7, "not closed"),
+            (
+                format!("\"Ahoy\" is said by whom?,a sailor,a baker,a\n{good}"),
+                2,
+                1,
+                "closed before this field ends",
+            ),
+        ] {
+            let (at_line, at_column, message) = fault(&format!("{header}{rows}"));
+            assert_eq!((at_line, at_column), (line, column), "{rows}{message}");
+            assert!(message.contains(named), "{message}");
+        }
+        // A quoted field may go over lines.
+        let parsed = parse_items(
+            "question,a,b,correct\n\"One, with, three, commas\nand\n\"\"more\"\"\" ,x,y,a\n",
+        );
+        assert_eq!(parsed.errors, []);
+        assert_eq!(
+            parsed.items[0].context,
+            "One, with, three, commas\nand\n\"more\""
+        );
+    }
+
+    #[test]
+    fn a_space_before_a_quotation_mark_is_named() {
+        let header = "question,a,b,correct\n";
+        let good = "Which one floats?,cork,\"anvil\",a\n";
+        let text = format!("{header}{good}Which floats?, \"cork\", \"anvil\", a\n");
+        let (line, column, message) = fault(&text);
+        assert_eq!((line, column), (3, 15));
+        assert!(message.contains("remove it"), "{message}");
+        // What does not end with the mark is text, and so is all of it where no field is quoted.
+        assert_eq!(golds(&format!("{header}q, \"x\" and y,z,b\n")), [1]);
+        assert_eq!(golds(&format!("{header}q, \"x\" or \"y\",z,b\n")), [1]);
+        assert_eq!(golds("question\ta\tb\tcorrect\nq\t \"x\"\ty\tb\n"), [1]);
+    }
+
+    #[test]
+    fn excels_tabs_part_fields_whose_commas_are_quoted() {
+        let header = "question\ta\tb\tcorrect\n";
+        let parsed = parse_items(&format!(
+            "{header}\"Red, white?\"\tx\t\"y, z\"\ta\nq\tx\ty\tb\n"
+        ));
+        assert_eq!(parsed.items[0].context, "Red, white?");
+        assert_eq!(parsed.items[0].choices, ["x", "y, z"]);
+        let parsed = parse_items(&format!("{header}\"Red, white?\"\tx\ty, z\ta\n"));
+        assert_eq!(parsed.items[0].context, "\"Red, white?\"");
+    }
+
+    #[test]
+    fn a_series_of_numbers_within_a_field_is_no_row() {
+        let text =
+            "question,A,B,C,D,answer\n\"What comes next?\n1, 2, 4, 8, 16, 32\n\",64,48,50,33,A\n";
+        assert_eq!(golds(text), [0]);
     }
 }

@@ -8,14 +8,18 @@ use std::collections::HashSet;
 
 use ::csv::StringRecord;
 
-use super::columns::{Columns, Values, Wrong, column_name};
+use super::answers::whole;
+use super::columns::{Columns, Values, Wrong};
 use super::draft::{Draft, Fault, Found};
 use super::fields::{Field, Json};
+use super::names::{Label, is_role, squeezed};
 use super::place::LineCounter;
 use super::rows::{Dialect, Row};
 use super::shapes;
 use super::text::quoted;
 
+/// How many rows of a text are looked at to tell whether it is a table.
+const ROWS: usize = 2;
 /// Fields of a row of MMLU's files.
 const MMLU_FIELDS: usize = 6;
 
@@ -25,9 +29,8 @@ pub(super) struct Table {
     has_header: bool,
     /// How many a row has.
     fields: usize,
-    kind: Kind,
-    /// Why no row can be read: what is wrong with the first one.
-    fault: Option<String>,
+    /// What its columns are, or why no row can be read.
+    kind: Result<Kind, String>,
 }
 
 /// What a table's columns are.
@@ -38,50 +41,96 @@ enum Kind {
     DataSet(Vec<String>),
 }
 
+/// The first rows of a text, as a dialect has them.
+struct Beginning {
+    dialect: Dialect,
+    rows: Vec<StringRecord>,
+}
+
+impl Beginning {
+    fn table(&self, has_header: bool, kind: Result<Kind, String>) -> Table {
+        Table {
+            dialect: self.dialect,
+            has_header,
+            fields: self.rows.first().map_or(0, StringRecord::len),
+            kind,
+        }
+    }
+
+    /// The text of a field.
+    fn field(&self, row: usize, field: usize) -> Option<&str> {
+        self.rows.get(row)?.get(field).map(str::trim)
+    }
+}
+
 impl Table {
-    /// The table that a text is, if its first row says so.
+    /// The table that a text is, if its first rows say so.
     pub fn of(text: &str) -> Option<Self> {
-        let first = |dialect: Dialect| Some((dialect, dialect.first_row(text)?));
-        let rows: Vec<(Dialect, StringRecord)> =
-            Dialect::of(text).into_iter().filter_map(first).collect();
-        let tried = |read: fn(Dialect, &StringRecord) -> Option<Self>| {
-            rows.iter().find_map(|(dialect, row)| read(*dialect, row))
-        };
+        let beginnings = beginnings(text);
+        let tried = |read: fn(&Beginning) -> Option<Self>| beginnings.iter().find_map(read);
         tried(Self::with_header).or_else(|| tried(Self::mmlu))
     }
 
-    fn with_header(dialect: Dialect, row: &StringRecord) -> Option<Self> {
-        let names: Vec<String> = row.iter().map(column_name).collect();
-        let (kind, fault) = match Columns::of(&names) {
-            Some(columns) => {
-                let fault = columns.fault();
-                (Kind::Quiz(columns, names), fault)
-            }
-            None if shapes::is_data_set(&names) => {
-                let fault = twice(&names).map(|name| format!("has `{}` twice", quoted(name)));
-                (Kind::DataSet(names), fault)
-            }
-            None => return None,
-        };
-        Some(Self {
-            dialect,
-            has_header: true,
-            fields: row.len(),
-            kind,
-            fault: fault.map(|fault| format!("the first row {fault}")),
+    /// The table that a text is whose columns are none that are read, if its first rows are those of a table: names, and
+    /// as many fields in the next row. `is_known`: one of the names means something, or two name choices.
+    pub fn unread(text: &str, is_known: bool) -> Option<Self> {
+        beginnings(text).iter().find_map(|beginning| {
+            let [header, row] = &beginning.rows[..] else {
+                return None;
+            };
+            let names = || header.iter().map(squeezed);
+            let is_any_known = || {
+                let labels = names().filter(|name| Label::of(name).is_some());
+                names().any(|name| is_role(&name)) || labels.count() > 1
+            };
+            let is_table = header.len() > 2 && row.len() == header.len();
+            let is_header = is_table && header.iter().all(may_be_a_name);
+            (is_header && (!is_known || is_any_known()))
+                .then(|| beginning.table(true, Err(what_is_needed(header))))
         })
     }
 
-    fn mmlu(dialect: Dialect, row: &StringRecord) -> Option<Self> {
-        let is_letter = |field: &str| matches!(field.trim(), "A" | "B" | "C" | "D");
-        let last = row.get(MMLU_FIELDS - 1)?;
-        (row.len() == MMLU_FIELDS && is_letter(last)).then(|| Self {
-            dialect,
-            has_header: false,
-            fields: MMLU_FIELDS,
-            kind: Kind::Quiz(Columns::of_mmlu(), Vec::new()),
-            fault: None,
-        })
+    fn with_header(beginning: &Beginning) -> Option<Self> {
+        let header = beginning.rows.first()?;
+        let names: Vec<&str> = header.iter().map(str::trim).collect();
+        let plain: Vec<String> = names.iter().map(|name| squeezed(name)).collect();
+        let own = || names.iter().map(|name| (*name).to_owned()).collect();
+        let kind = match Columns::of(&names) {
+            Some(columns) => match &columns.fault {
+                Some(fault) => Err(fault.clone()),
+                None => Ok(Kind::Quiz(columns, own())),
+            },
+            None if shapes::is_data_set(&plain) => match twice(&plain) {
+                Some(name) => Err(format!("has `{}` twice", quoted(name))),
+                None => Ok(Kind::DataSet(own())),
+            },
+            None => return None,
+        };
+        let kind = kind.map_err(|fault| format!("the first row {fault}"));
+        Some(beginning.table(true, kind))
+    }
+
+    /// MMLU's files: the first two rows end with a letter. A header may do so too, where it names the choices.
+    fn mmlu(beginning: &Beginning) -> Option<Self> {
+        let row = beginning.rows.first()?;
+        let is_letter = |field: &str| matches!(field, "A" | "B" | "C" | "D");
+        let ends_with_one = |row: usize| {
+            let last = beginning.field(row, MMLU_FIELDS - 1);
+            last.is_none_or(is_letter)
+        };
+        let is_header = row.iter().map(str::trim).skip(2).eq(["A", "B", "C", "D"]);
+        if row.len() != MMLU_FIELDS || is_header || !ends_with_one(0) || !ends_with_one(1) {
+            return None;
+        }
+        let number = |row: usize| beginning.field(row, 0).and_then(whole);
+        let is_running = number(0).is_some_and(|first| number(1) == Some(first + 1));
+        let kind = match is_running {
+            true => Err("the first field of a row is its number, and MMLU's files have the question there: take it out, or \
+                name the columns in a first row"
+                .to_owned()),
+            false => Ok(Kind::Quiz(Columns::of_mmlu()?, Vec::new())),
+        };
+        Some(beginning.table(false, kind))
     }
 
     /// "csv" or "tsv".
@@ -96,8 +145,8 @@ impl Table {
     /// The items of a text, row by row.
     pub fn read<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
         let mut lines = LineCounter::new(text);
-        // A header that lacks the right choice, or has a column twice, is one error, not one a row.
-        let is_useless = self.fault.is_some();
+        // Columns that cannot be read are one error, not one a row.
+        let is_useless = self.kind.is_err();
         let rows = self.dialect.rows(text);
         rows.skip(usize::from(self.has_header && !is_useless))
             .take(if is_useless { 1 } else { usize::MAX })
@@ -108,6 +157,9 @@ impl Table {
     }
 
     fn found(&self, row: &Row) -> Result<Draft, Fault> {
+        if let Err(fault) = &self.kind {
+            return Err(Fault::at(row.offset, fault.clone()));
+        }
         if let Some((place, message)) = self.dialect.quote_fault(row.raw) {
             return Err(Fault::at(row.offset + place, message));
         }
@@ -128,20 +180,21 @@ impl Table {
         })
     }
 
-    /// Whether a row of several lines has one among them that is a row by itself. The last one may be: it begins within
-    /// a field.
+    /// Whether a row of several lines has one among them that is a row by itself, and whose answer is one of its choices.
+    /// The last one may be: it begins within a field.
     fn swallows(&self, row: &Row) -> bool {
         let Some((before, _)) = row.raw.rsplit_once('\n') else {
             return false;
         };
-        before
-            .lines()
-            .any(|line| self.draft(&self.dialect.unquoted(line)).is_ok())
+        before.lines().any(|line| {
+            let draft = self.draft(&self.dialect.unquoted(line));
+            draft.is_ok_and(|(draft, _)| !draft.gold.meanings(draft.choices.len()).is_empty())
+        })
     }
 
     /// The item of a row, and the number of the field with its right choice.
     fn draft(&self, row: &StringRecord) -> Result<(Draft, usize), Wrong> {
-        if row.len() != self.fields {
+        if row.len() > self.fields || self.lacks_a_field(row.len()) {
             let hint = match self.name() {
                 "tsv" => "; in a table parted by tabs a field holds no tab and no line break",
                 _ if row.iter().any(|field| field.contains('\n')) => {
@@ -156,20 +209,60 @@ impl Table {
             );
             return Err((0, message));
         }
-        if let Some(fault) = &self.fault {
-            return Err((0, fault.clone()));
-        }
         match &self.kind {
-            Kind::DataSet(names) => of_data_set(names, row),
-            Kind::Quiz(columns, names) => columns.draft(&Values {
+            Err(fault) => Err((0, fault.clone())),
+            Ok(Kind::DataSet(names)) => of_data_set(names, row),
+            Ok(Kind::Quiz(columns, names)) => columns.draft(&Values {
                 texts: &row.iter().collect::<Vec<_>>(),
                 called: &|index| match names.get(index) {
                     Some(name) => format!("field {} (`{}`)", index + 1, quoted(name)),
                     None => format!("field {}", index + 1),
                 },
+                is_index: &|_| false,
             }),
         }
     }
+
+    /// Whether a row of so many fields ends before a column that is read.
+    fn lacks_a_field(&self, fields: usize) -> bool {
+        match &self.kind {
+            Ok(Kind::Quiz(columns, _)) => columns.read().any(|index| index >= fields),
+            Ok(Kind::DataSet(names)) => names.iter().skip(fields).any(|name| !name.is_empty()),
+            Err(_) => false,
+        }
+    }
+}
+
+/// The first rows of a text in each dialect that it may be in.
+fn beginnings(text: &str) -> Vec<Beginning> {
+    let dialects = Dialect::of(text).into_iter();
+    let beginning = |dialect: Dialect| Beginning {
+        dialect,
+        rows: dialect.first_rows(text, ROWS),
+    };
+    dialects.map(beginning).collect()
+}
+
+/// What a table of those columns lacks.
+fn what_is_needed(header: &StringRecord) -> String {
+    const SHOWN: usize = 8;
+    let names = header.iter().map(str::trim).filter(|name| !name.is_empty());
+    let names: Vec<String> = names.map(|name| format!("`{}`", quoted(name))).collect();
+    let shown = names.get(..SHOWN).unwrap_or(&names).join(", ");
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    format!(
+        "a table with the columns {shown}{more}; it needs `question`, a column for each choice (`a`, `b`, … or `option1`, …), \
+            and `correct` or `answer`"
+    )
+}
+
+/// Whether a field of a first row may be a column's name, or the place of an unnamed one: a sentence, a number and what
+/// other formats begin with are none.
+fn may_be_a_name(field: &str) -> bool {
+    let is_first = |char: char| char.is_alphabetic() || "_#%".contains(char);
+    field.chars().count() <= 40
+        && !field.contains(['{', '}', '=', '~', '"'])
+        && field.trim().chars().next().is_none_or(is_first)
 }
 
 /// A name that is there twice.
@@ -181,30 +274,32 @@ fn twice(names: &[String]) -> Option<&String> {
 
 /// The item of a row whose columns are the fields of a data set, and the number of the field with its right choice.
 fn of_data_set(names: &[String], row: &StringRecord) -> Result<(Draft, usize), Wrong> {
-    let fields = row.iter().enumerate().map(|(place, field)| Field {
+    let named = names.iter().zip(row).enumerate();
+    let fields = named.map(|(place, (name, field))| Field {
+        name: name.clone(),
         value: Json::Text(field.to_owned()),
         place,
     });
-    let fields = names.iter().cloned().zip(fields).collect();
+    let fields = fields.map(|field| (field.name.clone(), field)).collect();
     let wrong = |Fault { message, offset }| (offset.unwrap_or(0), message);
-    let draft = shapes::draft(&fields).map_err(wrong)?;
+    let draft = shapes::draft(fields).map_err(wrong)?;
     let answer = draft.gold.place().unwrap_or(0);
     Ok((draft, answer))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::items::{AnswersFrom, parse_items, parse_items_from};
 
     /// Where each item's right choice is; the text has no error.
-    fn golds(text: &str) -> Vec<usize> {
+    pub(in crate::items) fn golds(text: &str) -> Vec<usize> {
         let parsed = parse_items(text);
         assert_eq!(parsed.errors, [], "{text}");
         parsed.items.iter().map(|item| item.gold).collect()
     }
 
     /// Line, column and message of the only error of a text.
-    fn fault(text: &str) -> (usize, usize, String) {
+    pub(in crate::items) fn fault(text: &str) -> (usize, usize, String) {
         let parsed = parse_items(text);
         let [error] = &parsed.errors[..] else {
             panic!("{text}: {:?}", parsed.errors)
@@ -226,162 +321,6 @@ mod tests {
             assert_eq!(parsed.items[0].choices[1], format!("y{delimiter}z"));
             assert_eq!(parsed.items[1].id, "line-3");
         }
-    }
-
-    #[test]
-    fn the_first_line_may_name_what_parts_the_fields() {
-        let rows = "question|a|b|c|correct\r\nWhich one floats?|cork|anvil|brick|a\r\nWhich, is a metal?|oak|tin|glass|b\r\n";
-        for (first, delimiter) in [
-            ("sep=;", ";"),
-            ("SEP=,", ","),
-            ("\u{feff}\"sep=;\"", ";"),
-            ("sep=\t", "\t"),
-            ("sep=|", "|"),
-            ("sep=;;;;;", ";"),
-            ("\r\nsep=,,,,,", ","),
-            ("sep=,", ";"),
-        ] {
-            let rows = rows.replace(", is", if delimiter == "," { " is" } else { ", is" });
-            let text = format!("{first}\r\n{}", rows.replace('|', delimiter));
-            assert_eq!(golds(&text), [0, 1], "{first}");
-            let wrong = text.replace(&format!("{delimiter}a\r\n"), &format!("{delimiter}?\r\n"));
-            assert_eq!(
-                fault(&wrong).0,
-                3 + usize::from(first.starts_with('\r')),
-                "{first}"
-            );
-        }
-        for first in ["sep=", "sep=;x", "sep=a", "separator"] {
-            assert_eq!(parse_items(&format!("{first}\n{rows}")).format, "unknown");
-        }
-    }
-
-    #[test]
-    fn a_table_parted_by_tabs_has_no_quotation_marks_around_fields() {
-        let header = "question\ta\tb\tcorrect\n";
-        for (rows, contexts) in [
-            (
-                "\"Ahoy\" is said by whom?\ta sailor\ta baker\ta\nWhat is 12\" in feet?\tone\ttwo\ta\n",
-                &["\"Ahoy\" is said by whom?", "What is 12\" in feet?"][..],
-            ),
-            (
-                "\"Tis the season for what?\tholly\tsand\ta\nWhich one floats?\tcork\tanvil\ta\r\nWho wrote \"Ahoy\"?\tMaria\tIvan\tb\n",
-                &[
-                    "\"Tis the season for what?",
-                    "Which one floats?",
-                    "Who wrote \"Ahoy\"?",
-                ],
-            ),
-            ("\"Ahoy\"\tx\ty\ta\n", &["\"Ahoy\""]),
-            // One field that is closed needs its quotation marks, and another is not closed.
-            (
-                "\"a \"\"b\"\"\"\tx\ty\ta\n\"c\tx\ty\ta\n",
-                &["\"a \"\"b\"\"\"", "\"c"],
-            ),
-        ] {
-            let parsed = parse_items(&format!("{header}{rows}"));
-            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
-            let found: Vec<&str> = parsed
-                .items
-                .iter()
-                .map(|item| item.context.as_str())
-                .collect();
-            assert_eq!(found, contexts);
-        }
-    }
-
-    #[test]
-    fn a_table_parted_by_tabs_may_show_that_its_fields_are_quoted() {
-        for text in [
-            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
-            "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\t\"x\"\t\"y\"\t\"a\"\n\"c\"\t\"x\"\t\"y\"\t\"a\"\n",
-            "\"question\"\t\"a\"\t\"b\"\t\"correct\"\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
-        ] {
-            let parsed = parse_items(text);
-            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
-            let found: Vec<&str> = parsed
-                .items
-                .iter()
-                .map(|item| item.context.as_str())
-                .collect();
-            assert_eq!(found, ["a \"b\"", "c"], "{text}");
-            assert_eq!(parsed.items[0].choices, ["x", "y"]);
-        }
-        // A field that goes over lines is no field of such a table.
-        let (line, _, message) = fault("question\ta\tb\tcorrect\nq\tx\ty\ta\n\"q\tx\n");
-        assert_eq!(line, 3);
-        assert!(message.contains("parted by tabs"), "{message}");
-    }
-
-    #[test]
-    fn a_quotation_mark_that_swallows_lines_is_named() {
-        let header = "question,a,b,correct\n";
-        let good = "Which one floats?,cork,anvil,a\n";
-        for (rows, line, column, named) in [
-            // Closed within a field of a later line.
-            (
-                format!(
-                    "\"Tis the season for what?,holly,sand,a\n{good}Who wrote \"Ahoy\"?,Maria,Ivan,b\n"
-                ),
-                2,
-                1,
-                "the next 2 lines",
-            ),
-            // Closed where a field of a later line ends.
-            (
-                format!("\"Tis the season,holly,sand,a\n{good}Who said \"ho\",Maria,Ivan,b\n"),
-                2,
-                1,
-                "the next 2 lines",
-            ),
-            (
-                format!("\"12 is,x,y,a\n{good}feet and 6\",x,y,b\n"),
-                2,
-                1,
-                "joins 3 lines",
-            ),
-            (
-                format!("{good}What,\"12 in,y,a\n{good}feet and 6\",y,a\n"),
-                3,
-                6,
-                "joins 3 lines",
-            ),
-            // Not closed at all, and yet as many fields as the first row has.
-            (format!("{good}q,x,y,\"a\n{good}"), 3, 7, "not closed"),
-            (
-                format!("\"Ahoy\" is said by whom?,a sailor,a baker,a\n{good}"),
-                2,
-                1,
-                "closed before this field ends",
-            ),
-        ] {
-            let (at_line, at_column, message) = fault(&format!("{header}{rows}"));
-            assert_eq!((at_line, at_column), (line, column), "{rows}{message}");
-            assert!(message.contains(named), "{message}");
-        }
-        // A quoted field may go over lines.
-        let parsed = parse_items(
-            "question,a,b,correct\n\"One, with, three, commas\nand\n\"\"more\"\"\" ,x,y,a\n",
-        );
-        assert_eq!(parsed.errors, []);
-        assert_eq!(
-            parsed.items[0].context,
-            "One, with, three, commas\nand\n\"more\""
-        );
-    }
-
-    #[test]
-    fn a_space_before_a_quotation_mark_is_named() {
-        let header = "question,a,b,correct\n";
-        let good = "Which one floats?,cork,\"anvil\",a\n";
-        let text = format!("{header}{good}Which floats?, \"cork\", \"anvil\", a\n");
-        let (line, column, message) = fault(&text);
-        assert_eq!((line, column), (3, 15));
-        assert!(message.contains("remove it"), "{message}");
-        // What does not end with the mark is text, and so is all of it where no field is quoted.
-        assert_eq!(golds(&format!("{header}q, \"x\" and y,z,b\n")), [1]);
-        assert_eq!(golds(&format!("{header}q, \"x\" or \"y\",z,b\n")), [1]);
-        assert_eq!(golds("question\ta\tb\tcorrect\nq\t \"x\"\ty\tb\n"), [1]);
     }
 
     /// A letter that is the text of another choice.
@@ -622,5 +561,64 @@ mod tests {
         let parsed = parse_items("question,a,b\nq,x,y\nq,x,y\n");
         assert_eq!((parsed.items.len(), parsed.errors.len()), (0, 1));
         assert!(parsed.errors[0].message.contains("`correct`"));
+    }
+
+    #[test]
+    fn a_table_whose_columns_are_not_read_is_told_what_it_needs() {
+        for text in [
+            "id,question,answer\n0,What is $A^{T}$?,x\n1,Why?,y\n",
+            "prompt,choices,answer\na {T} b,x,y\n",
+            "Frage;Richtig;A;B;C;D\nStadt?;B;Lyon;Paris;Nice;Lille\n",
+            "No;Frage;A;B;C;D\n1;q;x;y;z;B\n",
+            "Pregunta,Primera,Segunda,Respuesta\nq,x,y,A\n",
+            "Question,Correct Answer,Wrong Answer 1,Wrong Answer 2\nq,x,y,z\n",
+        ] {
+            let (line, _, message) = fault(text);
+            assert_eq!(line, 1);
+            assert!(message.contains("it needs `question`"), "{message}");
+        }
+        // A quiz may have as many commas in two lines.
+        let aiken = "Red, white, and blue is the flag\nof Cuba, Chile, and which other state?\nA. France\nB. Japan\nANSWER: A\n";
+        assert_eq!(parse_items(aiken).format, "aiken");
+    }
+
+    #[test]
+    fn rows_without_names_of_columns_must_all_look_like_mmlus() {
+        let (_, _, message) =
+            fault("1,Which floats?,cork,tin,lead,A\n2,Which sinks?,cork,tin,wood,B\n");
+        assert!(message.contains("is its number"), "{message}");
+        assert_eq!(golds("Which?,w,x,y,z,A\nWhy?,w,x,y,z,D\n"), [0, 3]);
+        assert_ne!(
+            parse_items("Frage,Richtig,x,A,B,C\nq,B,v,w,x,y\n").errors,
+            []
+        );
+    }
+
+    #[test]
+    fn whole_numbers_may_have_a_point_and_truth_any_case() {
+        let header = "question,A,B,C,answer\n";
+        let rows = "q,1,2,3,2.0\nq,2,3,4,3.0\nq,True,False,both,TRUE\n";
+        assert_eq!(golds(&format!("{header}{rows}")), [1, 1, 0]);
+    }
+
+    #[test]
+    fn numbers_are_texts_where_all_other_answers_are() {
+        let header = "question,option1,option2,option3,answer\n";
+        let rows = "q,Rome,Bern,Oslo,Bern\nq,2,3,4,3\n";
+        assert_eq!(golds(&format!("{header}{rows}")), [1, 1]);
+    }
+
+    #[test]
+    fn empty_rows_and_ends_of_rows_that_are_not_read_may_be_left_out() {
+        let header = "question,a,b,correct,explanation,\n";
+        assert_eq!(
+            golds(&format!(
+                "{header}q,x,y,a\n,,,,,\nq,x,y,b,\"be, cause\"\n,,,\n"
+            )),
+            [0, 1]
+        );
+        let (line, _, message) = fault(&format!("{header}Chapter 1,,,,,\n"));
+        assert_eq!((line, message.as_str()), (2, "the row has no choices"));
+        assert!(fault(&format!("{header}q,x,y\n")).2.contains("3 fields"));
     }
 }
