@@ -179,7 +179,7 @@ fn an_error_does_not_repeat_a_long_text() {
 }
 
 /// Holds that `run` of four times as much takes about four times as long, where a square would take sixteen. The shortest of three runs counts,
-/// and half a tenth of a second on top, so that other work on the machine does not.
+/// with half a tenth of a second on top, and one of five comparisons is enough, so that other work on the machine does not count.
 fn assert_linear(what: &str, run: impl Fn(usize), quarter: usize) {
     let shortest = |n: usize| {
         let seconds = (0..3).map(|_| {
@@ -189,10 +189,11 @@ fn assert_linear(what: &str, run: impl Fn(usize), quarter: usize) {
         });
         seconds.fold(f64::INFINITY, f64::min)
     };
-    let (short, long) = (shortest(quarter), shortest(4 * quarter));
+    let mut measured = (0..5).map(|_| (shortest(quarter), shortest(4 * quarter)));
+    let is_linear = |(short, long): (f64, f64)| long < 10.0 * short + 0.05;
     assert!(
-        long < 10.0 * short + 0.05,
-        "{what}: {short} s, and {long} s for four times as much"
+        measured.any(is_linear),
+        "{what}: ten times as long for four times as much, five times over"
     );
 }
 

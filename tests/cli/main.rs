@@ -88,6 +88,17 @@ impl Desk {
         output.stdout
     }
 
+    /// Runs a command that must succeed with one warning, of this; its standard output.
+    fn warned(&self, arguments: &[&str], of: &str) -> Vec<u8> {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
+        let is_its = errors.starts_with("warning: ") && errors.contains(of);
+        assert!(is_its, "{arguments:?}: {errors}");
+        output.stdout
+    }
+
     /// Runs a command that must end with code 2 and one line; the line.
     fn wrong(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
