@@ -2,7 +2,7 @@
 //!
 //! - `json`: Hugging Face's `tokenizer.json`, with `tokenizer_config.json`; `prefix_space`: where these contradict
 //!   each other
-//! - `steps`: what a text goes through before its tokens are looked up; `precompiled`: one of the maps among them
+//! - `steps`: what a text goes through before its tokens are looked up; `precompiled`: one of the maps among them; `oniguruma`: their regular expressions
 //! - `gguf`: GGUF metadata, of the kinds below
 //! - `byte_level`: byte-level BPE and its pre-tokenizers
 //! - `sentencepiece`: SentencePiece vocabularies
@@ -12,6 +12,7 @@ mod byte_level;
 mod gguf;
 mod json;
 mod merges;
+mod oniguruma;
 mod precompiled;
 mod prefix_space;
 mod sentencepiece;
