@@ -428,6 +428,11 @@ fn a_step_that_cannot_be_run_is_refused_by_name() {
         let steps = vec![step; count].join(",");
         format!(r#"{{"type":"Sequence","{list}":[{steps}]}}"#)
     };
+    let split = |pattern: &str| {
+        format!(
+            r#"{{"type":"Split","pattern":{{"Regex":"{pattern}"}},"behavior":"Isolated","invert":false}}"#
+        )
+    };
     let doubling = sequence("normalizers", &replace("a", "aa"), 34);
     let bytes = r#"{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}"#;
     let pieces = sequence("pretokenizers", bytes, 40);
@@ -455,6 +460,12 @@ fn a_step_that_cannot_be_run_is_refused_by_name() {
             "more than 64 steps",
         ),
         ("normalizer", &replace("a", &long), "2000 bytes"),
+        ("decoder", &replace(&"a".repeat(70_000), ""), "70000 bytes"),
+        (
+            "pre_tokenizer",
+            &split(&r"\\b".repeat(1000)),
+            "a pattern of",
+        ),
         (
             "normalizer",
             &format!(r#"{{"type":"Prepend","prepend":"{long}"}}"#),

@@ -27,6 +27,9 @@ const MOST_LONG_SEARCHES: usize = 32;
 const MOST_STEPS: usize = 64;
 /// Longest text, in bytes, that a step may put in.
 const LONGEST_TEXT: usize = 1024;
+/// Longest pattern, in bytes, as it is written and as it is run: each of its classes takes many times as much memory.
+/// Those of published tokenizers have about a thousand.
+const LONGEST_PATTERN: usize = 1 << 16;
 /// How many times as long as it is the steps may make a text.
 const MOST_GROWTH: u64 = 1000;
 
@@ -63,7 +66,9 @@ pub(super) struct Checked {
 impl Checked {
     /// Of an expression as `tokenizer.json` has it.
     fn new(pattern: &str) -> Result<Self, String> {
+        check_length(pattern)?;
         let translated = oniguruma::translated(pattern);
+        check_length(&translated)?;
         let with_limit = |limit| {
             let mut builder = RegexBuilder::new(&translated);
             let regex = builder.oniguruma_mode(true).backtrack_limit(limit).build();
@@ -82,6 +87,15 @@ impl Checked {
             (_, Json::String(pattern)) => Self::new(pattern),
             _ => Err("a step has no pattern".into()),
         }
+    }
+}
+
+fn check_length(pattern: &str) -> Result<(), String> {
+    match pattern.len() {
+        length if length > LONGEST_PATTERN => Err(format!(
+            "a pattern of {length} bytes; at most {LONGEST_PATTERN} are accepted"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -329,6 +343,8 @@ fn factor(step: &Json) -> Result<u64, String> {
         )),
         length => Ok(length as u64),
     };
+    let patterns = ["String", "Regex"].map(|kind| step["pattern"][kind].as_str());
+    patterns.into_iter().flatten().try_for_each(check_length)?;
     Ok(match kind(step)? {
         "Replace" => match step["pattern"]["String"].as_str() {
             Some("") => return Err("a step has an empty pattern".into()),
