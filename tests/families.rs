@@ -13,11 +13,11 @@ use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
 use common::{assert_close, files, fork, host, job, json, model, tensors, wait};
-use secateur::model::config::Activation;
+use secateur::model::config::{Activation, Rope, RopeScaling};
 use secateur::model::edit::LayerEdits;
 use secateur::model::load::ModelFiles;
 use secateur::model::{
-    Capture, Compute, Decoder, Edit, Family, Link, Model, ModelError, Precision, Run,
+    Capture, Compute, Config, Decoder, Edit, Family, Link, Model, ModelError, Precision, Run,
 };
 use secateur::weights::MemorySource;
 use serde::Deserialize;
@@ -176,7 +176,7 @@ fn published_configurations_have_the_published_sizes() {
     let mut compared = 0;
     for published in json::<Vec<Published>>("published-configs.json") {
         let text = published.config.to_string();
-        let config = secateur::model::Config::from_json(text.as_bytes())
+        let config = Config::from_json(text.as_bytes())
             .unwrap_or_else(|error| panic!("{}: {error}", published.model));
         let name = published.model;
         assert_eq!(config.n_parameters(), published.parameters, "{name}");
@@ -191,6 +191,78 @@ fn published_configurations_have_the_published_sizes() {
     }
     // All but the lesson's, which is made here.
     assert_eq!(compared, catalogue.len() - 1);
+}
+
+/// What transformers' configuration classes make of settings that files leave out, or have under other names.
+#[test]
+fn settings_that_files_leave_out_are_those_of_transformers() {
+    #[derive(Deserialize)]
+    struct Golden {
+        config: serde_json::Value,
+        theta: f64,
+        factor: f64,
+        attention_scale: f64,
+        local: Option<Local>,
+    }
+    #[derive(Deserialize, PartialEq, Debug)]
+    struct Local {
+        theta: f64,
+        factor: f64,
+        window: usize,
+        layers: Vec<bool>,
+    }
+    fn factor(rope: &Rope) -> f64 {
+        match rope.scaling {
+            RopeScaling::Linear(factor) => factor,
+            _ => 1.0,
+        }
+    }
+    for golden in json::<Vec<Golden>>("configs.json") {
+        let text = golden.config.to_string();
+        let config =
+            Config::from_json(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let rope = config.rope.unwrap();
+        assert_eq!(
+            (rope.theta, factor(&rope)),
+            (golden.theta, golden.factor),
+            "{text}"
+        );
+        assert!(
+            (config.attention_scale - golden.attention_scale).abs() < 1e-15,
+            "{text}"
+        );
+        let local = config.local.map(|local| Local {
+            theta: local.rope.theta,
+            factor: factor(&local.rope),
+            window: local.window,
+            layers: local.layers,
+        });
+        assert_eq!(local, golden.local, "{text}");
+    }
+}
+
+/// transformers fails on the first of these, and reads nothing of the second.
+#[test]
+fn settings_that_contradict_each_other_are_refused_by_name() {
+    for (family, settings, named) in [
+        (
+            "qwen3",
+            r#""use_sliding_window":true,"sliding_window":null,"layer_types":["sliding_attention"]"#,
+            "without a `sliding_window`",
+        ),
+        (
+            "gemma3_text",
+            r#""rope_parameters":{"rope_type":"linear","factor":8.0}"#,
+            "`rope_parameters` without `full_attention`",
+        ),
+    ] {
+        let text = format!(
+            r#"{{"model_type":"{family}","hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,
+            "num_attention_heads":2,"vocab_size":9,{settings}}}"#
+        );
+        let error = Config::from_json(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
 }
 
 /// Of logits of the same arithmetic in another order.

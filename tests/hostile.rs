@@ -428,6 +428,11 @@ fn a_step_that_cannot_be_run_is_refused_by_name() {
         let steps = vec![step; count].join(",");
         format!(r#"{{"type":"Sequence","{list}":[{steps}]}}"#)
     };
+    let split = |pattern: &str| {
+        format!(
+            r#"{{"type":"Split","pattern":{{"Regex":"{pattern}"}},"behavior":"Isolated","invert":false}}"#
+        )
+    };
     let doubling = sequence("normalizers", &replace("a", "aa"), 34);
     let bytes = r#"{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}"#;
     let pieces = sequence("pretokenizers", bytes, 40);
@@ -455,6 +460,12 @@ fn a_step_that_cannot_be_run_is_refused_by_name() {
             "more than 64 steps",
         ),
         ("normalizer", &replace("a", &long), "2000 bytes"),
+        ("decoder", &replace(&"a".repeat(70_000), ""), "70000 bytes"),
+        (
+            "pre_tokenizer",
+            &split(&r"\\b".repeat(1000)),
+            "a pattern of",
+        ),
         (
             "normalizer",
             &format!(r#"{{"type":"Prepend","prepend":"{long}"}}"#),
@@ -518,10 +529,23 @@ fn a_regular_expression_that_gives_up_is_an_error_and_no_other_tokens() {
         let error = tokenizer.encode(&"ab".repeat(40)).unwrap_err().to_string();
         assert!(error.contains("gave up"), "{error}");
     }
-    let empty = r#"{"type":"Split","pattern":{"Regex":"b*"},"behavior":"Isolated","invert":false}"#;
-    let empty = Tokenizer::from_json(with_step("pre_tokenizer", empty).as_bytes()).unwrap();
-    let error = empty.encode("a").unwrap_err().to_string();
-    assert!(error.contains("where there is no text"), "{error}");
+}
+
+/// Whoever replaces each of many characters by one makes a text no longer.
+#[test]
+fn expressions_that_always_take_text_grow_it_by_no_more_than_they_put_in() {
+    let steps = |pattern: &str| {
+        let step =
+            format!(r#"{{"type":"Replace","pattern":{{"Regex":"{pattern}"}},"content":"-"}}"#);
+        let steps = vec![step; 10].join(",");
+        with_step(
+            "normalizer",
+            &format!(r#"{{"type":"Sequence","normalizers":[{steps}]}}"#),
+        )
+    };
+    let tokenizer = Tokenizer::from_json(steps("[\u{2010}]").as_bytes()).unwrap();
+    assert_eq!(tokenizer.encode("a").unwrap(), [0]);
+    tokenizer_refused(&steps("b*"), "1024 times as long", 8 * MIB);
 }
 
 #[test]

@@ -294,6 +294,7 @@ fn chat_templates_are_recognised_wherever_they_are() {
             r#"{"chat_template":[{"name":"tool","template":"t"},{"name":"default","template":"d"}]}"#,
             Some("d"),
         ),
+        (r#"{"chat_template":{"tool":"t","default":"d"}}"#, Some("d")),
         (r#"{"chat_template":[]}"#, None),
         (r#"{"chat_template":null}"#, None),
     ] {
@@ -309,10 +310,13 @@ fn chat_templates_are_recognised_wherever_they_are() {
 }
 
 #[test]
-fn a_tokenizer_config_that_is_damaged_or_of_another_tokenizer_is_refused() {
+fn a_tokenizer_config_that_is_damaged_is_refused() {
     for (config, named) in [
-        (r#"{"bos_token":"<nobody>"}"#, "`<nobody>`"),
         (r#"{"bos_token":7}"#, "tokenizer_config.json"),
+        (
+            r#"{"added_tokens_decoder":{"x":"y"}}"#,
+            "tokenizer_config.json",
+        ),
         ("[", "tokenizer_config.json"),
     ] {
         let tokenizer = Tokenizer::from_json(&read(kinds("qwen2/tokenizer.json"))).unwrap();
@@ -430,6 +434,70 @@ fn a_token_at_the_end_of_a_text_is_in_no_prompt_that_is_continued() {
     assert_eq!(tokenizer.encode_prompt("a").unwrap(), [2, 0, 2]);
     let pair = tokenizer.encode_pair("a", "ba").unwrap();
     assert_eq!(pair, (vec![2, 0], vec![1, 0]));
+}
+
+/// `tests/fixtures/tokenizers/settings.json`, by transformers: tokens that only `tokenizer_config.json` has, special tokens that
+/// are none in a text, and tokens before a text that a class does not add.
+#[test]
+fn what_tokenizer_config_json_adds_gets_the_ids_that_transformers_gives() {
+    #[derive(Deserialize)]
+    struct Case {
+        kind: String,
+        family: Family,
+        config: serde_json::Value,
+        post_processor: Option<serde_json::Value>,
+        texts: Vec<Text>,
+    }
+    // In the order of the fields, which decides ids.
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        config: &'a serde_json::value::RawValue,
+    }
+    let golden = read(kinds("settings.json"));
+    let cases: Vec<Case> = serde_json::from_slice(&golden).unwrap();
+    let raw: Vec<Raw> = serde_json::from_slice(&golden).unwrap();
+    for (case, Raw { config }) in cases.into_iter().zip(raw) {
+        let file = read(kinds(&format!("{}/tokenizer.json", case.kind)));
+        let mut file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        if let Some(processor) = case.post_processor {
+            file["post_processor"] = processor;
+        }
+        let file = file.to_string();
+        let config = config.get().as_bytes();
+        let tokenizer =
+            Tokenizer::from_hugging_face(file.as_bytes(), Some(config), case.family).unwrap();
+        for Text { text, ids } in case.texts {
+            let found = tokenizer.encode_prompt(&text).unwrap();
+            assert_eq!(found, ids, "{} {text:?} {}", case.kind, case.config);
+        }
+    }
+}
+
+/// What is in neither file is added, and said.
+#[test]
+fn a_token_that_tokenizer_json_lacks_begins_a_text_and_is_reported() {
+    let json = || Tokenizer::from_json(&read(kinds("gpt2/tokenizer.json"))).unwrap();
+    let tokenizer = json()
+        .with_config(br#"{"bos_token":"<nobody>","eos_token":"<nobody>"}"#)
+        .unwrap();
+    assert_eq!(tokenizer.encode_pair("", "the").unwrap().0, [420]);
+    let notes: Vec<&str> = tokenizer.notes().collect();
+    assert_eq!(
+        notes,
+        [
+            "tokens are added that tokenizer.json lacks, as transformers does: 1, the first `<nobody>`"
+        ]
+    );
+    // A text of nothing is no token.
+    let tokenizer = json()
+        .with_config(br#"{"bos_token":"","eos_token":"the"}"#)
+        .unwrap();
+    assert_eq!(
+        tokenizer.encode_pair("", "the").unwrap().0,
+        json().encode("the").unwrap()
+    );
+    assert_eq!(tokenizer.notes().count(), 0);
 }
 
 /// A tokenizer of two words with a byte-level step, alone or after another.

@@ -151,6 +151,7 @@ pub(super) fn read(
         layer_norm_eps: layer.or(rms),
         layer_norm_epsilon: layer.or(rms),
         rope_theta: base,
+        rotary_emb_base: base,
         rope_local_base_freq: local_base,
         rope_scaling: keys.rope_scaling()?,
         rotary_dimensions: rotated,
@@ -161,6 +162,7 @@ pub(super) fn read(
         has_no_window: window.is_none(),
         sliding_window_pattern: pattern,
         layer_types,
+        query_pre_attn_scalar: d_head.map(|width| width as f64),
         attention_scale: keys
             .number("attention.scale")?
             .filter(|scale| *scale != 0.0),

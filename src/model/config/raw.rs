@@ -28,10 +28,10 @@ pub(in crate::model) struct RawConfig {
     pub(in crate::model) layer_norm_eps: Option<f64>,
     pub(in crate::model) layer_norm_epsilon: Option<f64>,
     pub(in crate::model) rope_theta: Option<f64>,
-    pub(super) rotary_emb_base: Option<f64>,
+    pub(in crate::model) rotary_emb_base: Option<f64>,
     pub(in crate::model) rotary_pct: Option<f64>,
     pub(super) rope_parameters: Option<Json>,
-    pub(super) rope_scaling: Option<Json>,
+    pub(in crate::model) rope_scaling: Option<Json>,
     pub(super) original_max_position_embeddings: Option<f64>,
     pub(in crate::model) rope_local_base_freq: Option<f64>,
     pub(in crate::model) tie_word_embeddings: Option<bool>,
@@ -42,7 +42,10 @@ pub(in crate::model) struct RawConfig {
     pub(in crate::model) mlp_bias: Option<bool>,
     pub(in crate::model) use_parallel_residual: Option<bool>,
     pub(in crate::model) use_sliding_window: Option<bool>,
+    /// What Qwen and Gemma 3 have where the file does not say; null is none.
+    #[serde(default = "usual_window")]
     pub(in crate::model) sliding_window: Option<usize>,
+    pub(in crate::model) max_window_layers: Option<usize>,
     pub(in crate::model) sliding_window_pattern: Option<usize>,
     pub(in crate::model) layer_types: Option<Vec<String>>,
     pub(in crate::model) query_pre_attn_scalar: Option<f64>,
@@ -63,13 +66,17 @@ pub(in crate::model) struct RawConfig {
     pub(super) rotary_dimensions: Option<usize>,
     /// Set from a GGUF file: factors that divide the rotary frequencies.
     #[serde(skip)]
-    pub(super) rope_factors: Option<Vec<f32>>,
+    pub(in crate::model) rope_factors: Option<Vec<f32>>,
     /// Set from a GGUF file: factor on the products of queries and keys.
     #[serde(skip)]
-    pub(super) attention_scale: Option<f64>,
+    pub(in crate::model) attention_scale: Option<f64>,
     /// Set from a GGUF file: no layer sees only a window.
     #[serde(skip)]
     pub(in crate::model) has_no_window: bool,
+}
+
+fn usual_window() -> Option<usize> {
+    Some(4096)
 }
 
 /// How the weights of a safetensors file are quantised, of which this engine reads none.
@@ -208,10 +215,13 @@ impl RawConfig {
         }
     }
 
-    /// Whether `rope_parameters` tells the kinds of layers apart.
-    pub(in crate::model) fn has_rope_by_kind(&self) -> bool {
-        let parameters = self.rope_parameters.as_ref();
-        parameters.is_some_and(|parameters| parameters.get("sliding_attention").is_some())
+    /// Whether `rope_parameters` has fields, and not by the kinds of layers.
+    pub(in crate::model) fn has_rope_of_no_kind(&self) -> bool {
+        let parameters = self.rope_parameters.as_ref().and_then(Json::as_object);
+        let kinds = ["full_attention", "sliding_attention"];
+        parameters.is_some_and(|fields| {
+            !fields.is_empty() && !kinds.iter().any(|kind| fields.contains_key(*kind))
+        })
     }
 
     /// Files of either version may hold what the other reads, as long as it is the same.
@@ -328,7 +338,6 @@ impl RawConfig {
             dimensions: self.rotated(d_head),
             theta: number("rope_theta")?
                 .or(self.rope_theta)
-                .or(self.rotary_emb_base)
                 .unwrap_or(10_000.0),
             scaling,
         })

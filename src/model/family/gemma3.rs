@@ -10,7 +10,7 @@ use super::list::Width::{self, Head, Model};
 use super::list::{Slot, Weight, Weights, norm};
 use super::llama::{self, DOWN, GATE, K, OUTPUT, Q, UP, V};
 use crate::model::config::raw::RawConfig;
-use crate::model::config::{LocalAttention, Rope, RopeScaling, activation_named_or};
+use crate::model::config::{LocalAttention, Rope, activation_named_or};
 use crate::model::{Activation, Config, ModelError};
 
 /// Every so many-th layer is global where the file does not list them.
@@ -21,11 +21,20 @@ const LOCAL_THETA: f64 = 10_000.0;
 const GLOBAL_THETA: f64 = 1_000_000.0;
 /// Positions that a local layer sees where the file does not say.
 const WINDOW: usize = 4096;
+/// Attention's products are divided by the root of this where the file does not say.
+const QUERY_SCALAR: f64 = 256.0;
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let mut raw = raw.clone();
     raw.head_dim.get_or_insert(256);
     raw.rope_theta.get_or_insert(GLOBAL_THETA);
+    if raw.has_rope_of_no_kind() {
+        return Err(ModelError::Unsupported(
+            "`rope_parameters` without `full_attention` and `sliding_attention`, which transformers does not read for this \
+             family"
+                .into(),
+        ));
+    }
     let logit_softcap = raw.final_logit_softcapping.take();
     let common = raw.config()?;
     let pattern = raw.sliding_window_pattern.unwrap_or(PATTERN);
@@ -39,10 +48,8 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
         ),
     };
     let bias = raw.attention_bias == Some(true);
-    let attention_scale = match raw.query_pre_attn_scalar {
-        Some(scalar) => scalar.powf(-0.5),
-        None => common.attention_scale,
-    };
+    let scalar = raw.query_pre_attn_scalar.unwrap_or(QUERY_SCALAR);
+    let attention_scale = raw.attention_scale.unwrap_or(scalar.powf(-0.5));
     let local = match layers {
         Some(layers) => Some(LocalAttention {
             window: raw.sliding_window.unwrap_or(WINDOW),
@@ -64,16 +71,13 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     })
 }
 
-/// Local layers are never scaled; before transformers 5 their base had a field of its own.
+/// What is said of all layers is of the global ones; before transformers 5 the local ones' base had a field of its own.
 fn local_rope(raw: &RawConfig, d_head: usize) -> Result<Rope, ModelError> {
-    if raw.has_rope_by_kind() {
-        return raw.rope("sliding_attention", d_head);
-    }
-    Ok(Rope {
-        dimensions: raw.rotated(d_head),
-        theta: raw.rope_local_base_freq.unwrap_or(LOCAL_THETA),
-        scaling: RopeScaling::None,
-    })
+    let mut local = raw.clone();
+    local.rope_theta = raw.rope_local_base_freq.or(Some(LOCAL_THETA));
+    local.rope_scaling = None;
+    local.rope_factors = None;
+    local.rope("sliding_attention", d_head)
 }
 
 /// Stored weights are added to one.

@@ -17,6 +17,8 @@ const ROTARY_SHARE: f64 = 0.25;
 
 pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     let mut raw = raw.clone();
+    // transformers does not read `rope_theta` here.
+    raw.rope_theta = raw.rotary_emb_base;
     let share = raw.rope_number("full_attention", "partial_rotary_factor")?;
     raw.rotary_share = share.or(raw.rotary_pct).or(Some(ROTARY_SHARE));
     let bias = raw.attention_bias != Some(false);

@@ -17,12 +17,25 @@ pub(super) fn config(raw: &RawConfig) -> Result<Config, ModelError> {
     with_sliding_window(raw, config)
 }
 
+/// The first layer with a window where the file does not say.
+const FIRST_LOCAL: usize = 28;
+
 /// Sliding windows where the configuration switches them on; no released model of this size does.
 pub(super) fn with_sliding_window(raw: &RawConfig, config: Config) -> Result<Config, ModelError> {
     if raw.use_sliding_window != Some(true) {
         return Ok(config);
     }
-    match (raw.local_layers(), raw.sliding_window, &config.rope) {
+    let first_local = raw.max_window_layers.unwrap_or(FIRST_LOCAL);
+    let layers = match (&raw.layer_types, raw.sliding_window) {
+        (Some(_), _) => raw.local_layers(),
+        (None, Some(_)) if first_local < config.n_layers => Some(
+            (0..config.n_layers.min(1024))
+                .map(|layer| layer >= first_local)
+                .collect(),
+        ),
+        (None, _) => None,
+    };
+    match (layers, raw.sliding_window, &config.rope) {
         (Some(layers), Some(window), Some(rope)) => Ok(Config {
             local: Some(LocalAttention {
                 window,
@@ -31,9 +44,10 @@ pub(super) fn with_sliding_window(raw: &RawConfig, config: Config) -> Result<Con
             }),
             ..config
         }),
-        _ => Err(ModelError::Unsupported(
-            "use_sliding_window without layer_types".into(),
+        (Some(_), None, _) => Err(ModelError::Unsupported(
+            "layers of `sliding_attention` without a `sliding_window`".into(),
         )),
+        _ => Ok(config),
     }
 }
 

@@ -1,11 +1,15 @@
 //! A tokenizer from Hugging Face's `tokenizer.json`, with what `tokenizer_config.json` says.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::added::Token;
+use super::class::Class;
 use super::{
-    Around, Growth, Inner, LARGEST_ID, Tokenizer, TokenizerError, file_error, guarded, merges,
-    prefix_space, steps,
+    Around, Growth, Inner, LARGEST_ID, Tokenizer, TokenizerError, added, file_error, guarded,
+    merges, steps,
 };
 use crate::model::Family;
 use crate::weights::{LFS_POINTER, WeightsError};
@@ -43,16 +47,13 @@ impl Tokenizer {
         family: Family,
     ) -> Result<Self, TokenizerError> {
         let mut file = parsed(bytes)?;
-        let settings = config.map(read_config).transpose()?.unwrap_or_default();
-        let class = settings.tokenizer_class.as_deref();
-        if let Some(class) = prefix_space::Class::of(class, family) {
+        let config = config.unwrap_or(b"{}");
+        let settings = read_config(config)?;
+        let class = Class::of(settings.tokenizer_class.as_deref(), family, &mut file);
+        if let Some(class) = class {
             class.settle(settings.add_prefix_space, &mut file);
         }
-        let tokenizer = Self::of_json(file)?;
-        match config {
-            Some(config) => tokenizer.with_config(config),
-            None => Ok(tokenizer),
-        }
+        Self::of_json(file)?.with_config_of(class, config)
     }
 
     fn of_json(mut file: Json) -> Result<Self, TokenizerError> {
@@ -63,7 +64,8 @@ impl Tokenizer {
             encoding: growth("normalizer")?.saturating_mul(growth("pre_tokenizer")?),
             decoding: growth("decoder")?,
         };
-        check_added(&file["added_tokens"], &growth)?;
+        let added = file["added_tokens"].as_array().into_iter().flatten();
+        check_added(added.filter_map(|token| token["content"].as_str()), &growth)?;
         let around = around(&file["post_processor"])?;
         // Prompts are encoded as they are: nothing is cut and nothing padded. What comes around them was read.
         for part in ["post_processor", "padding", "truncation"] {
@@ -103,26 +105,55 @@ impl Tokenizer {
         })
     }
 
-    /// With what `tokenizer_config.json` says: the tokens that begin and end a text, and the chat template.
+    /// With what `tokenizer_config.json` says: tokens that `tokenizer.json` lacks, those that begin and end a text, and the
+    /// chat template.
     ///
     /// # Errors
     ///
-    /// [`TokenizerError::File`] when it is no such file or names a token that the tokenizer does not have.
-    pub fn with_config(mut self, bytes: &[u8]) -> Result<Self, TokenizerError> {
+    /// [`TokenizerError::File`] when it is no such file.
+    pub fn with_config(self, bytes: &[u8]) -> Result<Self, TokenizerError> {
+        self.with_config_of(None, bytes)
+    }
+
+    /// The same for a class of transformers.
+    fn with_config_of(
+        mut self,
+        class: Option<Class>,
+        bytes: &[u8],
+    ) -> Result<Self, TokenizerError> {
         let config = read_config(bytes)?;
-        if let Some(token) = config.bos_token.or(config.eos_token) {
-            let text = token.text();
-            let id = self.inner.token_to_id(text).ok_or_else(|| {
-                TokenizerError::File(format!(
-                    "tokenizer_config.json names the token `{text}`, which tokenizer.json does not have"
-                ))
-            })?;
-            self.start = Some(id);
+        self.add(class, bytes)?;
+        self.inner
+            .set_encode_special_tokens(config.split_special_tokens == Some(true));
+        let mut tokens = config.bos_token.into_iter().chain(config.eos_token);
+        if let Some(token) = tokens.find(|token| !token.text().is_empty()) {
+            self.start = self.inner.token_to_id(token.text()).or(self.start);
         }
         if let Some(template) = config.chat_template {
             self.chat_template = template.text();
         }
         Ok(self)
+    }
+
+    /// Adds the tokens of `tokenizer_config.json`.
+    fn add(&mut self, class: Option<Class>, config: &[u8]) -> Result<(), TokenizerError> {
+        let there = self.inner.get_added_vocabulary().get_vocab();
+        let added = added::of_config(config, class, |token| there.contains_key(token));
+        let added = added.map_err(|error| wrong(CONFIG, error))?;
+        let texts = || added.iter().map(|token| token.content.as_str());
+        check_added(texts(), &self.growth)?;
+        let is_new = |text: &&str| !text.is_empty() && self.inner.token_to_id(text).is_none();
+        let new: HashSet<&str> = texts().filter(is_new).collect();
+        if let Some(first) = texts().find(is_new) {
+            self.notes.push(format!(
+                "tokens are added that tokenizer.json lacks, as transformers does: {}, the first `{first}`",
+                new.len()
+            ));
+        }
+        guarded("its added tokens", || {
+            self.inner.add_tokens(added).map_err(file_error)
+        })?;
+        Ok(())
     }
 
     /// With the chat template of `chat_template.jinja`, which goes before that of `tokenizer_config.json`.
@@ -158,10 +189,11 @@ fn parsed(bytes: &[u8]) -> Result<Json, TokenizerError> {
     }
 }
 
+const CONFIG: &str = "tokenizer_config.json";
+
 fn read_config(bytes: &[u8]) -> Result<Config, TokenizerError> {
-    const NAME: &str = "tokenizer_config.json";
-    check_size(NAME, bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| wrong(NAME, error))
+    check_size(CONFIG, bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| wrong(CONFIG, error))
 }
 
 /// An error of a file beside the tokenizer's.
@@ -179,29 +211,15 @@ fn check_size(name: &str, bytes: &[u8]) -> Result<(), TokenizerError> {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Config {
     tokenizer_class: Option<String>,
     add_prefix_space: Option<bool>,
     bos_token: Option<Token>,
     eos_token: Option<Token>,
+    /// Whether the text of a special token is a text like any other.
+    split_special_tokens: Option<bool>,
     chat_template: Option<ChatTemplate>,
-}
-
-/// A token by its text, or by its description.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Token {
-    Text(String),
-    Described { content: String },
-}
-
-impl Token {
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) | Self::Described { content: text } => text,
-        }
-    }
 }
 
 /// One template, or several by name.
@@ -210,6 +228,7 @@ impl Token {
 enum ChatTemplate {
     One(String),
     Several(Vec<NamedTemplate>),
+    ByName(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize)]
@@ -226,6 +245,7 @@ impl ChatTemplate {
                 .into_iter()
                 .find(|template| template.name == "default")
                 .map(|template| template.template),
+            Self::ByName(mut all) => all.remove("default"),
         }
     }
 }
@@ -320,9 +340,10 @@ fn check_merges(model: &Json) -> Result<(), TokenizerError> {
 }
 
 /// Added tokens go through the steps when they are read.
-fn check_added(tokens: &Json, growth: &Growth) -> Result<(), TokenizerError> {
-    let tokens = tokens.as_array().into_iter().flatten();
-    let contents = tokens.filter_map(|token| token["content"].as_str());
+fn check_added<'a>(
+    contents: impl Iterator<Item = &'a str>,
+    growth: &Growth,
+) -> Result<(), TokenizerError> {
     Growth::check(growth.encoding, contents.map(str::len).sum())
 }
 

@@ -1,19 +1,21 @@
 //! Text to token ids and back, with the `tokenizers` crate.
 //!
-//! - `json`: Hugging Face's `tokenizer.json`, with `tokenizer_config.json`; `prefix_space`: where these contradict
-//!   each other
-//! - `steps`: what a text goes through before its tokens are looked up; `precompiled`: one of the maps among them
+//! - `json`: Hugging Face's `tokenizer.json`, with `tokenizer_config.json`; `class`: where these contradict each other;
+//!   `added`: tokens that only the second has
+//! - `steps`: what a text goes through before its tokens are looked up; `precompiled`: one of the maps among them; `oniguruma`: their regular expressions
 //! - `gguf`: GGUF metadata, of the kinds below
 //! - `byte_level`: byte-level BPE and its pre-tokenizers
 //! - `sentencepiece`: SentencePiece vocabularies
 //! - `merges`: the pairs of tokens that BPE joins
 
+mod added;
 mod byte_level;
+mod class;
 mod gguf;
 mod json;
 mod merges;
+mod oniguruma;
 mod precompiled;
-mod prefix_space;
 mod sentencepiece;
 mod steps;
 

@@ -14,7 +14,7 @@ use tokenizers::{
     PreTokenizerWrapper, SplitDelimiterBehavior,
 };
 
-use super::precompiled;
+use super::{oniguruma, precompiled};
 
 /// Steps back that a search of a regular expression may take at first. Those of published tokenizers take about as many
 /// as a text has spaces in a row.
@@ -27,6 +27,9 @@ const MOST_LONG_SEARCHES: usize = 32;
 const MOST_STEPS: usize = 64;
 /// Longest text, in bytes, that a step may put in.
 const LONGEST_TEXT: usize = 1024;
+/// Longest pattern, in bytes, as it is written and as it is run: each of its classes takes many times as much memory.
+/// Those of published tokenizers have about a thousand.
+const LONGEST_PATTERN: usize = 1 << 16;
 /// How many times as long as it is the steps may make a text.
 const MOST_GROWTH: u64 = 1000;
 
@@ -61,9 +64,14 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    /// Of an expression as `tokenizer.json` has it.
     fn new(pattern: &str) -> Result<Self, String> {
+        check_length(pattern)?;
+        let translated = oniguruma::translated(pattern);
+        check_length(&translated)?;
         let with_limit = |limit| {
-            let regex = RegexBuilder::new(pattern).backtrack_limit(limit).build();
+            let mut builder = RegexBuilder::new(&translated);
+            let regex = builder.oniguruma_mode(true).backtrack_limit(limit).build();
             regex.map_err(|error| format!("the pattern `{pattern}`: {error}"))
         };
         Ok(Self {
@@ -79,6 +87,15 @@ impl Checked {
             (_, Json::String(pattern)) => Self::new(pattern),
             _ => Err("a step has no pattern".into()),
         }
+    }
+}
+
+fn check_length(pattern: &str) -> Result<(), String> {
+    match pattern.len() {
+        length if length > LONGEST_PATTERN => Err(format!(
+            "a pattern of {length} bytes; at most {LONGEST_PATTERN} are accepted"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -131,21 +148,38 @@ impl Pattern for &Checked {
     }
 }
 
-/// The same where a match without any text would be cut out, which the crate panics on.
-struct NotEmpty<'a>(&'a Checked);
+/// The pieces that a step cuts a text into, those marked that it takes away. The crate makes the same of matches, but
+/// panics on pieces without text, which are left out here: such a match cuts between what is before and after it.
+struct Pieces<'a> {
+    pattern: &'a Checked,
+    behaviour: SplitDelimiterBehavior,
+    is_inverted: bool,
+}
 
-impl Pattern for NotEmpty<'_> {
+impl Pattern for Pieces<'_> {
     fn find_matches(&self, inside: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
-        let found = self.0.find_matches(inside)?;
-        match found
-            .iter()
-            .any(|((start, end), is_match)| *is_match && start == end)
-        {
-            true => {
-                Err("a regular expression of the tokenizer matches where there is no text".into())
+        let found = match self.is_inverted {
+            true => Invert(self.pattern).find_matches(inside)?,
+            false => self.pattern.find_matches(inside)?,
+        };
+        let joins = |before: bool, is_match: bool| match self.behaviour {
+            SplitDelimiterBehavior::Isolated | SplitDelimiterBehavior::Removed => false,
+            SplitDelimiterBehavior::MergedWithPrevious => !before && is_match,
+            SplitDelimiterBehavior::MergedWithNext => before && !is_match,
+            SplitDelimiterBehavior::Contiguous => before == is_match,
+        };
+        let is_removed = self.behaviour == SplitDelimiterBehavior::Removed;
+        let mut pieces: Vec<(Offsets, bool)> = Vec::with_capacity(found.len());
+        let mut before = false;
+        for ((start, end), is_match) in found {
+            match pieces.last_mut() {
+                Some(((_, end_of_last), _)) if joins(before, is_match) => *end_of_last = end,
+                _ => pieces.push(((start, end), is_removed && is_match)),
             }
-            false => Ok(found),
+            before = is_match;
         }
+        pieces.retain(|((start, end), _)| start < end);
+        Ok(pieces)
     }
 }
 
@@ -178,10 +212,14 @@ impl PreTokenizer for Cutter {
                 pattern,
                 behaviour,
                 is_inverted,
-            } => text.split(|_, part| match is_inverted {
-                true => part.split(Invert(NotEmpty(pattern)), *behaviour),
-                false => part.split(NotEmpty(pattern), *behaviour),
-            }),
+            } => {
+                let pieces = || Pieces {
+                    pattern,
+                    behaviour: *behaviour,
+                    is_inverted: *is_inverted,
+                };
+                text.split(|_, part| part.split(pieces(), SplitDelimiterBehavior::Removed))
+            }
             Self::Other(step) => step.pre_tokenize(text),
         }
     }
@@ -305,13 +343,18 @@ fn factor(step: &Json) -> Result<u64, String> {
         )),
         length => Ok(length as u64),
     };
+    let patterns = ["String", "Regex"].map(|kind| step["pattern"][kind].as_str());
+    patterns.into_iter().flatten().try_for_each(check_length)?;
     Ok(match kind(step)? {
         "Replace" => match step["pattern"]["String"].as_str() {
             Some("") => return Err("a step has an empty pattern".into()),
             Some(pattern) => put_in("content")?.div_ceil(pattern.len() as u64).max(1),
-            // It may match the empty text before every character.
-            None if step["pattern"]["Regex"] != "" => 1 + put_in("content")?,
-            None => return Err("a step has an empty pattern".into()),
+            None => match step["pattern"]["Regex"].as_str() {
+                Some("") => return Err("a step has an empty pattern".into()),
+                Some(pattern) if !oniguruma::may_be_empty(pattern) => put_in("content")?.max(1),
+                // It may match the empty text before every character.
+                _ => 1 + put_in("content")?,
+            },
         },
         "Split"
             if ["String", "Regex"]

@@ -1,5 +1,5 @@
-//! Whether a space is put before a text, where the files of a tokenizer contradict each other: `tokenizer.json` has it
-//! among its steps, `tokenizer_config.json` as `add_prefix_space`.
+//! What transformers' classes make of the files of a tokenizer where these contradict each other. Whether a space is put
+//! before a text, `tokenizer.json` has among its steps, `tokenizer_config.json` as `add_prefix_space`.
 //!
 //! As transformers 5 decides it. Most of its classes take the steps of `tokenizer.json` as they are; these build them
 //! anew, from the setting (`tokenization_gpt2.py`, `tokenization_gpt_neox.py`, `tokenization_qwen2.py`,
@@ -22,7 +22,15 @@ pub(super) enum Class {
 
 impl Class {
     /// The class that `tokenizer_config.json` names, or else the family's.
-    pub(super) fn of(name: Option<&str>, family: Family) -> Option<Self> {
+    pub(super) fn of(name: Option<&str>, family: Family, file: &mut Json) -> Option<Self> {
+        match Self::named(name, family) {
+            // transformers takes such a file as it is.
+            Some(Self::Llama) if byte_level(&mut file["pre_tokenizer"]).is_some() => None,
+            class => class,
+        }
+    }
+
+    fn named(name: Option<&str>, family: Family) -> Option<Self> {
         if family == Family::Qwen2 {
             // transformers holds what files of this family name for a mistake.
             return Some(Self::Qwen2);
@@ -42,13 +50,46 @@ impl Class {
         }
     }
 
-    /// Changes the steps of `tokenizer.json` to those that put a space before a text, or do not.
+    /// The tokens that it names before all others, with those that it has where `tokenizer_config.json` does not say.
+    pub(super) fn tokens(self) -> &'static [(&'static str, Option<&'static str>)] {
+        const END: Option<&str> = Some("<|endoftext|>");
+        match self {
+            Self::Gpt2 => &[
+                ("unk_token", END),
+                ("bos_token", END),
+                ("eos_token", END),
+                ("pad_token", None),
+            ],
+            Self::GptNeox => &[
+                ("unk_token", END),
+                ("bos_token", END),
+                ("eos_token", END),
+                ("pad_token", Some("<|padding|>")),
+            ],
+            Self::Qwen2 => &[
+                ("unk_token", END),
+                ("bos_token", None),
+                ("eos_token", END),
+                ("pad_token", END),
+            ],
+            Self::Llama => &[
+                ("unk_token", Some("<unk>")),
+                ("bos_token", Some("<s>")),
+                ("eos_token", Some("</s>")),
+            ],
+        }
+    }
+
+    /// Changes the steps of `tokenizer.json` to those that put a space before a text, or do not, and takes away the tokens
+    /// around it that GPT-NeoX's class never adds.
     pub(super) fn settle(self, add_prefix_space: Option<bool>, file: &mut Json) {
+        if self == Self::GptNeox {
+            file["post_processor"].take();
+        }
         let step = byte_level(&mut file["pre_tokenizer"]);
         match (self, step) {
             (Self::Llama, None) => sentencepiece(file, add_prefix_space.unwrap_or(true)),
-            // transformers takes such a file as it is.
-            (Self::Llama, Some(_)) | (_, None) => {}
+            (_, None) => {}
             (class, Some(step)) => {
                 let wanted = add_prefix_space.unwrap_or(false);
                 if step["add_prefix_space"].as_bool().unwrap_or(true) == wanted {
