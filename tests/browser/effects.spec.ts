@@ -165,7 +165,8 @@ test("whether other items would have chosen the same neurons stands beside the m
   await step(page, "pruning");
   await control(page, "stability").click();
   const line = page.locator("[data-result=stability]");
-  await expect(line).toContainText(/\d+ % \(\d+–\d+ %\) of these neurons would be chosen again \(chance: 5 %\)/);
+  await expect(line).toContainText(/Two halves of the 32 items choose \d+ % \(\d+–\d+ %\) of the same neurons \(chance: 5 %\)/);
+  await expect(line).toContainText(/Resamples of the same items choose \d+ % \(\d+–\d+ %\) of these again/);
   await idle(page);
   await expect(page.locator(".ranked").last()).toContainText("Chosen again");
   // After a new selection it is asked again by itself.
