@@ -25,7 +25,14 @@ const REMARKS: [&str; 7] = [
 /// or nearly so, one after the other, and is none of GIFT.
 pub(super) fn fits(text: &str) -> bool {
     let mut lines = text.lines().map(trimmed);
-    let is_lettered = |line: &str| choice(&line.to_ascii_uppercase(), false).is_some();
+    // Three characters tell: a letter, its mark, and what parts it from the text.
+    let beginning = |line: &str| {
+        line.chars()
+            .take(3)
+            .collect::<String>()
+            .to_ascii_uppercase()
+    };
+    let is_lettered = |line: &str| choice(&beginning(line), false).is_some();
     let has_answer = lines.any(is_lettered) && lines.any(|line| answer(line).is_some());
     has_answer || (follow(text, letter_of) && !gift::fits(text))
 }

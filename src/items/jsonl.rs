@@ -21,8 +21,10 @@ use super::text::quoted;
 /// Whether most lines begin an object: of a quiz one or another may.
 pub(super) fn fits_best(text: &str) -> bool {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let (objects, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| begins_an_object(line));
-    objects.len() > others.len()
+    let (objects, all) = lines.fold((0, 0), |(objects, all), line| {
+        (objects + usize::from(begins_an_object(line)), all + 1)
+    });
+    2 * objects > all
 }
 
 /// Whether a line begins an object; an answer of GIFT begins with a brace, but not with a quotation mark.
