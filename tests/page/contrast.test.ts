@@ -46,6 +46,13 @@ test("without their questions all items count, sure or not, and that is no prese
   expect(contrastSettings(preset, REMOVED)).toEqual({ ...SETTINGS, confidence_threshold: 0 });
 });
 
+test("a contrast subtracts means, however the attribution puts items together, and says so", () => {
+  const against = { kind: "set" as const, set: "t" };
+  const shares = { ...SETTINGS, preset: "knowledge-neurons", aggregate: "consensus_share" as const, consensus_threshold: 0.2 };
+  expect(contrastSettings(shares, against)).toEqual(SETTINGS);
+  expect(contrastSettings({ ...SETTINGS, layer_scale: "maximum" }, against)).toEqual(SETTINGS);
+});
+
 test("contrasts of one set with several others are kept, and the one that is asked for is shown", () => {
   const of = study();
   const others = [contrast(), contrast({ against: REMOVED }), contrast({ against: MEANINGLESS })];

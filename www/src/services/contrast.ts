@@ -26,11 +26,14 @@ export function packedContrast({ layers, ...contrast }: Contrast): HeldContrast 
   return { ...contrast, difference: flat("difference"), half_width: flat("half_width") };
 }
 
-/** Without its question an item is rarely answered with confidence: then every item counts, sure or not. */
+/** How a contrast's scores are made: it subtracts means of scores as they are, however the attribution puts them together. Without its
+ * question an item is rarely answered with confidence: then every item counts, sure or not. */
 export function contrastSettings(settings: AttributionSettings, against: Against): AttributionSettings {
-  if (against.kind === "set" || settings.confidence_threshold === 0) return settings;
-  const { preset: _, ...own } = settings;
-  return { ...own, confidence_threshold: 0 };
+  const { aggregate, layer_scale = "as_is", confidence_threshold } = settings;
+  const countsAll = against.kind === "set" || confidence_threshold === 0;
+  if (countsAll && aggregate === "signed_mean" && layer_scale === "as_is") return settings;
+  const { preset: _, consensus_threshold: __, layer_scale: ___, ...own } = settings;
+  return { ...own, aggregate: "signed_mean", confidence_threshold: countsAll ? confidence_threshold : 0 };
 }
 
 function weight(difference: number, side: Side): number {
