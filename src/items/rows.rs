@@ -278,6 +278,14 @@ mod tests {
     use crate::items::parse_items;
     use crate::items::table::tests::{fault, golds};
 
+    /// The contexts of a table parted by tabs that has no error.
+    fn contexts_of(text: &str) -> Vec<String> {
+        let parsed = parse_items(text);
+        assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]), "{text}");
+        let items = parsed.items.into_iter();
+        items.map(|item| item.context).collect()
+    }
+
     #[test]
     fn the_first_line_may_name_what_parts_the_fields() {
         let rows = "question|a|b|c|correct\r\nWhich one floats?|cork|anvil|brick|a\r\nWhich, is a metal?|oak|tin|glass|b\r\n";
@@ -329,14 +337,7 @@ mod tests {
                 &["\"a \"\"b\"\"\"", "\"c"],
             ),
         ] {
-            let parsed = parse_items(&format!("{header}{rows}"));
-            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
-            let found: Vec<&str> = parsed
-                .items
-                .iter()
-                .map(|item| item.context.as_str())
-                .collect();
-            assert_eq!(found, contexts);
+            assert_eq!(contexts_of(&format!("{header}{rows}")), contexts);
         }
     }
 
@@ -347,15 +348,8 @@ mod tests {
             "question\ta\tb\tcorrect\n\"a \"\"b\"\"\"\t\"x\"\t\"y\"\t\"a\"\n\"c\"\t\"x\"\t\"y\"\t\"a\"\n",
             "\"question\"\t\"a\"\t\"b\"\t\"correct\"\n\"a \"\"b\"\"\"\tx\ty\ta\n\"c\"\tx\ty\ta\n",
         ] {
-            let parsed = parse_items(text);
-            assert_eq!((parsed.format, &parsed.errors), ("tsv", &vec![]));
-            let found: Vec<&str> = parsed
-                .items
-                .iter()
-                .map(|item| item.context.as_str())
-                .collect();
-            assert_eq!(found, ["a \"b\"", "c"], "{text}");
-            assert_eq!(parsed.items[0].choices, ["x", "y"]);
+            assert_eq!(contexts_of(text), ["a \"b\"", "c"], "{text}");
+            assert_eq!(parse_items(text).items[0].choices, ["x", "y"]);
         }
         // A field that goes over lines is no field of such a table.
         let (line, _, message) = fault("question\ta\tb\tcorrect\nq\tx\ty\ta\n\"q\tx\n");

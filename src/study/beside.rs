@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Report;
 use crate::attribution::Attribution;
+use crate::attribution::aggregate::by_maximum;
 use crate::pruning::effect::ControlReport;
 use crate::pruning::{Race, SearchReport};
 use crate::scoring::{Accuracy, Audit};
@@ -106,15 +107,8 @@ fn of_audit(found: &Audit) -> Vec<f64> {
 
 /// Scores as shares of their layer's largest.
 fn of_attribution(found: &Attribution) -> Vec<f64> {
-    let layers = found.scores.iter();
-    let shares = layers.flat_map(|scores| {
-        let largest = scores
-            .iter()
-            .fold(0.0, |most: f32, score| most.max(score.abs()));
-        let largest = f64::from(if largest > 0.0 { largest } else { 1.0 });
-        scores.iter().map(move |&score| f64::from(score) / largest)
-    });
-    shares.collect()
+    let layers = found.scores.iter().cloned();
+    layers.flat_map(by_maximum).map(f64::from).collect()
 }
 
 fn of_race(found: &Race) -> Vec<f64> {
